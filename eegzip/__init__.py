@@ -1,0 +1,1 @@
+"""eegzip: EEG compression with neural codecs."""

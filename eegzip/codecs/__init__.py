@@ -1,0 +1,1 @@
+"""Networks, checkpoints and everything around them that turns samples into tokens and back."""

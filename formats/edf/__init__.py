@@ -1,0 +1,1 @@
+"""The exact envelope around an EDF or BDF recording."""

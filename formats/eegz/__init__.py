@@ -1,0 +1,1 @@
+"""The ``.eegz`` container, as SPEC.md describes it."""
