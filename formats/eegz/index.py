@@ -1,0 +1,59 @@
+"""The INDX block: where every block begins, so that any time is one seek away (SPEC.md, section 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eegzip.formats.eegz.fields import Fields
+from eegzip.formats.eegz.layout import BLOCK_HEADER_BYTES
+from eegzip.formats.eegz.limits import MAX_PAYLOAD_BYTES
+from eegzip.formats.eegz.packing import pack_map, unpack_map
+from eegzip.formats.errors import ContainerError
+
+_MAX_BLOCKS = 1 << 26
+
+
+@dataclass(frozen=True)
+class BlockPlace:
+    """Type, offset of the block header and length of the payload of one block."""
+
+    type: bytes
+    offset: int
+    length: int
+
+    @property
+    def payload_offset(self) -> int:
+        """Where the payload begins."""
+        return self.offset + BLOCK_HEADER_BYTES
+
+
+def pack_index(places: list[BlockPlace]) -> bytes:
+    """Serialise the list of blocks; blocks lie end to end, so lengths are enough."""
+    return pack_map(
+        {
+            "types": b"".join(place.type for place in places),
+            "first_offset": places[0].offset,
+            "lengths": [place.length for place in places],
+        }
+    )
+
+
+def unpack_index(payload: bytes) -> list[BlockPlace]:
+    """Read and check the payload of an INDX block.
+
+    Raises
+    ------
+    ContainerError
+        A field is missing, of the wrong type or out of range.
+    """
+    fields = Fields(unpack_map(payload, "the index"), "index")
+    types = fields.binary("types")
+    lengths = fields.integers("lengths", _MAX_BLOCKS, 0, MAX_PAYLOAD_BYTES)
+    if len(types) != 4 * len(lengths):
+        raise ContainerError("the index names more or fewer block types than lengths.")
+    offset = fields.integer("first_offset", 0, 1 << 62)
+    places = []
+    for number, length in enumerate(lengths):
+        places.append(BlockPlace(types[4 * number : 4 * number + 4], offset, length))
+        offset += BLOCK_HEADER_BYTES + length
+    return places

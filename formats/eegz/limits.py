@@ -1,0 +1,31 @@
+"""Upper bounds that are checked before memory is taken (SPEC.md, section 9).
+
+Each is far above what a real recording needs and far below what would hurt a machine: a hostile file
+can ask for no more than this.
+"""
+
+from __future__ import annotations
+
+MAX_HEADER_BYTES = 64 << 20
+"""Decompressed HEAD, SUMM and INDX payloads."""
+
+MAX_PAYLOAD_BYTES = 1 << 30
+"""Stored payload of one block."""
+
+MAX_STREAM_BYTES = 512 << 20
+"""Decoded size of one stream of one chunk."""
+
+MAX_SIGNALS = 10_000
+MAX_RECORDS = 1 << 40
+MAX_RECORD_BYTES = 256 << 20
+MAX_CODEBOOKS = 256
+MAX_CODEBOOK_SIZE = 1 << 16
+MAX_HOP = 1 << 20
+MAX_RATIO = 1 << 24
+"""Numerator or denominator of a resampling ratio or a rate."""
+
+CHUNK_BYTES = 64 << 20
+"""A writer makes chunks shorter than asked for when their raw records would exceed this."""
+
+TRAILING_PIECE_BYTES = 4 << 20
+"""Bytes of a file's trailing part in one TAIL block."""

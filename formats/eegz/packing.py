@@ -1,0 +1,129 @@
+"""Small reversible steps that every stream is built from: varints, zigzag, zstd with a known size, msgpack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import numpy as np
+import zstandard
+
+from eegzip.formats.eegz.limits import MAX_HEADER_BYTES
+from eegzip.formats.errors import ContainerError
+
+
+def zstd_compress(data: bytes, level: int) -> bytes:
+    """Compress to one zstd frame that states its content size and carries no checksum (the CRC is ours)."""
+    return zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True).compress(data)
+
+
+def zstd_decompress(data: bytes, size: int, what: str) -> bytes:
+    """Decompress one zstd frame whose content must be exactly `size` bytes.
+
+    Raises
+    ------
+    ContainerError
+        The frame is damaged, or its content is of another size.
+    """
+    try:
+        declared = zstandard.frame_content_size(data)
+        if declared != size:
+            raise ContainerError(f"{what} holds {declared} bytes where {size} belong.")
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise ContainerError(f"{what} can't be decompressed ({error}).") from error
+
+
+def pack_map(content: dict[str, Any]) -> bytes:
+    """Serialise a map as msgpack in one zstd frame."""
+    return zstd_compress(msgpack.packb(content, use_bin_type=True), level=19)
+
+
+def unpack_map(data: bytes, what: str) -> dict[str, Any]:
+    """Inverse of :func:`pack_map`, with the size checked before memory is taken.
+
+    Raises
+    ------
+    ContainerError
+        The bytes are not a zstd frame with a msgpack map of at most 64 MiB.
+    """
+    try:
+        size = zstandard.frame_content_size(data)
+    except zstandard.ZstdError as error:
+        raise ContainerError(f"{what} is not a zstd frame ({error}).") from error
+    if not 0 <= size <= MAX_HEADER_BYTES:
+        raise ContainerError(f"{what} declares {size} bytes, more than the {MAX_HEADER_BYTES} allowed.")
+    raw = zstd_decompress(data, size, what)
+    try:
+        content = msgpack.unpackb(raw, raw=False, strict_map_key=True)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise ContainerError(f"{what} is not valid msgpack ({error}).") from error
+    if not isinstance(content, dict):
+        raise ContainerError(f"{what} is not a msgpack map.")
+    return content
+
+
+def put_varint(out: bytearray, value: int) -> None:
+    """Append an unsigned integer in LEB128: seven bits a byte, low bits first, high bit = more follow."""
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+
+
+def take_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Read one LEB128 integer below 2**64; return it and the position after it.
+
+    Raises
+    ------
+    ContainerError
+        The data end inside the integer, or it is too long.
+    """
+    value = shift = 0
+    while True:
+        if position >= len(data) or shift > 63:
+            raise ContainerError("a variable-length integer is cut short or too long.")
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+
+
+def zigzag(values: np.ndarray) -> np.ndarray:
+    """Map signed to unsigned so that small magnitudes stay small: 0, -1, 1, -2 become 0, 1, 2, 3."""
+    wide = values.astype(np.int64)
+    return ((wide << 1) ^ (wide >> 63)).astype(np.uint64)
+
+
+def unzigzag(values: np.ndarray) -> np.ndarray:
+    """Inverse of :func:`zigzag`, as int64."""
+    wide = values.astype(np.uint64)
+    return (wide >> np.uint64(1)).astype(np.int64) ^ -(wide & np.uint64(1)).astype(np.int64)
+
+
+def byte_planes(values: np.ndarray) -> bytes:
+    """Split unsigned integers below 2**32 into planes of bytes, lowest first, as many as the largest needs.
+
+    The first byte of the result is the number of planes (0 to 4).
+    """
+    peak = int(values.max()) if values.size else 0
+    count = (peak.bit_length() + 7) // 8
+    planes = np.ascontiguousarray(values.astype("<u4")).view(np.uint8).reshape(-1, 4)[:, :count]
+    return bytes([count]) + np.ascontiguousarray(planes.T).tobytes()
+
+
+def join_byte_planes(data: bytes, size: int) -> np.ndarray:
+    """Inverse of :func:`byte_planes` for `size` integers, as uint32.
+
+    Raises
+    ------
+    ContainerError
+        The number of planes does not fit the number of bytes.
+    """
+    if not data or data[0] > 4 or len(data) != 1 + data[0] * size:
+        raise ContainerError("byte planes are of the wrong size.")
+    planes = np.zeros((size, 4), np.uint8)
+    planes[:, : data[0]] = np.frombuffer(data, np.uint8, offset=1).reshape(data[0], size).T
+    return planes.view("<u4").reshape(size).astype(np.uint32)

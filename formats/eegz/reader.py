@@ -1,0 +1,321 @@
+"""Reads an ``.eegz`` file: any chunk, any stream, every checksum; tokens as arrays, without a network."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import zstandard
+
+from eegzip.formats.eegz import layout
+from eegzip.formats.eegz.chunk import (
+    PREFIX_BYTES,
+    ChunkDirectory,
+    StreamEntry,
+    StreamKind,
+    directory_size,
+    unpack_directory,
+)
+from eegzip.formats.eegz.exact import decode_exact
+from eegzip.formats.eegz.header import ADAPTIVE, FileHeader, unpack_header
+from eegzip.formats.eegz.index import BlockPlace
+from eegzip.formats.eegz.knots import decode_knots
+from eegzip.formats.eegz.limits import TRAILING_PIECE_BYTES
+from eegzip.formats.eegz.packing import zstd_decompress
+from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
+from eegzip.formats.eegz.summary import FileSummary, unpack_summary
+from eegzip.formats.eegz.tokens import decode_tokens
+from eegzip.formats.errors import ContainerError
+from eegzip.formats.files import open_for_reading
+
+# A decoder asks for the same chunk and its neighbours again and again; a few megabytes hold them all.
+_CACHED_STREAMS = 4096
+_CACHED_DIRECTORIES = 16
+
+
+@dataclass(frozen=True)
+class KnotOwner:
+    """A signal that has scaling knots: its group and its place there."""
+
+    group: int
+    member: int
+    signal: int
+
+
+class EegzReader:
+    """An open ``.eegz`` file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Attributes
+    ----------
+    header : FileHeader
+    summary : FileSummary or None
+        ``None`` when the writer did not come that far.
+    complete : bool
+        Whether the index is there and intact and every chunk is listed.
+    problems : list of str
+        What is wrong with the structure.
+    chunks : dict of int to BlockPlace
+        Chunks that are there, by number.
+    directory : callable
+        ``directory(chunk)``: the chunk's :class:`ChunkDirectory`.
+    chunk_tokens : callable
+        ``chunk_tokens(chunk, group)``: tokens, uint16, shape (codebooks, frames).
+    chunk_knots : callable
+        ``chunk_knots(chunk)``: one array of shape (knots, 2) for each of :meth:`knot_owners`.
+        All three remember what was read last and raise :class:`ContainerError`, naming the chunk's place and
+        time, where it is missing or damaged.
+
+    Raises
+    ------
+    ContainerError
+        Not an ``.eegz`` file, of an unknown version, without an intact header, or with unknown critical parts.
+    BadInputError
+        The file can't be opened.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file = open_for_reading(self.path)
+        self.directory = lru_cache(_CACHED_DIRECTORIES)(self._load_directory)
+        self.chunk_tokens = lru_cache(_CACHED_STREAMS)(self._load_tokens)
+        self.chunk_knots = lru_cache(_CACHED_DIRECTORIES)(self._load_knots)
+        try:
+            self._open()
+        except ContainerError as error:
+            self._file.close()
+            raise ContainerError(_named(self.path, error)) from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self) -> None:
+        self.size = self._file.seek(0, 2)
+        layout.check_signature(read_at(self._file, 0, layout.SIGNATURE_BYTES), str(self.path))
+        self.blocks: BlockMap = map_blocks(self._file, self.size)
+        self._refuse_unknown_critical()
+        heads = [place for place in self.blocks.places if place.type == layout.HEAD]
+        if not heads:
+            raise ContainerError("the header block is missing or damaged, so nothing can be decoded.")
+        self.header: FileHeader = unpack_header(self.payload(heads[0]))
+        self.problems = list(self.blocks.problems)
+        self.summary: FileSummary | None = None
+        for place in self.blocks.places:
+            if place.type == layout.SUMMARY:
+                try:
+                    self.summary = unpack_summary(self.payload(place))
+                except ContainerError as error:
+                    self.problems.append(f"the summary is damaged: {error}")
+        self.chunks = self._number_chunks()
+        missing = self.header.n_chunks - len(self.chunks)
+        if missing:
+            self.problems.append(f"{missing} of {self.header.n_chunks} chunks are missing")
+        self.complete = self.blocks.complete and not missing
+
+    def _number_chunks(self) -> dict[int, BlockPlace]:
+        places = [place for place in self.blocks.places if place.type == layout.CHUNK]
+        if self.blocks.complete:
+            # An intact index lists all chunks in order, so opening needs no look at each of them.
+            if len(places) > self.header.n_chunks:
+                raise ContainerError("the index lists more chunks than the header announces.")
+            return dict(enumerate(places))
+        numbered = {}
+        for place in places:
+            try:
+                directory = self._read_directory(place)
+            except ContainerError as error:
+                self.problems.append(f"the chunk at byte {place.offset} is damaged: {error}")
+                continue
+            if directory.number < self.header.n_chunks:
+                numbered[directory.number] = place
+        return dict(sorted(numbered.items()))
+
+    def _refuse_unknown_critical(self) -> None:
+        for place in self.blocks.places:
+            # The types that every version knows carry no flags beyond those of this version.
+            if place.type in layout.KNOWN_TYPES and place.type != layout.HEAD:
+                continue
+            header = self.block_header(place)
+            unknown_flags = header.flags & layout.CRITICAL_FLAG_BITS & ~layout.KNOWN_CRITICAL_FLAGS
+            unknown_type = place.type not in layout.KNOWN_TYPES and header.flags & layout.CRITICAL
+            if unknown_flags or unknown_type:
+                raise ContainerError(
+                    f"the block '{place.type.decode('latin-1')}' at byte {place.offset} must be understood to read "
+                    "the file, and this version does not know it: install a newer eegzip."
+                )
+
+    def block_header(self, place: BlockPlace) -> layout.BlockHeader:
+        """Read and check the 32 bytes in front of a block.
+
+        Raises
+        ------
+        ContainerError
+            Damaged, or not what the index says.
+        """
+        header = layout.unpack_block_header(read_at(self._file, place.offset, layout.BLOCK_HEADER_BYTES))
+        if header is None or header.type != place.type or header.length != place.length:
+            raise ContainerError(f"the block header at byte {place.offset} is damaged.")
+        if header.flags & layout.CRITICAL_FLAG_BITS & ~layout.KNOWN_CRITICAL_FLAGS:
+            raise ContainerError(f"the block at byte {place.offset} has flags that this version does not know.")
+        return header
+
+    def payload(self, place: BlockPlace) -> bytes:
+        """Read a block's payload and check its checksum.
+
+        Raises
+        ------
+        ContainerError
+            Damaged or cut short.
+        """
+        header = self.block_header(place)
+        data = read_at(self._file, place.payload_offset, place.length)
+        if len(data) != place.length or zlib.crc32(data) != header.payload_crc:
+            kind = place.type.decode("latin-1")
+            raise ContainerError(f"the {kind} block at byte {place.offset} is damaged (wrong checksum).")
+        return data
+
+    def _read_directory(self, place: BlockPlace) -> ChunkDirectory:
+        self.block_header(place)
+        prefix = read_at(self._file, place.payload_offset, PREFIX_BYTES)
+        if len(prefix) < PREFIX_BYTES:
+            raise ContainerError("a chunk is too short to hold a directory.")
+        data = read_at(self._file, place.payload_offset + PREFIX_BYTES, directory_size(prefix))
+        return unpack_directory(prefix, data, place.length)
+
+    def _load_directory(self, chunk: int) -> ChunkDirectory:
+        place = self.chunks.get(chunk)
+        if place is None:
+            raise ContainerError(self._chunk_sentence(chunk, "missing"))
+        try:
+            directory = self._read_directory(place)
+        except ContainerError as error:
+            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+        first, stop = self.header.records_of_chunk(chunk)
+        if (directory.number, directory.first_record, directory.n_records) != (chunk, first, stop - first):
+            raise ContainerError(self._chunk_sentence(chunk, "out of place"))
+        return directory
+
+    def _chunk_sentence(self, chunk: int, state: str) -> str:
+        first, stop = self.header.records_of_chunk(chunk)
+        place = self.chunks.get(chunk)
+        where = "" if place is None else f", byte {place.offset}"
+        duration = self.header.record_duration
+        when = f"; seconds {first * duration:g} to {stop * duration:g}" if duration else ""
+        return (
+            f"{self.path}: chunk {chunk} (data records {first} to {stop - 1}{when}{where}) is {state.rstrip('.')}. "
+            "Restore the file from a copy, or use --salvage to get the rest."
+        )
+
+    def _stream(self, chunk: int, kind: StreamKind, stream_id: int) -> bytes:
+        directory = self.directory(chunk)
+        entry: StreamEntry | None = directory.streams.get((kind, stream_id))
+        if entry is None:
+            raise ContainerError(self._chunk_sentence(chunk, f"without its {kind.name.lower()} stream {stream_id}"))
+        data = read_at(self._file, self.chunks[chunk].payload_offset + entry.offset, entry.length)
+        if len(data) != entry.length or zlib.crc32(data) != entry.crc:
+            raise ContainerError(
+                self._chunk_sentence(chunk, f"damaged: wrong checksum of {kind.name.lower()} stream {stream_id}")
+            )
+        return data
+
+    def _load_tokens(self, chunk: int, group: int) -> np.ndarray:
+        entry = self.header.groups[group]
+        size = self.header.codecs[entry.codec].codebook_size
+        first, stop = self.header.grid(group).frames_of_records(*self.header.records_of_chunk(chunk))
+        data = self._stream(chunk, StreamKind.TOKENS, group)
+        try:
+            return decode_tokens(data, entry.codebooks, stop - first, size)
+        except ContainerError as error:
+            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+
+    def knot_owners(self) -> list[KnotOwner]:
+        """Signals with adaptive scaling, in the order of the knots stream."""
+        return [
+            KnotOwner(number, member, signal)
+            for number, group in enumerate(self.header.groups)
+            if self.header.codecs[group.codec].scaling == ADAPTIVE
+            for member, signal in enumerate(group.signals)
+        ]
+
+    def chunk_knot_range(self, chunk: int, group: int) -> tuple[int, int]:
+        """First scaling knot of a group that a chunk stores, and one past the last."""
+        return chunk_knot_range(self.header, chunk, group)
+
+    def _load_knots(self, chunk: int) -> list[np.ndarray]:
+        ranges = [self.chunk_knot_range(chunk, owner.group) for owner in self.knot_owners()]
+        data = self._stream(chunk, StreamKind.KNOTS, 0)
+        try:
+            return decode_knots(data, [stop - first for first, stop in ranges])
+        except ContainerError as error:
+            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+
+    def chunk_exact(self, chunk: int, signal: int) -> np.ndarray:
+        """Samples of an exact signal in one chunk, shape (records, samples_per_record), int32."""
+        first, stop = self.header.records_of_chunk(chunk)
+        samples = self.header.signals[signal].samples_per_record
+        data = self._stream(chunk, StreamKind.EXACT, signal)
+        try:
+            values = decode_exact(data, (stop - first) * samples, self.header.sample_bytes)
+        except ContainerError as error:
+            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+        return values.reshape(stop - first, samples)
+
+    def trailing(self) -> Iterator[bytes]:
+        """What followed the last complete record in the original, piece by piece.
+
+        Raises
+        ------
+        ContainerError
+            A piece is missing or damaged.
+        """
+        remaining = self.header.trailing_bytes
+        for place in self.blocks.places:
+            if place.type == layout.TAIL and remaining:
+                size = min(remaining, TRAILING_PIECE_BYTES)
+                yield zstd_decompress(self.payload(place), size, "a piece of the trailing bytes")
+                remaining -= size
+        if remaining:
+            raise ContainerError(f"{self.path}: {remaining} trailing bytes of the original are missing.")
+
+    def verify_blocks(self) -> Iterator[tuple[BlockPlace, str | None]]:
+        """Check header and payload of every block; yield each with a sentence about its damage, or ``None``."""
+        for place in self.blocks.places:
+            try:
+                self.payload(place)
+            except (ContainerError, zstandard.ZstdError) as error:
+                yield place, str(error)
+            else:
+                yield place, None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> EegzReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def chunk_knot_range(header: FileHeader, chunk: int, group: int) -> tuple[int, int]:
+    """First scaling knot of a group that a chunk stores, and one past the last."""
+    grid = header.grid(group)
+    frames = grid.frames_of_records(*header.records_of_chunk(chunk))
+    return grid.knots_of_frames(*frames, header.codecs[header.groups[group].codec].knot_spacing)
+
+
+def _named(path: Path, error: ContainerError) -> str:
+    text = str(error)
+    return text if text.startswith(str(path)) else f"{path}: {text}"

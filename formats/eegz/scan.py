@@ -1,0 +1,130 @@
+"""Finds the blocks of a file, by its index or, where that is gone, by searching for them (SPEC.md, sections 3 and 8)."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from eegzip.formats.eegz import layout
+from eegzip.formats.eegz.index import BlockPlace, unpack_index
+from eegzip.formats.eegz.limits import MAX_PAYLOAD_BYTES
+from eegzip.formats.errors import ContainerError
+
+_WINDOW = 1 << 20
+
+
+@dataclass(frozen=True)
+class BlockMap:
+    """The blocks of a file.
+
+    Parameters
+    ----------
+    places : list of BlockPlace
+        In the order of the file, the index itself left out.
+    complete : bool
+        Whether an intact index vouches for the list.
+    problems : list of str
+        What is wrong with the file's structure, in words for a person.
+    """
+
+    places: list[BlockPlace]
+    complete: bool
+    problems: list[str]
+
+
+def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Read up to `size` bytes at `offset`."""
+    file.seek(offset)
+    return file.read(size)
+
+
+def map_blocks(file: BinaryIO, size: int) -> BlockMap:
+    """List the blocks of a file of `size` bytes whose signature was checked already."""
+    places = _from_index(file, size)
+    if places is not None:
+        return BlockMap(places, True, [])
+    places, problems = scan_blocks(file, size)
+    return BlockMap(
+        places, False, ["the index at the end is missing or damaged; the file was scanned instead", *problems]
+    )
+
+
+def _from_index(file: BinaryIO, size: int) -> list[BlockPlace] | None:
+    """Blocks as the index lists them, or ``None`` when there is no intact index that fits the file."""
+    trailer_offset = size - layout.TRAILER_BYTES
+    if trailer_offset < layout.SIGNATURE_BYTES:
+        return None
+    offset = layout.unpack_trailer(read_at(file, trailer_offset, layout.TRAILER_BYTES))
+    if offset is None or offset > trailer_offset - layout.BLOCK_HEADER_BYTES:
+        return None
+    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES))
+    if header is None or header.type != layout.INDEX:
+        return None
+    if offset + layout.BLOCK_HEADER_BYTES + header.length != trailer_offset:
+        return None
+    payload = read_at(file, offset + layout.BLOCK_HEADER_BYTES, header.length)
+    if zlib.crc32(payload) != header.payload_crc:
+        return None
+    places = unpack_index(payload)
+    if not places or places[0].offset != layout.SIGNATURE_BYTES:
+        raise ContainerError("the index does not begin with the first block.")
+    if places[-1].payload_offset + places[-1].length != offset:
+        raise ContainerError("the index lists blocks that do not fill the file.")
+    return places
+
+
+def scan_blocks(file: BinaryIO, size: int) -> tuple[list[BlockPlace], list[str]]:
+    """Find blocks one after another, and search for the next sync mark wherever one is damaged.
+
+    Returns
+    -------
+    places : list of BlockPlace
+        Every block whose header is intact and whose payload is all there; the index left out.
+    problems : list of str
+        The stretches of bytes that belong to no block.
+    """
+    places: list[BlockPlace] = []
+    problems: list[str] = []
+    offset = layout.SIGNATURE_BYTES
+    while offset < size:
+        place = _block_at(file, offset, size)
+        if place is None:
+            following = _next_block(file, offset + 1, size)
+            end = size if following is None else following
+            if not _is_trailer(file, offset, size):
+                problems.append(f"bytes {offset} to {end - 1} belong to no intact block")
+            if following is None:
+                break
+            offset = following
+            continue
+        if place.type != layout.INDEX:
+            places.append(place)
+        offset = place.payload_offset + place.length
+    return places, problems
+
+
+def _is_trailer(file: BinaryIO, offset: int, size: int) -> bool:
+    data = read_at(file, offset, layout.TRAILER_BYTES + 1)
+    return size - offset == layout.TRAILER_BYTES and layout.unpack_trailer(data) is not None
+
+
+def _block_at(file: BinaryIO, offset: int, size: int) -> BlockPlace | None:
+    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES))
+    if header is None or header.length > MAX_PAYLOAD_BYTES:
+        return None
+    place = BlockPlace(header.type, offset, header.length)
+    return place if place.payload_offset + place.length <= size else None
+
+
+def _next_block(file: BinaryIO, offset: int, size: int) -> int | None:
+    """Offset of the next intact block at or after `offset`."""
+    while offset < size:
+        window = read_at(file, offset, _WINDOW + len(layout.SYNC) - 1)
+        found = window.find(layout.SYNC)
+        while found >= 0:
+            if _block_at(file, offset + found, size) is not None:
+                return offset + found
+            found = window.find(layout.SYNC, found + 1)
+        offset += _WINDOW
+    return None

@@ -1,0 +1,93 @@
+"""The SUMM block: what was lost, measured while writing (SPEC.md, section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eegzip.formats.eegz.fields import Fields
+from eegzip.formats.eegz.limits import MAX_SIGNALS
+from eegzip.formats.eegz.packing import pack_map, unpack_map
+
+
+@dataclass(frozen=True)
+class SignalSummary:
+    """Cost and fidelity of one signal.
+
+    Parameters
+    ----------
+    stored_bytes : int
+        Bytes of its streams in all chunks; a group's tokens are shared out evenly.
+    prd : float or None
+        Percentage root-mean-square difference, means removed: 100 * sqrt(sum(e**2) / sum((x - mean(x))**2)).
+        0 for exact signals; ``None`` where the original is constant.
+    snr : float or None
+        dB; ``None`` where there is no error or no signal.
+    r : float or None
+        Pearson correlation; ``None`` where either is constant.
+    largest_error_uv : float or None
+        Largest absolute error in uV; ``None`` where the unit is not a voltage.
+    largest_error_digits : int
+        The same in digital units.
+    """
+
+    stored_bytes: int
+    prd: float | None
+    snr: float | None
+    r: float | None
+    largest_error_uv: float | None
+    largest_error_digits: int
+
+
+@dataclass(frozen=True)
+class FileSummary:
+    """Content of the SUMM block.
+
+    Parameters
+    ----------
+    original_bytes : int
+        Size of the file that was compressed.
+    token_bytes, exact_bytes, knot_bytes : int
+        Payloads of all chunks, by kind.
+    signals : tuple of SignalSummary
+        In the order of the recording's signals.
+    """
+
+    original_bytes: int
+    token_bytes: int
+    exact_bytes: int
+    knot_bytes: int
+    signals: tuple[SignalSummary, ...]
+
+    def pack(self) -> bytes:
+        """Serialise to the payload of the SUMM block."""
+        content: dict[str, Any] = asdict(self)
+        return pack_map(content)
+
+
+def unpack_summary(payload: bytes) -> FileSummary:
+    """Read and check the payload of a SUMM block.
+
+    Raises
+    ------
+    ContainerError
+        A field is missing, of the wrong type or out of range.
+    """
+    fields = Fields(unpack_map(payload, "the summary"), "summary")
+    return FileSummary(
+        original_bytes=fields.integer("original_bytes", 0, 1 << 62),
+        token_bytes=fields.integer("token_bytes", 0, 1 << 62),
+        exact_bytes=fields.integer("exact_bytes", 0, 1 << 62),
+        knot_bytes=fields.integer("knot_bytes", 0, 1 << 62),
+        signals=tuple(
+            SignalSummary(
+                stored_bytes=item.integer("stored_bytes", 0, 1 << 62),
+                prd=item.optional_number("prd"),
+                snr=item.optional_number("snr"),
+                r=item.optional_number("r"),
+                largest_error_uv=item.optional_number("largest_error_uv"),
+                largest_error_digits=item.integer("largest_error_digits", 0, 1 << 32),
+            )
+            for item in fields.maps("signals", MAX_SIGNALS)
+        ),
+    )

@@ -1,0 +1,109 @@
+"""Token planes: codebook indices of one stream in one chunk, bit-packed or zstd-compressed (SPEC.md, section 6.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eegzip.formats.eegz.packing import zstd_compress, zstd_decompress
+from eegzip.formats.errors import ContainerError
+
+BIT_PACKED, LEVEL_MAJOR, FRAME_MAJOR = 0, 1, 2
+_ZSTD_LEVEL = 19
+
+
+def bits_per_token(codebook_size: int) -> int:
+    """Bits that hold one index into a codebook of this size."""
+    return max(1, (codebook_size - 1).bit_length())
+
+
+def _pack_bits(values: np.ndarray, bits: int) -> bytes:
+    shifts = np.arange(bits - 1, -1, -1, dtype=np.uint16)
+    return np.packbits((values[:, None] >> shifts) & 1).tobytes()
+
+
+def _unpack_bits(data: bytes, bits: int, count: int) -> np.ndarray:
+    planes = np.unpackbits(np.frombuffer(data, np.uint8), count=count * bits).reshape(count, bits)
+    weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint32)
+    return (planes.astype(np.uint32) @ weights).astype(np.uint16)
+
+
+def _packed_size(count: int, bits: int) -> int:
+    return -(-count * bits // 8)
+
+
+def _planes(values: np.ndarray, bits: int) -> bytes:
+    """Low bytes of all tokens, then their high bits packed; zstd finds what skew there is in each."""
+    low = (values & 0xFF).astype(np.uint8).tobytes()
+    return low if bits <= 8 else low + _pack_bits(values >> 8, bits - 8)
+
+
+def _join_planes(data: bytes, bits: int, count: int) -> np.ndarray:
+    values = np.frombuffer(data, np.uint8, count=count).astype(np.uint16)
+    if bits > 8:
+        values |= _unpack_bits(data[count:], bits - 8, count) << 8
+    return values
+
+
+def encode_tokens(codes: np.ndarray, codebook_size: int) -> bytes:
+    """Code the tokens of one stream in one chunk with the smallest of the known methods.
+
+    Parameters
+    ----------
+    codes : ndarray of uint16, shape (codebooks, frames)
+        Every value below `codebook_size`.
+    codebook_size : int
+        Entries of each codebook.
+
+    Returns
+    -------
+    bytes
+        One byte for the method, then its data.
+    """
+    bits = bits_per_token(codebook_size)
+    codes = np.ascontiguousarray(codes, np.uint16)
+    by_level, by_frame = codes.reshape(-1), np.ascontiguousarray(codes.T).reshape(-1)
+    candidates = [
+        bytes([BIT_PACKED]) + _pack_bits(by_level, bits),
+        bytes([LEVEL_MAJOR]) + zstd_compress(_planes(by_level, bits), _ZSTD_LEVEL),
+        bytes([FRAME_MAJOR]) + zstd_compress(_planes(by_frame, bits), _ZSTD_LEVEL),
+    ]
+    return min(candidates, key=len)
+
+
+def decode_tokens(data: bytes, codebooks: int, frames: int, codebook_size: int) -> np.ndarray:
+    """Inverse of :func:`encode_tokens`.
+
+    Parameters
+    ----------
+    data : bytes
+        The stream's payload.
+    codebooks, frames : int
+        Shape of the result, known from the file header and the chunk's place in time.
+    codebook_size : int
+        Entries of each codebook.
+
+    Returns
+    -------
+    ndarray of uint16, shape (codebooks, frames)
+
+    Raises
+    ------
+    ContainerError
+        Unknown method, wrong size, or an index outside the codebook.
+    """
+    bits = bits_per_token(codebook_size)
+    count = codebooks * frames
+    if not data or data[0] > FRAME_MAJOR:
+        raise ContainerError("tokens are coded with a method that this version does not know.")
+    method, body = data[0], data[1:]
+    if method == BIT_PACKED:
+        if len(body) != _packed_size(count, bits):
+            raise ContainerError(f"tokens take {len(body)} bytes where {_packed_size(count, bits)} belong.")
+        codes = _unpack_bits(body, bits, count).reshape(codebooks, frames)
+    else:
+        size = count + (_packed_size(count, bits - 8) if bits > 8 else 0)
+        flat = _join_planes(zstd_decompress(body, size, "a token stream"), bits, count)
+        codes = flat.reshape(codebooks, frames) if method == LEVEL_MAJOR else flat.reshape(frames, codebooks).T
+    if count and int(codes.max()) >= codebook_size:
+        raise ContainerError(f"a token is {int(codes.max())}, outside its codebook of {codebook_size} entries.")
+    return np.ascontiguousarray(codes)

@@ -1,0 +1,107 @@
+"""Writes an ``.eegz`` file front to back: signature, header, chunks, trailing bytes, summary, index, trailer."""
+
+from __future__ import annotations
+
+import zlib
+from typing import BinaryIO
+
+import numpy as np
+
+from eegzip.formats.eegz import layout
+from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
+from eegzip.formats.eegz.exact import encode_exact
+from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.index import BlockPlace, pack_index
+from eegzip.formats.eegz.knots import encode_knots
+from eegzip.formats.eegz.packing import zstd_compress
+from eegzip.formats.eegz.summary import FileSummary
+from eegzip.formats.eegz.tokens import encode_tokens
+
+_TAIL_ZSTD_LEVEL = 9
+
+
+class EegzWriter:
+    """Writer of one file; the caller provides an empty binary file and sees to its name (:mod:`..atomic`).
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing, at its beginning.
+    header : FileHeader
+        Written at once.
+
+    Attributes
+    ----------
+    token_bytes, exact_bytes, knot_bytes : int
+        Payload written so far, by kind.
+    signal_bytes : list of float
+        Payload written so far for each signal; a group's tokens are shared out evenly.
+    """
+
+    def __init__(self, file: BinaryIO, header: FileHeader) -> None:
+        self._file = file
+        self._header = header
+        self._places: list[BlockPlace] = []
+        self._offset = layout.SIGNATURE_BYTES
+        self._next_chunk = 0
+        self.token_bytes = self.exact_bytes = self.knot_bytes = 0
+        self.signal_bytes = [0.0] * len(header.signals)
+        file.write(layout.pack_signature())
+        self._block(layout.HEAD, header.pack(), layout.CRITICAL)
+
+    def _block(self, kind: bytes, payload: bytes, flags: int = 0) -> None:
+        header = layout.BlockHeader(kind, flags, len(self._places), len(payload), zlib.crc32(payload))
+        self._file.write(header.pack())
+        self._file.write(payload)
+        self._places.append(BlockPlace(kind, self._offset, len(payload)))
+        self._offset += layout.BLOCK_HEADER_BYTES + len(payload)
+
+    def write_chunk(
+        self,
+        tokens: list[np.ndarray],
+        knots: list[np.ndarray],
+        exact: dict[int, np.ndarray],
+    ) -> None:
+        """Write the next chunk.
+
+        Parameters
+        ----------
+        tokens : list of ndarray of uint16, each of shape (codebooks, frames)
+            One a group.
+        knots : list of ndarray of int, each of shape (knots, 2)
+            One for each signal with adaptive scaling, in the order of groups and of signals in them.
+        exact : dict of int to ndarray of int32, each of shape (n,)
+            The samples of each signal that is kept exactly.
+        """
+        header = self._header
+        first, stop = header.records_of_chunk(self._next_chunk)
+        streams: dict[tuple[int, int], bytes] = {}
+        if knots:
+            streams[StreamKind.KNOTS, 0] = encode_knots(knots)
+            self.knot_bytes += len(streams[StreamKind.KNOTS, 0])
+        for group, codes in enumerate(tokens):
+            entry = header.groups[group]
+            payload = encode_tokens(codes, header.codecs[entry.codec].codebook_size)
+            streams[StreamKind.TOKENS, group] = payload
+            self.token_bytes += len(payload)
+            for signal in entry.signals:
+                self.signal_bytes[signal] += len(payload) / len(entry.signals)
+        for signal, values in exact.items():
+            payload = encode_exact(values, header.sample_bytes)
+            streams[StreamKind.EXACT, signal] = payload
+            self.exact_bytes += len(payload)
+            self.signal_bytes[signal] += len(payload)
+        self._block(layout.CHUNK, pack_chunk(self._next_chunk, first, stop - first, streams))
+        self._next_chunk += 1
+
+    def write_trailing(self, piece: bytes) -> None:
+        """Write the next piece of what follows the last complete record in the original file."""
+        self._block(layout.TAIL, zstd_compress(piece, _TAIL_ZSTD_LEVEL))
+
+    def finish(self, summary: FileSummary) -> int:
+        """Write summary, index and trailer; return the size of the file."""
+        self._block(layout.SUMMARY, summary.pack())
+        index_offset = self._offset
+        self._block(layout.INDEX, pack_index(self._places))
+        self._file.write(layout.pack_trailer(index_offset))
+        return self._offset + layout.TRAILER_BYTES
