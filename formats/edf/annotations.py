@@ -1,0 +1,250 @@
+"""Annotations and record onsets: the time-stamped annotation lists (TALs) of EDF+ section 2.2.
+
+A TAL is ``onset [0x15 duration] 0x14 text 0x14 [text 0x14 ...] 0x00``. The first TAL of the first annotation
+signal of each record keeps time: its first text is empty and its onset is that of the record (section 2.2.4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .deviations import Deviation, Notes
+from .header import EdfHeader
+from .recording import EdfFile
+
+_TAL = re.compile(rb"([+-]?)([0-9]+(?:[.,][0-9]*)?)(?:\x15([0-9]+(?:[.,][0-9]*)?)?)?\x14(.*)", re.DOTALL)
+
+
+class Tal(NamedTuple):
+    """One time-stamped annotation list.
+
+    Attributes
+    ----------
+    onset : float
+        Seconds from the start of the file.
+    duration : float or None
+        Seconds; None where not stated.
+    texts : tuple of str
+        Its annotations; a time-keeping TAL begins with an empty one.
+    """
+
+    onset: float
+    duration: float | None
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One annotation.
+
+    Attributes
+    ----------
+    onset : float
+        Seconds from the start of the file; may lie outside its record.
+    duration : float or None
+        Seconds; None where not stated.
+    text : str
+        Never empty.
+    record : int
+        Number of the data record that holds it.
+    """
+
+    onset: float
+    duration: float | None
+    text: str
+    record: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What the annotation signals of a file say.
+
+    Attributes
+    ----------
+    onsets : numpy.ndarray of float64, shape (n_records,)
+        Start of each record in seconds from the start of the file.
+    annotations : tuple of Annotation
+        In file order.
+    deviations : tuple of Deviation
+        Bytes that are no TALs, missing record onsets.
+    """
+
+    onsets: npt.NDArray[np.float64]
+    annotations: tuple[Annotation, ...]
+    deviations: tuple[Deviation, ...]
+
+
+def parse_tals(data: bytes) -> tuple[list[Tal], list[tuple[int, str]]]:
+    """Parse what an annotation signal holds in one record.
+
+    Text is UTF-8; where it isn't valid, Latin-1. A missing sign of the onset and a decimal comma are read
+    and reported; what is no TAL is skipped and reported.
+
+    Parameters
+    ----------
+    data : bytes
+        The bytes of the annotation signal.
+
+    Returns
+    -------
+    tals : list of Tal
+        In order.
+    problems : list of (int, str)
+        Byte position within `data`, and what is wrong.
+    """
+    tals: list[Tal] = []
+    problems: list[tuple[int, str]] = []
+    position = 0
+    for chunk in data.split(b"\0"):
+        if chunk:
+            tal = _parse_tal(chunk, position, problems)
+            if tal is not None:
+                tals.append(tal)
+        position += len(chunk) + 1
+    if data and data[-1]:
+        problems.append((len(data) - 1, "the last annotation list is not closed by a NUL byte"))
+    return tals, problems
+
+
+def _parse_tal(chunk: bytes, position: int, problems: list[tuple[int, str]]) -> Tal | None:
+    match = _TAL.fullmatch(chunk)
+    if match is None:
+        problems.append((position, "holds bytes that are no annotation list; they are kept but not read"))
+        return None
+    sign, onset, duration, rest = match.groups()
+    if not sign:
+        problems.append((position, "an onset has no sign"))
+    if b"," in onset or b"," in (duration or b""):
+        problems.append((position, "an onset or duration has a comma for its decimal point"))
+    if not rest.endswith(b"\x14"):
+        problems.append((position, "an annotation is not closed by a byte 0x14"))
+    texts = []
+    for raw in rest.removesuffix(b"\x14").split(b"\x14"):
+        try:
+            texts.append(raw.decode("utf-8"))
+        except UnicodeDecodeError:
+            texts.append(raw.decode("latin-1"))
+            problems.append((position, "an annotation is not UTF-8 and was read as Latin-1"))
+    return Tal(_seconds(sign + onset), None if duration is None else _seconds(duration), tuple(texts))
+
+
+def _seconds(raw: bytes) -> float:
+    return float(raw.replace(b",", b"."))
+
+
+def read_timeline(file: EdfFile) -> Timeline:
+    """Read record onsets and annotations of a file.
+
+    Parameters
+    ----------
+    file : EdfFile
+        The file; it is read once, in bounded blocks, and not at all if it has no annotation signal.
+
+    Returns
+    -------
+    Timeline
+        See `scan_records`.
+    """
+    if not file.header.annotation_indices:
+        return scan_records(file.header, [], n_records=file.n_records)
+    return scan_records(file.header, (block for _, block in file.blocks()), n_records=file.n_records)
+
+
+def scan_records(header: EdfHeader, blocks: Iterable[npt.NDArray[np.uint8]], *, n_records: int) -> Timeline:
+    """Read record onsets and annotations from all data records of a file.
+
+    A record's onset is that of its time-keeping TAL, also in a file that does not call itself EDF+. Where
+    that is missing it is the onset of the record before plus the record duration; so a file without annotation
+    signals has the onsets 0, 1, 2... times the record duration. An unknown record duration counts as 0.
+
+    Parameters
+    ----------
+    header : EdfHeader
+        The header.
+    blocks : iterable of numpy.ndarray of uint8, shape (n, record_bytes)
+        All records in order; may be empty where there is no annotation signal.
+    n_records : int
+        Number of records.
+
+    Returns
+    -------
+    Timeline
+        Onsets, annotations and deviations.
+    """
+    duration = header.record_duration or 0.0
+    indices = header.annotation_indices
+    if not indices:
+        return Timeline(np.arange(n_records, dtype=np.float64) * np.float64(duration), (), ())
+    onsets = np.zeros(n_records)
+    annotations: list[Annotation] = []
+    notes = Notes("records")
+    record = 0
+    for block in blocks:
+        for row in block:
+            start = len(header.raw) + record * header.record_bytes
+            onset = _scan_record(header, row, record, start, annotations, notes)
+            if onset is None:
+                onset = float(onsets[record - 1]) + duration if record else 0.0
+                notes.add(
+                    "annotations",
+                    start,
+                    "the onset of a data record is missing, so it is taken to follow the one before",
+                    place=record,
+                )
+            onsets[record] = onset
+            record += 1
+    return Timeline(onsets, tuple(annotations), tuple(notes))
+
+
+def _scan_record(
+    header: EdfHeader, row: npt.NDArray[np.uint8], record: int, start: int, annotations: list[Annotation], notes: Notes
+) -> float | None:
+    onset: float | None = None
+    for index in header.annotation_indices:
+        where = header.signal_slices[index]
+        tals, problems = parse_tals(row[where].tobytes())
+        for position, message in problems:
+            notes.add("annotations", start + where.start + position, message, place=record)
+        for number, tal in enumerate(tals):
+            if index == header.annotation_indices[0] and number == 0 and not tal.texts[0]:
+                onset = tal.onset
+            annotations.extend(Annotation(tal.onset, tal.duration, text, record) for text in tal.texts if text)
+    return onset
+
+
+def read_annotations(file: EdfFile) -> list[Annotation]:
+    """Read the annotations of a file.
+
+    Parameters
+    ----------
+    file : EdfFile
+        The file.
+
+    Returns
+    -------
+    list of Annotation
+        In file order, without the time-keeping ones.
+    """
+    return list(read_timeline(file).annotations)
+
+
+def record_onsets(file: EdfFile) -> npt.NDArray[np.float64]:
+    """Read when each data record starts.
+
+    Parameters
+    ----------
+    file : EdfFile
+        The file.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n_records,)
+        Seconds from the start of the file (see `scan_records`); in EDF+D they have gaps.
+    """
+    return read_timeline(file).onsets

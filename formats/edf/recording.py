@@ -1,0 +1,260 @@
+"""An EDF or BDF file on disk: data records in constant memory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from eegzip.formats.errors import EdfError, UsageError
+
+from .counting import count_records
+from .header import EdfHeader
+from .layout import FIXED_BYTES, MAX_HEADER_BYTES, candidate_layouts, check_magic
+from .parsing import parse_header
+from .samples import decode_signal
+
+_BLOCK_BYTES = 8 * 1024 * 1024
+
+
+class EdfFile:
+    """An open EDF or BDF file; a context manager.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Where the file is.
+    header : EdfHeader
+        Its header.
+    file_size : int
+        Its size in bytes.
+    n_records : int
+        Number of data records (see `count_records`).
+    deviations : tuple of Deviation
+        Those of the header, then those of the file.
+    """
+
+    def __init__(self, path: Path, stream: BinaryIO, header: EdfHeader, file_size: int) -> None:
+        self.path = path
+        self.header = header
+        self.file_size = file_size
+        self._stream = stream
+        self.n_records, found = count_records(header, file_size)
+        self.deviations = (*header.deviations, *found)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> EdfFile:
+        """Open a file and parse its header.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        EdfFile
+            To be closed, or used in a ``with`` statement.
+
+        Raises
+        ------
+        EdfError
+            Where the file can't be opened or its header can't be read without guessing.
+        """
+        path = Path(path)
+        try:
+            # Looked at before it is opened: opening a pipe would wait for ever.
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise EdfError(f"{path}: is a directory or a device; name an EDF or BDF file")
+            stream = path.open("rb")
+        except OSError as error:
+            raise EdfError(f"{path}: can't be opened ({error.strerror}); check the path and its permissions") from error
+        except ValueError as error:
+            raise EdfError(f"{str(path)!r}: is no file name ({error})") from error
+        try:
+            size = os.fstat(stream.fileno()).st_size
+            start = stream.read(FIXED_BYTES)
+            check_magic(start, str(path))
+            longest = max(layout.header_bytes for layout in candidate_layouts(start, str(path)))
+            data = start + stream.read(min(longest, size, MAX_HEADER_BYTES) - FIXED_BYTES)
+            return cls(path, stream, parse_header(data, file_size=size, name=str(path)), size)
+        except OSError as error:
+            stream.close()
+            raise EdfError(f"{path}: can't be read ({error.strerror})") from error
+        except BaseException:
+            stream.close()
+            raise
+
+    def __enter__(self) -> EdfFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+    @property
+    def data_offset(self) -> int:
+        """Offset of the first data record in bytes."""
+        return len(self.header.raw)
+
+    @property
+    def trailing_offset(self) -> int:
+        """Offset of what follows the last data record, in bytes."""
+        return self.data_offset + self.n_records * self.header.record_bytes
+
+    @property
+    def trailing_size(self) -> int:
+        """Number of bytes after the last data record: a truncated record, or junk."""
+        return self.file_size - self.trailing_offset
+
+    def n_samples(self, index: int) -> int:
+        """Return the number of samples of a signal in the whole file.
+
+        Parameters
+        ----------
+        index : int
+            Position of the signal.
+
+        Returns
+        -------
+        int
+            Records times samples per record.
+        """
+        return self.n_records * self.header.signals[index].samples_per_record
+
+    def read_records(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+        """Read whole data records, in one read.
+
+        Parameters
+        ----------
+        start, stop : int
+            First record, and the one after the last; 0 <= start <= stop <= `n_records`.
+
+        Returns
+        -------
+        numpy.ndarray of uint8, shape (stop - start, record_bytes)
+            Their bytes.
+
+        Raises
+        ------
+        UsageError
+            Where the range is not within the file.
+        EdfError
+            Where the file can't be read or has become shorter.
+        """
+        _check_range(start, stop, self.n_records, "records")
+        block = np.empty((stop - start, self.header.record_bytes), dtype=np.uint8)
+        self._read_into(block.reshape(-1).data, self.data_offset + start * self.header.record_bytes)
+        return block
+
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """Read data records in blocks of at most 8 MiB (or of one record, where that is larger).
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            As in `read_records`; the whole file by default.
+
+        Yields
+        ------
+        first : int
+            Number of the first record of the block.
+        block : numpy.ndarray of uint8, shape (n, record_bytes)
+            The records.
+        """
+        stop = self.n_records if stop is None else stop
+        step = max(1, _BLOCK_BYTES // max(1, self.header.record_bytes))
+        for first in range(start, stop, step):
+            yield first, self.read_records(first, min(first + step, stop))
+
+    def read_signal(self, index: int, start_sample: int, stop_sample: int) -> npt.NDArray[np.int32]:
+        """Read a range of samples of one signal, in bounded memory beside the result.
+
+        Parameters
+        ----------
+        index : int
+            Position of the signal.
+        start_sample, stop_sample : int
+            First sample, and the one after the last, counted from the start of the file without its gaps;
+            0 <= start_sample <= stop_sample <= ``n_samples(index)``.
+
+        Returns
+        -------
+        numpy.ndarray of int32, shape (stop_sample - start_sample,)
+            Digital values.
+
+        Raises
+        ------
+        UsageError
+            Where the signal or the range does not exist.
+        EdfError
+            Where the file can't be read.
+        """
+        if not 0 <= index < len(self.header.signals):
+            raise UsageError(f"{self.path}: there is no signal {index}; there are {len(self.header.signals)}")
+        _check_range(start_sample, stop_sample, self.n_samples(index), "samples")
+        result = np.empty(stop_sample - start_sample, dtype=np.int32)
+        if not result.size:
+            return result
+        per_record = self.header.signals[index].samples_per_record
+        for first, block in self.blocks(start_sample // per_record, -(-stop_sample // per_record)):
+            values = decode_signal(block, self.header, index).ravel()
+            begin = first * per_record
+            low, high = max(start_sample, begin), min(stop_sample, begin + values.size)
+            result[low - start_sample : high - start_sample] = values[low - begin : high - begin]
+        return result
+
+    def read_trailing(self, start: int = 0, stop: int | None = None) -> bytes:
+        """Read what follows the last data record.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Range of bytes within the trailing bytes; all of them by default. Where `trailing_size` is large,
+            read it in pieces.
+
+        Returns
+        -------
+        bytes
+            The bytes.
+
+        Raises
+        ------
+        UsageError
+            Where the range is not within the trailing bytes.
+        EdfError
+            Where the file can't be read.
+        """
+        stop = self.trailing_size if stop is None else stop
+        _check_range(start, stop, self.trailing_size, "trailing bytes")
+        data = bytearray(stop - start)
+        self._read_into(memoryview(data), self.trailing_offset + start)
+        return bytes(data)
+
+    def _read_into(self, target: memoryview, offset: int) -> None:
+        try:
+            self._stream.seek(offset)
+            done = 0
+            while done < len(target):
+                count = self._stream.readinto(target[done:])  # type: ignore[attr-defined]
+                if not count:
+                    raise EdfError(f"{self.path}: byte {offset + done}: the file became shorter while it was read")
+                done += count
+        except OSError as error:
+            raise EdfError(f"{self.path}: byte {offset}: can't be read ({error.strerror})") from error
+
+
+def _check_range(start: int, stop: int, size: int, what: str) -> None:
+    if not 0 <= start <= stop <= size:
+        raise UsageError(f"{what} {start} to {stop} are not within 0 to {size}")
