@@ -1,0 +1,238 @@
+"""What a model is, as plain data: the schema of a checkpoint's ``config.json``.
+
+No torch here: a file's model can be named, checked and compared on a machine that never runs a network.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from eegzip.formats.errors import ModelError
+
+FORMAT = "eegzip-model"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the network; every default is the Descript Audio Codec's own.
+
+    Attributes
+    ----------
+    encoder_dim, encoder_rates, decoder_dim, decoder_rates
+        Widths and strides, as in ``dac.DAC``.
+    latent_dim : int
+        Latent width; 0 means DAC's rule ``encoder_dim * 2**len(encoder_rates)``.
+    n_codebooks, codebook_size, codebook_dim
+        The residual vector quantiser. A ``codebook_dim`` equal to the latent width leaves DAC's
+        projections out: the codebooks then live in the latent space itself.
+    linear_path : bool
+        Add a linear analysis to the encoder's output and a linear synthesis to the decoder's (kernel of
+        two hops, one hop apart); they start as an MDCT pair.
+    search : str
+        ``cosine`` (DAC) or ``euclid``.
+    final_tanh : bool
+        Keep DAC's last activation, which bounds the output to [-1, 1].
+    """
+
+    encoder_dim: int = 64
+    encoder_rates: tuple[int, ...] = (2, 4, 8, 8)
+    latent_dim: int = 0
+    decoder_dim: int = 1536
+    decoder_rates: tuple[int, ...] = (8, 8, 4, 2)
+    n_codebooks: int = 9
+    codebook_size: int = 1024
+    codebook_dim: int = 8
+    linear_path: bool = False
+    search: str = "cosine"
+    final_tanh: bool = True
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return math.prod(self.encoder_rates)
+
+    @property
+    def latent_width(self) -> int:
+        """Latent dimensions, DAC's rule applied."""
+        return self.latent_dim or self.encoder_dim * 2 ** len(self.encoder_rates)
+
+    @property
+    def direct_codebooks(self) -> bool:
+        """Whether the codebooks live in the latent space itself, without projections."""
+        return self.search == "euclid" and self.codebook_dim == self.latent_width
+
+    def check(self) -> None:
+        """Raise :class:`ModelError` where the numbers make no network (or one beyond all measure)."""
+        for name, low, high in (
+            ("encoder_dim", 1, 1024),
+            ("latent_dim", 0, 8192),
+            ("decoder_dim", 1, 8192),
+            ("n_codebooks", 1, 64),
+            ("codebook_size", 2, 65536),
+            ("codebook_dim", 1, 8192),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ModelError(f"The model's {name} is {value}; it must lie between {low} and {high}.")
+        for name in ("encoder_rates", "decoder_rates"):
+            rates = getattr(self, name)
+            if not 1 <= len(rates) <= 8 or any(not 2 <= r <= 64 or r % 2 for r in rates):
+                # DAC's layers lose samples at odd strides, so frames would not line up.
+                raise ModelError(f"The model's {name} {list(rates)} must be 1 to 8 even numbers from 2 to 64.")
+        if self.hop != math.prod(self.decoder_rates) or self.hop > 65536:
+            raise ModelError("The model's encoder and decoder strides must give the same hop, at most 65536.")
+        if self.decoder_dim >> len(self.decoder_rates) == 0:
+            raise ModelError("The model's decoder_dim is too small for its number of strides.")
+        if self.search not in ("cosine", "euclid"):
+            raise ModelError(f"The model's search {self.search!r} is neither 'cosine' nor 'euclid'.")
+        if self.linear_path and self.latent_width < self.hop:
+            raise ModelError("A linear path needs at least as many latent dimensions as the hop has samples.")
+
+
+@dataclass(frozen=True)
+class ScalingConfig:
+    """How waveforms are brought to the model's level; see :mod:`eegzip.codecs.scaling`.
+
+    Attributes
+    ----------
+    kind : str
+        The default way: ``adaptive`` or ``fixed``.
+    spacing, level_rms, level_peak
+        Of the adaptive scaling.
+    limit_uv : float
+        Of the fixed scaling: the amplitude in microvolts that becomes 1.
+    """
+
+    kind: str = "adaptive"
+    spacing: int = 1024
+    level_rms: float = 0.2
+    level_peak: float = 0.9
+    limit_uv: float = 200.0
+
+    def check(self) -> None:
+        """Raise :class:`ModelError` where the numbers make no sense."""
+        if self.kind not in ("adaptive", "fixed"):
+            raise ModelError(f"The model's scaling {self.kind!r} is neither 'adaptive' nor 'fixed'.")
+        if not 16 <= self.spacing <= 1 << 20:
+            raise ModelError("The model's scaling.spacing must lie between 16 and 1048576 samples.")
+        for name in ("level_rms", "level_peak", "limit_uv"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 1e-6 <= value <= 1e6):
+                raise ModelError(f"The model's scaling.{name} must be a positive number, it is {value}.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to rebuild and run a model, besides its weights.
+
+    Attributes
+    ----------
+    name : str
+        Short name, as in ``--model NAME``.
+    rate : float
+        Sampling rate of the network's input in Hz.
+    network : NetworkConfig
+        Shape of the network.
+    scaling : ScalingConfig
+        Level of the network's input.
+    window_frames : int
+        Frames encoded at once; the grid of windows is part of what the tokens are.
+    beam : int
+        Hypotheses kept by the search over the codebooks; 1 is DAC's greedy search.
+    architecture : str
+        ``dac-sc``: every channel is coded alone.
+    """
+
+    name: str
+    rate: float
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    scaling: ScalingConfig = field(default_factory=ScalingConfig)
+    window_frames: int = 60
+    beam: int = 1
+    architecture: str = "dac-sc"
+
+    def check(self) -> None:
+        """Raise :class:`ModelError` where a value is out of its range."""
+        if not (math.isfinite(self.rate) and 1 <= self.rate <= 1e6):
+            raise ModelError(f"The model's rate must lie between 1 and 1000000 Hz, it is {self.rate}.")
+        if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > 1 << 24:
+            raise ModelError("The model's window_frames is out of range.")
+        if not 1 <= self.beam <= 64:
+            raise ModelError("The model's beam must lie between 1 and 64.")
+        if self.beam > 1 and not self.network.direct_codebooks:
+            raise ModelError("A beam needs codebooks in the latent space itself (Euclid, no projections).")
+        if self.architecture != "dac-sc":
+            raise ModelError(f"This eegzip does not know the architecture {self.architecture!r}; upgrade it.")
+        self.network.check()
+        self.scaling.check()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``config.json``, without its digest."""
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **_plain(asdict(self))}
+
+    @classmethod
+    def from_json(cls, data: object) -> ModelConfig:
+        """Return the config read from a parsed ``config.json``, strictly.
+
+        Parameters
+        ----------
+        data
+            The JSON document; a ``digest`` in it is left to the caller.
+        """
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise ModelError('This is no eegzip model: its config.json lacks "format": "eegzip-model".')
+        if data.get("format_version") != FORMAT_VERSION:
+            raise ModelError("This model was written for another version of eegzip; upgrade eegzip.")
+        body = {k: v for k, v in data.items() if k not in ("format", "format_version", "digest")}
+        body["network"] = _strict(NetworkConfig, body.get("network", {}), "network")
+        body["scaling"] = _strict(ScalingConfig, body.get("scaling", {}), "scaling")
+        config: ModelConfig = _strict(cls, body, "config.json")
+        config.check()
+        return config
+
+
+def _plain(value: object) -> Any:
+    """Return ``value`` as JSON knows it: tuples become lists."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def _strict(kind: type, data: object, where: str) -> Any:
+    """Build a dataclass from JSON, refusing unknown keys and wrong types."""
+    if not isinstance(data, dict):
+        raise ModelError(f"The model's {where} must be a JSON object.")
+    known = {f.name: f for f in fields(kind)}
+    unknown = sorted(str(k) for k in data if k not in known)
+    if unknown:
+        raise ModelError(f"The model's {where} has an unknown entry {unknown[0]!r}; upgrade eegzip or fix it.")
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        values[name] = _typed(str(known[name].type), value, f"{where}.{name}")
+    for name in ("name", "rate"):
+        if name in known and name not in values:
+            raise ModelError(f"The model's {where} lacks {name!r}.")
+    return kind(**values)
+
+
+def _typed(kind: str, value: object, where: str) -> object:
+    """Return a JSON value as the annotated type, or refuse it."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == "int" and number and isinstance(value, int):
+        return value
+    if kind == "float" and number:
+        return float(value)  # type: ignore[arg-type]
+    if kind == "bool" and isinstance(value, bool):
+        return value
+    if kind == "str" and isinstance(value, str) and len(value) <= 200:
+        return value
+    if kind.startswith("tuple") and isinstance(value, list):
+        return tuple(_typed("int", v, where) for v in value)
+    if kind in ("NetworkConfig", "ScalingConfig"):
+        return value
+    raise ModelError(f"The model's {where} must be of type {kind.split('[')[0]}.")

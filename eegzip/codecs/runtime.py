@@ -1,0 +1,277 @@
+"""Run a checkpoint: waveforms to tokens and back, numpy in and numpy out.
+
+Geometry. At the model's rate, frame ``f`` owns the samples [f*hop - hop/2, f*hop + hop/2) and is centred
+on sample ``f*hop``; a recording of n samples has ``ceil(n/hop) + 1`` frames, so that the overlap-add of
+the linear path is complete at both ends. Encoding runs on a fixed grid of windows: window w gives the
+frames [w*W, (w+1)*W) from those frames' samples and ``encoder_context`` frames' samples on each side, more
+than the network can see. The grid belongs to the model, so tokens can't depend on how a file is chunked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from eegzip.codecs.checkpoint import Checkpoint
+from eegzip.codecs.descript import Snake1d
+from eegzip.codecs.network import EegDac, decoder_reach, encoder_reach, fuse_weight_norm
+from eegzip.codecs.search import ResidualSearch
+from eegzip.formats.errors import ModelError, UsageError
+
+FloatArray = npt.NDArray[np.float32]
+CodeArray = npt.NDArray[np.uint16]
+
+# Bytes of activations that one batch may take at a time.
+BATCH_BYTES = 256 << 20
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+
+def frame_count(samples: int, hop: int) -> int:
+    """Return how many frames a recording of ``samples`` model samples has."""
+    return -(-samples // hop) + 1
+
+
+def mirror_indices(total: int, start: int, stop: int) -> npt.NDArray[np.int64]:
+    """Return which samples of a recording stand for the samples [start, stop) of its mirrored extension.
+
+    Parameters
+    ----------
+    total
+        Length of the recording.
+    start, stop
+        Range wanted; may lie outside the recording by any amount.
+    """
+    if total == 1:
+        return np.zeros(stop - start, dtype=np.int64)
+    period = 2 * (total - 1)
+    where = np.arange(start, stop) % period
+    return np.minimum(where, period - where)
+
+
+@functools.cache
+def tune_malloc() -> None:
+    """Keep large freed blocks in the process (glibc on Linux only): page faults cost half the time."""
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_M_MMAP_MAX, 0)
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+class FusedSnake(nn.Module):
+    """DAC's activation ``x + sin(alpha x)^2 / alpha`` with one temporary instead of five."""
+
+    alpha: torch.Tensor
+    inverse: torch.Tensor
+
+    def __init__(self, alpha: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("alpha", alpha.detach())
+        self.register_buffer("inverse", (alpha.detach() + 1e-9).reciprocal())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the activation of ``x``."""
+        wave = x * self.alpha
+        return torch.addcmul(x, wave.sin_().square_(), self.inverse)
+
+
+def build_network(checkpoint: Checkpoint) -> EegDac:
+    """Build the network of a checkpoint and load its weights strictly.
+
+    Parameters
+    ----------
+    checkpoint
+        The checkpoint; its config decides the shapes, its weights must match them exactly.
+    """
+    config = checkpoint.config
+    state = checkpoint.state
+    # On the meta device first: a config that promises more than the file holds takes no memory.
+    with torch.device("meta"):
+        network = EegDac(config.network, config.rate)
+    try:
+        network.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"The weights in {checkpoint.folder} are not those of the network in its config.json: {reason}"
+        ) from error
+    return network.eval()
+
+
+def prepare_for_inference(network: EegDac) -> None:
+    """Fuse weight norms and activations, in place."""
+    fuse_weight_norm(network)
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, Snake1d):
+                setattr(module, name, FusedSnake(child.alpha))
+    network.requires_grad_(False)
+
+
+class CodecRuntime:
+    """A loaded model that encodes windows and decodes frames.
+
+    Parameters
+    ----------
+    checkpoint
+        The model.
+    device
+        ``cpu`` or a CUDA device.
+    threads
+        Torch threads to use while working; the process's setting is put back afterwards.
+
+    Attributes
+    ----------
+    rate : float
+        Sampling rate in Hz.
+    hop : int
+        Samples per frame.
+    n_codebooks, codebook_size : int
+        Of the quantiser.
+    window_frames : int
+        Frames per window, W.
+    encoder_context, decoder_context : int
+        Frames on each side that encoder and decoder need to see.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu", threads: int | None = None) -> None:
+        tune_malloc()
+        self.checkpoint = checkpoint
+        config = checkpoint.config
+        shape = config.network
+        self.rate = config.rate
+        self.hop = shape.hop
+        self.n_codebooks = shape.n_codebooks
+        self.codebook_size = shape.codebook_size
+        self.window_frames = config.window_frames
+        self.encoder_context = -(-encoder_reach(shape) // shape.hop)
+        self.decoder_context = -(-decoder_reach(shape) // shape.hop)
+        self.threads = threads
+        try:
+            self.device = torch.device(device)
+            self.network = build_network(checkpoint).to(self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise UsageError(f"The device {device!r} can't be used: {str(error).splitlines()[0]}") from error
+        prepare_for_inference(self.network)
+        self._search: ResidualSearch | None = None
+        if shape.direct_codebooks:
+            books = torch.stack([q.codebook.weight for q in self.network.quantizer.quantizers])
+            self._search = ResidualSearch(books, config.beam)
+        # The widest activation and its temporaries decide how many samples fit into a batch.
+        width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
+        self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
+
+    def encode(self, samples: FloatArray, n_codebooks: int | None = None) -> CodeArray:
+        """Return the codes [B, n_codebooks, W] of windows [B, (W + 2 * encoder_context) * hop].
+
+        Parameters
+        ----------
+        samples
+            Normalised waveforms, context on both sides included.
+        n_codebooks
+            Use only the first so many codebooks; the search then aims at the best result with these.
+        """
+        context, frames = self.encoder_context, self.window_frames
+        length = (frames + 2 * context) * self.hop
+        if samples.ndim != 2 or samples.shape[1] != length:
+            raise UsageError(f"Windows must have {length} samples, these have the shape {samples.shape}.")
+        levels = self._levels(n_codebooks)
+        codes = np.empty((len(samples), levels, frames), dtype=np.uint16)
+        with self._working():
+            for part in self._batches(len(samples), length):
+                wave = torch.from_numpy(np.ascontiguousarray(samples[part], dtype=np.float32))
+                latent = self.network.encoder(wave[:, None].to(self.device))
+                latent = latent[:, :, context : context + frames]
+                codes[part] = self._quantise(latent, levels).to("cpu", torch.int32).numpy()
+        return codes
+
+    def decode(self, codes: CodeArray, valid: tuple[int, int] | None = None) -> FloatArray:
+        """Return the waveform [B, n * hop] of codes [B, k, n + 2 * decoder_context].
+
+        Parameters
+        ----------
+        codes
+            Codes of the first k codebooks, ``decoder_context`` frames on both sides included.
+        valid
+            Range [first, last) of the frames given that exist; the others count as zero latents. Frames
+            exist between 0 and :func:`frame_count` of the recording.
+        """
+        context = self.decoder_context
+        frames = codes.shape[-1]
+        n = frames - 2 * context
+        if codes.ndim != 3 or n < 0:
+            raise UsageError(f"Codes need {context} frames of context on each side; shape {codes.shape}.")
+        first, last = valid if valid is not None else (0, frames)
+        wave = np.empty((len(codes), n * self.hop), dtype=np.float32)
+        with self._working():
+            for part in self._batches(len(codes), frames * self.hop):
+                latent = self._latents(codes[part])
+                latent[:, :, : max(first, 0)] = 0
+                latent[:, :, max(last, 0) :] = 0
+                out = self.network.decoder(latent)[:, 0, context * self.hop : (context + n) * self.hop]
+                wave[part] = out.cpu().numpy()
+        return wave
+
+    def latents(self, codes: CodeArray) -> FloatArray:
+        """Return the quantised latents [B, latent_dim, F] that codes [B, k, F] stand for."""
+        with self._working():
+            result: FloatArray = self._latents(codes).cpu().numpy()
+        return result
+
+    def _levels(self, n_codebooks: int | None) -> int:
+        """Check a number of codebooks."""
+        levels = self.n_codebooks if n_codebooks is None else n_codebooks
+        if not 1 <= levels <= self.n_codebooks:
+            raise UsageError(f"The model has {self.n_codebooks} codebooks; {levels} were asked for.")
+        return levels
+
+    def _quantise(self, latent: torch.Tensor, levels: int) -> torch.Tensor:
+        """Return the codes [B, levels, F] of latents [B, D, F]."""
+        if self._search is None:
+            codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
+            return codes
+        rows = latent.transpose(1, 2).reshape(-1, latent.shape[1])
+        return self._search(rows, levels).view(len(latent), -1, levels).transpose(1, 2)
+
+    def _latents(self, codes: CodeArray) -> torch.Tensor:
+        """Return the sum of the codewords, projected where the model projects: [B, D, F]."""
+        if codes.ndim != 3 or not 1 <= codes.shape[1] <= self.n_codebooks:
+            raise UsageError(f"Codes must be [B, 1 to {self.n_codebooks}, frames]; shape {codes.shape}.")
+        if codes.size and int(codes.max()) >= self.codebook_size:
+            raise ModelError(f"A token {int(codes.max())} is beyond the model's {self.codebook_size} entries.")
+        index = torch.from_numpy(codes.astype(np.int64)).to(self.device)
+        quantizers = self.network.quantizer.quantizers
+        total = quantizers[0].out_proj(quantizers[0].decode_code(index[:, 0]))
+        for level in range(1, codes.shape[1]):
+            total = total + quantizers[level].out_proj(quantizers[level].decode_code(index[:, level]))
+        return total.contiguous()
+
+    def _batches(self, count: int, length: int) -> Iterator[slice]:
+        """Split ``count`` rows of ``length`` samples into batches that fit the memory set aside."""
+        size = max(self._batch_samples // length, 1)
+        for start in range(0, count, size):
+            yield slice(start, min(start + size, count))
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Inference mode, float32 without TF32, with this runtime's number of threads."""
+        before = torch.get_num_threads()
+        if self.threads is not None and self.threads != before:
+            torch.set_num_threads(self.threads)
+        try:
+            with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                yield
+        finally:
+            if torch.get_num_threads() != before:
+                torch.set_num_threads(before)
