@@ -18,7 +18,7 @@ from .deviations import Deviation, Notes
 from .header import EdfHeader
 from .recording import EdfFile
 
-_TAL = re.compile(rb"([+-]?)([0-9]+(?:[.,][0-9]*)?)(?:\x15([0-9]+(?:[.,][0-9]*)?)?)?\x14(.*)", re.DOTALL)
+_TAL = re.compile(rb"([+-]?)([0-9]{1,15}(?:[.,][0-9]*)?)(?:\x15([0-9]{1,15}(?:[.,][0-9]*)?)?)?\x14(.*)", re.DOTALL)
 
 
 class Tal(NamedTuple):

@@ -32,18 +32,20 @@ _MAX_MICROVOLTS_PER_DIGIT = 50.0
 _MIN_CONTACTS = 4
 
 _VOLTAGE_WORDS = """
-    ecg ekg mlii avr avl avf ii iii bip
-    eog loc roc heog veog heo veo eogh eogv eogl eogr leog reog ieog luc rlc lue rle rae lae lio rio lhe rhe pg exg
+    ecg ekg mlii avr avl avf ii iii bip exg
+    eog loc roc heog veog heo veo eogh eogv eogl eogr leog reog ieog luc rlc lue rle rae lae lio rio lhe rhe
+    pg eye lefteye righteye
     emg enmg chin submental mentalis tib tibialis lat rat leg lleg rleg arm larm rarm masseter deltoid diaphragm
-    intercostal
+    intercostal dx sx
 """
 _OTHER_WORDS = """
-    resp thor abd abdo abdomen chest rip flow airflow nasal oral cannula snore effort sum cpap press pressure
+    resp thor abd abdo abdomen chest rip flow airflow nasal oral cannula snore effort sum cpap pcpap press pressure
+    ribcage torace termistore vab vth naf phono
     spo sao sat ox oxy osat etco co tcpco ph pulse pleth plet ppg ptt pr hr hrv bpm bp abp cvp icp art
     temp rectal therm thermistor light lux gsr eda scr sc mic sound audio
     pos position body acc accel acceleration gyro gyrox gyroy mag mot motion movement elevation
     dc aux ergo erg photic photo flash stim sti stimulus vns status stat trig trigger trg ttl din dig dtrig digital
-    event mark marker markers button sync vsync video counter count cnt time timestamp clock index rate
+    event mk mkr mark marker markers button sync vsync video counter count cnt time timestamp clock index rate
     interpolated battery batt imp impedance quality cq eq pow power pm
     ibi burst bursts suppr suppression bis sef psi aeeg csa dsa
 """
@@ -57,7 +59,7 @@ _CONTACT = re.compile(r"([A-Z]{1,6}'?)\s?([0-9]{1,3})(?:\s*-\s*\1\s?[0-9]{1,3})?
 # Left and right anterior temporal, posterior hippocampus and the like are depth electrodes when there are many.
 _DEPTH_STEMS = frozenset({"lat", "rat", "ph", "pm", "sc"})
 # Extra inputs of clinical amplifiers and precordial leads: numbered, but no electrode array.
-_NO_CONTACTS = (_VOLTAGE_STEMS | _OTHER_STEMS | {"x", "v", "exg"}) - _DEPTH_STEMS
+_NO_CONTACTS = (_VOLTAGE_STEMS | _OTHER_STEMS | {"x", "v"}) - _DEPTH_STEMS
 _PREFIX = re.compile(r"(?:EEG|POL|SEEG|ECOG)[\s_:.-]+", re.IGNORECASE)
 _SUFFIX = re.compile(r"-(?:ref|le|ar|avg?|g)$", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -77,11 +79,11 @@ def classify_signals(header: EdfHeader) -> list[SignalKind]:
     2. A unit that is stated and no voltage: other.
     3. A word of another modality in the label, even behind "EEG" ("EEG EKG1-REF", "EEG LOC-REF"): other, or
        voltage for those that are electrodes on a body (ECG, EOG, EMG and their sites).
-    4. Fewer samples than 30 per second, or steps coarser than 50 uV: not EEG.
+    4. Fewer samples than 30 per second: not EEG.
     5. A 10-20, 10-10 or 10-5 electrode or a pair of them (ears and mastoids among them), or the word EEG:
        EEG, also without a unit.
-    6. A voltage with a bare channel number ("1", "Ch 26", "E12") or with one of at least four numbered
-       contacts of one stem ("A1".."A32", "LH1".."LH8"): EEG.
+    6. A voltage in steps coarser than 50 uV: voltage. One with a bare channel number ("1", "Ch 26", "E12") or
+       with one of at least four numbered contacts of one stem ("A1".."A32", "LH1".."LH8"): EEG.
     7. A voltage whose label names nothing known, at the rate of most signals found so far: EEG. A label
        without a letter or digit ("-", ".") marks a dummy and is none.
     8. Any other voltage: voltage. The rest: other.
@@ -123,13 +125,11 @@ def _classify_alone(header: EdfHeader, signal: SignalHeader, arrays: frozenset[s
             return hint
     if not signal.samples_per_record or 0 < header.sample_rate(signal.index) < _MIN_RATE:
         return unlike_eeg
-    step = signal.microvolts_per_digit
-    if step is not None and abs(step) > _MAX_MICROVOLTS_PER_DIGIT:
-        return unlike_eeg
     if named or _EEG_WORDS & _words(signal.label):
         return SignalKind.EEG
-    if not is_voltage:
-        return SignalKind.OTHER
+    step = signal.microvolts_per_digit
+    if not is_voltage or (step is not None and abs(step) > _MAX_MICROVOLTS_PER_DIGIT):
+        return unlike_eeg
     if _GENERIC.fullmatch(label) or _stem(label) in arrays:
         return SignalKind.EEG
     return None if any(c.isalnum() for c in label) else SignalKind.VOLTAGE

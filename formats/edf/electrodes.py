@@ -20,7 +20,9 @@ _RENAMED = {"t3": "T7", "t4": "T8", "t5": "P7", "t6": "P8"}
 _ELECTRODES.update(_RENAMED)
 _EARS = frozenset({"A1", "A2", "M1", "M2"})
 # What stands behind the dash where a channel is measured against a reference and not against a neighbour.
-_REFERENCE_WORDS = "ref reference le linked ar av avg avr average car a1a2 a1+a2 a12 m1m2 m1+m2 org g gnd"
+_REFERENCE_WORDS = (
+    "ref reference le linked ar av avg avr average car a1a2 a1+a2 a12 m1m2 m1+m2 org g g1 g2 g19 gnd cle ler"
+)
 _REFERENCES = frozenset(_REFERENCE_WORDS.split())
 _PREFIX = re.compile(r"(?:EEG|POL)[\s_:.-]*", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*[-\u2013/:_]\s*|\s+")
@@ -58,6 +60,8 @@ def electrodes_of(label: str) -> tuple[str, ...]:
     """
     bare = _PREFIX.sub("", label.strip(" ()[]"), count=1).strip(" ()[].")
     first, *rest = _SEPARATOR.split(bare, maxsplit=1)
+    if not rest and electrode(first) is None:
+        first, *rest = _joined(first)
     active = electrode(first)
     if active is None:
         return ()
@@ -67,6 +71,13 @@ def electrodes_of(label: str) -> tuple[str, ...]:
     if other is None:
         return ()
     return (active,) if other in _EARS and active not in _EARS else (active, other)
+
+
+def _joined(name: str) -> tuple[str, ...]:
+    """Split a pair written without a dash ("C3A2", "FpzCz")."""
+    halves = ((name[:i], name[i:]) for i in range(2, len(name) - 1))
+    pairs = [pair for pair in halves if electrode(pair[0]) and electrode(pair[1])]
+    return pairs[0] if len(pairs) == 1 else (name,)
 
 
 def normalise_channel_name(label: str) -> str:

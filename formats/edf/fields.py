@@ -14,7 +14,8 @@ from fractions import Fraction
 from .deviations import Notes
 
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]{1,2})?")
-_TRIPLE = re.compile(r"([0-9]{1,4})[^0-9]+([0-9]{1,2})[^0-9]+([0-9]{1,4}|yy)", re.IGNORECASE)
+_DATE = re.compile(r"([0-9]{1,2})[^0-9]+([0-9]{1,2})[^0-9]+([0-9]{4}|[0-9]{2}|yy)", re.IGNORECASE)
+_TIME = re.compile(r"([0-9]{1,2})[^0-9]+([0-9]{1,2})[^0-9]+([0-9]{1,2})")
 _STARTDATE = re.compile(r"Startdate +([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\b", re.IGNORECASE)
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")
@@ -155,10 +156,10 @@ class FieldReader:
         text = self.text("start date", 168, 8)
         stated = _stated_date(recording)
         found: date | None = None
-        match = _TRIPLE.fullmatch(text)
+        match = _DATE.fullmatch(text)
         if match and match[3].lower() != "yy":
             year = int(match[3])
-            if len(match[3]) <= 2:
+            if len(match[3]) == 2:
                 year += 1900 if year >= 85 else 2000
             found = _valid_date(year, int(match[2]), int(match[1]))
         if found is None:
@@ -175,12 +176,12 @@ class FieldReader:
 
     def _clock(self) -> time | None:
         text = self.text("start time", 176, 8)
-        match = _TRIPLE.fullmatch(text)
+        match = _TIME.fullmatch(text)
         try:
-            if match is None:
-                raise ValueError  # noqa: TRY301
-            clock = time(int(match[1]), int(match[2]), int(match[3]))
+            clock = time(int(match[1]), int(match[2]), int(match[3])) if match else None
         except ValueError:
+            clock = None
+        if clock is None:
             self.notes.add("start time", 176, "is not a time of the form hh.mm.ss", example=repr(text))
             return None
         if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}\.[0-9]{2}", text):

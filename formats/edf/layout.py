@@ -141,7 +141,8 @@ def choose_layout(data: bytes, sample_bytes: int, file_size: int | None, name: s
     """Find how many signals there are and where the data records begin.
 
     Where the fields contradict each other, a layout is chosen only if all others are impossible: their
-    "samples per record" can't be read or they don't fit the size of the file.
+    "samples per record" or calibrations are no numbers where another layout's are, or they don't fit the size
+    of the file.
 
     Parameters
     ----------
@@ -173,6 +174,7 @@ def choose_layout(data: bytes, sample_bytes: int, file_size: int | None, name: s
         return candidates[0]
     record_bytes = {layout: _record_bytes(data, layout, sample_bytes) for layout in fitting}
     possible = [layout for layout in fitting if record_bytes[layout] is not None]
+    possible = [layout for layout in possible if _is_plausible(data, layout)] or possible
     if len({layout.header_bytes for layout in possible}) == len(possible) > 1:
         possible = _settle(possible, record_bytes, data, file_size)
     if len(possible) != 1:
@@ -200,6 +202,16 @@ def _settle(
             if count == declared:
                 matching.append(layout)
     return matching or whole
+
+
+def _is_plausible(data: bytes, layout: Layout) -> bool:
+    """Tell whether all calibrations are numbers where a layout puts them."""
+    reader = FieldReader(data, Notes())
+    return all(
+        reader.number(name, *signal_field(name, index, layout.n_signals)) is not None
+        for name in ("physical minimum", "physical maximum", "digital minimum", "digital maximum")
+        for index in range(layout.n_signals)
+    )
 
 
 def _record_bytes(data: bytes, layout: Layout, sample_bytes: int) -> int | None:

@@ -82,7 +82,7 @@ class EdfFile:
             start = stream.read(FIXED_BYTES)
             check_magic(start, str(path))
             longest = max(layout.header_bytes for layout in candidate_layouts(start, str(path)))
-            data = start + stream.read(min(longest, size, MAX_HEADER_BYTES) - FIXED_BYTES)
+            data = start + stream.read(max(0, min(longest, size, MAX_HEADER_BYTES) - FIXED_BYTES))
             return cls(path, stream, parse_header(data, file_size=size, name=str(path)), size)
         except OSError as error:
             stream.close()

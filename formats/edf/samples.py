@@ -32,7 +32,7 @@ def decode_signal(block: npt.NDArray[np.uint8], header: EdfHeader, index: int) -
     check_block(block, header)
     raw = np.ascontiguousarray(block[:, header.signal_slices[index]])
     if header.is_bdf:
-        triples = raw.reshape(len(block), -1, 3)
+        triples = raw.reshape(len(block), header.signals[index].samples_per_record, 3)
         high = triples[:, :, 2].view(np.int8).astype(np.int32) << 16
         return high | triples[:, :, 1].astype(np.int32) << 8 | triples[:, :, 0]
     return raw.view("<i2").astype(np.int32)
@@ -59,8 +59,8 @@ def encode_signal(values: npt.ArrayLike, sample_bytes: int) -> npt.NDArray[np.ui
         Where `values` are not integers or do not fit.
     """
     array = np.asarray(values)
-    if array.dtype.kind not in "iu":
-        raise UsageError(f"digital samples must be integers, not {array.dtype}")
+    if array.dtype.kind not in "iu" or array.ndim == 0:
+        raise UsageError(f"digital samples must be an array of integers, not {array.dtype} {array.shape}")
     limit = 1 << (8 * sample_bytes - 1)
     if array.size and (int(array.min()) < -limit or int(array.max()) >= limit):
         raise UsageError(f"digital samples from {array.min()} to {array.max()} do not fit into {8 * sample_bytes} bits")

@@ -1,0 +1,95 @@
+"""TALs and record onsets (EDF+ section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from edf_builder import Builder, Signal, annotated
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eegzip.formats.edf import Annotation, EdfFile, Tal, parse_tals, read_annotations, read_timeline, record_onsets
+
+Opened = Callable[[Builder | bytes], EdfFile]
+
+
+@pytest.mark.parametrize(
+    ("data", "tals"),
+    [
+        (b"+0\x14\x14\0", [Tal(0.0, None, ("",))]),
+        (b"+1.5\x1525.5\x14a\x14b\x14\0\0\0", [Tal(1.5, 25.5, ("a", "b"))]),
+        (b"-0.065\x14Pre\x14\0+3\x14\x14\0", [Tal(-0.065, None, ("Pre",)), Tal(3.0, None, ("",))]),
+        ("+2\x14仰卧\x14\0".encode(), [Tal(2.0, None, ("仰卧",))]),
+        (b"\0\0\0\0", []),
+        (b"", []),
+    ],
+)
+def test_tals_to_the_letter(data: bytes, tals: list[Tal]) -> None:
+    assert parse_tals(data) == (tals, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "tals", "message"),
+    [
+        (b"junk\0+1\x14a\x14\0", [Tal(1.0, None, ("a",))], "no annotation list"),
+        (b"1\x14a\x14\0", [Tal(1.0, None, ("a",))], "no sign"),
+        (b"+1,5\x14a\x14\0", [Tal(1.5, None, ("a",))], "comma"),
+        (b"+1\x14a\0", [Tal(1.0, None, ("a",))], "not closed by a byte 0x14"),
+        (b"+1\x14a\x14", [Tal(1.0, None, ("a",))], "not closed by a NUL"),
+        (b"+1\x14\xb5V\x14\0", [Tal(1.0, None, ("µV",))], "Latin-1"),
+        (b"+" + b"9" * 400 + b"\x14a\x14\0", [], "no annotation list"),
+    ],
+)
+def test_odd_tals_are_reported(data: bytes, tals: list[Tal], message: str) -> None:
+    found, problems = parse_tals(data)
+    assert found == tals
+    assert [message in text for _, text in problems] == [True]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read(data: bytes) -> None:
+    parse_tals(data)
+
+
+@pytest.mark.parametrize("variant", ["EDF+D", "BDF+D"])
+def test_gaps(opened: Opened, variant: str) -> None:
+    tals = [b"+0\x14\x14\0", b"+1\x14\x14\0+1.25\x150.5\x14spike\x14\0", b"+77.5\x14\x14\0"]
+    with opened(annotated(tals, variant=variant)) as file:
+        timeline = read_timeline(file)
+        assert timeline.onsets.tolist() == [0.0, 1.0, 77.5]
+        assert timeline.annotations == (Annotation(1.25, 0.5, "spike", 1),)
+        assert timeline.deviations == ()
+        assert record_onsets(file).tolist() == [0.0, 1.0, 77.5]
+        assert read_annotations(file) == list(timeline.annotations)
+
+
+def test_text_may_follow_the_time_keeping(opened: Opened) -> None:  # EDF+ 2.2.4
+    with opened(annotated([b"+0.5\x14\x14start\x14\0"])) as file:
+        assert record_onsets(file).tolist() == [0.5]
+        assert read_annotations(file) == [Annotation(0.5, None, "start", 0)]
+
+
+def test_a_missing_onset_follows_the_record_before(opened: Opened) -> None:
+    with opened(annotated([b"+5\x14\x14\0", b"rubbish", b"", b"+9\x14\x14\0"], variant="EDF+D")) as file:
+        timeline = read_timeline(file)
+        assert timeline.onsets.tolist() == [5.0, 6.0, 7.0, 9.0]
+        assert len(timeline.deviations) == 2
+        first = min(timeline.deviations, key=lambda d: d.offset)
+        assert "onset of a data record is missing" in first.message
+        assert first.message.endswith("records 1, 2")
+        assert first.offset == 768 + file.header.record_bytes
+
+
+def test_plain_edf_counts_on_the_duration(opened: Opened) -> None:
+    with opened(Builder(duration="0.5")) as file:
+        assert record_onsets(file).tolist() == [0.0, 0.5, 1.0]
+    with opened(Builder(duration="")) as file:
+        assert record_onsets(file).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_several_annotation_signals(opened: Opened) -> None:
+    builder = annotated([b"+0\x14\x14\0+1\x14a\x14\0"])
+    builder.signals.append(Signal("EDF Annotations", "", 20, (-1, 1)))
+    with opened(builder) as file:
+        assert [a.text for a in read_annotations(file)] == ["a", "a"]
