@@ -19,6 +19,7 @@ from .header import EdfHeader
 from .recording import EdfFile
 
 _TAL = re.compile(rb"([+-]?)([0-9]{1,15}(?:[.,][0-9]*)?)(?:\x15([0-9]{1,15}(?:[.,][0-9]*)?)?)?\x14(.*)", re.DOTALL)
+_ROUNDING = 0.0011
 
 
 class Tal(NamedTuple):
@@ -197,9 +198,24 @@ def scan_records(header: EdfHeader, blocks: Iterable[npt.NDArray[np.uint8]], *, 
                     "the onset of a data record is missing, so it is taken to follow the one before",
                     place=record,
                 )
+            elif record and duration:
+                _check_order(header, onset - float(onsets[record - 1]) - duration, record, start, notes)
             onsets[record] = onset
             record += 1
     return Timeline(onsets, tuple(annotations), tuple(notes))
+
+
+def _check_order(header: EdfHeader, gap: float, record: int, start: int, notes: Notes) -> None:
+    """Note where a record does not begin at the end of the one before; onsets may be rounded to 1 ms."""
+    if gap < -_ROUNDING:
+        notes.add("annotations", start, "a data record begins before the end of the one before", place=record)
+    elif gap > _ROUNDING and not header.is_discontinuous:
+        notes.add(
+            "annotations",
+            start,
+            f"there is a gap before a data record of a file that is {header.variant}",
+            place=record,
+        )
 
 
 def _scan_record(

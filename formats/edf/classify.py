@@ -32,10 +32,9 @@ _MAX_MICROVOLTS_PER_DIGIT = 50.0
 _MIN_CONTACTS = 4
 
 _VOLTAGE_WORDS = """
-    ecg ekg mlii avr avl avf ii iii bip exg
-    eog loc roc heog veog heo veo eogh eogv eogl eogr leog reog ieog luc rlc lue rle rae lae lio rio lhe rhe
-    pg eye lefteye righteye
-    emg enmg chin submental mentalis tib tibialis lat rat leg lleg rleg arm larm rarm masseter deltoid diaphragm
+    mlii avr avl avf ii iii bip exg
+    loc roc heo veo luc rlc lue rle rae lae lio rio lhe rhe pg eye lefteye righteye
+    enmg chin submental mentalis tib tibialis lat rat leg lleg rleg arm larm rarm masseter deltoid diaphragm
     intercostal dx sx
 """
 _OTHER_WORDS = """
@@ -44,7 +43,8 @@ _OTHER_WORDS = """
     spo sao sat ox oxy osat etco co tcpco ph pulse pleth plet ppg ptt pr hr hrv bpm bp abp cvp icp art
     temp rectal therm thermistor light lux gsr eda scr sc mic sound audio
     pos position body acc accel acceleration gyro gyrox gyroy mag mot motion movement elevation
-    dc aux ergo erg photic photo flash stim sti stimulus vns status stat trig trigger trg ttl din dig dtrig digital
+    dc aux adc ain ai ext input ergo erg
+    photic photo flash stim sti stimulus vns status stat trig trigger trg ttl din dig dtrig digital
     event mk mkr mark marker markers button sync vsync video counter count cnt time timestamp clock index rate
     interpolated battery batt imp impedance quality cq eq pow power pm
     ibi burst bursts suppr suppression bis sef psi aeeg csa dsa
@@ -54,6 +54,7 @@ _OTHER_STEMS = frozenset(_OTHER_WORDS.split())
 # Long enough to mean the same inside any word ("RespThorax", "EventMarker", "tRigGer").
 _OTHER_ANYWHERE = ("trigger", "status", "marker", "photic", "airflow", "accel", "thermis", "impedance", "counter",
                    "pressure", "saturation", "timestamp", "breath", "respir")  # fmt: skip
+_VOLTAGE_ANYWHERE = ("ecg", "ekg", "eog", "emg")
 _GENERIC = re.compile(r"(?:(?:EEG|CH|CHAN|CHANNEL|E)[\s_.-]*)?0*[0-9]{1,3}", re.IGNORECASE)
 _CONTACT = re.compile(r"([A-Z]{1,6}'?)\s?([0-9]{1,3})(?:\s*-\s*\1\s?[0-9]{1,3})?", re.IGNORECASE)
 # Left and right anterior temporal, posterior hippocampus and the like are depth electrodes when there are many.
@@ -139,10 +140,12 @@ def _modality(label: str, signal: SignalHeader, arrays: frozenset[str]) -> Signa
     if _stem(label) in arrays:
         return None
     words = _words(label)
-    text = f"{label} {signal.transducer}".casefold()
-    if _OTHER_STEMS & words or any(part in text for part in _OTHER_ANYWHERE):
+    text = label.casefold()
+    if _OTHER_STEMS & words or any(part in f"{text} {signal.transducer.casefold()}" for part in _OTHER_ANYWHERE):
         return SignalKind.OTHER
-    if _VOLTAGE_STEMS & words or _EXTRA_INPUT.fullmatch(signal.label) or _EYE.fullmatch(label):
+    if _VOLTAGE_STEMS & words or any(part in text for part in _VOLTAGE_ANYWHERE):
+        return SignalKind.VOLTAGE
+    if _EXTRA_INPUT.fullmatch(signal.label) or _EYE.fullmatch(label):
         return SignalKind.VOLTAGE
     return None
 
@@ -159,9 +162,10 @@ def _words(label: str) -> set[str]:
 
 def _stem(label: str) -> str | None:
     match = _CONTACT.fullmatch(label)
-    if match is None or match[1].casefold() in _NO_CONTACTS:
+    if match is None:
         return None
-    return match[1].casefold()
+    stem = match[1].casefold()
+    return None if stem in _NO_CONTACTS or any(part in stem for part in _VOLTAGE_ANYWHERE) else stem
 
 
 def _arrays(header: EdfHeader) -> frozenset[str]:

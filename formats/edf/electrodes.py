@@ -25,6 +25,8 @@ _REFERENCE_WORDS = (
 )
 _REFERENCES = frozenset(_REFERENCE_WORDS.split())
 _PREFIX = re.compile(r"(?:EEG|POL)[\s_:.-]*", re.IGNORECASE)
+# MNE-Python tells channels of one name apart by a number ("T8-P8-0", "T8-P8-1") and exports it.
+_COUNTER = re.compile(r"-[0-9]$")
 _SEPARATOR = re.compile(r"\s*[-\u2013/:_]\s*|\s+")
 
 
@@ -59,6 +61,7 @@ def electrodes_of(label: str) -> tuple[str, ...]:
         anything else. A pair of ears or mastoids ("A2-A1") is bipolar.
     """
     bare = _PREFIX.sub("", label.strip(" ()[]"), count=1).strip(" ()[].")
+    bare = _COUNTER.sub("", bare)
     first, *rest = _SEPARATOR.split(bare, maxsplit=1)
     if not rest and electrode(first) is None:
         first, *rest = _joined(first)

@@ -26,6 +26,8 @@ _BLOCK_BYTES = 8 * 1024 * 1024
 class EdfFile:
     """An open EDF or BDF file; a context manager.
 
+    One file position serves all reads, so threads need an `EdfFile` each.
+
     Attributes
     ----------
     path : pathlib.Path

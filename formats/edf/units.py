@@ -7,22 +7,21 @@ half a dozen encodings, capitals, full words and nothing at all.
 from __future__ import annotations
 
 # The only SI prefix that isn't ASCII is micro, so whatever stands in for a non-ASCII prefix means micro:
-# U+00B5 and U+03BC, their UTF-8 bytes read as Latin-1, 0xE6 of code page 437, 0xEC of ISO 8859-7, the bytes of
-# Shift-JIS and of GBK read as Latin-1, and the characters that replace an undecodable one.
-_MICRO = ("\u00b5", "\u03bc", "\u00c2\u00b5", "\u00ce\u00bc", "\u00e6", "\u00ec", "\u0083\u00ca", "\u00a6\u00cc",
-          "\ufffd", "\u00ef\u00bf\u00bd", "?")  # fmt: skip
-_SCALES = {"v": 1e6, "mv": 1e3, "uv": 1.0, "nv": 1e-3}
+# U+00B5 and U+03BC, their UTF-8 bytes read as Latin-1, 0xE6 of code page 437, 0xEC of ISO 8859-7, and the
+# characters that replace an undecodable one.
+_MICRO = ("\u00c2\u00b5", "\u00ce\u00bc", "\u00b5", "\u03bc", "\u00e6", "\u00ec", "\ufffd", "?")
+_SCALES = {"v": 1e6, "mv": 1e3, "uv": 1.0, "nv": 1e-3, "мкв": 1.0, "мв": 1e3}
 _MISSING = {"", "-", "--", "?", "n/a", "na", "none", "unknown", "x"}
 
 
 def _folded(unit: str) -> str:
     text = "".join(unit.split()).strip("[]().")
-    for micro in sorted(_MICRO, key=len, reverse=True):
+    for micro in _MICRO:
         if text.startswith(micro) and len(text) > len(micro):
             text = "u" + text[len(micro) :]
             break
     text = text.casefold()
-    for word, letter in (("micro", "u"), ("milli", "m"), ("nano", "n")):
+    for word, letter in (("micro", "u"), ("mk", "u"), ("mc", "u"), ("milli", "m"), ("nano", "n")):
         if text.startswith(word):
             text = letter + text[len(word) :]
     for word in ("volts", "volt"):

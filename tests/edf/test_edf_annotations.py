@@ -64,6 +64,17 @@ def test_gaps(opened: Opened, variant: str) -> None:
         assert read_annotations(file) == list(timeline.annotations)
 
 
+def test_records_out_of_step_are_noted(opened: Opened) -> None:
+    onsets = [b"+0\x14\x14\0", b"+1.001\x14\x14\0", b"+5\x14\x14\0", b"+5.5\x14\x14\0"]
+    with opened(annotated(onsets)) as file:
+        gap, overlap = read_timeline(file).deviations
+        assert gap.message == "there is a gap before a data record of a file that is EDF+C; records 2"
+        assert overlap.message == "a data record begins before the end of the one before; records 3"
+        assert record_onsets(file).tolist() == [0.0, 1.001, 5.0, 5.5]
+    with opened(annotated(onsets[:3], variant="EDF+D")) as file:
+        assert read_timeline(file).deviations == ()
+
+
 def test_text_may_follow_the_time_keeping(opened: Opened) -> None:  # EDF+ 2.2.4
     with opened(annotated([b"+0.5\x14\x14start\x14\0"])) as file:
         assert record_onsets(file).tolist() == [0.5]

@@ -101,7 +101,8 @@ def test_biosemi() -> None:
 
 def test_sleep() -> None:
     table = {"C3-A2": E, "F4-M1": E, "C3A2": E, "E1-M2": V, "E2": V, "LOC-A2": V, "EOG(L)": V, "Chin1-Chin2": V,
-             "LEG/L": V, "SX1-SX2": V, "ECG II": V, "SaO2": O, "NasalFlow": O, "Snore": O, "THOR RES": O,
+             "LEG/L": V, "SX1-SX2": V, "ECG II": V, "LEOG": V, "EMGchin": V,
+             "SaO2": O, "NasalFlow": O, "Snore": O, "THOR RES": O,
              "PatientEvent": O, "X1": V}  # fmt: skip
     assert kinds(*map(Signal, table)) == list(table.values())
 
@@ -135,7 +136,7 @@ def test_unit_rate_and_resolution() -> None:
         ("C3..", "C3"), ("POZ", "POz"), ("T3", "T7"), ("EEG T6-Ref", "P8"), ("FP1-F7", "Fp1-F7"), ("C3-T5", "C3-P7"),
         ("EEG Fpz-Cz", "Fpz-Cz"), ("EEG A2-A1", "A2-A1"), ("C3A2", "C3"), ("POL T1", "T1"), ("AFp3h", "AFp3h"),
         ("TP10", "TP10"), (" Status ", "Status"), ("EEG 26-REF", "EEG 26-REF"), ("ECG", "ECG"), ("-", "-"), ("", ""),
-        ("EEG Fp1 - Ref", "Fp1"), ("EEGFp1", "Fp1"),
+        ("EEG Fp1 - Ref", "Fp1"), ("EEGFp1", "Fp1"), ("T8-P8-1", "T8-P8"),
     ],
 )  # fmt: skip
 def test_channel_names(label: str, name: str) -> None:

@@ -126,6 +126,7 @@ def test_units(raw: bytes, microvolts: float | None) -> None:
 def test_units_longer_than_the_field() -> None:
     assert microvolts_per_unit("MICROVOLTS") == 1.0
     assert microvolts_per_unit("Millivolt") == 1e3
+    assert microvolts_per_unit("мкВ") == microvolts_per_unit("mkV") == 1.0
     assert microvolts_per_unit("uV/cm") is None
 
 
