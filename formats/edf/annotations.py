@@ -97,7 +97,7 @@ def parse_tals(data: bytes) -> tuple[list[Tal], list[tuple[int, str]]]:
     tals : list of Tal
         In order.
     problems : list of (int, str)
-        Byte position within `data`, and what is wrong.
+        Byte position within `data`, and what is wrong, as a predicate of "the annotations".
     """
     tals: list[Tal] = []
     problems: list[tuple[int, str]] = []
@@ -109,29 +109,29 @@ def parse_tals(data: bytes) -> tuple[list[Tal], list[tuple[int, str]]]:
                 tals.append(tal)
         position += len(chunk) + 1
     if data and data[-1]:
-        problems.append((len(data) - 1, "the last annotation list is not closed by a NUL byte"))
+        problems.append((len(data) - 1, "do not end with a NUL byte"))
     return tals, problems
 
 
 def _parse_tal(chunk: bytes, position: int, problems: list[tuple[int, str]]) -> Tal | None:
     match = _TAL.fullmatch(chunk)
     if match is None:
-        problems.append((position, "holds bytes that are no annotation list; they are kept but not read"))
+        problems.append((position, "hold bytes that are no annotation list; they are kept but not read"))
         return None
     sign, onset, duration, rest = match.groups()
     if not sign:
-        problems.append((position, "an onset has no sign"))
+        problems.append((position, "hold an onset without a sign"))
     if b"," in onset or b"," in (duration or b""):
-        problems.append((position, "an onset or duration has a comma for its decimal point"))
+        problems.append((position, "hold an onset or duration with a comma for its decimal point"))
     if not rest.endswith(b"\x14"):
-        problems.append((position, "an annotation is not closed by a byte 0x14"))
+        problems.append((position, "hold an annotation that is not closed by a byte 0x14"))
     texts = []
     for raw in rest.removesuffix(b"\x14").split(b"\x14"):
         try:
             texts.append(raw.decode("utf-8"))
         except UnicodeDecodeError:
             texts.append(raw.decode("latin-1"))
-            problems.append((position, "an annotation is not UTF-8 and was read as Latin-1"))
+            problems.append((position, "hold an annotation that is not UTF-8 and was read as Latin-1"))
     return Tal(_seconds(sign + onset), None if duration is None else _seconds(duration), tuple(texts))
 
 
@@ -184,7 +184,7 @@ def scan_records(header: EdfHeader, blocks: Iterable[npt.NDArray[np.uint8]], *, 
         return Timeline(np.arange(n_records, dtype=np.float64) * np.float64(duration), (), ())
     onsets = np.zeros(n_records)
     annotations: list[Annotation] = []
-    notes = Notes("records")
+    notes = Notes("records", "the {}")
     record = 0
     for block in blocks:
         for row in block:
@@ -195,7 +195,7 @@ def scan_records(header: EdfHeader, blocks: Iterable[npt.NDArray[np.uint8]], *, 
                 notes.add(
                     "annotations",
                     start,
-                    "the onset of a data record is missing, so it is taken to follow the one before",
+                    "lack the onset of a data record, so it is taken to follow the one before",
                     place=record,
                 )
             elif record and duration:
@@ -208,12 +208,12 @@ def scan_records(header: EdfHeader, blocks: Iterable[npt.NDArray[np.uint8]], *, 
 def _check_order(header: EdfHeader, gap: float, record: int, start: int, notes: Notes) -> None:
     """Note where a record does not begin at the end of the one before; onsets may be rounded to 1 ms."""
     if gap < -_ROUNDING:
-        notes.add("annotations", start, "a data record begins before the end of the one before", place=record)
+        notes.add("annotations", start, "let a data record begin before the end of the one before", place=record)
     elif gap > _ROUNDING and not header.is_discontinuous:
         notes.add(
             "annotations",
             start,
-            f"there is a gap before a data record of a file that is {header.variant}",
+            f"show a gap before a data record of a file that is {header.variant}",
             place=record,
         )
 

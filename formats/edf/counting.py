@@ -38,7 +38,7 @@ def count_records(header: EdfHeader, file_size: int) -> tuple[int, tuple[Deviati
     found: list[Deviation] = []
 
     def note(message: str) -> None:
-        found.append(Deviation(236, "number of data records", message))
+        found.append(Deviation(236, "number of data records", f"the field 'number of data records' {message}"))
 
     declared = header.declared_records
     data_bytes = file_size - len(header.raw)

@@ -37,7 +37,7 @@ class Deviation:
         return {"offset": self.offset, "field": self.field, "message": self.message}
 
     def __str__(self) -> str:
-        return f"byte {self.offset}, {self.field}: {self.message}"
+        return f"byte {self.offset}: {self.message}"
 
 
 def refusal(name: str, offset: int, field_name: str, message: str) -> EdfError:
@@ -77,12 +77,15 @@ class Notes:
     ----------
     plural : str
         What the numbered places are called ("signals" in a header, "records" in the data part).
+    subject : str
+        How a sentence begins, with the name of the field for ``{}``.
     """
 
     _NAMED = 4
 
-    def __init__(self, plural: str = "signals") -> None:
+    def __init__(self, plural: str = "signals", subject: str = "the field '{}'") -> None:
         self._plural = plural
+        self._subject = subject
         self._groups: dict[tuple[str, str], _Group] = {}
 
     def add(self, field_name: str, offset: int, message: str, *, place: int | None = None, example: str = "") -> None:
@@ -95,7 +98,7 @@ class Notes:
         offset : int
             Its byte offset.
         message : str
-            What is wrong, as a sentence without its full stop.
+            What is wrong with the field, as a predicate ("is blank").
         place : int, optional
             Number of the signal or record concerned.
         example : str, optional
@@ -109,7 +112,7 @@ class Notes:
 
     def __iter__(self) -> Iterator[Deviation]:
         for (field_name, message), group in sorted(self._groups.items(), key=lambda item: item[1].offset):
-            text = message
+            text = f"{self._subject.format(field_name)} {message}"
             if group.example:
                 text += f" (found {group.example})"
             if group.places:

@@ -33,10 +33,10 @@ def test_tals_to_the_letter(data: bytes, tals: list[Tal]) -> None:
     ("data", "tals", "message"),
     [
         (b"junk\0+1\x14a\x14\0", [Tal(1.0, None, ("a",))], "no annotation list"),
-        (b"1\x14a\x14\0", [Tal(1.0, None, ("a",))], "no sign"),
+        (b"1\x14a\x14\0", [Tal(1.0, None, ("a",))], "without a sign"),
         (b"+1,5\x14a\x14\0", [Tal(1.5, None, ("a",))], "comma"),
         (b"+1\x14a\0", [Tal(1.0, None, ("a",))], "not closed by a byte 0x14"),
-        (b"+1\x14a\x14", [Tal(1.0, None, ("a",))], "not closed by a NUL"),
+        (b"+1\x14a\x14", [Tal(1.0, None, ("a",))], "not end with a NUL"),
         (b"+1\x14\xb5V\x14\0", [Tal(1.0, None, ("µV",))], "Latin-1"),
         (b"+" + b"9" * 400 + b"\x14a\x14\0", [], "no annotation list"),
     ],
@@ -68,8 +68,8 @@ def test_records_out_of_step_are_noted(opened: Opened) -> None:
     onsets = [b"+0\x14\x14\0", b"+1.001\x14\x14\0", b"+5\x14\x14\0", b"+5.5\x14\x14\0"]
     with opened(annotated(onsets)) as file:
         gap, overlap = read_timeline(file).deviations
-        assert gap.message == "there is a gap before a data record of a file that is EDF+C; records 2"
-        assert overlap.message == "a data record begins before the end of the one before; records 3"
+        assert gap.message == "the annotations show a gap before a data record of a file that is EDF+C; records 2"
+        assert overlap.message == "the annotations let a data record begin before the end of the one before; records 3"
         assert record_onsets(file).tolist() == [0.0, 1.001, 5.0, 5.5]
     with opened(annotated(onsets[:3], variant="EDF+D")) as file:
         assert read_timeline(file).deviations == ()
@@ -87,7 +87,7 @@ def test_a_missing_onset_follows_the_record_before(opened: Opened) -> None:
         assert timeline.onsets.tolist() == [5.0, 6.0, 7.0, 9.0]
         assert len(timeline.deviations) == 2
         first = min(timeline.deviations, key=lambda d: d.offset)
-        assert "onset of a data record is missing" in first.message
+        assert "lack the onset of a data record" in first.message
         assert first.message.endswith("records 1, 2")
         assert first.offset == 768 + file.header.record_bytes
 
