@@ -156,6 +156,8 @@ class ModelConfig:
 
     def check(self) -> None:
         """Raise :class:`ModelError` where a value is out of its range."""
+        self.network.check()
+        self.scaling.check()
         if not (math.isfinite(self.rate) and 1 <= self.rate <= 1e6):
             raise ModelError(f"The model's rate must lie between 1 and 1000000 Hz, it is {self.rate}.")
         if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > 1 << 24:
@@ -166,8 +168,6 @@ class ModelConfig:
             raise ModelError("A beam needs codebooks in the latent space itself (Euclid, no projections).")
         if self.architecture != "dac-sc":
             raise ModelError(f"This eegzip does not know the architecture {self.architecture!r}; upgrade it.")
-        self.network.check()
-        self.scaling.check()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``config.json``, without its digest."""

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import torch
 
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 512
 _GROUPS = 32
+# Keeps packed distances normal and positive, so that their bits sort as they do.
+_TINY = 1e-20
 
 
 class ResidualSearch:
@@ -35,6 +37,9 @@ class ResidualSearch:
         self._squares = books.square().sum(2)
         size = books.shape[1]
         self._groups = next(g for g in range(min(_GROUPS, size), 0, -1) if size % g == 0)
+        # A codeword's place among the members of its group, for the low bits of its distance.
+        self._member_mask = (1 << (size // self._groups - 1).bit_length()) - 1
+        self._members = (torch.arange(size, device=books.device) // self._groups).to(torch.int32)
 
     def __call__(self, rows: torch.Tensor, levels: int) -> torch.Tensor:
         """Return the indices [N, levels] (int64) chosen for ``rows`` [N, dim].
@@ -70,7 +75,7 @@ class ResidualSearch:
             distance += energy[:, None]
             parent, code = self._best(distance, n, width, keep)
             row = (parent + torch.arange(0, n * width, width, device=rows.device)[:, None]).view(-1)
-            residual = residual[row] - self.books[level][code.view(-1)]
+            residual = residual.index_select(0, row) - self.books[level].index_select(0, code.view(-1))
             # Measured afresh rather than carried along: differences of large sums would lose the small ones.
             energy = residual.square().sum(1)
             chosen.append(code)
@@ -81,23 +86,21 @@ class ResidualSearch:
         """Return hypothesis and code, each [n, keep], of the ``keep`` best candidates of each row.
 
         At most one candidate comes from each group of codewords of each hypothesis: a minimum over groups
-        followed by a small selection is several times faster than selecting among all.
+        followed by a small selection is several times faster than selecting among all. The place within the
+        group rides in the low bits of the distance, whose last bits decide nothing worth having, so the
+        minimum brings it along. ``distance`` is overwritten.
         """
         size = distance.shape[1]
-        members = size // self._groups
-        keep = min(keep, width * self._groups)
-        grouped = distance.view(n * width, members, self._groups).amin(1).view(n, width * self._groups)
+        packed = distance.clamp_min_(_TINY).view(torch.int32)
+        packed.bitwise_and_(~self._member_mask).bitwise_or_(self._members)
+        grouped = distance.view(n * width, size // self._groups, self._groups).amin(1)
+        grouped = grouped.view(n, width * self._groups)
         if keep == 1:
-            slot = grouped.argmin(1, keepdim=True)
+            best, slot = grouped.min(1, keepdim=True)
         else:
-            slot = grouped.topk(keep, dim=1, largest=False, sorted=True).indices
-        hypothesis = slot // self._groups
-        group = slot % self._groups
-        first = (torch.arange(n, device=slot.device)[:, None] * width + hypothesis) * size + group
-        steps = torch.arange(0, size, self._groups, device=slot.device)
-        candidates = distance.view(-1)[(first[:, :, None] + steps)]
-        code = candidates.argmin(2) * self._groups + group
-        return hypothesis, code
+            best, slot = grouped.topk(min(keep, grouped.shape[1]), dim=1, largest=False, sorted=True)
+        member = best.view(torch.int32).bitwise_and(self._member_mask).to(torch.int64)
+        return slot // self._groups, member * self._groups + slot % self._groups
 
 
 def _backtrack(chosen: list[torch.Tensor], parents: list[torch.Tensor]) -> torch.Tensor:

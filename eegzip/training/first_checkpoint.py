@@ -1,0 +1,313 @@
+"""Train the DAC-SC checkpoint that ships with eegzip.
+
+``python -m eegzip.training.first_checkpoint --data ../shared/data/eeg --out DIR --minutes 60``
+
+1. The network starts as an MDCT codec (see :mod:`eegzip.codecs.network`): without a quantiser it is perfect
+   from its first step, so the usual pretraining of the autoencoder is over before it begins.
+2. Each codebook starts as k-means on the residual of the levels before it.
+3. Everything is fine-tuned together on the waveform error: the codes come from the codec's own beam search,
+   the codewords and the decoder get the gradient of the reconstruction, the encoder gets it straight
+   through. Half of each batch uses a random number of codebooks.
+
+The run resumes where it was stopped (``last.pt``), logs to ``log.jsonl`` and ends with a checkpoint whose
+codebook entries are sorted by use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from eegzip.codecs.checkpoint import save_checkpoint
+from eegzip.codecs.config import ModelConfig, NetworkConfig, ScalingConfig
+from eegzip.codecs.network import EegDac
+from eegzip.codecs.runtime import CodecRuntime, tune_malloc
+from eegzip.codecs.scaling import AdaptiveScaling
+from eegzip.codecs.search import ResidualSearch
+from eegzip.training import heldout, kmeans
+from eegzip.training.recordings import Sampler, Waveforms, augmented, load
+
+log = logging.getLogger(__name__)
+
+CONFIG = ModelConfig(
+    name="dac-sc-compact-1",
+    rate=256.0,
+    network=NetworkConfig(
+        encoder_dim=8,
+        encoder_rates=(8, 8),
+        latent_dim=64,
+        decoder_dim=64,
+        decoder_rates=(8, 8),
+        n_codebooks=11,
+        codebook_size=256,
+        codebook_dim=64,
+        linear_path=True,
+        search="euclid",
+        final_tanh=False,
+    ),
+    scaling=ScalingConfig(kind="adaptive", spacing=1024, level_rms=1.0, level_peak=8.0),
+    window_frames=240,
+    beam=4,
+)
+DEPTHS = (1, 3, 5, 8, 11)
+CHECK_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run can vary.
+
+    Attributes
+    ----------
+    minutes
+        Time for fine-tuning; the learning rate falls to nothing over it.
+    variants
+        Augmented variants of every training recording, beside the recording itself.
+    rows
+        Latent vectors for k-means.
+    batch, length
+        Segments a step and samples a segment.
+    rate_network, rate_linear, rate_books
+        Learning rates of DAC's branches, of the linear paths and of the codebooks.
+    seed
+        Of everything random.
+    """
+
+    minutes: float = 60.0
+    variants: int = 2
+    rows: int = 400_000
+    batch: int = 32
+    length: int = 4096
+    rate_network: float = 1e-3
+    rate_linear: float = 2e-4
+    rate_books: float = 3e-4
+    seed: int = 20261120
+
+
+def latent_rows(network: EegDac, sampler: Sampler, count: int) -> torch.Tensor:
+    """Return ``count`` latent vectors of training segments, segments' outer frames left out."""
+    parts: list[torch.Tensor] = []
+    found = 0
+    with torch.inference_mode():
+        while found < count:
+            z = network.encoder(torch.from_numpy(sampler.batch(256))[:, None])[:, :, 1:-1]
+            parts.append(z.transpose(1, 2).reshape(-1, z.shape[1]))
+            found += len(parts[-1])
+    rows = torch.cat(parts)[:count].clone()
+    return rows[torch.randperm(count, generator=torch.Generator().manual_seed(1))]
+
+
+def books_of(network: EegDac) -> torch.Tensor:
+    """Return the codebooks [levels, size, D]."""
+    return torch.stack([q.codebook.weight for q in network.quantizer.quantizers])
+
+
+def set_books(network: EegDac, books: torch.Tensor) -> None:
+    """Overwrite the codebooks."""
+    with torch.no_grad():
+        for quantizer, book in zip(network.quantizer.quantizers, books, strict=True):
+            quantizer.codebook.weight.copy_(book)
+
+
+def sum_of_codewords(network: EegDac, codes: torch.Tensor) -> torch.Tensor:
+    """Return the quantised latents [N, D] of codes [N, levels], differentiable in the codebooks."""
+    total = network.quantizer.quantizers[0].codebook(codes[:, 0])
+    for level in range(1, codes.shape[1]):
+        total = total + network.quantizer.quantizers[level].codebook(codes[:, level])
+    return total
+
+
+def quantised(network: EegDac, latent: torch.Tensor, beam: int, depth: int) -> torch.Tensor:
+    """Return latents after the codec's own search, the gradient passed on to encoder and codebooks."""
+    rows = latent.transpose(1, 2).reshape(-1, latent.shape[1])
+    with torch.no_grad():
+        codes = ResidualSearch(books_of(network), beam)(rows, depth)
+    found = sum_of_codewords(network, codes) + (rows - rows.detach())
+    return found.view(latent.shape[0], -1, latent.shape[1]).transpose(1, 2)
+
+
+def waveform_loss(x: torch.Tensor, decoded: torch.Tensor, edge: int) -> torch.Tensor:
+    """Return the mean PRD (as a fraction) over segments [B, T], ``edge`` samples at both ends left out.
+
+    The root weighs quiet, predictable and noisy recordings alike; a plain mean square would be ruled by
+    the noisiest.
+    """
+    x, decoded = x[:, edge:-edge], decoded[:, edge:-edge]
+    error = (x - decoded).square().mean(1)
+    return (error / (x.var(1) + 1e-2) + 1e-6).sqrt().mean()
+
+
+def train_step(
+    network: EegDac, wave: torch.Tensor, beam: int, depth: int, optimiser: torch.optim.Optimizer
+) -> tuple[float, float]:
+    """Do one step, half of the batch at full depth, half at ``depth``; returns both losses."""
+    levels, half = network.config.n_codebooks, len(wave) // 2
+    latent = network.encoder(wave[:, None])
+    full = quantised(network, latent[:half], beam, levels)
+    part = quantised(network, latent[half:], beam, depth)
+    decoded = network.decoder(torch.cat([full, part]))[:, 0]
+    hop = network.config.hop
+    loss_full = waveform_loss(wave[:half], decoded[:half], hop)
+    loss_part = waveform_loss(wave[half:], decoded[half:], hop)
+    # Shallow depths have the larger errors; their gradient is brought to the size of the full depth's.
+    loss = loss_full / loss_full.detach() + loss_part / loss_part.detach()
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+    optimiser.step()
+    return float(loss_full), float(loss_part)
+
+
+def parameter_groups(network: EegDac, settings: Settings) -> list[dict[str, Any]]:
+    """Return the optimiser's groups with their learning rates."""
+    linear = [network.encoder.linear.weight, network.decoder.linear.weight]
+    books = [q.codebook.weight for q in network.quantizer.quantizers]
+    known = {id(p) for p in linear + books}
+    rest = [p for p in network.parameters() if id(p) not in known]
+    return [
+        {"params": rest, "peak": settings.rate_network},
+        {"params": linear, "peak": settings.rate_linear},
+        {"params": books, "peak": settings.rate_books},
+    ]
+
+
+class Run:
+    """A training run in a folder, resumable."""
+
+    def __init__(self, out: Path, settings: Settings, train: list[Waveforms]) -> None:
+        self.out, self.settings = out, settings
+        torch.manual_seed(settings.seed)
+        self.network = EegDac(CONFIG.network, CONFIG.rate)
+        self.optimiser = torch.optim.Adam(parameter_groups(self.network, settings), lr=0.0, betas=(0.9, 0.99))
+        self.average: dict[str, torch.Tensor] = {}
+        self.step, self.spent = 0, 0.0
+        self.sampler = Sampler(train, settings.length, settings.seed)
+        last = out / "last.pt"
+        if last.is_file():
+            content = torch.load(last, weights_only=True)
+            self.network.load_state_dict(content["network"])
+            self.optimiser.load_state_dict(content["optimiser"])
+            self.average, self.step, self.spent = content["average"], content["step"], content["spent"]
+            # A sampler of its own seed for what is left: the same segments need not come again.
+            self.sampler = Sampler(train, settings.length, settings.seed + self.step)
+        else:
+            rows = latent_rows(self.network, self.sampler, settings.rows)
+            shape = CONFIG.network
+            set_books(self.network, kmeans.fit_levels(rows, shape.n_codebooks, shape.codebook_size, settings.seed))
+            self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+
+    def record(self, **values: object) -> None:
+        """Append a line to the log."""
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": self.step, "minutes": round(self.spent / 60, 2), **values}) + "\n")
+        log.info("step %d %.1f min %s", self.step, self.spent / 60, values)
+
+    def save(self) -> None:
+        """Write ``last.pt``, whole or not at all."""
+        content = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "step": self.step,
+            "spent": self.spent,
+        }
+        torch.save(content, self.out / "last.part")
+        (self.out / "last.part").replace(self.out / "last.pt")
+
+    def train(self, aside: list[Waveforms]) -> None:
+        """Fine-tune until the time is spent, with a look at ``aside`` every few minutes."""
+        budget = self.settings.minutes * 60
+        depths = np.random.default_rng(self.settings.seed + 7 + self.step)
+        losses: list[tuple[float, float]] = []
+        checked = self.spent
+        while self.spent < budget:
+            began = time.monotonic()
+            warm = min(1.0, (self.step + 1) / 200)
+            for group in self.optimiser.param_groups:
+                group["lr"] = group["peak"] * warm * 0.5 * (1 + math.cos(math.pi * self.spent / budget))
+            wave = torch.from_numpy(self.sampler.batch(self.settings.batch))
+            depth = int(depths.integers(1, CONFIG.network.n_codebooks))
+            losses.append(train_step(self.network, wave, CONFIG.beam, depth, self.optimiser))
+            self.step += 1
+            decay = min(0.998, self.step / (self.step + 20))
+            with torch.no_grad():
+                for name, value in self.network.state_dict().items():
+                    self.average[name].lerp_(value, 1 - decay)
+            self.spent += time.monotonic() - began
+            if self.step % 100 == 0:
+                full, part = np.mean(losses, axis=0)
+                self.record(loss_full=round(float(full), 5), loss_part=round(float(part), 5))
+                losses = []
+            if self.spent - checked > CHECK_SECONDS:
+                checked = self.spent
+                self.save()
+                self.record(aside=evaluated(self.out / "now", self.average, aside, (3, 11)))
+        self.save()
+
+
+def evaluated(
+    folder: Path, state: dict[str, torch.Tensor], aside: list[Waveforms], depths: tuple[int, ...]
+) -> dict[str, dict[int, dict[str, float]]]:
+    """Save a state as a checkpoint in ``folder`` and return its figures on the recordings aside."""
+    checkpoint = save_checkpoint(folder, CONFIG, state, overwrite=True)
+    return heldout.evaluate(CodecRuntime(checkpoint), aside, depths)
+
+
+def sorted_by_use(state: dict[str, torch.Tensor], network: EegDac, sampler: Sampler) -> dict[str, torch.Tensor]:
+    """Return the state with each codebook's entries in order of use, most used first.
+
+    The indices then have small numbers more often than large ones, which entropy coders like.
+    """
+    network.load_state_dict(state)
+    rows = latent_rows(network, sampler, 200_000)
+    books = books_of(network).detach()
+    codes = ResidualSearch(books, CONFIG.beam)(rows, len(books))
+    state = dict(state)
+    for level in range(len(books)):
+        use = torch.bincount(codes[:, level], minlength=books.shape[1])
+        order = use.argsort(descending=True, stable=True)
+        state[f"quantizer.quantizers.{level}.codebook.weight"] = books[level][order]
+    return state
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="Train the DAC-SC checkpoint that ships with eegzip.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with one folder of EDF files per set")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--minutes", type=float, default=Settings.minutes, help="time for fine-tuning")
+    parser.add_argument("--variants", type=int, default=Settings.variants, help="augmented variants a recording")
+    parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = replace(Settings(), minutes=options.minutes, variants=options.variants, seed=options.seed)
+    tune_malloc()
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    level = CONFIG.scaling
+    scaling = AdaptiveScaling(level.spacing, level.level_rms, level.level_peak)
+    train, aside = load(options.data, CONFIG.rate, scaling)
+    rng = np.random.default_rng(settings.seed)
+    variants = [augmented(r, CONFIG.rate, scaling, rng) for r in train for _ in range(settings.variants)]
+    log.info("%d training recordings and %d variants, %d aside", len(train), len(variants), len(aside))
+    run = Run(options.out, settings, train + variants)
+    if run.step == 0:
+        started = sorted_by_use(run.network.state_dict(), run.network, run.sampler)
+        run.record(start=evaluated(options.out / "start", started, heldout.excerpts(aside), DEPTHS))
+    run.train(heldout.excerpts(aside))
+    final = sorted_by_use(run.average, run.network, run.sampler)
+    run.record(final=evaluated(options.out / "final", final, heldout.excerpts(aside), DEPTHS))
+
+
+if __name__ == "__main__":
+    main()

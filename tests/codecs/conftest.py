@@ -1,0 +1,20 @@
+"""Fixtures of the codec tests."""
+
+from __future__ import annotations
+
+import pytest
+from small_models import LINEAR, PLAIN, make
+
+from eegzip.codecs.checkpoint import Checkpoint
+
+
+@pytest.fixture(scope="session")
+def linear(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A random model with every option on."""
+    return make(tmp_path_factory.mktemp("linear") / "small", LINEAR)
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A random model with every option at DAC's default."""
+    return make(tmp_path_factory.mktemp("plain") / "plain", PLAIN)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from small_models import LINEAR, PLAIN
+
+from eegzip.codecs.checkpoint import Checkpoint
+from eegzip.codecs.descript import DAC
+from eegzip.codecs.network import EegDac, mdct_basis
+from eegzip.codecs.runtime import CodecRuntime, build_network, frame_count, mirror_indices
+from eegzip.formats.errors import ModelError, UsageError
+
+
+@pytest.fixture(params=["linear", "plain"])
+def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
+    return request.getfixturevalue(request.param)
+
+
+def windows(runtime: CodecRuntime, y: np.ndarray) -> np.ndarray:
+    """All windows of a recording, as [windows * channels, length]."""
+    context, size, hop = runtime.encoder_context, runtime.window_frames, runtime.hop
+    parts = []
+    for first in range(0, frame_count(y.shape[1], hop), size):
+        start = (first - context) * hop - hop // 2
+        parts.append(y[:, mirror_indices(y.shape[1], start, start + (size + 2 * context) * hop)])
+    return np.concatenate(parts)
+
+
+def noise(channels: int, n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((channels, n)).astype(np.float32)
+
+
+def test_default_options_are_exactly_dac(plain: Checkpoint) -> None:
+    shape = PLAIN.network
+    dac = DAC(
+        encoder_dim=shape.encoder_dim,
+        encoder_rates=list(shape.encoder_rates),
+        decoder_dim=shape.decoder_dim,
+        decoder_rates=list(shape.decoder_rates),
+        n_codebooks=shape.n_codebooks,
+        codebook_size=shape.codebook_size,
+        codebook_dim=shape.codebook_dim,
+    ).eval()
+    dac.load_state_dict(plain.state, strict=True)
+    network = build_network(plain)
+    assert list(network.state_dict()) == list(dac.state_dict())
+    x = torch.from_numpy(noise(2, 400))[:, None]
+    with torch.inference_mode():
+        ours, theirs = network.encode(x), dac.encode(x)
+        assert torch.equal(ours[0], theirs[0])
+        assert torch.equal(ours[1], theirs[1])
+        assert torch.equal(network.decode(ours[0]), dac.decode(theirs[0]))
+
+
+def test_runtime_gives_the_tokens_of_the_packages_own_encode(plain: Checkpoint) -> None:
+    runtime = CodecRuntime(plain)
+    x = windows(runtime, noise(3, 320))
+    context = runtime.encoder_context
+    with torch.inference_mode():
+        codes = build_network(plain).encode(torch.from_numpy(x)[:, None])[1].numpy()
+    assert np.array_equal(runtime.encode(x), codes[:, :, context : context + runtime.window_frames])
+
+
+def test_linear_path_alone_is_perfect() -> None:
+    basis = mdct_basis(16).double()
+    network = EegDac(LINEAR.network, 256.0).eval()
+    x = torch.from_numpy(noise(2, 320))[:, None]
+    with torch.inference_mode():
+        y = network.decode(network.encoder(x))
+    assert torch.allclose(basis @ basis.T, torch.eye(16, dtype=torch.float64), atol=1e-6)
+    assert torch.allclose(y[:, :, 32:-32], x[:, :, 32:-32], atol=1e-5)
+
+
+def test_windows_equal_the_whole(checkpoint: Checkpoint) -> None:
+    runtime = CodecRuntime(checkpoint)
+    y = noise(2, 3 * runtime.window_frames * runtime.hop)
+    hop, size, context = runtime.hop, runtime.window_frames, runtime.encoder_context
+    with torch.inference_mode():
+        start = -context * hop - hop // 2
+        total = 3 * size * hop + 2 * context * hop
+        x = y[:, mirror_indices(y.shape[1], start, start + total)]
+        z = runtime.network.encoder(torch.from_numpy(x)[:, None])[:, :, context:-context]
+        parts = runtime.network.encoder(torch.from_numpy(windows(runtime, y)[:6])[:, None])
+        parts = parts[:, :, context : context + size].reshape(3, 2, -1, size)
+    joined = torch.cat(list(parts), dim=2)
+    assert torch.allclose(joined, z[:, :, : joined.shape[2]], atol=2e-5)
+
+
+def test_tokens_do_not_depend_on_batch_or_threads(checkpoint: Checkpoint) -> None:
+    runtime = CodecRuntime(checkpoint)
+    x = windows(runtime, noise(21, 2 * runtime.window_frames * runtime.hop))
+    expected = runtime.encode(x)
+    for threads in (1, 2):
+        runtime.threads = threads
+        for batch in (1, 4, 21):
+            codes = np.concatenate([runtime.encode(x[i : i + batch]) for i in range(0, len(x), batch)])
+            assert np.array_equal(codes, expected)
+
+
+def test_decoded_frames_do_not_depend_on_the_window(checkpoint: Checkpoint) -> None:
+    runtime = CodecRuntime(checkpoint)
+    frames, context, hop = 90, runtime.decoder_context, runtime.hop
+    rng = np.random.default_rng(5)
+    shape = (2, runtime.n_codebooks, frames)
+    codes = rng.integers(0, runtime.codebook_size, shape).astype(np.uint16)
+    padded = np.pad(codes, ((0, 0), (0, 0), (context, context)), constant_values=1)
+    whole = runtime.decode(padded, (context, context + frames))
+    assert whole.shape == (2, frames * hop)
+    for first, last in ((0, 10), (17, 64), (80, 90)):
+        part = padded[:, :, first : last + 2 * context]
+        wave = runtime.decode(part, (context - first, context - first + frames))
+        assert np.allclose(wave, whole[:, first * hop : last * hop], atol=2e-5)
+
+
+def test_contexts_cover_all_that_the_network_sees(checkpoint: Checkpoint) -> None:
+    runtime = CodecRuntime(checkpoint)
+    hop, context = runtime.hop, runtime.encoder_context
+    frames = 2 * context + 1
+    x = torch.zeros(1, 1, frames * hop, requires_grad=True)
+    with torch.inference_mode(False):
+        network = build_network(checkpoint)
+        network.encoder(x + torch.randn_like(x))[0, :, context].sum().backward()
+        seen = x.grad[0, 0].nonzero()[:, 0]  # type: ignore[index]
+        assert seen.min() > 0
+        assert seen.max() < frames * hop - 1
+        context = runtime.decoder_context
+        z = torch.zeros(1, LINEAR.network.latent_width, 2 * context + 1)
+        z = torch.randn(1, network.latent_dim, 2 * context + 1, requires_grad=True)
+        wave = network.decoder(z)[0, 0]
+        wave[context * hop : (context + 1) * hop].sum().backward()
+        assert (z.grad[0].abs().sum(0) > 0).nonzero().numel() <= 2 * context + 1  # type: ignore[index]
+
+
+def test_fewer_codebooks(linear: Checkpoint, plain: Checkpoint) -> None:
+    greedy = CodecRuntime(plain)
+    x = windows(greedy, noise(2, 320))
+    assert np.array_equal(greedy.encode(x, 2), greedy.encode(x)[:, :2])
+    beam = CodecRuntime(linear)
+    x = windows(beam, noise(2, 1200))
+    codes = beam.encode(x, 2)
+    assert codes.shape[1] == 2
+    latents = beam.latents(codes)
+    assert latents.shape == (2, LINEAR.network.latent_width, beam.window_frames)
+    with torch.inference_mode():
+        z = beam.network.encoder(torch.from_numpy(x)[:, None])
+    z = z[:, :, beam.encoder_context : beam.encoder_context + beam.window_frames].numpy()
+    cut = beam.latents(beam.encode(x)[:, :2])
+    assert np.square(latents - z).sum() <= np.square(cut - z).sum()
+
+
+def test_frames_and_mirror() -> None:
+    assert [frame_count(n, 64) for n in (1, 64, 65, 128)] == [2, 2, 3, 3]
+    assert mirror_indices(4, -5, 9).tolist() == [1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert mirror_indices(1, -2, 3).tolist() == [0, 0, 0, 0, 0]
+
+
+def test_wrong_shapes_and_tokens_are_refused(linear: Checkpoint) -> None:
+    runtime = CodecRuntime(linear)
+    with pytest.raises(UsageError, match="samples"):
+        runtime.encode(noise(1, 100))
+    with pytest.raises(UsageError, match="codebooks"):
+        runtime.encode(windows(runtime, noise(1, 100)), 5)
+    with pytest.raises(ModelError, match="beyond"):
+        runtime.latents(np.full((1, 1, 3), 64, dtype=np.uint16))
+    with pytest.raises(UsageError):
+        runtime.decode(np.zeros((1, 1, 3), dtype=np.uint16))
+    with pytest.raises(UsageError, match="device"):
+        CodecRuntime(linear, device="nonsense")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_almost_the_same(linear: Checkpoint) -> None:
+    here, there = CodecRuntime(linear), CodecRuntime(linear, device="cuda")
+    x = windows(here, noise(4, 2560))
+    assert (here.encode(x) == there.encode(x)).mean() > 0.999
