@@ -36,11 +36,16 @@ def atomic_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         The folder does not exist, can't be written, or is full.
     """
     path = Path(path)
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if is_folder:
         raise OutputError(f"{path} is a folder; name a file to write.")
-    if path.exists() and not overwrite:
+    if exists and not overwrite:
         raise _exists(path)
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+    # Names may have 255 bytes, and a letter up to four of them.
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         # Exclusive creation; the mode then follows the user's umask as for any new file.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

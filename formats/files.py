@@ -22,16 +22,20 @@ def open_for_reading(path: str | Path) -> BinaryIO:
     Raises
     ------
     BadInputError
-        It does not exist, is a folder, or may not be read.
+        It does not exist, is a folder or a pipe, or may not be read.
     """
     path = Path(path)
     try:
         if path.is_dir():
             raise BadInputError(f"{path} is a folder, not a file; name a file in it.")
-        return path.open("rb")
+        file = path.open("rb")
     except FileNotFoundError:
         raise BadInputError(f"{path} does not exist; check the name.") from None
     except PermissionError:
         raise BadInputError(f"{path} may not be read (permission denied); change its permissions or user.") from None
     except OSError as error:
         raise BadInputError(f"{path} can't be opened ({error.strerror or error}).") from error
+    if not file.seekable():
+        file.close()
+        raise BadInputError(f"{path} is a pipe or a device, not a file; save it to a file first.")
+    return file

@@ -27,7 +27,10 @@ class Fields:
         self._place = place
 
     def _wrong(self, key: str, value: object) -> ContainerError:
-        shown = repr(value)
+        # A hostile value can be long, so it is cut before it is shown.
+        if isinstance(value, (str, bytes)):
+            value = value[:60]
+        shown = type(value).__name__ if isinstance(value, (list, dict)) else repr(value)
         return ContainerError(f"the {self._place} has no valid field '{key}' (found {shown[:60]}).")
 
     def integer(self, key: str, low: int, high: int) -> int:
@@ -81,6 +84,13 @@ class Fields:
         if not isinstance(value, list) or len(value) > longest:
             raise self._wrong(key, value)
         return value
+
+    def texts(self, key: str, longest: int) -> tuple[str, ...]:
+        """Return a list of strings."""
+        values = self.items(key, longest)
+        if not all(isinstance(value, str) for value in values):
+            raise self._wrong(key, values)
+        return tuple(values)
 
     def integers(self, key: str, longest: int, low: int, high: int) -> tuple[int, ...]:
         """Return a list of integers, each between `low` and `high`."""

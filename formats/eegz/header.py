@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
@@ -104,6 +105,9 @@ class GroupEntry:
         One each a signal, in digital units. Adaptive scaling: ``centres`` are subtracted before anything else and
         ``ranges`` are the steps of the offset codes (powers of two). Fixed scaling: the value that becomes 0 and
         the distance from it that becomes 1.
+    lowest, highest : tuple of int
+        Range of each signal's digital values in the original; a decoder clips to it, which can only bring a
+        sample nearer to the original.
     bits_per_second, bits_per_sample : float
         Nominal cost of one signal: bits of its share of the stream before zstd, a second and a sample of the
         original.
@@ -116,6 +120,8 @@ class GroupEntry:
     down: int
     centres: tuple[float, ...]
     ranges: tuple[float, ...]
+    lowest: tuple[int, ...]
+    highest: tuple[int, ...]
     bits_per_second: float
     bits_per_sample: float
 
@@ -182,6 +188,10 @@ class FileHeader:
         samples = self.signals[entry.signals[0]].samples_per_record
         return FrameGrid(samples, self.n_records, entry.up, entry.down, self.codecs[entry.codec].hop)
 
+    def chunk_of_frame(self, group: int, frame: int) -> int:
+        """Number of the chunk that owns a frame of a group."""
+        return min(self.grid(group).record_of_frame(frame), self.n_records - 1) // self.chunk_records
+
     def exact_signals(self) -> list[int]:
         """Indices of the signals kept exactly, those without samples left out."""
         return [
@@ -239,8 +249,8 @@ def unpack_header(payload: bytes) -> FileHeader:
         record_duration=fields.optional_number("record_duration"),
         n_records=fields.integer("n_records", 0, limits.MAX_RECORDS),
         trailing_bytes=fields.integer("trailing_bytes", 0, 1 << 62),
-        source_sha256=fields.text("source_sha256"),
-        deviations=tuple(str(item) for item in fields.items("deviations", 1 << 20)),
+        source_sha256=_digest(fields, "source_sha256"),
+        deviations=fields.texts("deviations", 1 << 20),
         chunk_records=fields.integer("chunk_records", 1, limits.MAX_RECORDS),
         signals=signals,
         codecs=codecs,
@@ -276,14 +286,21 @@ def _codec(fields: Fields) -> CodecEntry:
     return CodecEntry(
         name=fields.text("name"),
         model=fields.text("model"),
-        digest=fields.text("digest"),
+        digest=_digest(fields, "digest"),
         rate=fields.optional_fraction("rate", limits.MAX_RATIO),
         hop=fields.integer("hop", 1, limits.MAX_HOP),
         codebooks=fields.integer("codebooks", 1, limits.MAX_CODEBOOKS),
         codebook_size=fields.integer("codebook_size", 2, limits.MAX_CODEBOOK_SIZE),
         scaling=scaling,
-        knot_spacing=fields.integer("knot_spacing", int(scaling == ADAPTIVE), limits.MAX_HOP),
+        knot_spacing=fields.integer("knot_spacing", *((1, limits.MAX_HOP) if scaling == ADAPTIVE else (0, 0))),
     )
+
+
+def _digest(fields: Fields, key: str) -> str:
+    value = fields.text(key)
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise ContainerError(f"the header's field '{key}' is not a SHA-256 of 64 hexadecimal digits.")
+    return value
 
 
 def _group(fields: Fields) -> GroupEntry:
@@ -295,6 +312,8 @@ def _group(fields: Fields) -> GroupEntry:
         down=fields.integer("down", 1, limits.MAX_RATIO),
         centres=fields.numbers("centres", limits.MAX_SIGNALS),
         ranges=fields.numbers("ranges", limits.MAX_SIGNALS),
+        lowest=fields.integers("lowest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
+        highest=fields.integers("highest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
         bits_per_second=fields.number("bits_per_second"),
         bits_per_sample=fields.number("bits_per_sample"),
     )
@@ -304,27 +323,39 @@ def _check(header: FileHeader) -> None:
     """Refuse a header whose parts contradict one another or ask for more than the limits."""
     if header.record_bytes > limits.MAX_RECORD_BYTES:
         raise ContainerError(f"the header declares data records of {header.record_bytes} bytes, more than can be.")
-    if (
-        header.n_records
-        and header.record_bytes * min(header.chunk_records, header.n_records) > limits.MAX_PAYLOAD_BYTES
-    ):
+    if header.n_records and header.record_bytes * min(header.chunk_records, header.n_records) > limits.MAX_RECORD_BYTES:
         raise ContainerError("the header declares chunks larger than can be.")
+    if header.record_duration is not None and header.record_duration < 0:
+        raise ContainerError(f"the header declares data records of {header.record_duration:g} seconds.")
     grouped: set[int] = set()
+    knots = 0
     for number, group in enumerate(header.groups):
         if group.codec >= len(header.codecs) or not group.signals or max(group.signals) >= len(header.signals):
             raise ContainerError(f"group {number} of the header names a codec or signal that is not there.")
         if group.codebooks > header.codecs[group.codec].codebooks:
             raise ContainerError(f"group {number} of the header uses more codebooks than its codec has.")
-        if not len(group.centres) == len(group.ranges) == len(group.signals) or min(group.ranges) <= 0:
+        per_signal = (group.centres, group.ranges, group.lowest, group.highest)
+        if any(len(values) != len(group.signals) for values in per_signal) or min(group.ranges) <= 0:
             raise ContainerError(f"group {number} of the header has no valid centre and range for each signal.")
+        limit = 1 << (8 * header.sample_bytes - 1)
+        for low, high in zip(group.lowest, group.highest, strict=True):
+            if not -limit <= low <= high < limit:
+                raise ContainerError(f"group {number} of the header has a range that its samples can't take.")
         members = [header.signals[index] for index in group.signals]
         if any(m.coding != TOKENS or m.samples_per_record != members[0].samples_per_record for m in members):
             raise ContainerError(f"group {number} of the header holds signals that can't share a stream.")
-        if members[0].samples_per_record == 0 or grouped.intersection(group.signals):
-            raise ContainerError(f"group {number} of the header holds an empty signal, or one of another group.")
+        repeated = len(set(group.signals)) < len(group.signals) or grouped.intersection(group.signals)
+        if members[0].samples_per_record == 0 or repeated:
+            raise ContainerError(f"group {number} of the header holds an empty signal, or one that is grouped already.")
         grouped.update(group.signals)
-        first, stop = header.grid(number).frames_of_records(0, min(header.chunk_records, header.n_records))
-        if 2 * (stop - first) * group.codebooks > limits.MAX_STREAM_BYTES:
+        grid, codec = header.grid(number), header.codecs[group.codec]
+        first, stop = grid.frames_of_records(0, min(header.chunk_records, header.n_records))
+        if (stop - first) * group.codebooks > limits.MAX_TOKENS:
             raise ContainerError(f"group {number} of the header declares more tokens a chunk than can be.")
+        if codec.scaling == ADAPTIVE:
+            begin, end = grid.knots_of_frames(first, stop, codec.knot_spacing)
+            knots += (end - begin) * len(group.signals)
+    if knots > limits.MAX_KNOTS:
+        raise ContainerError("the header declares more scaling knots a chunk than can be.")
     if grouped != {index for index, signal in enumerate(header.signals) if signal.coding == TOKENS}:
         raise ContainerError("the header codes a signal with tokens but puts it in no group.")

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.eegz.layout import BLOCK_HEADER_BYTES
-from eegzip.formats.eegz.limits import MAX_PAYLOAD_BYTES
+from eegzip.formats.eegz.limits import MAX_OBJECTS, MAX_PAYLOAD_BYTES
 from eegzip.formats.eegz.packing import pack_map, unpack_map
 from eegzip.formats.errors import ContainerError
-
-_MAX_BLOCKS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def unpack_index(payload: bytes) -> list[BlockPlace]:
     """
     fields = Fields(unpack_map(payload, "the index"), "index")
     types = fields.binary("types")
-    lengths = fields.integers("lengths", _MAX_BLOCKS, 0, MAX_PAYLOAD_BYTES)
+    lengths = fields.integers("lengths", MAX_OBJECTS, 0, MAX_PAYLOAD_BYTES)
     if len(types) != 4 * len(lengths):
         raise ContainerError("the index names more or fewer block types than lengths.")
     offset = fields.integer("first_offset", 0, 1 << 62)

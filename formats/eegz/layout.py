@@ -97,9 +97,9 @@ def check_signature(data: bytes, name: str) -> None:
     """
     if not data:
         raise ContainerError(f"{name} is empty (0 bytes): it is not an .eegz file; fetch or compress it again.")
-    if data[:9] != SIGNATURE:
-        damaged_as_text = data[:5] == SIGNATURE[:5] or data[1:5] == SIGNATURE[1:5]
-        if damaged_as_text and len(data) >= 5:
+    if data[:9] != SIGNATURE[: len(data)]:
+        # The name is still there, perhaps pushed on by a high byte that became two or three in UTF-8.
+        if SIGNATURE[1:5] in data[:8]:
             raise ContainerError(
                 f"{name} began as an .eegz file, but bytes 0 to 8 were changed, as a transfer in text mode does: "
                 "copy the original again in binary mode."

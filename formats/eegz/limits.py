@@ -12,12 +12,23 @@ MAX_HEADER_BYTES = 64 << 20
 MAX_PAYLOAD_BYTES = 1 << 30
 """Stored payload of one block."""
 
-MAX_STREAM_BYTES = 512 << 20
-"""Decoded size of one stream of one chunk."""
+MAX_OBJECTS = 1 << 21
+"""Values in one msgpack map, keys counted: small values cost far more memory than bytes in the file."""
+
+MAX_DEPTH = 8
+"""Maps and lists within each other."""
 
 MAX_SIGNALS = 10_000
 MAX_RECORDS = 1 << 40
 MAX_RECORD_BYTES = 256 << 20
+"""Raw bytes of one data record, and of all the records of one chunk."""
+
+MAX_TOKENS = 1 << 24
+"""Of one group in one chunk."""
+
+MAX_KNOTS = 1 << 22
+"""Of all signals in one chunk."""
+
 MAX_CODEBOOKS = 256
 MAX_CODEBOOK_SIZE = 1 << 16
 MAX_HOP = 1 << 20

@@ -8,7 +8,7 @@ import msgpack
 import numpy as np
 import zstandard
 
-from eegzip.formats.eegz.limits import MAX_HEADER_BYTES
+from eegzip.formats.eegz.limits import MAX_DEPTH, MAX_HEADER_BYTES, MAX_OBJECTS
 from eegzip.formats.errors import ContainerError
 
 
@@ -23,13 +23,19 @@ def zstd_decompress(data: bytes, size: int, what: str) -> bytes:
     Raises
     ------
     ContainerError
-        The frame is damaged, or its content is of another size.
+        The frame is damaged, its content is of another size, or something follows it.
     """
     try:
         declared = zstandard.frame_content_size(data)
         if declared != size:
             raise ContainerError(f"{what} holds {declared} bytes where {size} belong.")
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
+        content = zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
+        if not size:  # decompress() looks no further than the size of an empty frame
+            frame = zstandard.ZstdDecompressor().decompressobj()
+            content = frame.decompress(data)
+            if content or frame.unused_data or not frame.eof:
+                raise ContainerError(f"{what} should be empty but is not.")
+        return content
     except zstandard.ZstdError as error:
         raise ContainerError(f"{what} can't be decompressed ({error}).") from error
 
@@ -45,7 +51,7 @@ def unpack_map(data: bytes, what: str) -> dict[str, Any]:
     Raises
     ------
     ContainerError
-        The bytes are not a zstd frame with a msgpack map of at most 64 MiB.
+        The bytes are not a zstd frame with a msgpack map of at most 64 MiB, or the map holds too many values.
     """
     try:
         size = zstandard.frame_content_size(data)
@@ -54,6 +60,7 @@ def unpack_map(data: bytes, what: str) -> dict[str, Any]:
     if not 0 <= size <= MAX_HEADER_BYTES:
         raise ContainerError(f"{what} declares {size} bytes, more than the {MAX_HEADER_BYTES} allowed.")
     raw = zstd_decompress(data, size, what)
+    _check_structure(raw, what)
     try:
         content = msgpack.unpackb(raw, raw=False, strict_map_key=True)
     except (ValueError, msgpack.UnpackException) as error:
@@ -61,6 +68,54 @@ def unpack_map(data: bytes, what: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ContainerError(f"{what} is not a msgpack map.")
     return content
+
+
+# Bytes that follow the first byte of each msgpack type, where that number is fixed.
+_FIXED_BYTES = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8} | {
+    0xD0: 1,
+    0xD1: 2,
+    0xD2: 4,
+    0xD3: 8,
+}
+# Width of the length field of strings and byte strings, and of lists (1 value an item) and maps (2).
+_SIZED = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+_CONTAINERS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
+
+
+def _check_structure(raw: bytes, what: str) -> None:
+    """Walk over msgpack without building anything: an empty list is 1 byte in a file and 64 in memory."""
+    pending = [1]
+    position = seen = 0
+    while pending:
+        if pending[-1] == 0:
+            pending.pop()
+            continue
+        pending[-1] -= 1
+        seen += 1
+        if position >= len(raw):
+            raise ContainerError(f"{what} is not valid msgpack (it ends too early).")
+        first = raw[position]
+        position += 1
+        items = 0
+        if first <= 0x7F or first >= 0xE0:
+            continue
+        if first in _FIXED_BYTES:
+            position += _FIXED_BYTES[first]
+        elif 0xA0 <= first <= 0xBF:
+            position += first & 0x1F
+        elif first in _SIZED:
+            width = _SIZED[first]
+            position += width + int.from_bytes(raw[position : position + width], "big")
+        elif first in _CONTAINERS or first <= 0x9F:
+            width, values = _CONTAINERS.get(first, (0, 2 if first <= 0x8F else 1))
+            declared = int.from_bytes(raw[position : position + width], "big") if width else first & 0x0F
+            position += width
+            items = declared * values
+            pending.append(items)
+        else:
+            raise ContainerError(f"{what} holds a msgpack extension type, which the format does not use.")
+        if seen + items > MAX_OBJECTS or len(pending) > MAX_DEPTH + 1:
+            raise ContainerError(f"{what} holds more values, or deeper ones, than the format allows.")
 
 
 def put_varint(out: bytearray, value: int) -> None:
@@ -86,7 +141,7 @@ def take_varint(data: bytes, position: int) -> tuple[int, int]:
         byte = data[position]
         position += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        if byte < 0x80 and value < 1 << 64:
             return value, position
         shift += 7
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import zstandard
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import (
@@ -25,16 +24,17 @@ from eegzip.formats.eegz.exact import decode_exact
 from eegzip.formats.eegz.header import ADAPTIVE, FileHeader, unpack_header
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.knots import decode_knots
-from eegzip.formats.eegz.limits import TRAILING_PIECE_BYTES
-from eegzip.formats.eegz.packing import zstd_decompress
+from eegzip.formats.eegz.limits import MAX_HEADER_BYTES
 from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
+from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.eegz.tokens import decode_tokens
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.files import open_for_reading
 
 # A decoder asks for the same chunk and its neighbours again and again; a few megabytes hold them all.
 _CACHED_STREAMS = 4096
+_CACHED_BYTES = 64 << 20
 _CACHED_DIRECTORIES = 16
 
 
@@ -86,9 +86,6 @@ class EegzReader:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._file = open_for_reading(self.path)
-        self.directory = lru_cache(_CACHED_DIRECTORIES)(self._load_directory)
-        self.chunk_tokens = lru_cache(_CACHED_STREAMS)(self._load_tokens)
-        self.chunk_knots = lru_cache(_CACHED_DIRECTORIES)(self._load_knots)
         try:
             self._open()
         except ContainerError as error:
@@ -97,6 +94,17 @@ class EegzReader:
         except BaseException:
             self._file.close()
             raise
+        self.directory = lru_cache(_CACHED_DIRECTORIES)(self._load_directory)
+        self.chunk_tokens = lru_cache(self._cached_streams())(self._load_tokens)
+        self.chunk_knots = lru_cache(_CACHED_DIRECTORIES)(self._load_knots)
+
+    def _cached_streams(self) -> int:
+        """Token streams worth keeping: as many as fit into a fixed amount of memory."""
+        largest = 1
+        for number, group in enumerate(self.header.groups):
+            first, stop = self.header.grid(number).frames_of_records(*self.header.records_of_chunk(0))
+            largest = max(largest, 2 * (stop - first) * group.codebooks)
+        return max(4, min(_CACHED_STREAMS, _CACHED_BYTES // largest))
 
     def _open(self) -> None:
         self.size = self._file.seek(0, 2)
@@ -108,18 +116,27 @@ class EegzReader:
             raise ContainerError("the header block is missing or damaged, so nothing can be decoded.")
         self.header: FileHeader = unpack_header(self.payload(heads[0]))
         self.problems = list(self.blocks.problems)
-        self.summary: FileSummary | None = None
-        for place in self.blocks.places:
-            if place.type == layout.SUMMARY:
-                try:
-                    self.summary = unpack_summary(self.payload(place))
-                except ContainerError as error:
-                    self.problems.append(f"the summary is damaged: {error}")
+        self.summary = self._read_summary()
         self.chunks = self._number_chunks()
         missing = self.header.n_chunks - len(self.chunks)
         if missing:
             self.problems.append(f"{missing} of {self.header.n_chunks} chunks are missing")
         self.complete = self.blocks.complete and not missing
+
+    def _read_summary(self) -> FileSummary | None:
+        found = None
+        for place in self.blocks.places:
+            if place.type == layout.SUMMARY:
+                try:
+                    summary = unpack_summary(self.payload(place))
+                except ContainerError as error:
+                    self.problems.append(f"the summary is damaged: {error}")
+                    continue
+                if len(summary.signals) == len(self.header.signals):
+                    found = summary
+                else:
+                    self.problems.append("the summary is about another number of signals than the header")
+        return found
 
     def _number_chunks(self) -> dict[int, BlockPlace]:
         places = [place for place in self.blocks.places if place.type == layout.CHUNK]
@@ -144,7 +161,9 @@ class EegzReader:
             # The types that every version knows carry no flags beyond those of this version.
             if place.type in layout.KNOWN_TYPES and place.type != layout.HEAD:
                 continue
-            header = self.block_header(place)
+            header = layout.unpack_block_header(read_at(self._file, place.offset, layout.BLOCK_HEADER_BYTES))
+            if header is None:
+                continue  # Damaged: no reason to refuse the rest; a scan would not have found it at all.
             unknown_flags = header.flags & layout.CRITICAL_FLAG_BITS & ~layout.KNOWN_CRITICAL_FLAGS
             unknown_type = place.type not in layout.KNOWN_TYPES and header.flags & layout.CRITICAL
             if unknown_flags or unknown_type:
@@ -177,6 +196,8 @@ class EegzReader:
             Damaged or cut short.
         """
         header = self.block_header(place)
+        if place.type in (layout.HEAD, layout.SUMMARY) and place.length > MAX_HEADER_BYTES:
+            raise ContainerError(f"the block at byte {place.offset} is larger ({place.length} bytes) than can be.")
         data = read_at(self._file, place.payload_offset, place.length)
         if len(data) != place.length or zlib.crc32(data) != header.payload_crc:
             kind = place.type.decode("latin-1")
@@ -233,9 +254,41 @@ class EegzReader:
         first, stop = self.header.grid(group).frames_of_records(*self.header.records_of_chunk(chunk))
         data = self._stream(chunk, StreamKind.TOKENS, group)
         try:
-            return decode_tokens(data, entry.codebooks, stop - first, size)
+            codes = decode_tokens(data, entry.codebooks, stop - first, size)
         except ContainerError as error:
             raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+        codes.setflags(write=False)  # the cache hands it out again
+        return codes
+
+    def tokens(self, group: int, start: int, stop: int, lost: frozenset[int] = frozenset()) -> np.ndarray:
+        """Tokens of a group's frames from `start` up to `stop`, across chunks.
+
+        Parameters
+        ----------
+        group, start, stop : int
+            The frames must be among the recording's.
+        lost : frozenset of int
+            Chunks not to be read: their tokens count as 0.
+
+        Returns
+        -------
+        ndarray of uint16, shape (codebooks, frames)
+
+        Raises
+        ------
+        ContainerError
+            A chunk that is not among `lost` is missing or damaged.
+        """
+        header, grid = self.header, self.header.grid(group)
+        codes = np.zeros((header.groups[group].codebooks, stop - start), np.uint16)
+        if stop <= start:
+            return codes
+        for chunk in range(header.chunk_of_frame(group, start), header.chunk_of_frame(group, stop - 1) + 1):
+            first, end = grid.frames_of_records(*header.records_of_chunk(chunk))
+            low, high = max(start, first), min(stop, end)
+            if chunk not in lost:
+                codes[:, low - start : high - start] = self.chunk_tokens(chunk, group)[:, low - first : high - first]
+        return codes
 
     def knot_owners(self) -> list[KnotOwner]:
         """Signals with adaptive scaling, in the order of the knots stream."""
@@ -254,9 +307,12 @@ class EegzReader:
         ranges = [self.chunk_knot_range(chunk, owner.group) for owner in self.knot_owners()]
         data = self._stream(chunk, StreamKind.KNOTS, 0)
         try:
-            return decode_knots(data, [stop - first for first, stop in ranges])
+            knots = decode_knots(data, [stop - first for first, stop in ranges])
         except ContainerError as error:
             raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+        for codes in knots:
+            codes.setflags(write=False)
+        return knots
 
     def chunk_exact(self, chunk: int, signal: int) -> np.ndarray:
         """Samples of an exact signal in one chunk, shape (records, samples_per_record), int32."""
@@ -277,21 +333,26 @@ class EegzReader:
         ContainerError
             A piece is missing or damaged.
         """
-        remaining = self.header.trailing_bytes
+        position, total = 0, self.header.trailing_bytes
         for place in self.blocks.places:
-            if place.type == layout.TAIL and remaining:
-                size = min(remaining, TRAILING_PIECE_BYTES)
-                yield zstd_decompress(self.payload(place), size, "a piece of the trailing bytes")
-                remaining -= size
-        if remaining:
-            raise ContainerError(f"{self.path}: {remaining} trailing bytes of the original are missing.")
+            if place.type != layout.TAIL:
+                continue
+            try:
+                offset, piece = unpack_tail(self.payload(place))
+            except ContainerError as error:
+                raise ContainerError(_named(self.path, error)) from error
+            if offset == position and position + len(piece) <= total:
+                yield piece
+                position += len(piece)
+        if position != total:
+            raise ContainerError(f"{self.path}: {total - position} trailing bytes of the original are missing.")
 
     def verify_blocks(self) -> Iterator[tuple[BlockPlace, str | None]]:
         """Check header and payload of every block; yield each with a sentence about its damage, or ``None``."""
         for place in self.blocks.places:
             try:
                 self.payload(place)
-            except (ContainerError, zstandard.ZstdError) as error:
+            except ContainerError as error:
                 yield place, str(error)
             else:
                 yield place, None

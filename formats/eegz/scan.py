@@ -1,4 +1,4 @@
-"""Finds the blocks of a file, by its index or, where that is gone, by searching for them (SPEC.md, sections 3 and 8)."""
+"""Finds the blocks of a file, by its index or, where that is gone, by searching for them (SPEC.md, 3 and 8)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.index import BlockPlace, unpack_index
-from eegzip.formats.eegz.limits import MAX_PAYLOAD_BYTES
+from eegzip.formats.eegz.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
 from eegzip.formats.errors import ContainerError
 
 _WINDOW = 1 << 20
@@ -45,9 +45,7 @@ def map_blocks(file: BinaryIO, size: int) -> BlockMap:
     if places is not None:
         return BlockMap(places, True, [])
     places, problems = scan_blocks(file, size)
-    return BlockMap(
-        places, False, ["the index at the end is missing or damaged; the file was scanned instead", *problems]
-    )
+    return BlockMap(places, False, ["the index at the end is missing or damaged; the file was scanned", *problems])
 
 
 def _from_index(file: BinaryIO, size: int) -> list[BlockPlace] | None:
@@ -59,7 +57,7 @@ def _from_index(file: BinaryIO, size: int) -> list[BlockPlace] | None:
     if offset is None or offset > trailer_offset - layout.BLOCK_HEADER_BYTES:
         return None
     header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES))
-    if header is None or header.type != layout.INDEX:
+    if header is None or header.type != layout.INDEX or header.length > MAX_HEADER_BYTES:
         return None
     if offset + layout.BLOCK_HEADER_BYTES + header.length != trailer_offset:
         return None

@@ -65,6 +65,14 @@ class FrameGrid:
         end = self.n_frames if stop >= self.n_records else _ceil_div(stop * scale, per_frame)
         return min(begin, self.n_frames), end
 
+    def record_of_frame(self, frame: int) -> int:
+        """Data record in which a frame's centre lies; may be past the last record."""
+        return frame * self.hop * self.down // (self.up * self.samples_per_record)
+
+    def frame_of_model_sample(self, sample: int) -> int:
+        """Frame that owns a model sample."""
+        return (sample + self.hop // 2) // self.hop
+
     def model_range(self, first_frame: int, stop_frame: int) -> tuple[int, int]:
         """Model samples owned by a range of frames, clipped to the recording."""
         begin = first_frame * self.hop - self.hop // 2

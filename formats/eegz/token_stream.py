@@ -52,25 +52,29 @@ class TokenStream:
         return replace(self, codes=self.codes[:codebooks])
 
 
+def _identity(stream: TokenStream) -> tuple[str, tuple[str, ...], int, float | None]:
+    return stream.digest, stream.labels, int(stream.codes.shape[0]), stream.frame_rate
+
+
 def concatenate(streams: list[TokenStream]) -> TokenStream:
     """Join streams of one model end to end in time.
 
     Parameters
     ----------
     streams : list of TokenStream
-        At least one; all of the same model, depth and signals.
+        At least one; all of the same model, depth, signals and frame rate.
 
     Raises
     ------
     UsageError
-        The list is empty, or models, depths or signals differ.
+        The list is empty, or models, depths, signals or frame rates differ.
     """
     if not streams:
         raise UsageError("there are no token streams to concatenate.")
     first = streams[0]
     for other in streams[1:]:
-        if (other.digest, other.labels, other.codes.shape[0]) != (first.digest, first.labels, first.codes.shape[0]):
-            raise UsageError("token streams of different models, depths or signals can't be concatenated.")
+        if _identity(other) != _identity(first):
+            raise UsageError("token streams of different models, depths, signals or rates can't be concatenated.")
     return replace(first, codes=np.concatenate([stream.codes for stream in streams], axis=1))
 
 
@@ -104,15 +108,9 @@ def read_tokens(reader: EegzReader, group: int, start: int = 0, stop: int | None
     stop = grid.n_frames if stop is None else stop
     if not 0 <= start <= stop <= grid.n_frames:
         raise UsageError(f"{reader.path} has frames 0 to {grid.n_frames}; {start} to {stop} is not among them.")
-    pieces = [np.zeros((entry.codebooks, 0), np.uint16)]
-    if stop > start:
-        for chunk in chunks_of_frames(reader, group, start, stop):
-            first, end = grid.frames_of_records(*header.records_of_chunk(chunk))
-            codes = reader.chunk_tokens(chunk, group)
-            pieces.append(codes[:, max(start - first, 0) : min(stop, end) - first])
     rate = header.signals[entry.signals[0]].sample_rate
     return TokenStream(
-        codes=np.concatenate(pieces, axis=1),
+        codes=reader.tokens(group, start, stop),
         labels=tuple(header.signals[index].label for index in entry.signals),
         first_frame=start,
         frame_rate=None if rate is None else rate * entry.up / (entry.down * codec.hop),
@@ -120,15 +118,3 @@ def read_tokens(reader: EegzReader, group: int, start: int = 0, stop: int | None
         model=codec.model,
         digest=codec.digest,
     )
-
-
-def chunks_of_frames(reader: EegzReader, group: int, start: int, stop: int) -> range:
-    """Numbers of the chunks that own the frames from `start` up to `stop`."""
-    header, grid = reader.header, reader.header.grid(group)
-
-    def owner(frame: int) -> int:
-        # Frame f is centred on signal sample f * hop * down / up; its record's chunk owns it.
-        record = frame * grid.hop * grid.down // (grid.up * grid.samples_per_record)
-        return min(record, header.n_records - 1) // header.chunk_records
-
-    return range(owner(start), owner(stop - 1) + 1)

@@ -9,6 +9,7 @@ from eegzip.formats.errors import ContainerError
 
 BIT_PACKED, LEVEL_MAJOR, FRAME_MAJOR = 0, 1, 2
 _ZSTD_LEVEL = 19
+_UNPACK_TOKENS = 1 << 16
 
 
 def bits_per_token(codebook_size: int) -> int:
@@ -22,9 +23,16 @@ def _pack_bits(values: np.ndarray, bits: int) -> bytes:
 
 
 def _unpack_bits(data: bytes, bits: int, count: int) -> np.ndarray:
-    planes = np.unpackbits(np.frombuffer(data, np.uint8), count=count * bits).reshape(count, bits)
-    weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint32)
-    return (planes.astype(np.uint32) @ weights).astype(np.uint16)
+    values = np.empty(count, np.uint16)
+    packed = np.frombuffer(data, np.uint8)
+    # A multiple of 8 tokens at a time fills whole bytes, and the 16 bytes a token that this takes stay few.
+    for start in range(0, count, _UNPACK_TOKENS):
+        stop = min(start + _UNPACK_TOKENS, count)
+        wide = np.zeros((stop - start, 16), np.uint8)
+        piece = packed[start * bits // 8 : _packed_size(stop, bits)]
+        wide[:, 16 - bits :] = np.unpackbits(piece, count=(stop - start) * bits).reshape(-1, bits)
+        values[start:stop] = np.packbits(wide, axis=1).view(">u2").reshape(-1)
+    return values
 
 
 def _packed_size(count: int, bits: int) -> int:

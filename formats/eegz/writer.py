@@ -10,14 +10,12 @@ import numpy as np
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.exact import encode_exact
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.header import FileHeader, unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index
 from eegzip.formats.eegz.knots import encode_knots
-from eegzip.formats.eegz.packing import zstd_compress
 from eegzip.formats.eegz.summary import FileSummary
+from eegzip.formats.eegz.tail import pack_tail
 from eegzip.formats.eegz.tokens import encode_tokens
-
-_TAIL_ZSTD_LEVEL = 9
 
 
 class EegzWriter:
@@ -36,18 +34,26 @@ class EegzWriter:
         Payload written so far, by kind.
     signal_bytes : list of float
         Payload written so far for each signal; a group's tokens are shared out evenly.
+
+    Raises
+    ------
+    ContainerError
+        The header is one that a reader would refuse.
     """
 
     def __init__(self, file: BinaryIO, header: FileHeader) -> None:
+        packed = header.pack()
+        # What a reader would refuse must fail now, not in twenty years.
+        unpack_header(packed)
         self._file = file
         self._header = header
         self._places: list[BlockPlace] = []
         self._offset = layout.SIGNATURE_BYTES
-        self._next_chunk = 0
+        self._next_chunk = self._trailing_bytes = 0
         self.token_bytes = self.exact_bytes = self.knot_bytes = 0
         self.signal_bytes = [0.0] * len(header.signals)
         file.write(layout.pack_signature())
-        self._block(layout.HEAD, header.pack(), layout.CRITICAL)
+        self._block(layout.HEAD, packed, layout.CRITICAL)
 
     def _block(self, kind: bytes, payload: bytes, flags: int = 0) -> None:
         header = layout.BlockHeader(kind, flags, len(self._places), len(payload), zlib.crc32(payload))
@@ -96,7 +102,8 @@ class EegzWriter:
 
     def write_trailing(self, piece: bytes) -> None:
         """Write the next piece of what follows the last complete record in the original file."""
-        self._block(layout.TAIL, zstd_compress(piece, _TAIL_ZSTD_LEVEL))
+        self._block(layout.TAIL, pack_tail(self._trailing_bytes, piece))
+        self._trailing_bytes += len(piece)
 
     def finish(self, summary: FileSummary) -> int:
         """Write summary, index and trailer; return the size of the file."""

@@ -1,0 +1,117 @@
+"""What the commands share: progress bars, ``-`` for standard streams, JSON, notes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eegzip.formats.errors import OutputError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+STANDARD = "-"
+Progress = Callable[[str, int, int], None]
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: one line a channel, deviations, notes.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
+force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
+device_option = click.option(
+    "--device", default="cpu", show_default=True, help="Where the network runs: cpu, cuda, cuda:1."
+)
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """Yield a function that draws a bar on a terminal, or ``None`` in a pipe or when quiet."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    bars: dict[str, tqdm[Any]] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            for bar in bars.values():
+                bar.close()
+            bars[what] = tqdm(total=total, desc=what, unit="rec", leave=False, file=sys.stderr)
+        bars[what].update(done - bars[what].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+@contextmanager
+def input_file(name: str) -> Iterator[Path]:
+    """Yield the path of an input; standard input is spooled to a temporary file, as formats need to seek."""
+    if name != STANDARD:
+        yield Path(name)
+        return
+    with tempfile.NamedTemporaryFile(prefix="eegzip-", suffix=".stdin") as spool:
+        shutil.copyfileobj(sys.stdin.buffer, spool)
+        spool.flush()
+        yield Path(spool.name)
+
+
+@contextmanager
+def output_file(name: str) -> Iterator[Path]:
+    """Yield the path of an output; for standard output it is a temporary file that is copied there when complete."""
+    if name != STANDARD:
+        yield Path(name)
+        return
+    if sys.stdout.isatty():
+        raise click.UsageError("Binary data are not written to a terminal; redirect the output or name a file.")
+    with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
+        path = Path(folder) / "output"
+        yield path
+        try:
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"standard output could not be written ({error.strerror}).") from error
+
+
+def shown_name(name: str, standard: str) -> str:
+    """What to call a file in a report."""
+    return standard if name == STANDARD else name
+
+
+def print_report(sentence: str, details: list[str], content: dict[str, Any], *, output: str, **flags: bool) -> None:
+    """Print a report the way the user asked for.
+
+    Parameters
+    ----------
+    sentence : str
+        The one line for a person.
+    details : list of str
+        More lines, with ``verbose``.
+    content : dict
+        Everything, for ``as_json``.
+    output : str
+        Name of the command's output: when that is standard output, the report goes to standard error.
+    **flags : bool
+        ``quiet``, ``verbose`` and ``as_json``.
+    """
+    aside = output == STANDARD
+    if flags["as_json"]:
+        click.echo(json.dumps(content, indent=2), err=aside)
+    elif not flags["quiet"]:
+        click.echo(sentence, err=aside)
+        for line in details if flags["verbose"] else []:
+            click.echo(f"  {line}", err=aside)

@@ -1,0 +1,130 @@
+"""``eegzip compress``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eegzip.cli.common import (
+    STANDARD,
+    device_option,
+    force_option,
+    input_file,
+    json_option,
+    output_file,
+    print_report,
+    progress_bar,
+    quiet_option,
+    shown_name,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    from eegzip.reports import CompressionReport
+
+_EPILOG = """\b
+Examples:
+  eegzip compress night.edf                          makes night.eegz
+  eegzip compress night.edf small.eegz -k 4          fewer codebooks: smaller and coarser
+  eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
+  eegzip compress night.edf exact.eegz --exact '*'   keeps everything exactly
+  eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
+  eegzip compress - - < night.edf > night.eegz       standard input and output
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="[OUT]", required=False)
+@click.option("-m", "--model", metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]")
+@click.option("-k", "--codebooks", type=int, metavar="N", help="Use only the first N codebooks.  [default: all]")
+@click.option("--rate", metavar="HZ|native", help="Sample rate that the network sees.  [default: the model's]")
+@click.option(
+    "--scaling",
+    metavar="adaptive|fixed:200uV",
+    help="Follow each channel's level, or clip at a fixed amplitude as the paper does.  [default: the model's]",
+)
+@click.option("--lossy", multiple=True, metavar="PATTERN", help="Code these channels lossily too. Repeatable.")
+@click.option(
+    "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
+)
+@click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
+@device_option
+@force_option
+@quiet_option
+@verbose_option
+@json_option
+def compress(
+    source: str,
+    target: str | None,
+    model: str | None,
+    codebooks: int | None,
+    rate: str | None,
+    scaling: str | None,
+    lossy: tuple[str, ...],
+    exact: tuple[str, ...],
+    chunk: float,
+    device: str,
+    *,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Compress the EDF or BDF recording IN to OUT.
+
+    OUT defaults to IN with the ending .eegz; '-' stands for standard input or output. PATTERNs are shell patterns
+    for channel labels or electrode names; case does not matter.
+    """
+    import eegzip
+
+    if target is None:
+        target = STANDARD if source == STANDARD else str(Path(source).with_suffix(".eegz"))
+    with input_file(source) as read, output_file(target) as write, progress_bar(quiet=quiet) as progress:
+        report = eegzip.compress(
+            read,
+            write,
+            model=model,
+            codebooks=codebooks,
+            rate=rate,
+            scaling=scaling,
+            lossy=lossy,
+            exact=exact,
+            chunk_seconds=chunk,
+            device=device,
+            overwrite=force,
+            progress=progress,
+        )
+    report = replace(report, source=shown_name(source, "standard input"), target=shown_name(target, "standard output"))
+    print_report(
+        report.sentence(),
+        _details(report),
+        report.to_dict(),
+        output=target,
+        quiet=quiet,
+        verbose=verbose,
+        as_json=as_json,
+    )
+    if not verbose and not quiet and not as_json:
+        for note in report.notes:
+            click.echo(f"note: {note}", err=True)
+
+
+def _details(report: CompressionReport) -> list[str]:
+    lines = []
+    for signal in report.signals:
+        cost = "" if signal.bits_per_second is None else f", {signal.bits_per_second:.0f} bit/s"
+        loss = "" if signal.prd is None else f", PRD {signal.prd:.1f} %"
+        if signal.coding == "exact":
+            loss = f" ({signal.reason})"
+        lines.append(f"{signal.label or '(no label)'}: {signal.coding}{loss}{cost}")
+    lines += [f"deviation: {deviation}" for deviation in report.deviations]
+    lines += [f"note: {note}" for note in report.notes]
+    share = 100 * report.overhead_bytes / report.compressed_bytes
+    lines.append(f"{report.overhead_bytes} bytes ({share:.1f} %) are neither tokens nor exact signals nor EDF header")
+    if report.duration:
+        lines.append(f"{report.elapsed:.1f} s, {report.duration / report.elapsed:.0f} times as fast as recorded")
+    return lines

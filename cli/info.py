@@ -1,0 +1,157 @@
+"""``eegzip info``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eegzip.cli.common import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EPILOG = """\b
+Examples:
+  eegzip info night.eegz
+  eegzip info night.edf                    how eegzip sees a recording before compressing it
+  eegzip info --json night.eegz | jq '.signals[].prd'
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("source", metavar="IN")
+@json_option
+def info(source: str, *, as_json: bool) -> None:
+    """Show what an .eegz file (or an EDF or BDF recording) holds.
+
+    For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
+    """
+    compressed = _is_eegz(source)
+    content = _eegz_info(source) if compressed else _edf_info(source)
+    if as_json:
+        click.echo(json.dumps(content, indent=2))
+        return
+    for line in _text(content, compressed=compressed):
+        click.echo(line)
+
+
+def _is_eegz(source: str) -> bool:
+    """Whether a file is, or was once, an .eegz file: then its own reader says what is wrong with it."""
+    from eegzip.formats.files import open_for_reading
+
+    with open_for_reading(source) as file:
+        start = file.read(5)
+    return start[1:] == b"EEGZ" or Path(source).suffix.lower() == ".eegz"
+
+
+def _eegz_info(source: str) -> dict[str, Any]:
+    import eegzip
+
+    with eegzip.open(source) as recording:
+        return recording.info
+
+
+def _edf_info(source: str) -> dict[str, Any]:
+    from eegzip.formats.edf import EdfFile, classify_signals
+
+    with EdfFile.open(source) as file:
+        header = file.header
+        kinds = classify_signals(header)
+        return {
+            "path": source,
+            "original_bytes": file.file_size,
+            "variant": header.variant,
+            "patient": header.patient,
+            "recording": header.recording,
+            "start": header.start.isoformat() if header.start else None,
+            "duration": file.n_records * header.record_duration if header.record_duration else None,
+            "n_records": file.n_records,
+            "record_duration": header.record_duration,
+            "trailing_bytes": file.trailing_size,
+            "deviations": [str(deviation) for deviation in file.deviations],
+            "signals": [
+                {
+                    "label": signal.label,
+                    "unit": signal.unit,
+                    "kind": kind.value,
+                    "sample_rate": header.sample_rate(signal.index) or None,
+                    "samples_per_record": signal.samples_per_record,
+                    "physical_minimum": signal.physical_minimum,
+                    "physical_maximum": signal.physical_maximum,
+                    "digital_minimum": signal.digital_minimum,
+                    "digital_maximum": signal.digital_maximum,
+                }
+                for signal, kind in zip(header.signals, kinds, strict=True)
+            ],
+        }
+
+
+def _text(content: dict[str, Any], *, compressed: bool) -> Iterator[str]:
+    yield f"{content['path']}: {content['variant']} recording, {_duration(content['duration'])}"
+    yield f"  patient     {content['patient'] or '-'}"
+    yield f"  recording   {content['recording'] or '-'}"
+    yield f"  start       {content['start'] or 'unknown'}"
+    yield f"  records     {content['n_records']} of {_plain(content['record_duration'])} s"
+    if content["trailing_bytes"]:
+        yield f"  trailing    {content['trailing_bytes']} bytes after the last record"
+    if compressed:
+        yield from _compressed_text(content)
+    yield ""
+    yield from _table(content["signals"], compressed=compressed)
+    for deviation in content["deviations"]:
+        yield f"deviation: {deviation}"
+
+
+def _compressed_text(content: dict[str, Any]) -> Iterator[str]:
+    from eegzip.reports import human_size
+
+    size = human_size(content["compressed_bytes"])
+    if content["ratio"]:
+        size = f"{human_size(content['original_bytes'])} -> {size} ({content['ratio']:.1f}:1)"
+    yield f"  size        {size}"
+    yield f"  written by  {content['software']}, in {content['chunks']} chunks of {content['chunk_records']} records"
+    yield f"  source      SHA-256 {content['source_sha256']}"
+    for codec in content["codecs"]:
+        rate = "each signal's own rate" if codec["rate"] is None else f"{codec['rate']:g} Hz"
+        yield f"  model       {codec['model']} ({codec['name']}), digest {codec['digest'][:16]}..."
+        yield (
+            f"              {rate}, hop {codec['hop']}, {codec['codebooks']} codebooks of {codec['codebook_size']}, "
+            f"{codec['scaling']} scaling"
+        )
+    for problem in content["problems"]:
+        yield f"  PROBLEM     {problem}"
+
+
+def _table(signals: list[dict[str, Any]], *, compressed: bool) -> Iterator[str]:
+    head = f"{'channel':<18}{'kind':<12}{'Hz':>8}  "
+    yield head + (
+        f"{'coding':<8}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why" if compressed else "unit"
+    )
+    for signal in signals:
+        line = f"{signal['label'][:17]:<18}{signal['kind']:<12}{_plain(signal['sample_rate']):>8}  "
+        if not compressed:
+            yield line + (signal["unit"] or "-")
+            continue
+        yield line + (
+            f"{signal['coding']:<8}{_number(signal.get('bits_per_second'), 0):>7}{_number(signal.get('prd'), 2):>8}"
+            f"{_number(signal.get('snr'), 1):>8}{_number(signal.get('r'), 4):>8}"
+            f"{_number(signal.get('largest_error_uv'), 1):>9}  {signal['reason']}"
+        )
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "of unknown duration"
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d} h"

@@ -1,0 +1,82 @@
+"""The ``eegzip`` command: its groups of options, its exit codes, its way of failing."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from eegzip._version import __version__
+from eegzip.cli.compress import compress
+from eegzip.cli.decompress import decompress
+from eegzip.cli.info import info
+from eegzip.cli.verify import verify
+from eegzip.formats.errors import EegzipError
+
+_EPILOG = """\b
+Exit codes:
+  0  fine
+  1  the data are bad, or could not be read or written
+  2  wrong use: an unknown option, channel or time; an output that exists
+  130, 143  interrupted; nothing half-written is left behind
+"""
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="eegzip", message="%(prog)s %(version)s")
+def main() -> None:
+    r"""Compress EEG recordings with neural codecs, and get them back.
+
+    EDF and BDF files become small .eegz files. EEG channels are coded lossily by a neural network, and how much was
+    lost is measured and written into the file; everything else - header, annotations, gaps, other signals - comes
+    back exactly.
+
+    \b
+    Examples:
+      eegzip compress night.edf                   makes night.eegz
+      eegzip decompress night.eegz back.edf       restores the recording
+      eegzip info night.eegz                      what is in it, and what was lost
+      eegzip verify night.eegz                    checks every byte
+    """
+
+
+for _command in (compress, decompress, info, verify):
+    main.add_command(_command)
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    # As an exception, so that temporary files are removed on the way out.
+    raise SystemExit(143)
+
+
+def run() -> NoReturn:
+    """Entry point: run a command and turn every outcome into an exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        # A number comes from click's own ways out (--help, --version); commands return nothing.
+        outcome = main.main(standalone_mode=False)
+        sys.exit(outcome if isinstance(outcome, int) else 0)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except EegzipError as error:
+        click.echo(f"eegzip: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("eegzip: interrupted; nothing half-written was left behind.", err=True)
+        sys.exit(130)
+    except MemoryError:
+        click.echo(
+            "eegzip: there is not enough memory; close other programs or use a smaller model.", err=True
+        )
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,69 @@
+"""``eegzip verify``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option, verbose_option
+from eegzip.formats.errors import EegzipError
+
+_EPILOG = """\b
+Examples:
+  eegzip verify night.eegz
+  eegzip verify --deep archive/*.eegz      synthesises every waveform too
+  eegzip verify --json night.eegz | jq .intact
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("sources", metavar="IN...", nargs=-1, required=True)
+@click.option("--deep", is_flag=True, help="Synthesise every waveform too; needs the model.")
+@click.option("-m", "--model", metavar="DIR", help="Checkpoint for --deep, where it is neither bundled nor cached.")
+@device_option
+@quiet_option
+@verbose_option
+@json_option
+def verify(
+    sources: tuple[str, ...],
+    model: str | None,
+    device: str,
+    *,
+    deep: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Check every checksum of .eegz files and decode every block.
+
+    The exit code is 0 when all files are intact, else 1.
+    """
+    import eegzip
+
+    results = []
+    damaged = False
+    for source in sources:
+        try:
+            with progress_bar(quiet=quiet) as progress:
+                found = eegzip.verify(source, deep=deep, model=model, device=device, progress=progress)
+        except EegzipError as error:
+            damaged = True
+            results.append({"source": source, "intact": False, "problems": [str(error)]})
+            if not as_json:
+                click.echo(f"eegzip: {error}", err=True)
+            continue
+        damaged = damaged or not found.intact
+        results.append(found.to_dict())
+        if as_json:
+            continue
+        if not quiet:
+            click.echo(found.sentence())
+        for problem in found.problems:
+            click.echo(f"  problem: {problem}", err=True)
+        for deviation in found.deviations if verbose else ():
+            click.echo(f"  deviation of the original: {deviation}")
+    if as_json:
+        click.echo(json.dumps(results[0] if len(sources) == 1 else results, indent=2))
+    sys.exit(int(damaged))

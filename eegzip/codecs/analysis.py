@@ -1,0 +1,143 @@
+"""From the samples of a recording to tokens and scaling knots, on a grid that knows nothing of chunks.
+
+The network always sees windows of one length at fixed places of the recording, with as much context on
+either side as it can see. So a frame's tokens depend on the recording alone: not on the chunk length, not on
+what is asked for first, not on how many channels are done together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from eegzip.codecs.resampling import Resampler
+from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, normalise
+from eegzip.formats.eegz.timeline import FrameGrid
+
+SampleReader = Callable[[int, int], np.ndarray]
+"""Gives the digital values [channels, stop - start] of the samples from start up to stop."""
+
+
+class Encoder(Protocol):
+    """The part of a codec runtime that turns windows of samples into tokens."""
+
+    window_frames: int
+    encoder_context: int
+
+    def encode(self, samples: np.ndarray, n_codebooks: int | None = None) -> np.ndarray:
+        """Return uint16 codes [channels, codebooks, window_frames]."""
+
+
+def mirrored(start: int, stop: int, total: int) -> np.ndarray:
+    """Indices into a signal of `total` samples for places that may lie beyond its ends, as in a mirror there."""
+    place = np.arange(start, stop) % (2 * total)
+    return np.where(place < total, place, 2 * total - 1 - place)
+
+
+def read_extended(read: SampleReader, start: int, stop: int, total: int) -> np.ndarray:
+    """Read samples from `start` up to `stop`, holding the first and last value beyond the ends."""
+    low, high = min(max(start, 0), total - 1), max(min(stop, total), 1)
+    inner = read(low, high)
+    return np.pad(inner, ((0, 0), (low - start if start < low else 0, max(stop - high, 0))), mode="edge")
+
+
+class Analysis:
+    """Tokens and knots of channels that share a sample rate.
+
+    Parameters
+    ----------
+    read : callable
+        Gives digital values [channels, samples].
+    grid : FrameGrid
+        Where the frames lie.
+    encoder : Encoder
+        The network.
+    scaling : AdaptiveScaling or FixedScaling
+    centres, steps : ndarray of float, shape (channels,)
+        Subtracted from each channel's digital values; size of its offset codes (adaptive scaling only).
+    codebooks : int
+        Levels wanted.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        As given.
+    """
+
+    def __init__(
+        self,
+        read: SampleReader,
+        grid: FrameGrid,
+        encoder: Encoder,
+        scaling: AdaptiveScaling | FixedScaling,
+        centres: np.ndarray,
+        steps: np.ndarray,
+        codebooks: int,
+    ) -> None:
+        self._read = read
+        self._grid = grid
+        self.encoder = encoder
+        self._scaling = scaling
+        self._centres = np.asarray(centres, np.float64)[:, None]
+        self._steps = np.asarray(steps, np.float64)
+        self._codebooks = codebooks
+        self._resampler = Resampler(grid.up, grid.down)
+        self._codes: dict[int, np.ndarray] = {}
+        self._knots: dict[int, np.ndarray] = {}
+
+    def _model_samples(self, start: int, stop: int) -> np.ndarray:
+        """Samples at the model's rate, centres removed, for places inside the recording."""
+        first, last = self._resampler.input_range(start, stop)
+        samples = read_extended(self._read, first, last, self._grid.n_samples)
+        return self._resampler.resample(samples - self._centres, first, start, stop)
+
+    def _normalised(self, start: int, stop: int) -> np.ndarray:
+        """What the network sees from model sample `start` up to `stop`, mirrored beyond the ends."""
+        total = self._grid.n_model_samples
+        places = mirrored(start, stop, total)
+        low, high = int(places.min()), int(places.max()) + 1
+        scaling = self._scaling
+        if isinstance(scaling, FixedScaling):
+            inner = scaling.normalise(self._model_samples(low, high))
+        else:
+            first, last = low // scaling.spacing, (high - 1) // scaling.spacing + 2
+            need = scaling.support(first, last, total)
+            wide = self._model_samples(*need)
+            knots = scaling.knots(wide, need[0], first, last, total, self._steps)
+            self._knots.update({first + place: knots[:, place] for place in range(last - first)})
+            offset, scale = scaling.curves(knots, first, low, high, self._steps)
+            inner = normalise(wide[:, low - need[0] : high - need[0]], offset, scale)
+        return np.ascontiguousarray(inner[:, places - low])
+
+    def _window(self, window: int) -> np.ndarray:
+        if window not in self._codes:
+            hop, frames, context = self._grid.hop, self.encoder.window_frames, self.encoder.encoder_context
+            start = (window * frames - context) * hop - hop // 2
+            samples = self._normalised(start, start + (frames + 2 * context) * hop)
+            self._codes[window] = self.encoder.encode(samples, self._codebooks)
+        return self._codes[window]
+
+    def frames(self, start: int, stop: int) -> np.ndarray:
+        """Tokens of the frames from `start` up to `stop`, shape (channels, codebooks, frames), uint16."""
+        size = self.encoder.window_frames
+        windows = range(start // size, -(-stop // size))
+        if not windows or stop <= start:
+            return np.zeros((len(self._centres), self._codebooks, 0), np.uint16)
+        codes = np.concatenate([self._window(window) for window in windows], axis=2)
+        return codes[:, :, start - windows[0] * size : stop - windows[0] * size]
+
+    def knots(self, start: int, stop: int) -> np.ndarray:
+        """Scaling knots from `start` up to `stop`, shape (channels, knots, 2); their frames must be done before."""
+        return np.stack([self._knots[number] for number in range(start, stop)], axis=1)
+
+    def forget_before(self, frame: int) -> None:
+        """Free what belongs to windows before that of a frame."""
+        window = frame // self.encoder.window_frames
+        for number in [number for number in self._codes if number < window]:
+            del self._codes[number]
+        if isinstance(self._scaling, AdaptiveScaling):
+            first = (window * self.encoder.window_frames - 1) * self._grid.hop // self._scaling.spacing
+            for number in [number for number in self._knots if number < first]:
+                del self._knots[number]

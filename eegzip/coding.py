@@ -1,0 +1,201 @@
+"""Brings a header's groups together with the network that codes them.
+
+Channels of one sample rate are done together, in one batch: that is what makes the network fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegzip import models
+from eegzip.codecs.analysis import Analysis, SampleReader
+from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling
+from eegzip.codecs.synthesis import Synthesis, TokenSource
+from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.timeline import FrameGrid
+from eegzip.formats.errors import ModelError
+
+if TYPE_CHECKING:
+    from eegzip.codecs.runtime import CodecRuntime
+
+_BLOCK_SECONDS = 60.0
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many data records are done, and how many there are."""
+
+
+def block_records(header: FileHeader) -> int:
+    """Data records that are restored at a time: about a minute, so that memory stays flat."""
+    return max(1, round(_BLOCK_SECONDS / header.record_duration)) if header.record_duration else 1
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Groups whose signals have one sample rate, and so one grid of frames.
+
+    Parameters
+    ----------
+    groups : tuple of int
+        Indices into the header's groups.
+    signals : tuple of int
+        Their signals, in the same order.
+    """
+
+    groups: tuple[int, ...]
+    signals: tuple[int, ...]
+
+
+def banks_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[Bank]:
+    """Sort the groups that hold some signals into banks.
+
+    Parameters
+    ----------
+    header : FileHeader
+    signals : sequence of int, optional
+        Only groups with one of these; all by default.
+    """
+    banks: dict[tuple[FrameGrid, int], list[int]] = {}
+    for number, group in enumerate(header.groups):
+        if signals is None or set(group.signals).intersection(signals):
+            banks.setdefault((header.grid(number), group.codebooks), []).append(number)
+    return [
+        Bank(tuple(groups), tuple(signal for group in groups for signal in header.groups[group].signals))
+        for groups in banks.values()
+    ]
+
+
+def _columns(header: FileHeader, bank: Bank, field: str) -> np.ndarray:
+    return np.array([value for group in bank.groups for value in getattr(header.groups[group], field)])
+
+
+def _scaling(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> AdaptiveScaling | FixedScaling:
+    codec = header.codecs[header.groups[bank.groups[0]].codec]
+    if codec.scaling == ADAPTIVE:
+        config = runtime.checkpoint.config.scaling
+        return AdaptiveScaling(codec.knot_spacing, config.level_rms, config.level_peak)
+    return FixedScaling(_columns(header, bank, "ranges"), np.zeros(len(bank.signals)))
+
+
+def analysis_of(header: FileHeader, bank: Bank, read: SampleReader, runtime: CodecRuntime) -> Analysis:
+    """Encoder of a bank, reading its signals' digital values with `read`."""
+    return Analysis(
+        read,
+        header.grid(bank.groups[0]),
+        runtime,
+        _scaling(header, bank, runtime),
+        _columns(header, bank, "centres"),
+        _columns(header, bank, "ranges"),
+        header.groups[bank.groups[0]].codebooks,
+    )
+
+
+def synthesis_of(header: FileHeader, bank: Bank, source: TokenSource, runtime: CodecRuntime) -> Synthesis:
+    """Decoder of a bank, taking tokens and knots from `source`."""
+    return Synthesis(
+        source,
+        header.grid(bank.groups[0]),
+        runtime,
+        _scaling(header, bank, runtime),
+        _columns(header, bank, "centres"),
+        _columns(header, bank, "ranges"),
+        _columns(header, bank, "lowest"),
+        _columns(header, bank, "highest"),
+    )
+
+
+class StoredTokens:
+    """Tokens and knots of a bank, out of a file.
+
+    Parameters
+    ----------
+    reader : EegzReader
+    bank : Bank
+    lost : frozenset of int
+        Chunks that can't be read. Their tokens count as 0, the most ordinary entry of each codebook, and their
+        knots as their neighbours': good enough as context for the frames next to them.
+    """
+
+    def __init__(self, reader: EegzReader, bank: Bank, lost: frozenset[int] = frozenset()) -> None:
+        self._reader = reader
+        self._bank = bank
+        self._lost = lost
+        owners = {(owner.group, owner.signal): place for place, owner in enumerate(reader.knot_owners())}
+        self._places = [
+            owners[group, signal]
+            for group in bank.groups
+            for signal in reader.header.groups[group].signals
+            if (group, signal) in owners
+        ]
+
+    def frames(self, start: int, stop: int) -> np.ndarray:
+        """Tokens [channels, codebooks, frames], uint16."""
+        return np.stack([self._reader.tokens(group, start, stop, self._lost) for group in self._bank.groups])
+
+    def knots(self, start: int, stop: int) -> np.ndarray:
+        """Scaling knots [channels, knots, 2], from whichever chunks store them."""
+        reader, group = self._reader, self._bank.groups[0]
+        spacing = reader.header.codecs[reader.header.groups[group].codec].knot_spacing
+        grid = reader.header.grid(group)
+        result = np.zeros((len(self._places), stop - start, 2), np.int32)
+        known = np.zeros(stop - start, bool)
+        number = start
+        while number < stop:
+            frame = grid.frame_of_model_sample(min(number * spacing, grid.n_model_samples - 1))
+            chunk = reader.header.chunk_of_frame(group, frame)
+            first, end = reader.chunk_knot_range(chunk, group)
+            # A knot at the seam of two chunks is stored in both.
+            upto = max(number + 1, min(end, stop))
+            if chunk not in self._lost:
+                knots = reader.chunk_knots(chunk)
+                for row, place in enumerate(self._places):
+                    result[row, number - start : upto - start] = knots[place][number - first : upto - first]
+                known[number - start : upto - start] = True
+            number = upto
+        if known.any() and not known.all():
+            places = np.arange(stop - start)
+            nearest = places[known][np.abs(places[:, None] - places[known]).argmin(axis=1)]
+            result = result[:, nearest]
+        return result
+
+
+def load_runtime(header: FileHeader, model: str | Path | None, device: str) -> CodecRuntime:
+    """Load the network that a file's tokens belong to.
+
+    Parameters
+    ----------
+    header : FileHeader
+    model : path-like or None
+        Checkpoint to use; found by digest when ``None``.
+    device : str
+
+    Raises
+    ------
+    ModelError
+        The model is not at hand, or `model` is another one.
+    """
+    # Here, so that reading tokens and exact signals needs no torch.
+    from eegzip.codecs.runtime import CodecRuntime
+
+    codec = header.codecs[0]
+    try:
+        checkpoint = models.load(codec.digest if model is None else model)
+    except ModelError as error:
+        if model is not None:
+            raise
+        raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
+    if checkpoint.digest != codec.digest:
+        raise ModelError(
+            f"the file was coded with the model '{codec.model}' (digest {codec.digest[:16]}...), but "
+            f"{checkpoint.folder} is another ({checkpoint.digest[:16]}...); name the right folder with --model."
+        )
+    network = checkpoint.config.network
+    stated = (codec.hop, codec.codebooks, codec.codebook_size)
+    if stated != (network.hop, network.n_codebooks, network.codebook_size):
+        raise ModelError(f"the file contradicts its model '{codec.model}' about hop or codebooks; it is damaged.")
+    return CodecRuntime(checkpoint, device=device)

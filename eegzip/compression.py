@@ -1,0 +1,310 @@
+"""An EDF or BDF recording in, an ``.eegz`` file out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from eegzip import models
+from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, synthesis_of
+from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.formats.atomic import atomic_output
+from eegzip.formats.edf import EdfFile, decode_signal
+from eegzip.formats.eegz.header import TOKENS, FileHeader
+from eegzip.formats.eegz.reader import chunk_knot_range
+from eegzip.formats.eegz.summary import FileSummary, SignalSummary
+from eegzip.formats.eegz.writer import EegzWriter
+from eegzip.formats.errors import UsageError
+from eegzip.planning import CodecChoice, matches, plan
+from eegzip.reports import CompressionReport, signal_reports
+from eegzip.survey import Survey, survey_recording, trailing_pieces
+
+if TYPE_CHECKING:
+    from eegzip.codecs.analysis import Analysis
+    from eegzip.codecs.checkpoint import Checkpoint
+    from eegzip.codecs.config import ModelConfig
+    from eegzip.codecs.runtime import CodecRuntime
+    from eegzip.codecs.synthesis import Synthesis
+
+DEFAULT_CHUNK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class _BankAtWork:
+    bank: Bank
+    analysis: Analysis
+    synthesis: Synthesis
+    meter: FidelityMeter
+
+
+def compress(
+    source: str | Path,
+    target: str | Path,
+    *,
+    model: str | Path | None = None,
+    codebooks: int | None = None,
+    rate: float | str | None = None,
+    scaling: str | None = None,
+    lossy: Sequence[str] = (),
+    exact: Sequence[str] = (),
+    chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
+    device: str = "cpu",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> CompressionReport:
+    """Compress an EDF or BDF recording.
+
+    Parameters
+    ----------
+    source : path-like
+        The recording: EDF, EDF+C, EDF+D, BDF or BDF+.
+    target : path-like
+        The ``.eegz`` file to make. It appears when it is complete, or not at all.
+    model : str or path-like, optional
+        Name, digest or folder of a checkpoint; the bundled one by default.
+    codebooks : int, optional
+        Residual levels to keep, from the first; all by default. Fewer are smaller and coarser.
+    rate : float or 'native', optional
+        Sample rate in Hz at which the network sees the signals; the model's own by default. ``'native'`` does not
+        resample.
+    scaling : str, optional
+        ``'adaptive'`` (follows offset and level, never clips) or ``'fixed:200uV'`` (the paper's: clips there);
+        the model's own by default.
+    lossy, exact : sequence of str
+        Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
+        `exact` wins.
+    chunk_seconds : float
+        Length of a chunk: what is lost when a part of the file is damaged.
+    device : str
+        ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
+    overwrite : bool
+        Replace an existing target.
+    progress : callable, optional
+        See :data:`Progress`.
+
+    Returns
+    -------
+    CompressionReport
+        Sizes, and the fidelity of every signal, measured by decoding what was written.
+
+    Raises
+    ------
+    EdfError
+        The source can't be read without guessing.
+    ModelError
+        The model is missing or damaged.
+    OutputExistsError, OutputError
+        The target exists, or can't be written.
+    UsageError
+        An option makes no sense.
+
+    Examples
+    --------
+    >>> report = eegzip.compress("night.edf", "night.eegz")  # doctest: +SKIP
+    >>> print(report.sentence())  # doctest: +SKIP
+    """
+    started = time.monotonic()
+    report_progress = progress or (lambda *_: None)
+    if not (chunk_seconds > 0):
+        raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
+    checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
+    choice = _choose(checkpoint, codebooks, rate, scaling)
+    with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
+        survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
+        header = plan(file, survey, choice, lossy=lossy, exact=exact, chunk_seconds=chunk_seconds)
+        runtime = None
+        if header.groups:
+            # Only now, so that a recording without EEG needs no torch.
+            from eegzip.codecs.runtime import CodecRuntime
+
+            runtime = CodecRuntime(checkpoint, device=device)
+        size, summary = _write(file, survey, header, runtime, output, report_progress)
+    stored = summary.token_bytes + summary.exact_bytes
+    return CompressionReport(
+        source=str(source),
+        target=str(target),
+        original_bytes=summary.original_bytes,
+        compressed_bytes=size,
+        token_bytes=summary.token_bytes,
+        exact_bytes=summary.exact_bytes,
+        knot_bytes=summary.knot_bytes,
+        overhead_bytes=size - stored - _edf_header_bytes(header),
+        duration=header.n_records * header.record_duration if header.record_duration else None,
+        elapsed=time.monotonic() - started,
+        model=checkpoint.config.name if header.groups else None,
+        digest=checkpoint.digest if header.groups else None,
+        signals=signal_reports(header, summary),
+        deviations=header.deviations,
+        notes=_notes(header, lossy, exact),
+    )
+
+
+def _choose(
+    checkpoint: Checkpoint, codebooks: int | None, rate: float | str | None, scaling: str | None
+) -> CodecChoice:
+    config = checkpoint.config
+    available = config.network.n_codebooks
+    wanted = available if codebooks is None else codebooks
+    if not 1 <= wanted <= available:
+        raise UsageError(f"the model {config.name} has {available} codebooks; {wanted} can't be used.")
+    return CodecChoice(config, checkpoint.digest, wanted, _rate(rate, config.rate), _fixed_limit(scaling, config))
+
+
+def _rate(rate: float | str | None, model_rate: float) -> Fraction | None:
+    if rate == "native":
+        return None
+    try:
+        value = Fraction(model_rate if rate is None else rate).limit_denominator(1000)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise UsageError(f"the rate '{rate}' is neither 'native' nor a number of Hz.") from error
+    if not 64 <= value <= 65536:
+        raise UsageError(f"a rate of {float(value):g} Hz is not between 64 and 65536 Hz.")
+    return value
+
+
+def _fixed_limit(scaling: str | None, config: ModelConfig) -> float | None:
+    if scaling is None:
+        return config.scaling.limit_uv if config.scaling.kind == "fixed" else None
+    if scaling == "adaptive":
+        return None
+    kind, _, amount = scaling.partition(":")
+    try:
+        limit = float(amount.lower().replace("µ", "u").removesuffix("uv"))
+    except ValueError:
+        limit = 0.0
+    if kind != "fixed" or not 0 < limit < 1e9:
+        raise UsageError(f"the scaling '{scaling}' is neither 'adaptive' nor of the form 'fixed:200uV'.")
+    return limit
+
+
+def _write(
+    file: EdfFile,
+    survey: Survey,
+    header: FileHeader,
+    runtime: CodecRuntime | None,
+    output: BinaryIO,
+    progress: Progress,
+) -> tuple[int, FileSummary]:
+    """Write all blocks; return the size of the file and its summary."""
+    writer = EegzWriter(output, header)
+    banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
+    exact = header.exact_signals()
+    for chunk in range(header.n_chunks):
+        first, stop = header.records_of_chunk(chunk)
+        tokens: dict[int, np.ndarray] = {}
+        knots: dict[int, np.ndarray] = {}
+        for work in banks:
+            group = work.bank.groups[0]
+            codes = work.analysis.frames(*header.grid(group).frames_of_records(first, stop))
+            tokens.update(zip(work.bank.groups, codes, strict=True))
+            if header.codecs[header.groups[group].codec].knot_spacing:
+                scales = work.analysis.knots(*chunk_knot_range(header, chunk, group))
+                knots.update(zip(work.bank.groups, scales, strict=True))
+        writer.write_chunk(
+            [tokens[group] for group in sorted(tokens)],
+            [knots[group] for group in sorted(knots)],
+            _exact_samples(file, exact, first, stop),
+        )
+        for work in banks:
+            _measure(file, header, work, first, stop)
+        progress("compressing", stop, header.n_records)
+    for piece in trailing_pieces(file):
+        writer.write_trailing(piece)
+    summary = _summary(file, survey, writer, banks)
+    return writer.finish(summary), summary
+
+
+def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime) -> _BankAtWork:
+    analysis = analysis_of(header, bank, _sample_reader(file, bank), runtime)
+    centres = np.array([header.groups[group].centres[0] for group in bank.groups])
+    return _BankAtWork(bank, analysis, synthesis_of(header, bank, analysis, runtime), FidelityMeter(centres))
+
+
+def _sample_reader(file: EdfFile, bank: Bank) -> Callable[[int, int], np.ndarray]:
+    per_record = file.header.signals[bank.signals[0]].samples_per_record
+
+    def read(start: int, stop: int) -> np.ndarray:
+        first = start // per_record
+        block = file.read_records(first, -(-stop // per_record))
+        rows = [decode_signal(block, file.header, index).reshape(-1) for index in bank.signals]
+        return np.stack(rows)[:, start - first * per_record : stop - first * per_record]
+
+    return read
+
+
+def _exact_samples(file: EdfFile, signals: list[int], first: int, stop: int) -> dict[int, np.ndarray]:
+    if not signals:
+        return {}
+    block = file.read_records(first, stop)
+    return {index: decode_signal(block, file.header, index).reshape(-1) for index in signals}
+
+
+def _measure(file: EdfFile, header: FileHeader, work: _BankAtWork, first: int, stop: int) -> None:
+    """Restore what was just written, as a decoder will, and compare."""
+    read = _sample_reader(file, work.bank)
+    per_record = file.header.signals[work.bank.signals[0]].samples_per_record
+    step = block_records(header)
+    for begin in range(first, stop, step):
+        samples = (begin * per_record, min(begin + step, stop) * per_record)
+        work.meter.update(read(*samples), work.synthesis.digital(*samples))
+    grid = header.grid(work.bank.groups[0])
+    # The decoder may yet look back by a window for the samples before the next chunk's first frame.
+    next_frame = grid.frames_of_records(stop, header.n_records)[0]
+    work.analysis.forget_before(next_frame - 2 * work.analysis.encoder.window_frames)
+
+
+def _summary(file: EdfFile, survey: Survey, writer: EegzWriter, banks: list[_BankAtWork]) -> FileSummary:
+    measured = {
+        signal: fidelity
+        for work in banks
+        for signal, fidelity in zip(work.bank.signals, work.meter.results(), strict=True)
+    }
+    signals = []
+    for index, stored in enumerate(writer.signal_bytes):
+        fidelity = measured.get(index)
+        unit = file.header.signals[index].microvolts_per_digit
+        flat = survey.signals[index].flat
+        if fidelity is None:
+            # Kept exactly: the error is zero by construction; correlation has no meaning for a constant.
+            signals.append(
+                SignalSummary(round(stored), None if flat else 0.0, None, None if flat else 1.0, unit and 0.0, 0)
+            )
+        else:
+            largest = None if unit is None else abs(unit) * fidelity.largest_error
+            signals.append(
+                SignalSummary(round(stored), fidelity.prd, fidelity.snr, fidelity.r, largest, fidelity.largest_error)
+            )
+    return FileSummary(
+        original_bytes=file.file_size,
+        token_bytes=writer.token_bytes,
+        exact_bytes=writer.exact_bytes,
+        knot_bytes=writer.knot_bytes,
+        signals=tuple(signals),
+    )
+
+
+def _edf_header_bytes(header: FileHeader) -> int:
+    """Compressed size of the original header, which is content and no overhead of ours."""
+    from eegzip.formats.eegz.packing import zstd_compress
+
+    return len(zstd_compress(header.edf_header, 19))
+
+
+def _notes(header: FileHeader, lossy: Sequence[str], exact: Sequence[str]) -> tuple[str, ...]:
+    notes = [
+        f"the pattern '{pattern}' names no signal of this recording"
+        for pattern in (*lossy, *exact)
+        if not any(matches(pattern, signal.label) for signal in header.signals)
+    ]
+    notes += [
+        f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
+        for signal in header.signals
+        if signal.kind == "eeg" and signal.coding != TOKENS and signal.reason != "kept exactly as asked"
+    ]
+    return tuple(notes)

@@ -1,0 +1,219 @@
+"""A lazy reader: any seconds of any channels, tokens, annotations, without decoding the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from eegzip.annotations import stored_timeline
+from eegzip.decompression import Restorer, chosen_signals, stored_edf_header
+from eegzip.formats.edf import Annotation, EdfHeader, Timeline
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
+from eegzip.formats.errors import UsageError
+from eegzip.reports import signal_reports
+
+
+class Recording:
+    """An open ``.eegz`` file, as :func:`eegzip.open` returns it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    model : path-like, optional
+        Checkpoint, where it is neither bundled nor cached.
+    device : str
+        Where waveforms are synthesised.
+
+    Raises
+    ------
+    ContainerError
+        It is not an ``.eegz`` file, or its header is damaged.
+
+    Examples
+    --------
+    >>> with eegzip.open("night.eegz") as recording:  # doctest: +SKIP
+    ...     microvolts = recording.read(["C3", "C4"], start=60, stop=70)
+    """
+
+    def __init__(self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu") -> None:
+        self._reader = EegzReader(path)
+        self._model = model
+        self._device = device
+        self._restorers: dict[tuple[int, ...], Restorer] = {}
+
+    @property
+    def channels(self) -> list[str]:
+        """Labels of the signals, annotations left out, in the order of the file."""
+        return [signal.label for signal in self._reader.header.signals if signal.kind != "annotations"]
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds of recorded data; ``None`` where data records have no duration."""
+        header = self._reader.header
+        return header.n_records * header.record_duration if header.record_duration else None
+
+    @cached_property
+    def edf_header(self) -> EdfHeader:
+        """The original EDF or BDF header."""
+        return stored_edf_header(self._reader.header)
+
+    @cached_property
+    def _timeline(self) -> Timeline:
+        return stored_timeline(self._reader, self.edf_header)
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """Annotations in file order; onsets in seconds since the start of the recording, gaps counted."""
+        return list(self._timeline.annotations)
+
+    @property
+    def record_onsets(self) -> np.ndarray:
+        """Start of each data record in seconds since the start of the recording, gaps counted."""
+        return self._timeline.onsets
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Everything that the file says about itself, ready for JSON."""
+        reader = self._reader
+        header, summary, edf = reader.header, reader.summary, self.edf_header
+        content: dict[str, Any] = {
+            "path": str(reader.path),
+            "format": "eegz 1.0",
+            "software": header.software,
+            "complete": reader.complete,
+            "problems": list(reader.problems),
+            "compressed_bytes": reader.size,
+            "original_bytes": summary.original_bytes if summary else None,
+            "ratio": summary.original_bytes / reader.size if summary else None,
+            "source_sha256": header.source_sha256,
+            "variant": edf.variant,
+            "patient": edf.patient,
+            "recording": edf.recording,
+            "start": edf.start.isoformat() if edf.start else None,
+            "duration": self.duration,
+            "n_records": header.n_records,
+            "record_duration": header.record_duration,
+            "trailing_bytes": header.trailing_bytes,
+            "deviations": list(header.deviations),
+            "chunk_records": header.chunk_records,
+            "chunks": len(reader.chunks),
+            "codecs": [
+                {**asdict(codec), "rate": None if codec.rate is None else float(codec.rate)} for codec in header.codecs
+            ],
+            "groups": [asdict(group) for group in header.groups],
+            "signals": [asdict(signal) for signal in header.signals],
+        }
+        if summary:
+            for entry, report in zip(content["signals"], signal_reports(header, summary), strict=True):
+                entry.update({key: value for key, value in asdict(report).items() if key not in entry})
+        return content
+
+    def read(
+        self, channels: Sequence[str] | str | None = None, start: float = 0.0, stop: float | None = None
+    ) -> np.ndarray:
+        """Read a stretch of some channels.
+
+        Parameters
+        ----------
+        channels : str or sequence of str, optional
+            Labels, electrode names or shell patterns; all channels but annotations by default. They must share
+            one sample rate.
+        start, stop : float
+            Seconds of recorded data (gaps don't count), to the nearest sample; `stop` defaults to the end.
+
+        Returns
+        -------
+        ndarray of float64, shape (channels, samples)
+            In uV for signals with a voltage unit, else in the signal's own unit; digital values where the
+            header gives no calibration. In the order of the file.
+
+        Raises
+        ------
+        UsageError
+            No such channel or time, or channels of different sample rates.
+        ContainerError, ModelError
+            The file is damaged there, or its model is not at hand.
+        """
+        patterns = ["*"] if channels is None else [channels] if isinstance(channels, str) else list(channels)
+        header = self._reader.header
+        chosen = [i for i in chosen_signals(header, patterns) if header.signals[i].samples_per_record]
+        per_record = {header.signals[index].samples_per_record for index in chosen}
+        if len(per_record) != 1:
+            raise UsageError("channels of different sample rates can't share an array; read each rate by itself.")
+        samples = per_record.pop()
+        rate = header.signals[chosen[0]].sample_rate
+        total = samples * header.n_records
+        if rate is None:
+            raise UsageError("data records of this file have no duration, so it can't be read by time.")
+        begin, end = round(start * rate), total if stop is None else round(stop * rate)
+        if not 0 <= begin <= end <= total:
+            raise UsageError(f"{start:g} to {end / rate:g} s is not within the {total / rate:g} s of the recording.")
+        result = np.empty((len(chosen), end - begin))
+        first_record, stop_record = begin // samples, -(-end // samples)
+        for first, block in self._restorer(tuple(chosen)).blocks(first_record, stop_record):
+            offset = first * samples
+            for row, index in enumerate(chosen):
+                values = block[index].reshape(-1)
+                low, high = max(begin, offset), min(end, offset + len(values))
+                result[row, low - begin : high - begin] = values[low - offset : high - offset]
+        for row, index in enumerate(chosen):
+            result[row] = self._physical(index, result[row])
+        return result
+
+    def _restorer(self, signals: tuple[int, ...]) -> Restorer:
+        if signals not in self._restorers:
+            self._restorers = {signals: Restorer(self._reader, list(signals), self._model, self._device)}
+        return self._restorers[signals]
+
+    def _physical(self, index: int, digital: np.ndarray) -> np.ndarray:
+        signal = self.edf_header.signals[index]
+        if signal.gain is None or signal.offset is None:
+            return digital
+        scale = 1.0 if signal.microvolts_per_digit is None else signal.microvolts_per_digit / signal.gain
+        return (signal.gain * digital + signal.offset) * scale
+
+    def tokens(self, channel: str | None = None) -> list[TokenStream]:
+        """Token streams, one a group; no network is loaded.
+
+        Parameters
+        ----------
+        channel : str, optional
+            Only streams of channels that this pattern names.
+
+        Returns
+        -------
+        list of TokenStream
+
+        Raises
+        ------
+        UsageError
+            The channel does not exist or is kept exactly.
+        """
+        header = self._reader.header
+        wanted = None if channel is None else set(chosen_signals(header, [channel]))
+        groups = [
+            number for number, group in enumerate(header.groups) if wanted is None or wanted.intersection(group.signals)
+        ]
+        if wanted is not None and not groups:
+            raise UsageError(f"'{channel}' is kept exactly and has no tokens.")
+        return [read_tokens(self._reader, number) for number in groups]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,230 @@
+"""What a command did, as objects for programs and sentences for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from eegzip.formats.eegz.header import TOKENS, FileHeader
+from eegzip.formats.eegz.summary import FileSummary
+
+
+def human_size(size: float) -> str:
+    """A number of bytes as a person says it: ``"1.9 MB"``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True)
+class SignalReport:
+    """How one signal was coded and what it cost.
+
+    Parameters
+    ----------
+    label, coding, reason : str
+    stored_bytes : int
+    bits_per_second, bits_per_sample : float or None
+        From the bytes stored; ``None`` without a sample rate or samples.
+    prd, snr, r, largest_error_uv : float or None
+        See :class:`~eegzip.formats.eegz.summary.SignalSummary`.
+    """
+
+    label: str
+    coding: str
+    reason: str
+    stored_bytes: int
+    bits_per_second: float | None
+    bits_per_sample: float | None
+    prd: float | None
+    snr: float | None
+    r: float | None
+    largest_error_uv: float | None
+
+
+def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalReport, ...]:
+    """One report a signal."""
+    seconds = header.n_records * (header.record_duration or 0.0)
+    reports = []
+    for entry, measured in zip(header.signals, summary.signals, strict=True):
+        samples = entry.samples_per_record * header.n_records
+        bits = 8.0 * measured.stored_bytes
+        reports.append(
+            SignalReport(
+                label=entry.label,
+                coding=entry.coding,
+                reason=entry.reason,
+                stored_bytes=measured.stored_bytes,
+                bits_per_second=bits / seconds if seconds else None,
+                bits_per_sample=bits / samples if samples else None,
+                prd=measured.prd,
+                snr=measured.snr,
+                r=measured.r,
+                largest_error_uv=measured.largest_error_uv,
+            )
+        )
+    return tuple(reports)
+
+
+@dataclass(frozen=True)
+class CompressionReport:
+    """What :func:`eegzip.compress` did.
+
+    Parameters
+    ----------
+    source, target : str
+        The files.
+    original_bytes, compressed_bytes : int
+        Their sizes.
+    token_bytes, exact_bytes, knot_bytes, overhead_bytes : int
+        What the compressed file is made of; overhead is all that is neither tokens nor exact signals nor the EDF
+        header.
+    duration : float or None
+        Seconds of recording.
+    elapsed : float
+        Seconds that it took.
+    model, digest : str or None
+        The network used, if any.
+    signals : tuple of SignalReport
+    deviations : tuple of str
+        Where the recording strays from the letter of EDF.
+    notes : tuple of str
+        What the user should know, for instance a pattern that named no signal.
+    """
+
+    source: str
+    target: str
+    original_bytes: int
+    compressed_bytes: int
+    token_bytes: int
+    exact_bytes: int
+    knot_bytes: int
+    overhead_bytes: int
+    duration: float | None
+    elapsed: float
+    model: str | None
+    digest: str | None
+    signals: tuple[SignalReport, ...]
+    deviations: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Original bytes over compressed bytes."""
+        return self.original_bytes / self.compressed_bytes
+
+    @property
+    def coded(self) -> tuple[SignalReport, ...]:
+        """Signals that were coded lossily."""
+        return tuple(signal for signal in self.signals if signal.coding == TOKENS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {**asdict(self), "ratio": self.ratio}
+
+    def sentence(self) -> str:
+        """The one line that a person reads."""
+        sizes = f"{human_size(self.original_bytes)} -> {human_size(self.compressed_bytes)} ({self.ratio:.1f}:1)"
+        parts = [f"{Path(self.source).name}: {sizes}"]
+        if self.coded:
+            rates = [signal.bits_per_second for signal in self.coded if signal.bits_per_second is not None]
+            prds = [(signal.prd, signal.label) for signal in self.coded if signal.prd is not None]
+            parts.append(f"{len(self.coded)} channels at {median(rates):.0f} bit/s each" if rates else "")
+            if prds:
+                worst, label = max(prds)
+                parts.append(f"PRD {median(prd for prd, _ in prds):.1f} % median, {worst:.1f} % worst ({label})")
+        parts.append(f"kept exactly: {self._exact()}")
+        return "; ".join(part for part in parts if part)
+
+    def _exact(self) -> str:
+        labels = [signal.label or "(no label)" for signal in self.signals if signal.coding != TOKENS]
+        if not labels:
+            return "nothing but the header"
+        if not self.coded:
+            return "everything"
+        return ", ".join(labels) if len(labels) <= 6 else f"{', '.join(labels[:5])} and {len(labels) - 5} more"
+
+
+@dataclass(frozen=True)
+class DecompressionReport:
+    """What :func:`eegzip.decompress` did.
+
+    Parameters
+    ----------
+    source, target : str
+        The files.
+    restored_bytes : int
+        Size of the recording written.
+    n_records : int
+        Data records written.
+    elapsed : float
+        Seconds that it took.
+    lost_records : tuple of (int, int)
+        First and last record of each stretch that could not be restored (salvage only).
+    notes : tuple of str
+    """
+
+    source: str
+    target: str
+    restored_bytes: int
+    n_records: int
+    elapsed: float
+    lost_records: tuple[tuple[int, int], ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """The one line that a person reads."""
+        text = f"{Path(self.target).name}: {human_size(self.restored_bytes)}, {self.n_records} data records restored"
+        if self.lost_records:
+            lost = sum(last - first + 1 for first, last in self.lost_records)
+            text += f"; {lost} data records were lost and filled with zeros"
+        return text
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What :func:`eegzip.verify` found.
+
+    Parameters
+    ----------
+    source : str
+    intact : bool
+        Whether every check passed.
+    deep : bool
+        Whether waveforms were synthesised too.
+    blocks, chunks, tokens, exact_samples : int
+        How much was checked.
+    problems : tuple of str
+        One sentence each.
+    deviations : tuple of str
+        Where the original strays from the letter of EDF; no fault of this file.
+    """
+
+    source: str
+    intact: bool
+    deep: bool
+    blocks: int
+    chunks: int
+    tokens: int
+    exact_samples: int
+    problems: tuple[str, ...]
+    deviations: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """The one line that a person reads."""
+        if not self.intact:
+            return f"{Path(self.source).name}: DAMAGED, {len(self.problems)} problem(s)"
+        checked = f"{self.blocks} blocks, {self.tokens} tokens and {self.exact_samples} exact samples checked"
+        return f"{Path(self.source).name}: intact; {checked}{', waveforms synthesised' if self.deep else ''}"
