@@ -256,7 +256,7 @@ def _measure(file: EdfFile, header: FileHeader, work: _BankAtWork, first: int, s
     grid = header.grid(work.bank.groups[0])
     # The decoder may yet look back by a window for the samples before the next chunk's first frame.
     next_frame = grid.frames_of_records(stop, header.n_records)[0]
-    work.analysis.forget_before(next_frame - 2 * work.analysis.encoder.window_frames)
+    work.analysis.forget_before(next_frame - 2 * work.analysis.window_frames)
 
 
 def _summary(file: EdfFile, survey: Survey, writer: EegzWriter, banks: list[_BankAtWork]) -> FileSummary:

@@ -16,6 +16,15 @@ from eegzip.codecs.resampling import Resampler
 from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, normalise
 from eegzip.formats.eegz.timeline import FrameGrid
 
+def window_size(n_frames: int, longest: int) -> int:
+    """Frames of each window of a recording: as few windows as `longest` allows, all of one size.
+
+    It follows from the length of the recording alone, and a short recording costs no more than it needs.
+    """
+    windows = max(-(-n_frames // longest), 1)
+    return max(-(-n_frames // windows), 1)
+
+
 SampleReader = Callable[[int, int], np.ndarray]
 """Gives the digital values [channels, stop - start] of the samples from start up to stop."""
 
@@ -27,7 +36,7 @@ class Encoder(Protocol):
     encoder_context: int
 
     def encode(self, samples: np.ndarray, n_codebooks: int | None = None) -> np.ndarray:
-        """Return uint16 codes [channels, codebooks, window_frames]."""
+        """Return uint16 codes [channels, codebooks, frames] of windows with `encoder_context` frames on each side."""
 
 
 def mirrored(start: int, stop: int, total: int) -> np.ndarray:
@@ -62,8 +71,8 @@ class Analysis:
 
     Attributes
     ----------
-    encoder : Encoder
-        As given.
+    window_frames : int
+        Frames of each window.
     """
 
     def __init__(
@@ -78,12 +87,13 @@ class Analysis:
     ) -> None:
         self._read = read
         self._grid = grid
-        self.encoder = encoder
+        self._encoder = encoder
         self._scaling = scaling
         self._centres = np.asarray(centres, np.float64)[:, None]
         self._steps = np.asarray(steps, np.float64)
         self._codebooks = codebooks
         self._resampler = Resampler(grid.up, grid.down)
+        self.window_frames = window_size(grid.n_frames, encoder.window_frames)
         self._codes: dict[int, np.ndarray] = {}
         self._knots: dict[int, np.ndarray] = {}
 
@@ -113,15 +123,15 @@ class Analysis:
 
     def _window(self, window: int) -> np.ndarray:
         if window not in self._codes:
-            hop, frames, context = self._grid.hop, self.encoder.window_frames, self.encoder.encoder_context
+            hop, frames, context = self._grid.hop, self.window_frames, self._encoder.encoder_context
             start = (window * frames - context) * hop - hop // 2
             samples = self._normalised(start, start + (frames + 2 * context) * hop)
-            self._codes[window] = self.encoder.encode(samples, self._codebooks)
+            self._codes[window] = self._encoder.encode(samples, self._codebooks)
         return self._codes[window]
 
     def frames(self, start: int, stop: int) -> np.ndarray:
         """Tokens of the frames from `start` up to `stop`, shape (channels, codebooks, frames), uint16."""
-        size = self.encoder.window_frames
+        size = self.window_frames
         windows = range(start // size, -(-stop // size))
         if not windows or stop <= start:
             return np.zeros((len(self._centres), self._codebooks, 0), np.uint16)
@@ -134,10 +144,10 @@ class Analysis:
 
     def forget_before(self, frame: int) -> None:
         """Free what belongs to windows before that of a frame."""
-        window = frame // self.encoder.window_frames
+        window = frame // self.window_frames
         for number in [number for number in self._codes if number < window]:
             del self._codes[number]
         if isinstance(self._scaling, AdaptiveScaling):
-            first = (window * self.encoder.window_frames - 1) * self._grid.hop // self._scaling.spacing
+            first = (window * self.window_frames - 1) * self._grid.hop // self._scaling.spacing
             for number in [number for number in self._knots if number < first]:
                 del self._knots[number]

@@ -11,7 +11,6 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import firwin, upfirdn
 
 from eegzip.formats.errors import UsageError
 
@@ -58,6 +57,9 @@ class Resampler:
             self._filter = np.ones(1)
             self.reach = 0
             return
+        # scipy.signal takes most of a second to import, which reading tokens or exact signals need not wait for.
+        from scipy.signal import firwin
+
         taps = firwin(2 * self.reach + 1, 1.0 / wide, window=("kaiser", _KAISER_BETA)) * self.up
         # Each branch sums to one by itself: a constant stays a constant, without ripple at the input's rate.
         for phase in range(self.up):
@@ -100,6 +102,8 @@ class Resampler:
             return part
         if count <= 0:
             return np.zeros((x.shape[0], 0))
+        from scipy.signal import upfirdn
+
         # upfirdn gives y[k] = sum_i h[k*down - i*up] x[i]; leading zeros on h bring output out_start onto a
         # multiple of `down`. The wanted position of the first output, from the first tap:
         centre = out_start * self.down - start * self.up + self.reach

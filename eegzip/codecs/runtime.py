@@ -173,7 +173,7 @@ class CodecRuntime:
         self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
 
     def encode(self, samples: FloatArray, n_codebooks: int | None = None) -> CodeArray:
-        """Return the codes [B, n_codebooks, W] of windows [B, (W + 2 * encoder_context) * hop].
+        """Return the codes [B, n_codebooks, n] of windows [B, (n + 2 * encoder_context) * hop].
 
         Parameters
         ----------
@@ -182,10 +182,13 @@ class CodecRuntime:
         n_codebooks
             Use only the first so many codebooks; the search then aims at the best result with these.
         """
-        context, frames = self.encoder_context, self.window_frames
-        length = (frames + 2 * context) * self.hop
-        if samples.ndim != 2 or samples.shape[1] != length:
-            raise UsageError(f"Windows must have {length} samples, these have the shape {samples.shape}.")
+        context, length = self.encoder_context, samples.shape[-1]
+        frames = length // self.hop - 2 * context
+        if samples.ndim != 2 or length % self.hop or frames < 0:
+            raise UsageError(
+                f"Windows must be of whole frames of {self.hop} samples, with {context} more on each side; "
+                f"these have the shape {samples.shape}."
+            )
         levels = self._levels(n_codebooks)
         codes = np.empty((len(samples), levels, frames), dtype=np.uint16)
         with self._working():

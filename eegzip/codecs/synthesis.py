@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from eegzip.codecs.analysis import read_extended
+from eegzip.codecs.analysis import read_extended, window_size
 from eegzip.codecs.resampling import Resampler
 from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, denormalise
 from eegzip.formats.eegz.timeline import FrameGrid
@@ -73,13 +73,14 @@ class Synthesis:
         self._lowest = np.asarray(lowest)[:, None]
         self._highest = np.asarray(highest)[:, None]
         self._resampler = Resampler(grid.down, grid.up)
+        self._size = window_size(grid.n_frames, decoder.window_frames)
         self._windows: OrderedDict[int, tuple[int, np.ndarray]] = OrderedDict()
 
     def _window(self, window: int) -> tuple[int, np.ndarray]:
         """First model sample of a window inside the recording, and its samples [channels, n]."""
         if window in self._windows:
             return self._windows[window]
-        grid, context, size = self._grid, self._decoder.decoder_context, self._decoder.window_frames
+        grid, context, size = self._grid, self._decoder.decoder_context, self._size
         first, stop = window * size, min((window + 1) * size, grid.n_frames)
         low, high = max(first - context, 0), min(first + size + context, grid.n_frames)
         codes = self._source.frames(low, high)
@@ -105,7 +106,7 @@ class Synthesis:
 
     def _model_samples(self, start: int, stop: int) -> np.ndarray:
         """Restored samples at the model's rate, for places inside the recording."""
-        grid, size = self._grid, self._decoder.window_frames
+        grid, size = self._grid, self._size
         pieces = []
         window = grid.frame_of_model_sample(start) // size
         while start < stop:
