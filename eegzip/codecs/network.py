@@ -31,7 +31,15 @@ def mdct_basis(hop: int) -> torch.Tensor:
 
 
 class LinearEncoder(Encoder):
-    """DAC's encoder plus a linear analysis of the same waveform."""
+    """DAC's encoder plus a linear analysis of the same waveform.
+
+    Attributes
+    ----------
+    skips_branch : bool
+        Leave the convolutional branch out; see :func:`skip_silent_branches`.
+    """
+
+    skips_branch = False
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config.encoder_dim, list(config.encoder_rates), config.latent_width)
@@ -40,12 +48,14 @@ class LinearEncoder(Encoder):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return latents [B, D, T / hop] of waveforms [B, 1, T]."""
-        latent: torch.Tensor = self.block(x) + self.linear(x)
-        return latent
+        latent: torch.Tensor = self.linear(x)
+        return latent if self.skips_branch else self.block(x) + latent
 
 
 class LinearDecoder(Decoder):
-    """DAC's decoder plus a linear synthesis from the same latents."""
+    """DAC's decoder plus a linear synthesis from the same latents; as :class:`LinearEncoder`."""
+
+    skips_branch = False
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config.latent_width, config.decoder_dim, list(config.decoder_rates))
@@ -56,8 +66,8 @@ class LinearDecoder(Decoder):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Return waveforms [B, 1, F * hop] from latents [B, D, F]."""
-        wave: torch.Tensor = self.model(z) + self.linear(z)
-        return wave
+        wave: torch.Tensor = self.linear(z)
+        return wave if self.skips_branch else self.model(z) + wave
 
 
 class EuclidVectorQuantize(VectorQuantize):
@@ -135,6 +145,13 @@ def fuse_weight_norm(network: nn.Module) -> None:
     for module in network.modules():
         if hasattr(module, "weight_g"):
             nn.utils.remove_weight_norm(module)
+
+
+def skip_silent_branches(network: EegDac) -> None:
+    """Don't compute branches whose last layer multiplies by zero: the output is the same without them."""
+    if network.config.linear_path:
+        for half, last in ((network.encoder, network.encoder.block[-1]), (network.decoder, network.decoder.model[-2])):
+            half.skips_branch = not bool(last.weight.any() or last.bias.any())
 
 
 # Three residual units of kernel 7 at dilations 1, 3 and 9.

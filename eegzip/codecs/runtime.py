@@ -22,7 +22,7 @@ from torch import nn
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.descript import Snake1d
-from eegzip.codecs.network import EegDac, decoder_reach, encoder_reach, fuse_weight_norm
+from eegzip.codecs.network import EegDac, decoder_reach, encoder_reach, fuse_weight_norm, skip_silent_branches
 from eegzip.codecs.search import ResidualSearch
 from eegzip.formats.errors import ModelError, UsageError
 
@@ -110,8 +110,9 @@ def build_network(checkpoint: Checkpoint) -> EegDac:
 
 
 def prepare_for_inference(network: EegDac) -> None:
-    """Fuse weight norms and activations, in place."""
+    """Fuse weight norms and activations and leave out what contributes nothing, in place."""
     fuse_weight_norm(network)
+    skip_silent_branches(network)
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, Snake1d):

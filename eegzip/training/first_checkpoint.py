@@ -5,9 +5,11 @@
 1. The network starts as an MDCT codec (see :mod:`eegzip.codecs.network`): without a quantiser it is perfect
    from its first step, so the usual pretraining of the autoencoder is over before it begins.
 2. Each codebook starts as k-means on the residual of the levels before it.
-3. Everything is fine-tuned together on the waveform error: the codes come from the codec's own beam search,
-   the codewords and the decoder get the gradient of the reconstruction, the encoder gets it straight
-   through. Half of each batch uses a random number of codebooks.
+3. All codebooks are refined together: given the codes that the codec's own beam search chooses, the
+   codewords of least error solve one linear system (:mod:`eegzip.training.refine`).
+4. The decoder is fine-tuned on the waveform error of what the quantiser gives it. Half of each batch uses a
+   random number of codebooks. The encoder stays the MDCT: the straight-through gradient only ever made it
+   worse, as it pushes latents away from their codewords; its convolutional branch is in the weights, silent.
 
 The run resumes where it was stopped (``last.pt``), logs to ``log.jsonl`` and ends with a checkpoint whose
 codebook entries are sorted by use.
@@ -33,8 +35,9 @@ from eegzip.codecs.network import EegDac
 from eegzip.codecs.runtime import CodecRuntime, tune_malloc
 from eegzip.codecs.scaling import AdaptiveScaling
 from eegzip.codecs.search import ResidualSearch
-from eegzip.training import heldout, kmeans
+from eegzip.training import heldout, kmeans, refine
 from eegzip.training.recordings import Sampler, Waveforms, augmented, load
+from eegzip.training.refine import sum_of_codewords
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ CONFIG = ModelConfig(
     ),
     scaling=ScalingConfig(kind="adaptive", spacing=1024, level_rms=1.0, level_peak=8.0),
     window_frames=240,
-    beam=4,
+    beam=6,
 )
 DEPTHS = (1, 3, 5, 8, 11)
 CHECK_SECONDS = 120
@@ -76,8 +79,10 @@ class Settings:
         Latent vectors for k-means.
     batch, length
         Segments a step and samples a segment.
-    rate_network, rate_linear, rate_books
-        Learning rates of DAC's branches, of the linear paths and of the codebooks.
+    refinements
+        Rounds of joint refinement of the codebooks.
+    rate_network, rate_linear
+        Learning rates of the decoder's convolutions and of its linear path.
     seed
         Of everything random.
     """
@@ -85,25 +90,36 @@ class Settings:
     minutes: float = 60.0
     variants: int = 2
     rows: int = 400_000
+    refinements: int = 20
     batch: int = 32
     length: int = 4096
-    rate_network: float = 1e-3
-    rate_linear: float = 2e-4
-    rate_books: float = 3e-4
+    rate_network: float = 2e-3
+    rate_linear: float = 3e-5
     seed: int = 20261120
 
 
 def latent_rows(network: EegDac, sampler: Sampler, count: int) -> torch.Tensor:
-    """Return ``count`` latent vectors of training segments, segments' outer frames left out."""
+    """Return ``count`` latent vectors of training segments, in random order."""
+    latent = latent_segments(network, sampler, count)
+    rows = latent.reshape(-1, latent.shape[2])
+    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(1))][:count]
+
+
+def latent_segments(network: EegDac, sampler: Sampler, count: int) -> torch.Tensor:
+    """Return latents [segments, frames, D] of at least ``count`` frames, segments' outer frames left out."""
     parts: list[torch.Tensor] = []
-    found = 0
-    with torch.inference_mode():
-        while found < count:
+    with torch.no_grad():
+        while sum(len(p) * p.shape[1] for p in parts) < count:
             z = network.encoder(torch.from_numpy(sampler.batch(256))[:, None])[:, :, 1:-1]
-            parts.append(z.transpose(1, 2).reshape(-1, z.shape[1]))
-            found += len(parts[-1])
-    rows = torch.cat(parts)[:count].clone()
-    return rows[torch.randperm(count, generator=torch.Generator().manual_seed(1))]
+            parts.append(z.transpose(1, 2))
+    return torch.cat(parts)
+
+
+def relative_error(rows: torch.Tensor, books: torch.Tensor) -> float:
+    """Return the RMS error of all levels over the RMS of ``rows``."""
+    codes = ResidualSearch(books, CONFIG.beam)(rows, len(books))
+    error = rows - sum_of_codewords(books, codes)
+    return round(float((error.square().sum() / rows.square().sum()).sqrt()), 5)
 
 
 def books_of(network: EegDac) -> torch.Tensor:
@@ -118,20 +134,10 @@ def set_books(network: EegDac, books: torch.Tensor) -> None:
             quantizer.codebook.weight.copy_(book)
 
 
-def sum_of_codewords(network: EegDac, codes: torch.Tensor) -> torch.Tensor:
-    """Return the quantised latents [N, D] of codes [N, levels], differentiable in the codebooks."""
-    total = network.quantizer.quantizers[0].codebook(codes[:, 0])
-    for level in range(1, codes.shape[1]):
-        total = total + network.quantizer.quantizers[level].codebook(codes[:, level])
-    return total
-
-
-def quantised(network: EegDac, latent: torch.Tensor, beam: int, depth: int) -> torch.Tensor:
-    """Return latents after the codec's own search, the gradient passed on to encoder and codebooks."""
+def quantised(search: ResidualSearch, latent: torch.Tensor, depth: int) -> torch.Tensor:
+    """Return latents [B, D, F] after the codec's own search over ``depth`` levels."""
     rows = latent.transpose(1, 2).reshape(-1, latent.shape[1])
-    with torch.no_grad():
-        codes = ResidualSearch(books_of(network), beam)(rows, depth)
-    found = sum_of_codewords(network, codes) + (rows - rows.detach())
+    found = sum_of_codewords(search.books, search(rows, depth))
     return found.view(latent.shape[0], -1, latent.shape[1]).transpose(1, 2)
 
 
@@ -147,13 +153,18 @@ def waveform_loss(x: torch.Tensor, decoded: torch.Tensor, edge: int) -> torch.Te
 
 
 def train_step(
-    network: EegDac, wave: torch.Tensor, beam: int, depth: int, optimiser: torch.optim.Optimizer
+    network: EegDac,
+    search: ResidualSearch,
+    wave: torch.Tensor,
+    depth: int,
+    optimiser: torch.optim.Optimizer,
 ) -> tuple[float, float]:
     """Do one step, half of the batch at full depth, half at ``depth``; returns both losses."""
     levels, half = network.config.n_codebooks, len(wave) // 2
-    latent = network.encoder(wave[:, None])
-    full = quantised(network, latent[:half], beam, levels)
-    part = quantised(network, latent[half:], beam, depth)
+    with torch.no_grad():
+        latent = network.encoder(wave[:, None])
+        full = quantised(search, latent[:half], levels)
+        part = quantised(search, latent[half:], depth)
     decoded = network.decoder(torch.cat([full, part]))[:, 0]
     hop = network.config.hop
     loss_full = waveform_loss(wave[:half], decoded[:half], hop)
@@ -162,21 +173,16 @@ def train_step(
     loss = loss_full / loss_full.detach() + loss_part / loss_part.detach()
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+    torch.nn.utils.clip_grad_norm_(network.decoder.parameters(), 2.0)
     optimiser.step()
     return float(loss_full), float(loss_part)
 
 
 def parameter_groups(network: EegDac, settings: Settings) -> list[dict[str, Any]]:
     """Return the optimiser's groups with their learning rates."""
-    linear = [network.encoder.linear.weight, network.decoder.linear.weight]
-    books = [q.codebook.weight for q in network.quantizer.quantizers]
-    known = {id(p) for p in linear + books}
-    rest = [p for p in network.parameters() if id(p) not in known]
     return [
-        {"params": rest, "peak": settings.rate_network},
-        {"params": linear, "peak": settings.rate_linear},
-        {"params": books, "peak": settings.rate_books},
+        {"params": list(network.decoder.model.parameters()), "peak": settings.rate_network},
+        {"params": [network.decoder.linear.weight], "peak": settings.rate_linear},
     ]
 
 
@@ -187,6 +193,9 @@ class Run:
         self.out, self.settings = out, settings
         torch.manual_seed(settings.seed)
         self.network = EegDac(CONFIG.network, CONFIG.rate)
+        self.network.encoder.requires_grad_(False)
+        self.network.encoder.skips_branch = True
+        self.network.quantizer.requires_grad_(False)
         self.optimiser = torch.optim.Adam(parameter_groups(self.network, settings), lr=0.0, betas=(0.9, 0.99))
         self.average: dict[str, torch.Tensor] = {}
         self.step, self.spent = 0, 0.0
@@ -200,10 +209,21 @@ class Run:
             # A sampler of its own seed for what is left: the same segments need not come again.
             self.sampler = Sampler(train, settings.length, settings.seed + self.step)
         else:
-            rows = latent_rows(self.network, self.sampler, settings.rows)
-            shape = CONFIG.network
-            set_books(self.network, kmeans.fit_levels(rows, shape.n_codebooks, shape.codebook_size, settings.seed))
+            self.fit_codebooks()
             self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+
+    def fit_codebooks(self) -> None:
+        """Start the codebooks by k-means and refine them together."""
+        shape, settings = CONFIG.network, self.settings
+        rows = latent_rows(self.network, self.sampler, settings.rows)
+        books = kmeans.fit_levels(rows, shape.n_codebooks, shape.codebook_size, settings.seed)
+        self.record(stage="k-means", error=relative_error(rows[:50_000], books))
+        generator = torch.Generator().manual_seed(settings.seed)
+        for _ in range(settings.refinements):
+            latent = latent_segments(self.network, self.sampler, settings.rows)
+            books = refine.refined(books, latent, CONFIG.beam, generator)
+            self.record(stage="refine", error=relative_error(rows[:50_000], books))
+        set_books(self.network, books)
 
     def record(self, **values: object) -> None:
         """Append a line to the log."""
@@ -227,6 +247,7 @@ class Run:
         """Fine-tune until the time is spent, with a look at ``aside`` every few minutes."""
         budget = self.settings.minutes * 60
         depths = np.random.default_rng(self.settings.seed + 7 + self.step)
+        search = ResidualSearch(books_of(self.network).detach(), CONFIG.beam)
         losses: list[tuple[float, float]] = []
         checked = self.spent
         while self.spent < budget:
@@ -236,7 +257,7 @@ class Run:
                 group["lr"] = group["peak"] * warm * 0.5 * (1 + math.cos(math.pi * self.spent / budget))
             wave = torch.from_numpy(self.sampler.batch(self.settings.batch))
             depth = int(depths.integers(1, CONFIG.network.n_codebooks))
-            losses.append(train_step(self.network, wave, CONFIG.beam, depth, self.optimiser))
+            losses.append(train_step(self.network, search, wave, depth, self.optimiser))
             self.step += 1
             decay = min(0.998, self.step / (self.step + 20))
             with torch.no_grad():
