@@ -14,15 +14,23 @@ import importlib.machinery
 import sys
 import types
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+
+@contextmanager
+def without_deprecations() -> Iterator[None]:
+    """Keep quiet about deprecations that the package and its dependencies predate; none is ours to mend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _import_dac() -> Any:
     """Import ``dac``, whether or not torchaudio can be loaded."""
     stood_in = False
-    with warnings.catch_warnings():
-        # The package and its dependencies predate deprecations of torch and setuptools; none is ours to mend.
-        warnings.simplefilter("ignore")
+    with without_deprecations():
         try:
             importlib.import_module("torchaudio")
         except (ImportError, OSError):

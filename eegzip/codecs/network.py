@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from eegzip.codecs.config import NetworkConfig
-from eegzip.codecs.descript import DAC, Decoder, Encoder, VectorQuantize
+from eegzip.codecs.descript import DAC, Decoder, Encoder, VectorQuantize, without_deprecations
 
 
 def mdct_basis(hop: int) -> torch.Tensor:
@@ -101,6 +101,7 @@ class EegDac(DAC):
         Share of a training batch that uses a random number of codebooks.
     """
 
+    @without_deprecations()
     def __init__(self, config: NetworkConfig, rate: float = 44100, quantizer_dropout: float = 0.0) -> None:
         config.check()
         super().__init__(
