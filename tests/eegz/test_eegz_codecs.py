@@ -1,0 +1,552 @@
+"""Every pair of encoder and decoder gives back what went in."""
+
+from __future__ import annotations
+
+import zlib
+
+import msgpack
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from synthetic import Group, build_header
+
+from eegzip.formats.eegz import layout
+from eegzip.formats.eegz.chunk import PREFIX_BYTES, directory_size, pack_chunk, unpack_directory
+from eegzip.formats.eegz.exact import decode_exact, encode_exact
+from eegzip.formats.eegz.header import nominal_bits, unpack_header
+from eegzip.formats.eegz.index import BlockPlace, pack_index, unpack_index
+from eegzip.formats.eegz.knots import decode_knots, encode_knots
+from eegzip.formats.eegz.packing import (
+    byte_planes,
+    join_byte_planes,
+    pack_map,
+    put_varint,
+    take_varint,
+    unpack_map,
+    unzigzag,
+    zigzag,
+    zstd_compress,
+    zstd_decompress,
+)
+from eegzip.formats.eegz.summary import FileSummary, SignalSummary, unpack_summary
+from eegzip.formats.eegz.tail import pack_tail, unpack_tail
+from eegzip.formats.eegz.tokens import bits_per_token, decode_tokens, encode_tokens
+from eegzip.formats.errors import ContainerError
+
+pytestmark = pytest.mark.filterwarnings("error")
+QUICK = settings(max_examples=80, deadline=None, derandomize=True, database=None)
+
+SIZES = st.one_of(st.sampled_from([2, 3, 255, 256, 257, 1000, 1024, 65535, 65536]), st.integers(2, 65536))
+
+
+class TestTokens:
+    @QUICK
+    @given(SIZES, st.integers(1, 12), st.integers(0, 150), st.integers(0, 2**32 - 1), st.booleans())
+    def test_round_trip_and_growth(self, size, codebooks, frames, seed, skewed):
+        rng = np.random.default_rng(seed)
+        codes = rng.integers(0, size, (codebooks, frames))
+        if skewed:
+            codes = np.minimum(codes, rng.integers(0, size, (codebooks, 1)))
+        data = encode_tokens(codes.astype(np.uint16), size)
+        np.testing.assert_array_equal(
+            decode_tokens(data, codebooks, frames, size), codes.astype(np.uint16), strict=True
+        )
+        bits = (size - 1).bit_length()
+        assert len(data) <= 1 + -(-codebooks * frames * bits // 8)
+
+    @pytest.mark.parametrize("method", [0, 1, 2])
+    def test_every_method_is_reached_and_decodes(self, method):
+        rng = np.random.default_rng(0)
+        runs = [np.roll(np.repeat(rng.integers(0, 1024, 12), 10), level) for level in range(9)]
+        frames = rng.integers(0, 1024, (9, 8))[:, rng.integers(0, 8, 120)]
+        codes = [rng.integers(0, 1024, (9, 120)), np.stack(runs), frames][method].astype(np.uint16)
+        data = encode_tokens(codes, 1024)
+        assert data[0] == method
+        np.testing.assert_array_equal(decode_tokens(data, *codes.shape, 1024), codes, strict=True)
+
+    def test_more_tokens_than_are_unpacked_at_a_time(self):
+        codes = np.random.default_rng(1).integers(0, 777, (3, 70_001)).astype(np.uint16)
+        np.testing.assert_array_equal(decode_tokens(encode_tokens(codes, 777), 3, 70_001, 777), codes, strict=True)
+
+    def test_bits(self):
+        assert [bits_per_token(n) for n in (2, 3, 4, 5, 256, 257, 1024, 1025, 65536)] == [1, 2, 2, 3, 8, 9, 10, 11, 16]
+
+    @pytest.mark.parametrize("size", [3, 1000])
+    def test_an_index_outside_the_codebook_is_refused(self, size):
+        data = encode_tokens(np.full((2, 5), size, np.uint16), size + 1)
+        assert bits_per_token(size) == bits_per_token(size + 1)
+        with pytest.raises(ContainerError, match=f"a token is {size}, outside its codebook of {size} entries"):
+            decode_tokens(data, 2, 5, size)
+
+    @pytest.mark.parametrize("method", [0, 1, 2])
+    @pytest.mark.parametrize("frames", [5, 7])
+    def test_another_count_is_refused(self, method, frames):
+        codes = np.random.default_rng(3).integers(0, 1024, (2, 6)).astype(np.uint16)
+        planes = (codes & 255).astype(np.uint8).tobytes() + bytes(3)
+        data = encode_tokens(codes, 1024) if method == 0 else bytes([method]) + zstd_compress(planes, 3)
+        assert data[0] == method
+        with pytest.raises(ContainerError, match=r"where|holds"):
+            decode_tokens(data, 2, frames, 1024)
+
+    @pytest.mark.parametrize("data", [b"", b"\x03", b"\xff123"])
+    def test_an_unknown_method_is_refused(self, data):
+        with pytest.raises(ContainerError, match="method that this version does not know"):
+            decode_tokens(data, 1, 1, 1024)
+
+
+class TestExact:
+    @QUICK
+    @given(st.sampled_from([2, 3]), st.data())
+    def test_any_values(self, width, data):
+        limit = 1 << (8 * width - 1)
+        values = data.draw(
+            arrays(
+                np.int32,
+                st.integers(0, 60),
+                elements=st.one_of(st.integers(-limit, limit - 1), st.sampled_from([-limit, limit - 1, 0])),
+            )
+        )
+        self.check(values, width)
+
+    @pytest.mark.parametrize("width", [2, 3])
+    @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 1000])
+    @pytest.mark.parametrize("kind", ["noise", "zero", "constant", "lowest", "highest", "flip", "step", "walk", "text"])
+    def test_kinds(self, width, n, kind):
+        rng = np.random.default_rng(n)
+        limit = 1 << (8 * width - 1)
+        values = {
+            "noise": rng.integers(-limit, limit, n),
+            "zero": np.zeros(n),
+            "constant": np.full(n, -77),
+            "lowest": np.full(n, -limit),
+            "highest": np.full(n, limit - 1),
+            "flip": np.where(np.arange(n) % 2, limit - 1, -limit),
+            "step": np.where(np.arange(n) < n // 2, -limit, limit - 1),
+            "walk": np.clip(np.cumsum(rng.integers(-20, 21, n)), -limit, limit - 1),
+            "text": np.frombuffer((b"+12.5\x15300\x14Sleep stage W\x14\x00" * (n + 1))[: 2 * n], "<i2"),
+        }[kind].astype(np.int32)
+        data = self.check(values, width)
+        if n == 1000 and kind not in ("noise", "walk"):
+            assert len(data) < 100
+        if n == 1000 and kind == "walk":
+            assert data[0] == 2  # prediction pays
+            assert len(data) < 0.5 * n * width if width == 2 else len(data) < 0.4 * n * width
+
+    @staticmethod
+    def check(values: np.ndarray, width: int) -> bytes:
+        data = encode_exact(values, width)
+        np.testing.assert_array_equal(decode_exact(data, len(values), width), values, strict=True)
+        assert len(data) <= 1 + width * len(values)
+        return data
+
+    @pytest.mark.parametrize("order", [0, 1, 2, 3])
+    def test_every_predictor_is_reached(self, order):
+        t = np.arange(-400, 400)
+        rng = np.random.default_rng(0)
+        noise = rng.integers(-60, 61, 800)
+        values = {
+            0: noise,
+            1: np.cumsum(noise),
+            2: 20 * t + np.cumsum(np.cumsum(rng.integers(-3, 4, 800))),
+            3: np.cumsum(np.cumsum(np.cumsum(rng.integers(-1, 2, 800)))),
+        }[order]
+        values = np.clip(values, -(1 << 23), (1 << 23) - 1).astype(np.int32)
+        data = self.check(values, 3)
+        assert data[:2] == bytes([2, order])
+
+    def test_wrong_counts_are_refused(self):
+        walk = np.cumsum(np.random.default_rng(0).integers(-20, 21, 500)).astype(np.int32)
+        noise = np.random.default_rng(0).integers(-(1 << 15), 1 << 15, 500).astype(np.int32)
+        text = np.frombuffer(b"abcdefg\0" * 125, "<i2").astype(np.int32)
+        methods = set()
+        for values in (walk, noise, text):
+            data = encode_exact(values, 2)
+            methods.add(data[0])
+            for count in (0, 499, 501, 1 << 40):
+                with pytest.raises(ContainerError):
+                    decode_exact(data, count, 2)
+        assert methods == {0, 1, 2}
+
+    @pytest.mark.parametrize("data", [b"", b"\x03", b"\x02", b"\x02\x00", b"\x02\x04\x01abc", b"\x02\x01\x05abc"])
+    def test_unknown_methods_are_refused(self, data):
+        with pytest.raises(ContainerError, match="method that this version does not know"):
+            decode_exact(data, 3, 2)
+
+    def test_values_that_the_sample_size_cannot_hold_are_refused(self):
+        planes = byte_planes(zigzag(np.array([1 << 15])))
+        with pytest.raises(ContainerError, match="leaves the range"):
+            decode_exact(bytes([2, 0, planes[0]]) + zstd_compress(planes[1:], 3), 1, 2)
+
+
+class TestKnots:
+    @QUICK
+    @given(
+        st.lists(
+            st.integers(0, 20).flatmap(lambda n: arrays(np.int64, (n, 2), elements=st.integers(-(2**29), 2**29))),
+            max_size=6,
+        )
+    )
+    @example([])
+    @example([np.zeros((0, 2), np.int64)])
+    def test_round_trip(self, channels):
+        decoded = decode_knots(encode_knots(channels), [len(codes) for codes in channels])
+        assert len(decoded) == len(channels)
+        for found, wanted in zip(decoded, channels, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+    def test_steady_knots_cost_next_to_nothing(self):
+        steady = [np.tile([31, -4], (60, 1)) for _ in range(21)]
+        assert len(encode_knots(steady)) < 80
+
+    @pytest.mark.parametrize("counts", [[], [2], [3, 1], [4]])
+    def test_another_number_of_knots_is_refused(self, counts):
+        with pytest.raises(ContainerError):
+            decode_knots(encode_knots([np.array([[1, 2], [3, 4], [5, 6]])]), counts)
+
+    @pytest.mark.parametrize("data", [b"", b"\x05abc"])
+    def test_an_unknown_method_is_refused(self, data):
+        with pytest.raises(ContainerError, match="method"):
+            decode_knots(data, [1])
+
+
+class TestPacking:
+    @QUICK
+    @given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
+    def test_varint(self, values):
+        out = bytearray()
+        for value in values:
+            put_varint(out, value)
+        position, found = 0, []
+        while position < len(out):
+            value, position = take_varint(bytes(out), position)
+            found.append(value)
+        assert found == values
+
+    @pytest.mark.parametrize("value", [0, 127, 128, 2**63, 2**64 - 1])
+    def test_varint_edges(self, value):
+        out = bytearray()
+        put_varint(out, value)
+        assert take_varint(bytes(out), 0) == (value, len(out))
+        assert len(out) == max(1, -(-value.bit_length() // 7))
+
+    @pytest.mark.parametrize("data", [b"", b"\x80", b"\xff" * 9, b"\xff" * 10 + b"\x01", b"\xff" * 9 + b"\x02"])
+    def test_varint_cut_short_or_too_long(self, data):
+        with pytest.raises(ContainerError, match="variable-length"):
+            take_varint(data, 0)
+
+    @QUICK
+    @given(arrays(np.int64, st.integers(0, 30), elements=st.integers(-(2**62), 2**62)))
+    def test_zigzag(self, values):
+        coded = zigzag(values)
+        np.testing.assert_array_equal(unzigzag(coded), values)
+        slow = [2 * v if v >= 0 else -2 * v - 1 for v in values.tolist()]
+        assert coded.tolist() == slow
+
+    @QUICK
+    @given(
+        st.integers(0, 32).flatmap(lambda b: arrays(np.uint64, st.integers(0, 30), elements=st.integers(0, 2**b - 1)))
+    )
+    def test_byte_planes(self, values):
+        data = byte_planes(values)
+        largest = max(values.tolist(), default=0)
+        assert data[0] == -(-largest.bit_length() // 8)
+        assert len(data) == 1 + data[0] * len(values)
+        np.testing.assert_array_equal(join_byte_planes(data, len(values)), values)
+
+    def test_byte_planes_are_planes(self):
+        assert byte_planes(np.array([0x0102, 0x0304])) == bytes([2, 0x02, 0x04, 0x01, 0x03])
+
+    @pytest.mark.parametrize(("data", "size"), [(b"", 0), (b"\x05", 0), (b"\x01ab", 1), (b"\x02ab", 2)])
+    def test_byte_planes_of_a_wrong_size(self, data, size):
+        with pytest.raises(ContainerError, match="wrong size"):
+            join_byte_planes(data, size)
+
+    SCALARS = st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False), st.text(), st.binary()
+    )
+
+    @QUICK
+    @given(
+        st.dictionaries(
+            st.text(max_size=8),
+            st.one_of(
+                SCALARS, st.lists(SCALARS, max_size=20), st.lists(st.dictionaries(st.text(), SCALARS), max_size=18)
+            ),
+            max_size=20,
+        )
+    )
+    @example({"all widths": [b"x" * 10, b"x" * 300, b"x" * 70_000, "x" * 20, "x" * 200, "x" * 300, "x" * 70_000]})
+    @example({"lists": [[0] * 15, [0] * 16, [0] * 65_535, [0] * 65_536], "map": {str(i): i for i in range(65_536)}})
+    @example({"numbers": [127, 128, 255, 256, 65_535, 65_536, 2**32, -1, -32, -33, -128, -129, -40_000, -(2**40), 0.5]})
+    def test_map(self, content):
+        assert unpack_map(pack_map(content), "it") == content
+
+    def test_single_precision_is_read_too(self):
+        assert unpack_map(zstd_compress(msgpack.packb({"a": 0.5}, use_single_float=True), 3), "it") == {"a": 0.5}
+
+    @QUICK
+    @given(st.binary(max_size=300))
+    def test_bytes_that_are_no_map_are_refused_or_a_map(self, raw):
+        try:
+            content = unpack_map(zstd_compress(raw, 1), "it")
+        except ContainerError as error:
+            sentence = str(error)
+        else:
+            assert content == msgpack.unpackb(raw)
+            assert isinstance(content, dict)
+            return
+        assert sentence.startswith("it ")
+
+    @pytest.mark.parametrize(
+        "content", [1, [1], None, {1: 2}, {"a": msgpack.ExtType(4, b"1")}, {"a": msgpack.Timestamp(1)}]
+    )
+    def test_msgpack_that_is_no_map_with_text_keys_is_refused(self, content):
+        with pytest.raises(ContainerError, match=r"^it "):
+            unpack_map(zstd_compress(msgpack.packb(content), 1), "it")
+
+    @QUICK
+    @given(st.binary(max_size=500))
+    def test_zstd(self, data):
+        packed = zstd_compress(data, 3)
+        assert zstd_decompress(packed, len(data), "it") == data
+        for size in {0, len(data) - 1, len(data) + 1, 1 << 40} - {len(data)}:
+            with pytest.raises(ContainerError, match=f"where {size} belong"):
+                zstd_decompress(packed, size, "it")
+        with pytest.raises(ContainerError, match="it "):
+            zstd_decompress(packed + b"more", len(data), "it")
+        with pytest.raises(ContainerError, match="it "):
+            zstd_decompress(packed[:-1], len(data), "it")
+
+    def test_zstd_frames_are_bare(self):
+        parameters = zstandard.get_frame_parameters(zstd_compress(b"abc" * 100, 19))
+        assert (parameters.content_size, parameters.has_checksum, parameters.dict_id) == (300, False, 0)
+
+    @QUICK
+    @given(st.integers(0, 2**62), st.binary(max_size=100))
+    def test_tail(self, offset, piece):
+        assert unpack_tail(pack_tail(offset, piece)) == (offset, piece)
+
+    @pytest.mark.parametrize("payload", [b"", b"1234567", b"12345678", b"12345678no zstd frame"])
+    def test_tail_that_is_none(self, payload):
+        with pytest.raises(ContainerError, match="trailing bytes"):
+            unpack_tail(payload)
+
+
+class TestChunkDirectory:
+    STREAMS = st.dictionaries(
+        st.tuples(st.integers(0, 300), st.integers(0, 20_000)), st.binary(max_size=40), max_size=12
+    )
+
+    @QUICK
+    @given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2**40), STREAMS)
+    def test_round_trip(self, number, first, n_records, streams):
+        payload = pack_chunk(number, first, n_records, streams)
+        rest = payload[8 : 8 + directory_size(payload[:8])]
+        directory = unpack_directory(payload[:8], rest, len(payload))
+        assert (directory.number, directory.first_record, directory.n_records) == (number, first, n_records)
+        assert list(directory.streams) == list(streams)
+        for key, entry in directory.streams.items():
+            data = payload[entry.offset : entry.offset + entry.length]
+            assert data == streams[key]
+            assert entry.crc == zlib.crc32(data)
+
+    def test_every_flipped_bit_is_noticed(self):
+        payload = pack_chunk(3, 180, 60, {(0, 0): b"knots", (1, 0): b"tokens", (2, 5): b""})
+        size = directory_size(payload[:8])
+        for bit in range(8 * (8 + size)):
+            damaged = bytearray(payload)
+            damaged[bit // 8] ^= 1 << bit % 8
+            prefix, rest = bytes(damaged[:8]), bytes(damaged[8:])
+            with pytest.raises(ContainerError):
+                unpack_directory(prefix, rest[: directory_size(prefix)], len(payload))
+
+    @pytest.mark.parametrize(
+        ("directory", "sentence"),
+        [
+            (b"\x00\x00\x01\x01\x01\x00\x02abcd\x01", "do not fill"),  # something follows
+            (b"\x00\x00\x01\x01\x01\x00\x03abcd", "do not fill"),  # a hole
+            (b"\x00\x00\x01\x01\x01\x00\x02ab", "cut short"),
+            (b"\x00\x00\x01\x02\x01\x00\x01abcd\x01\x00\x01abcd", "twice"),
+            (b"\x00\x00\x01\xff\xff\x7f", "streams, more than"),
+            (b"\x00\x00", "variable-length"),
+            (b"\x00\x00\x01\x01\x01\x00" + b"\xff" * 9 + b"\x01abcd", "do not fill"),
+        ],
+    )
+    def test_forgeries_with_a_valid_checksum(self, directory, sentence):
+        prefix = len(directory).to_bytes(4, "little") + zlib.crc32(directory).to_bytes(4, "little")
+        with pytest.raises(ContainerError, match=sentence):
+            unpack_directory(prefix, directory, PREFIX_BYTES + len(directory) + 2)
+
+    def test_a_huge_directory_is_refused_before_it_is_read(self):
+        with pytest.raises(ContainerError, match="directory of 4294967295 bytes"):
+            directory_size(b"\xff" * 8)
+
+
+class TestHeaderSummaryIndex:
+    @QUICK
+    @given(
+        st.lists(
+            st.builds(
+                Group,
+                members=st.integers(1, 4),
+                samples=st.integers(1, 300),
+                up=st.integers(1, 50),
+                down=st.integers(1, 50),
+                hop=st.integers(1, 512),
+                codebooks=st.integers(1, 12),
+                size=SIZES,
+                scaling=st.sampled_from(["adaptive", "fixed"]),
+                spacing=st.integers(1, 4096),
+            ),
+            max_size=4,
+        ),
+        st.lists(st.integers(0, 300), max_size=4),
+        st.sampled_from([2, 3]),
+        st.integers(0, 1000),
+        st.integers(1, 1000),
+        st.one_of(st.none(), st.just(0.0), st.floats(1e-6, 1e6)),
+        st.binary(max_size=50),
+    )
+    def test_header(self, groups, exact, width, n_records, chunk_records, duration, edf_header):
+        header = build_header(
+            tuple(groups),
+            tuple(exact),
+            sample_bytes=width,
+            n_records=n_records,
+            chunk_records=chunk_records,
+            record_duration=duration,
+            edf_header=edf_header,
+        )
+        assert unpack_header(header.pack()) == header
+
+    NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
+
+    @QUICK
+    @given(
+        st.lists(
+            st.builds(
+                SignalSummary,
+                stored_bytes=st.integers(0, 2**62),
+                prd=NUMBERS,
+                snr=NUMBERS,
+                r=NUMBERS,
+                largest_error_uv=NUMBERS,
+                largest_error_digits=st.integers(0, 2**32),
+            ),
+            max_size=4,
+        ),
+        st.integers(0, 2**62),
+    )
+    def test_summary(self, signals, size):
+        summary = FileSummary(size, 1, 2, 3, tuple(signals))
+        assert unpack_summary(summary.pack()) == summary
+
+    @QUICK
+    @given(st.lists(st.tuples(st.binary(min_size=4, max_size=4), st.integers(0, 1 << 30)), min_size=1, max_size=40))
+    def test_index(self, blocks):
+        places, offset = [], 16
+        for kind, length in blocks:
+            places.append(BlockPlace(kind, offset, length))
+            offset += 32 + length
+        assert unpack_index(pack_index(places)) == places
+        assert places[0].payload_offset == 48
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {},
+            {"types": b"HEAD", "first_offset": 16, "lengths": []},
+            {"types": b"HEAD", "first_offset": 16, "lengths": [-1]},
+            {"types": b"HEAD", "first_offset": 16, "lengths": [1 << 40]},
+            {"types": b"HEAD", "first_offset": -16, "lengths": [1]},
+            {"types": "HEAD", "first_offset": 16, "lengths": [1]},
+            {"types": b"HEAD", "first_offset": 16, "lengths": [True]},
+        ],
+    )
+    def test_index_that_is_none(self, content):
+        with pytest.raises(ContainerError, match="index"):
+            unpack_index(pack_map(content))
+
+    def test_nominal_bits(self):
+        codec = build_header((Group(hop=128, codebooks=9, size=1024),)).codecs[0]
+        # 9 x 10 bit a frame of 128 model samples at 256 Hz from 250 Hz: 180 bit/s, 0.72 bit/sample.
+        assert nominal_bits(codec, 9, 1, 256 / 250) == pytest.approx(180 / 250)
+        assert nominal_bits(codec, 3, 4, 1) == pytest.approx(30 / 128 / 4)
+
+
+class TestLayout:
+    @QUICK
+    @given(
+        st.binary(min_size=4, max_size=4),
+        st.integers(0, 0xFFFF),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**64 - 1),
+        st.integers(0, 2**32 - 1),
+    )
+    def test_block_header(self, kind, flags, sequence, length, crc):
+        header = layout.BlockHeader(kind, flags, sequence, length, crc)
+        data = header.pack()
+        assert len(data) == 32
+        assert layout.unpack_block_header(data) == header
+        assert layout.unpack_block_header(data + b"payload") == header
+
+    def test_every_flipped_bit_of_a_block_header_is_noticed(self):
+        data = layout.BlockHeader(b"CHNK", 0, 5, 1234, 99).pack()
+        for bit in range(8 * 32):
+            damaged = bytearray(data)
+            damaged[bit // 8] ^= 1 << bit % 8
+            assert layout.unpack_block_header(bytes(damaged)) is None
+        for length in range(32):
+            assert layout.unpack_block_header(data[:length]) is None
+
+    @given(st.integers(0, 2**64 - 1))
+    @QUICK
+    def test_trailer(self, offset):
+        data = layout.pack_trailer(offset)
+        assert len(data) == 16
+        assert layout.unpack_trailer(data) == offset
+        assert layout.unpack_trailer(data + b"x") is None
+        assert layout.unpack_trailer(data[1:]) is None
+
+    def test_every_flipped_bit_of_signature_and_trailer_is_noticed(self):
+        signature, trailer = layout.pack_signature(), layout.pack_trailer(4711)
+        layout.check_signature(signature, "x.eegz")
+        for bit in range(8 * 16):
+            damaged = bytearray(signature)
+            damaged[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(ContainerError, match=r"^x\.eegz "):
+                layout.check_signature(bytes(damaged), "x.eegz")
+            damaged = bytearray(trailer)
+            damaged[bit // 8] ^= 1 << bit % 8
+            assert layout.unpack_trailer(bytes(damaged)) is None
+
+    @pytest.mark.parametrize("length", range(1, 16))
+    def test_a_cut_signature_is_called_cut(self, length):
+        with pytest.raises(ContainerError, match=f"ends inside its signature, at byte {length}"):
+            layout.check_signature(layout.pack_signature()[:length], "x.eegz")
+
+    @pytest.mark.parametrize(
+        ("data", "sentence"),
+        [
+            (b"", "empty"),
+            (b"0       a recording", "not an .eegz file"),
+            (b"EDF", "not an .eegz file"),
+            (b"PK\x03\x04" * 10, "not an .eegz file"),
+        ],
+    )
+    def test_other_files(self, data, sentence):
+        with pytest.raises(ContainerError, match=sentence):
+            layout.check_signature(data[:16], "x.eegz")
+
+    def test_a_newer_version(self):
+        body = layout.SIGNATURE + bytes([2, 0, 0])
+        with pytest.raises(ContainerError, match=r"version 2 of the format.*install a newer eegzip"):
+            layout.check_signature(body + zlib.crc32(body).to_bytes(4, "little"), "x.eegz")
+
+    def test_a_newer_minor_version_is_read(self):
+        body = layout.SIGNATURE + bytes([1, 9, 0])
+        layout.check_signature(body + zlib.crc32(body).to_bytes(4, "little"), "x.eegz")
+        assert layout.MINOR_VERSION < 9
