@@ -85,8 +85,8 @@ def evaluate(
             found.setdefault(recording.group, {}).setdefault(depth, []).append(rows)
     result: dict[str, dict[int, dict[str, float]]] = {}
     for group, by_depth in found.items():
-        for depth, rows in by_depth.items():
-            both = np.concatenate(rows, axis=1)
+        for depth, found_rows in by_depth.items():
+            both = np.concatenate(found_rows, axis=1)
             result.setdefault(group, {})[depth] = {
                 "prd": round(float(np.median(both[0])), 2),
                 "prd_p90": round(float(np.percentile(both[0], 90)), 2),

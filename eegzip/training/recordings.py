@@ -102,7 +102,8 @@ def at_model_level(group: str, name: str, x: npt.NDArray[np.float64], scaling: A
 
 def load(data: Path, rate: float, scaling: AdaptiveScaling) -> tuple[list[Waveforms], list[Waveforms]]:
     """Return training and held-out recordings at ``rate``."""
-    train, aside = [], []
+    train: list[Waveforms] = []
+    aside: list[Waveforms] = []
     for group, path in files(data):
         x, rate_in = read_edf(path)
         x = resample_all(x, rate_in, rate)
@@ -162,4 +163,4 @@ class Sampler:
             y = pool[self.rng.choice(len(pool), p=self._shares[name])]
             start = self.rng.integers(0, y.shape[1] - self.length + 1)
             out[i] = y[self.rng.integers(len(y)), start : start + self.length]
-        return out * self.rng.choice(np.float32([-1, 1]), size=(count, 1))
+        return out * self.rng.choice(np.array([-1, 1], dtype=np.float32), size=(count, 1))

@@ -1,0 +1,48 @@
+"""Print what a model does to recordings of people that its training never saw, as a Markdown table.
+
+``python -m eegzip.training.report --model DIR --data ../shared/data/eeg``
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from eegzip import models
+from eegzip.codecs.runtime import CodecRuntime
+from eegzip.codecs.scaling import AdaptiveScaling
+from eegzip.training import heldout
+from eegzip.training.recordings import load
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=models.DEFAULT_MODEL, help="name or folder of the model")
+    parser.add_argument("--data", type=Path, required=True, help="folder with one folder of EDF files per set")
+    parser.add_argument("--depths", type=int, nargs="+", help="numbers of codebooks; by default all of them")
+    parser.add_argument("--excerpts", action="store_true", help="only the middle 30 s of some channels")
+    options = parser.parse_args()
+    checkpoint = models.load(options.model)
+    runtime = CodecRuntime(checkpoint)
+    level = checkpoint.config.scaling
+    scaling = AdaptiveScaling(level.spacing, level.level_rms, level.level_peak)
+    aside = load(options.data, runtime.rate, scaling)[1]
+    if options.excerpts:
+        aside = heldout.excerpts(aside)
+    depths = tuple(options.depths or range(1, runtime.n_codebooks + 1))
+    found = heldout.evaluate(runtime, aside, depths)
+    rate = runtime.rate / runtime.hop * math.log2(runtime.codebook_size)
+    out = sys.stdout.write
+    out(f"| codebooks | bit/s per channel | {' | '.join(found)} |\n")
+    out("| --- " * (2 + len(found)) + "|\n")
+    for depth in depths:
+        cells = [f"{found[g][depth]['prd']:.1f} ({found[g][depth]['prd_p90']:.1f})" for g in found]
+        out(f"| {depth} | {depth * rate:.0f} | {' | '.join(cells)} |\n")
+    out("\nPRD in percent, mean removed: median (90th percentile) over recordings and channels.\n")
+
+
+if __name__ == "__main__":
+    main()
