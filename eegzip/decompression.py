@@ -23,6 +23,7 @@ from eegzip.planning import matches
 from eegzip.reports import DecompressionReport
 
 if TYPE_CHECKING:
+    from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.synthesis import Synthesis
 
 
@@ -56,6 +57,8 @@ class Restorer:
     device : str
     lost : frozenset of int
         Chunks to be left out: their samples become 0.
+    runtime : CodecRuntime, optional
+        The network, where it is loaded already; loaded when it is needed by default.
     """
 
     reader: EegzReader
@@ -63,24 +66,26 @@ class Restorer:
     model: str | Path | None = None
     device: str = "cpu"
     lost: frozenset[int] = frozenset()
+    runtime: CodecRuntime | None = None
     _banks: list[tuple[Bank, Synthesis]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         header = self.reader.header
         banks = banks_of(header, self.signals)
-        if banks:
-            runtime = load_runtime(header, self.model, self.device)
-            for bank in banks:
-                source = StoredTokens(self.reader, bank, self.lost)
-                self._banks.append((bank, synthesis_of(header, bank, source, runtime)))
+        if not banks:
+            return
+        runtime = self.runtime = self.runtime or load_runtime(header, self.model, self.device)
+        for bank in banks:
+            source = StoredTokens(self.reader, bank, self.lost)
+            self._banks.append((bank, synthesis_of(header, bank, source, runtime)))
 
-    def blocks(self, first: int, stop: int) -> Iterator[tuple[int, dict[int, np.ndarray]]]:
+    def blocks(self, first: int, stop: int) -> Iterator[tuple[int, int, dict[int, np.ndarray]]]:
         """Restore the records from `first` up to `stop`.
 
         Yields
         ------
-        first : int
-            First record of the block.
+        first, stop : int
+            First record of the block, and the one after its last; no block goes beyond its chunk.
         samples : dict of int to ndarray of int32, shape (records, samples_per_record)
             Digital values of every wanted signal.
         """
@@ -98,7 +103,7 @@ class Restorer:
                 rows = slice(begin - chunk_first, last - chunk_first)
                 samples = {index: values[rows] for index, values in kept.items()}
                 samples.update(self._coded(chunk, begin, last, wanted))
-                yield begin, samples
+                yield begin, last, samples
             first = end
 
     def _exact(self, chunk: int, index: int) -> np.ndarray:
@@ -266,10 +271,9 @@ def _write_whole(restorer: Restorer, writer: EdfWriter, progress: Progress, *, s
     header = reader.header
     edf = stored_edf_header(header)
     writer.write_header(header.edf_header)
-    for begin, samples in restorer.blocks(0, header.n_records):
-        block = assemble_records(edf, samples)
-        writer.write_records(block)
-        progress("decompressing", begin + len(block), header.n_records)
+    for _, stop, samples in restorer.blocks(0, header.n_records):
+        writer.write_records(assemble_records(edf, samples))
+        progress("decompressing", stop, header.n_records)
     try:
         for piece in reader.trailing():
             writer.write_trailing(piece)
@@ -296,11 +300,9 @@ def _write_cut(
     cut: Cut = plan_cut(edf, timeline, first_record=records[0], stop_record=records[1], signals=signals)
     restorer = Restorer(reader, list(cut.signals), model, device, lost)
     writer.write_header(cut.header.raw)
-    for begin, samples in restorer.blocks(*records):
-        count = min(begin + block_records(header), records[1]) - begin
-        block = cut.records(begin, samples, count=count)
-        writer.write_records(block)
-        progress("decompressing", begin + len(block) - records[0], records[1] - records[0])
+    for begin, stop, samples in restorer.blocks(*records):
+        writer.write_records(cut.records(begin, samples, count=stop - begin))
+        progress("decompressing", stop - records[0], records[1] - records[0])
     return restorer
 
 
@@ -309,10 +311,10 @@ def restored_sha256(restorer: Restorer, progress: Progress) -> str:
     reader = restorer.reader
     edf = stored_edf_header(reader.header)
     digest = hashlib.sha256(reader.header.edf_header)
-    for begin, samples in restorer.blocks(0, reader.header.n_records):
+    for _, stop, samples in restorer.blocks(0, reader.header.n_records):
         block = assemble_records(edf, samples)
         digest.update(np.ascontiguousarray(block).reshape(-1).data)
-        progress("restoring", begin + len(block), reader.header.n_records)
+        progress("restoring", stop, reader.header.n_records)
     for piece in reader.trailing():
         digest.update(piece)
     return digest.hexdigest()

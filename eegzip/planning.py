@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,6 +25,9 @@ MIN_RATE = 64.0
 
 # Odd record durations give rates such as 249.9996 Hz; a ratio of small integers is near enough for a network.
 _MAX_RATIO_TERM = 4096
+
+# Types of signals that EDF+ puts in front of a label.
+_TYPE = re.compile(r"(?:eeg|ecg|ekg|eog|erg|emg|meg|mcg|ep|temp|resp|sao2|light|sound|event)\s+")
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,17 @@ class CodecChoice:
 
 
 def matches(pattern: str, label: str) -> bool:
-    """Whether a shell pattern (``*``, ``?``, ``[]``; case ignored) names a signal, by label or electrode name."""
-    names = {label.strip().lower(), normalise_channel_name(label).lower()}
-    return any(fnmatchcase(name, pattern.strip().lower()) for name in names)
+    """Whether a shell pattern (``*``, ``?``, ``[]``) names a signal; case is ignored.
+
+    A signal has up to three names: its label, its label without the type in front (EDF+ section 2.1.3: ``ECG V2``
+    is also ``V2``), and its electrode. Old and new electrode names are the same: ``T3`` names ``EEG T3-REF`` and
+    ``T7`` alike.
+    """
+    wanted, written = pattern.strip().lower(), label.strip().lower()
+    electrode = normalise_channel_name(label).lower()
+    if wanted == written or normalise_channel_name(pattern).lower() == electrode:
+        return True
+    return any(fnmatchcase(name, wanted) for name in (written, _TYPE.sub("", written), electrode))
 
 
 def sample_rate(header_rate: Fraction | None) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import UsageError
 from eegzip.reports import signal_reports
+
+if TYPE_CHECKING:
+    from eegzip.codecs.runtime import CodecRuntime
 
 
 class Recording:
@@ -47,7 +50,9 @@ class Recording:
         self._reader = EegzReader(path)
         self._model = model
         self._device = device
-        self._restorers: dict[tuple[int, ...], Restorer] = {}
+        # Of the channels read last; the network serves any.
+        self._restorer_in_use: tuple[tuple[int, ...], Restorer] | None = None
+        self._runtime: CodecRuntime | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -158,7 +163,7 @@ class Recording:
             raise UsageError(f"{start:g} to {end / rate:g} s is not within the {total / rate:g} s of the recording.")
         result = np.empty((len(chosen), end - begin))
         first_record, stop_record = begin // samples, -(-end // samples)
-        for first, block in self._restorer(tuple(chosen)).blocks(first_record, stop_record):
+        for first, _, block in self._restorer(tuple(chosen)).blocks(first_record, stop_record):
             offset = first * samples
             for row, index in enumerate(chosen):
                 values = block[index].reshape(-1)
@@ -169,9 +174,10 @@ class Recording:
         return result
 
     def _restorer(self, signals: tuple[int, ...]) -> Restorer:
-        if signals not in self._restorers:
-            self._restorers = {signals: Restorer(self._reader, list(signals), self._model, self._device)}
-        return self._restorers[signals]
+        if self._restorer_in_use is None or self._restorer_in_use[0] != signals:
+            restorer = Restorer(self._reader, list(signals), self._model, self._device, runtime=self._runtime)
+            self._restorer_in_use, self._runtime = (signals, restorer), restorer.runtime
+        return self._restorer_in_use[1]
 
     def _physical(self, index: int, digital: np.ndarray) -> np.ndarray:
         signal = self.edf_header.signals[index]

@@ -1,0 +1,79 @@
+"""What the tests of the library and of the command line share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Before torch is loaded, here and in every process that tests start. On a machine that does other work, threads
+# that wait for each other cost tenfold; tests about threads set their number themselves.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+import eegzip
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "tests" / "data"
+# The development recordings lie beside a checkout, not in it: tests on them are skipped where they are missing.
+SHARED = ROOT.parent / "shared" / "data"
+EEG_SETS = ("adhd", "eegmat", "neonatal", "ssvep_exo", "vep")
+
+
+@pytest.fixture(scope="session")
+def eegmat() -> Path:
+    """70 s of three EEG channels and an ECG at 500 Hz, EDF+C."""
+    return SHIPPED / "eegmat" / "Subject16_rest_70s.edf"
+
+
+@pytest.fixture(scope="session")
+def short_psg() -> Path:
+    """5 min of two EEG channels at 100 Hz and five auxiliary signals, in records of 30 s."""
+    return SHIPPED / "edf" / "short_psg.edf"
+
+
+@pytest.fixture(scope="session")
+def shared_recording() -> Callable[[str], Path]:
+    """Path of a development recording; skips the test where it is missing."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.is_file():
+            pytest.skip(f"{path} is not here")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def compressed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compress a recording with some options, once a session."""
+    folder = tmp_path_factory.mktemp("compressed")
+    done: dict[str, Path] = {}
+
+    def make(source: Path, **options: Any) -> Path:
+        key = f"{source} {sorted(options.items())}"
+        if key not in done:
+            target = folder / f"{len(done)}-{source.stem}.eegz"
+            eegzip.compress(source, target, **options)
+            done[key] = target
+        return done[key]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def restored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Decompress a file as a whole, once a session."""
+    folder = tmp_path_factory.mktemp("restored")
+    done: dict[Path, Path] = {}
+
+    def make(source: Path) -> Path:
+        if source not in done:
+            done[source] = folder / f"{len(done)}-{source.stem}.edf"
+            eegzip.decompress(source, done[source])
+        return done[source]
+
+    return make
