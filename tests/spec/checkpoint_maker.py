@@ -1,0 +1,92 @@
+"""A small checkpoint of random weights that uses what the bundled one does not (section 10 of SPEC.md).
+
+Codebooks with projections, an activation after the last layer, no linear path, tokens of more than eight bits, strides
+that are no powers of two.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from second_synthesis import checkpoint_digest
+
+NETWORK = {
+    "encoder_dim": 4,
+    "encoder_rates": [6, 4],
+    "latent_dim": 12,
+    "decoder_dim": 16,
+    "decoder_rates": [4, 6],
+    "n_codebooks": 3,
+    "codebook_size": 1000,
+    "codebook_dim": 8,
+    "linear_path": False,
+    "search": "cosine",
+    "final_tanh": True,
+}
+
+
+def tensors(options: dict) -> dict[str, torch.Tensor]:
+    """Random weights under the names of the Descript Audio Codec."""
+    random, made = torch.Generator().manual_seed(1), {}
+
+    def conv(name: str, outputs: int, inputs: int, taps: int, *, transposed: bool = False) -> None:
+        rows, columns = (inputs, outputs) if transposed else (outputs, inputs)
+        v = 0.3 * torch.randn((rows, columns, taps), generator=random)
+        made[f"{name}.weight_v"] = v
+        made[f"{name}.weight_g"] = v.norm(dim=(1, 2), keepdim=True) * 0.9
+        made[f"{name}.bias"] = 0.1 * torch.randn(outputs, generator=random)
+
+    def snake(name: str, width: int) -> None:
+        made[f"{name}.alpha"] = 0.5 + torch.rand((1, width, 1), generator=random)
+
+    def unit(name: str, width: int) -> None:
+        snake(f"{name}.block.0", width)
+        conv(f"{name}.block.1", width, width, 7)
+        snake(f"{name}.block.2", width)
+        conv(f"{name}.block.3", width, width, 1)
+
+    width, latent = options["encoder_dim"], options["latent_dim"]
+    conv("encoder.block.0", width, 1, 7)
+    for number, rate in enumerate(options["encoder_rates"], 1):
+        block = f"encoder.block.{number}.block"
+        for place in (0, 1, 2):
+            unit(f"{block}.{place}", width)
+        snake(f"{block}.3", width)
+        conv(f"{block}.4", 2 * width, width, 2 * rate)
+        width *= 2
+    last = len(options["encoder_rates"]) + 1
+    snake(f"encoder.block.{last}", width)
+    conv(f"encoder.block.{last + 1}", latent, width, 3)
+    width = options["decoder_dim"]
+    conv("decoder.model.0", width, latent, 7)
+    for number, rate in enumerate(options["decoder_rates"], 1):
+        block = f"decoder.model.{number}.block"
+        snake(f"{block}.0", width)
+        conv(f"{block}.1", width // 2, width, 2 * rate, transposed=True)
+        width //= 2
+        for place in (2, 3, 4):
+            unit(f"{block}.{place}", width)
+    last = len(options["decoder_rates"]) + 1
+    snake(f"decoder.model.{last}", width)
+    conv(f"decoder.model.{last + 1}", 1, width, 7)
+    size, dim = options["codebook_size"], options["codebook_dim"]
+    for level in range(options["n_codebooks"]):
+        name = f"quantizer.quantizers.{level}"
+        conv(f"{name}.in_proj", dim, latent, 1)
+        conv(f"{name}.out_proj", latent, dim, 1)
+        made[f"{name}.codebook.weight"] = torch.randn((size, dim), generator=random)
+    return made
+
+
+def make(folder: Path, pattern: Path) -> Path:
+    """Write the checkpoint to `folder`; what is not its network it takes from the one in `pattern`."""
+    config = json.loads((pattern / "config.json").read_text("utf-8"))
+    config |= {"name": "rändom", "network": NETWORK, "beam": 1}
+    save_file(tensors(NETWORK), folder / "model.safetensors")
+    for _ in range(2):  # the digest leaves itself out
+        (folder / "config.json").write_text(json.dumps(config), "utf-8")
+        config["digest"] = checkpoint_digest(folder)
+    return folder

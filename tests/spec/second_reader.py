@@ -1,0 +1,297 @@
+"""A second reader of ``.eegz`` files, written from SPEC.md alone: it shows that the specification is enough.
+
+It favours brevity over speed and memory: a file is read whole, a signal is synthesised whole, and of the limits of
+section 11 only sizes are checked. Numbers in brackets are sections of SPEC.md. Nothing of eegzip is used. The network
+and the resampling filter are in second_synthesis.py.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from zlib import crc32
+
+import msgpack
+import numpy as np
+import zstandard
+from second_synthesis import Network, ceil_div, resample
+
+KNOTS, TOKENS, EXACT = 0, 1, 2
+ROOTS = np.array([1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429])
+
+
+class SpecError(ValueError):
+    """The file is not what SPEC.md describes."""
+
+
+class UnknownFeatureError(ValueError):
+    """The file asks for something that a reader of version 1.0 must refuse."""
+
+
+def need(condition: bool, message: str) -> None:
+    """Raise :class:`SpecError` unless `condition` holds."""
+    if not condition:
+        raise SpecError(message)
+
+
+def integer(data: bytes) -> int:
+    """Little-endian unsigned integer."""
+    return int.from_bytes(data, "little")
+
+
+def unzstd(data: bytes, limit: int) -> bytes:
+    """Decompress one frame that states its size, has no checksum and is followed by nothing."""
+    try:
+        frame = zstandard.get_frame_parameters(data)
+        need(frame.content_size <= limit and not frame.has_checksum, "zstd: no size, too large, or a checksum")
+        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise SpecError(f"zstd: {error}") from error
+
+
+def block_at(data: bytes, offset: int, seed: int) -> tuple[str, int, bytes, int]:
+    """Type, sequence number and payload of a block, and where the next one begins (3)."""
+    header = data[offset : offset + 32]
+    checksum = crc32(header[:28], 0 if header[4:8] == b"HEAD" else seed)
+    need(header[:4] == b"\xe5BLK" and checksum == integer(header[28:]), "no intact block header")
+    kind, flags, length = header[4:8].decode("ascii"), header[8], integer(header[16:24])
+    if flags > 1 or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX")):
+        raise UnknownFeatureError(f"{kind} with flags {flags}")
+    payload, after = data[offset + 32 : offset + 32 + length], offset + 32 + length
+    need(length <= 1 << 30 and crc32(payload) == integer(header[24:28]), f"payload of {kind} damaged")
+    return kind, integer(header[12:16]), payload, after
+
+
+def blocks_by_index(data: bytes) -> list[tuple[str, bytes]]:
+    """All blocks before the index, as the index lists them (8)."""
+    trailer, blocks, seed = data[-16:], [], crc32(block_at(data, 16, 0)[2])
+    need(trailer[8:12] == b"ZGEE" and crc32(trailer[:12]) == integer(trailer[12:]), "trailer")
+    kind, _, payload, after = block_at(data, end := integer(trailer[:8]), seed)
+    need(kind == "INDX" and after == len(data) - 16, "no index before the trailer")
+    index = msgpack.unpackb(unzstd(payload, 1 << 26))
+    offset, types = index["first_offset"], index["types"].decode("ascii")
+    for number, length in enumerate(index["lengths"]):
+        kind, sequence, payload, after = block_at(data, offset, seed)
+        expected = (types[4 * number : 4 * number + 4], number, length)
+        need((kind, sequence, len(payload)) == expected, "block differs from index")
+        blocks.append((kind, payload))
+        offset = after
+    need(offset == end and len(types) == 4 * len(blocks), "index and blocks don't meet")
+    return blocks
+
+
+def blocks_by_scan(data: bytes) -> list[tuple[str, bytes]]:
+    """All intact blocks but the index, found by their sync marks, an intact header block first (8)."""
+    blocks, offset, seed = [], 16, None
+    while (offset := data.find(b"\xe5BLK", offset)) >= 0:
+        try:
+            need(seed is not None or data[offset + 4 : offset + 8] == b"HEAD", "checksum not known yet")
+            kind, _, payload, after = block_at(data, offset, seed or 0)
+            blocks.append((kind, payload))
+            seed, offset = (crc32(payload), 16) if seed is None else (seed, after)  # checksums known: start again
+        except SpecError:
+            offset += 1
+    return [(kind, payload) for kind, payload in blocks if kind != "INDX"]
+
+
+def read_chunk(payload: bytes, seed: int) -> tuple[list[int], dict[tuple[int, int], bytes]]:
+    """Number, first record and records of a chunk, and its streams by kind and id (6)."""
+    start = 8 + integer(payload[:4])
+    directory, streams = iter(payload[8:start]), {}
+    need(crc32(payload[8:start], seed) == integer(payload[4:8]), "directory damaged")
+
+    def varint() -> int:
+        value = shift = 0
+        for byte in directory:
+            value, shift = value | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                break
+        need(value < 1 << 64 and byte < 128, "varint")
+        return value
+
+    place = [varint() for _ in range(3)]
+    for _ in range(varint()):
+        kind, ident, length = (varint() for _ in range(3))
+        stream, start = payload[start : start + length], start + length
+        need(crc32(stream) == integer(bytes(next(directory) for _ in range(4))), f"stream {kind}/{ident} damaged")
+        need((kind, ident) not in streams, "stream twice")
+        streams[kind, ident] = stream
+    need(next(directory, None) is None and start == len(payload), "directory and streams don't fill the chunk")
+    return place, streams
+
+
+def from_planes(planes: bytes, n_planes: int, count: int) -> np.ndarray:
+    """Zigzagged integers in byte planes (6.1)."""
+    need(n_planes <= 4 and len(planes) == n_planes * count, "byte planes")
+    rows = np.frombuffer(planes, np.uint8).reshape(n_planes, count).astype(np.int64)
+    values = (rows << 8 * np.arange(n_planes)[:, None]).sum(axis=0)
+    return (values >> 1) ^ -(values & 1)
+
+
+def unpack_bits(data: bytes, width: int, count: int) -> np.ndarray:
+    """Integers of `width` bits, high bit first, without holes (6.2)."""
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))
+    need(len(data) == ceil_div(width * count, 8) and not bits[width * count :].any(), "packed bits")
+    return bits[: width * count].reshape(count, width).astype(np.int64) @ (1 << np.arange(width)[::-1])
+
+
+def read_tokens(stream: bytes, codebooks: int, frames: int, size: int) -> np.ndarray:
+    """Tokens, codebooks x frames (6.2)."""
+    width, count, method, data = max(1, (size - 1).bit_length()), codebooks * frames, stream[0], stream[1:]
+    need(method <= 2, "method of tokens")
+    if method == 0:
+        tokens = unpack_bits(data, width, count)
+    else:
+        planes = unzstd(data, 2 * count)
+        high = unpack_bits(planes[count:], max(width - 8, 0), count)
+        tokens = np.frombuffer(planes[:count], np.uint8) + (high << 8)
+    need((tokens < size).all(), "token out of range")
+    return tokens.reshape(frames, codebooks).T if method == 2 else tokens.reshape(codebooks, frames)
+
+
+def samples_from_bytes(data: bytes, width: int) -> np.ndarray:
+    """Samples as in an EDF (`width` 2) or BDF (3) file."""
+    values = (np.frombuffer(data, np.uint8).reshape(-1, width).astype(np.int64) << 8 * np.arange(width)).sum(axis=1)
+    return values - (values >> 8 * width - 1 << 8 * width)
+
+
+def read_exact(stream: bytes, count: int, width: int) -> np.ndarray:
+    """Samples of an exact signal (6.3)."""
+    method, data = stream[0], stream[1:]
+    need(method <= 1 or (method == 2 and data[0] <= 3), "method of an exact signal")
+    if method == 2:
+        samples = from_planes(unzstd(data[2:], 4 * count), data[1], count)
+        for _ in range(data[0]):
+            samples = np.cumsum(samples)
+    else:
+        samples = samples_from_bytes(unzstd(data, count * width) if method else data, width)
+    need(len(samples) == count, "number of exact samples")
+    return samples
+
+
+class SecondReader:
+    """An ``.eegz`` file. With `scan` it is read without its index, and blocks may be missing."""
+
+    def __init__(self, data: bytes, *, scan: bool = False) -> None:
+        need(data[:9] == b"\x89EEGZ\r\n\x1a\n" and crc32(data[:12]) == integer(data[12:16]), "signature")
+        need(data[9] == 1, "another major version")
+        blocks = blocks_by_scan(data) if scan else blocks_by_index(data)
+        need(blocks[0][0] == "HEAD", "HEAD is not the first block")
+        self.head = head = msgpack.unpackb(unzstd(blocks[0][1], 1 << 26))
+        self.summary = next((msgpack.unpackb(unzstd(data, 1 << 26)) for kind, data in blocks if kind == "SUMM"), None)
+        self.n_chunks, self.chunks = ceil_div(head["n_records"], head["chunk_records"]), {}
+        self.tail = b""
+        for payload in (payload for kind, payload in blocks if kind == "TAIL"):
+            need(integer(payload[:8]) == len(self.tail), "a hole in the trailing bytes")
+            self.tail += unzstd(payload[8:], 1 << 22)
+        need(len(self.tail) == head["trailing_bytes"], "trailing bytes")
+        for payload in (payload for kind, payload in blocks if kind == "CHNK"):
+            (number, first, records), streams = read_chunk(payload, crc32(blocks[0][1]))
+            a, b = self.records(number)
+            need((first, records) == (a, b - a) and (scan or number == len(self.chunks)), "place of a chunk")
+            self.chunks[number] = streams
+        need(scan or len(self.chunks) == self.n_chunks, "number of chunks")
+
+    def records(self, chunk: int) -> tuple[int, int]:
+        """Data records of a chunk, the last not included (5; so are the four below)."""
+        each = self.head["chunk_records"]
+        return chunk * each, min((chunk + 1) * each, self.head["n_records"])
+
+    def shape(self, group: dict) -> tuple[int, int, int]:
+        """Signal samples N, model samples M and frames F of a group."""
+        n = self.head["n_records"] * self.head["signals"][group["signals"][0]]["samples_per_record"]
+        m = ceil_div(n * group["up"], group["down"])
+        return n, m, ceil_div(m, self.codec(group)["hop"]) + 1 if n else 0
+
+    def codec(self, group: dict) -> dict:
+        """The codec of a group."""
+        return self.head["codecs"][group["codec"]]
+
+    def frames(self, group: dict, chunk: int) -> tuple[int, int]:
+        """Frames of a group that a chunk owns, the last not included."""
+        step = self.head["signals"][group["signals"][0]]["samples_per_record"] * group["up"]
+        a, b = (ceil_div(r * step, self.codec(group)["hop"] * group["down"]) for r in self.records(chunk))
+        return a, self.shape(group)[2] if chunk == self.n_chunks - 1 else b
+
+    def knot_range(self, group: dict, chunk: int) -> tuple[int, int]:
+        """Knots of a group that a chunk stores, the last not included."""
+        hop, spacing = self.codec(group)["hop"], self.codec(group)["knot_spacing"]
+        p, q = (min(max(f * hop - hop // 2, 0), self.shape(group)[1]) for f in self.frames(group, chunk))
+        return (p // spacing, (q - 1) // spacing + 2) if p < q else (0, 0)
+
+    def tokens(self, number: int) -> np.ndarray:
+        """Tokens of a group, codebooks x frames; -1 where a chunk is missing."""
+        group = self.head["groups"][number]
+        tokens = np.full((group["codebooks"], self.shape(group)[2]), -1, np.int64)
+        for chunk, streams in self.chunks.items():
+            a, b = self.frames(group, chunk)
+            size = self.codec(group)["codebook_size"]
+            tokens[:, a:b] = read_tokens(streams[TOKENS, number], group["codebooks"], b - a, size)
+        return tokens
+
+    @cached_property
+    def knots(self) -> dict[int, np.ndarray]:
+        """Scale and offset codes (2 x knots) of signals with adaptive scaling (6.4); 0 where a chunk is missing."""
+        groups = [group for group in self.head["groups"] if self.codec(group)["scaling"] == "adaptive"]
+        owners = [(signal, group) for group in groups for signal in group["signals"]]
+        codes = {s: np.zeros((2, self.shape(g)[1] // self.codec(g)["knot_spacing"] + 2), np.int64) for s, g in owners}
+        for chunk, streams in self.chunks.items() if owners else ():
+            ranges = [self.knot_range(group, chunk) for _, group in owners]
+            count, stream = 2 * sum(b - a for a, b in ranges), streams[KNOTS, 0]
+            steps = from_planes(unzstd(stream[1:], 4 * count), stream[0], count)
+            for kind in range(2):
+                for (signal, _), (a, b) in zip(owners, ranges, strict=True):
+                    codes[signal][kind, a:b], steps = np.cumsum(steps[: b - a]), steps[b - a :]
+        return codes
+
+    def exact(self, signal: int) -> np.ndarray:
+        """Samples of an exact signal; 0 where a chunk is missing."""
+        each = self.head["signals"][signal]["samples_per_record"]
+        samples = np.zeros(self.head["n_records"] * each, np.int64)
+        for chunk, streams in self.chunks.items() if each else ():
+            a, b = (record * each for record in self.records(chunk))
+            samples[a:b] = read_exact(streams[EXACT, signal], b - a, self.head["sample_bytes"])
+        return samples
+
+    def curves(self, group: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Scale s(m) and offset o(m) at every model sample of a group's one signal (9)."""
+        m, spacing = np.arange(self.shape(group)[1]), self.codec(group)["knot_spacing"]
+        if self.codec(group)["scaling"] == "fixed":
+            return np.full(len(m), group["ranges"][0]), np.zeros(len(m))
+        scales, offsets = self.knots[group["signals"][0]]
+        knots = np.stack([np.ldexp(ROOTS[scales % 4], scales // 4), offsets * group["ranges"][0]])
+        k, t = m // spacing, m % spacing / spacing
+        s, o = knots[:, k] + (knots[:, k + 1] - knots[:, k]) * t
+        return s, o
+
+    def coded(self, number: int, network: Network) -> tuple[np.ndarray, np.ndarray]:
+        """Restored samples of a group's one signal, and the scale at each (9)."""
+        group = self.head["groups"][number]
+        (n, m, _), half = self.shape(group), self.codec(group)["hop"] // 2
+        need(network.digest == self.codec(group)["digest"], "another checkpoint")
+        need(self.codec(group)["name"] == "dac-sc" and len(group["signals"]) == 1, "not a single-channel codec")
+        if n == 0:
+            return np.zeros(0, np.int64), np.zeros(0)
+        s, o = self.curves(group)
+        x = network.waveform(self.tokens(number))[half : half + m] * s + o
+        x = resample(x, group["down"], group["up"], n) + group["centres"][0]
+        samples = np.rint(x).astype(np.int64).clip(group["lowest"][0], group["highest"][0])
+        return samples, s[np.arange(n) * group["up"] // group["down"]]
+
+    def signals(self, network: Network | None = None) -> list[np.ndarray]:
+        """Digital samples of every signal; 0 where a chunk is missing."""
+        owner = {group["signals"][0]: number for number, group in enumerate(self.head["groups"])}
+        signals = [
+            self.coded(owner[i], network)[0] if i in owner else self.exact(i) for i in range(len(self.head["signals"]))
+        ]
+        for chunk in set(range(self.n_chunks)) - set(self.chunks):
+            for samples, signal in zip(signals, self.head["signals"], strict=True):
+                a, b = (record * signal["samples_per_record"] for record in self.records(chunk))
+                samples[a:b] = 0
+        return signals
+
+    def recording(self, network: Network | None = None) -> bytes:
+        """The EDF or BDF file: header, records, trailing bytes."""
+        n = self.head["n_records"]
+        rows = np.concatenate([s.reshape(n, -1) for s in self.signals(network) if s.size] or [np.zeros((0, 0))], axis=1)
+        raw = rows.astype("<i4")[..., None].view(np.uint8)[..., : self.head["sample_bytes"]]
+        return self.head["edf_header"] + raw.tobytes() + self.tail
