@@ -58,8 +58,10 @@ class ChunkDirectory:
     streams: dict[tuple[int, int], StreamEntry]
 
 
-def pack_chunk(number: int, first_record: int, n_records: int, streams: dict[tuple[int, int], bytes]) -> bytes:
-    """Build a chunk's payload from its streams, keyed by (kind, id)."""
+def pack_chunk(
+    number: int, first_record: int, n_records: int, streams: dict[tuple[int, int], bytes], seed: int
+) -> bytes:
+    """Build a chunk's payload from its streams, keyed by (kind, id); `seed` is that of the file's block headers."""
     directory = bytearray()
     for value in (number, first_record, n_records, len(streams)):
         put_varint(directory, value)
@@ -68,7 +70,7 @@ def pack_chunk(number: int, first_record: int, n_records: int, streams: dict[tup
         put_varint(directory, stream_id)
         put_varint(directory, len(payload))
         directory += _CRC.pack(zlib.crc32(payload))
-    prefix = _PREFIX.pack(len(directory), zlib.crc32(directory))
+    prefix = _PREFIX.pack(len(directory), zlib.crc32(directory, seed))
     return b"".join([prefix, directory, *streams.values()])
 
 
@@ -80,7 +82,7 @@ def directory_size(prefix: bytes) -> int:
     return size
 
 
-def unpack_directory(prefix: bytes, directory: bytes, payload_length: int) -> ChunkDirectory:
+def unpack_directory(prefix: bytes, directory: bytes, payload_length: int, seed: int) -> ChunkDirectory:
     """Read a chunk's directory.
 
     Parameters
@@ -89,6 +91,8 @@ def unpack_directory(prefix: bytes, directory: bytes, payload_length: int) -> Ch
         The first 8 bytes of the payload and as many as they announce.
     payload_length : int
         Of the whole chunk: the streams must fill it without holes or overlaps.
+    seed : int
+        What the checksum begins with, as for the file's block headers.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def unpack_directory(prefix: bytes, directory: bytes, payload_length: int) -> Ch
         Damaged, or streams that don't fit the payload.
     """
     size, crc = _PREFIX.unpack(prefix)
-    if len(directory) != size or zlib.crc32(directory) != crc:
+    if len(directory) != size or zlib.crc32(directory, seed) != crc:
         raise ContainerError("a chunk's directory is damaged (wrong checksum).")
     position = 0
     numbers = []

@@ -57,18 +57,31 @@ class BlockHeader:
     length: int
     payload_crc: int
 
-    def pack(self) -> bytes:
-        """Return the 32 bytes of this header."""
+    def pack(self, seed: int) -> bytes:
+        """Return the 32 bytes of this header; for `seed` see :func:`unpack_block_header`."""
         body = _BLOCK.pack(SYNC, self.type, self.flags, 0, self.sequence, self.length, self.payload_crc)
-        return body + _CRC.pack(zlib.crc32(body))
+        return body + _CRC.pack(zlib.crc32(body, _start(self.type, seed)))
 
 
-def unpack_block_header(data: bytes) -> BlockHeader | None:
-    """Read a block header; ``None`` when the 32 bytes are not one (bad sync mark or checksum)."""
+def _start(kind: bytes, seed: int) -> int:
+    """What the checksum of a block header begins with: nothing for the header block, from which the seed comes."""
+    return 0 if kind == HEAD else seed
+
+
+def unpack_block_header(data: bytes, seed: int) -> BlockHeader | None:
+    """Read a block header; ``None`` when the 32 bytes are not one (bad sync mark or checksum).
+
+    Parameters
+    ----------
+    data : bytes
+    seed : int
+        The checksum of the header block's payload, with which the checksums of all other blocks' headers begin.
+        So a block of another file, left over or spliced in, is none of this file's.
+    """
     if len(data) < BLOCK_HEADER_BYTES or data[:4] != SYNC:
         return None
     body = data[: _BLOCK.size]
-    if _CRC.unpack_from(data, _BLOCK.size)[0] != zlib.crc32(body):
+    if _CRC.unpack_from(data, _BLOCK.size)[0] != zlib.crc32(body, _start(data[4:8], seed)):
         return None
     _, kind, flags, _, sequence, length, payload_crc = _BLOCK.unpack(body)
     return BlockHeader(kind, flags, sequence, length, payload_crc)

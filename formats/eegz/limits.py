@@ -12,7 +12,7 @@ MAX_HEADER_BYTES = 64 << 20
 MAX_PAYLOAD_BYTES = 1 << 30
 """Stored payload of one block."""
 
-MAX_OBJECTS = 1 << 21
+MAX_OBJECTS = 1 << 20
 """Values in one msgpack map, keys counted: small values cost far more memory than bytes in the file."""
 
 MAX_DEPTH = 8

@@ -29,15 +29,15 @@ def zstd_decompress(data: bytes, size: int, what: str) -> bytes:
         declared = zstandard.frame_content_size(data)
         if declared != size:
             raise ContainerError(f"{what} holds {declared} bytes where {size} belong.")
-        content = zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
-        if not size:  # decompress() looks no further than the size of an empty frame
-            frame = zstandard.ZstdDecompressor().decompressobj()
-            content = frame.decompress(data)
-            if content or frame.unused_data or not frame.eof:
-                raise ContainerError(f"{what} should be empty but is not.")
-        return content
+        if size:
+            return zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
+        # decompress() looks no further than the size of an empty frame.
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        if frame.decompress(data) or frame.unused_data or not frame.eof:
+            raise ContainerError(f"{what} should be empty but is not.")
     except zstandard.ZstdError as error:
         raise ContainerError(f"{what} can't be decompressed ({error}).") from error
+    return b""
 
 
 def pack_map(content: dict[str, Any]) -> bytes:

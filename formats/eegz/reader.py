@@ -111,10 +111,7 @@ class EegzReader:
         layout.check_signature(read_at(self._file, 0, layout.SIGNATURE_BYTES), str(self.path))
         self.blocks: BlockMap = map_blocks(self._file, self.size)
         self._refuse_unknown_critical()
-        heads = [place for place in self.blocks.places if place.type == layout.HEAD]
-        if not heads:
-            raise ContainerError("the header block is missing or damaged, so nothing can be decoded.")
-        self.header: FileHeader = unpack_header(self.payload(heads[0]))
+        self.header: FileHeader = unpack_header(self.payload(self.blocks.head))
         self.problems = list(self.blocks.problems)
         self.summary = self._read_summary()
         self.chunks = self._number_chunks()
@@ -161,7 +158,7 @@ class EegzReader:
             # The types that every version knows carry no flags beyond those of this version.
             if place.type in layout.KNOWN_TYPES and place.type != layout.HEAD:
                 continue
-            header = layout.unpack_block_header(read_at(self._file, place.offset, layout.BLOCK_HEADER_BYTES))
+            header = self._unpack_block_header(place)
             if header is None:
                 continue  # Damaged: no reason to refuse the rest; a scan would not have found it at all.
             unknown_flags = header.flags & layout.CRITICAL_FLAG_BITS & ~layout.KNOWN_CRITICAL_FLAGS
@@ -172,6 +169,10 @@ class EegzReader:
                     "the file, and this version does not know it: install a newer eegzip."
                 )
 
+    def _unpack_block_header(self, place: BlockPlace) -> layout.BlockHeader | None:
+        data = read_at(self._file, place.offset, layout.BLOCK_HEADER_BYTES)
+        return layout.unpack_block_header(data, self.blocks.seed)
+
     def block_header(self, place: BlockPlace) -> layout.BlockHeader:
         """Read and check the 32 bytes in front of a block.
 
@@ -180,7 +181,7 @@ class EegzReader:
         ContainerError
             Damaged, or not what the index says.
         """
-        header = layout.unpack_block_header(read_at(self._file, place.offset, layout.BLOCK_HEADER_BYTES))
+        header = self._unpack_block_header(place)
         if header is None or header.type != place.type or header.length != place.length:
             raise ContainerError(f"the block header at byte {place.offset} is damaged.")
         if header.flags & layout.CRITICAL_FLAG_BITS & ~layout.KNOWN_CRITICAL_FLAGS:
@@ -210,7 +211,7 @@ class EegzReader:
         if len(prefix) < PREFIX_BYTES:
             raise ContainerError("a chunk is too short to hold a directory.")
         data = read_at(self._file, place.payload_offset + PREFIX_BYTES, directory_size(prefix))
-        return unpack_directory(prefix, data, place.length)
+        return unpack_directory(prefix, data, place.length, self.blocks.seed)
 
     def _load_directory(self, chunk: int) -> ChunkDirectory:
         place = self.chunks.get(chunk)

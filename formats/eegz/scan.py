@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -11,7 +12,7 @@ from eegzip.formats.eegz.index import BlockPlace, unpack_index
 from eegzip.formats.eegz.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
 from eegzip.formats.errors import ContainerError
 
-_WINDOW = 1 << 20
+_WINDOW = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,17 @@ class BlockMap:
         Whether an intact index vouches for the list.
     problems : list of str
         What is wrong with the file's structure, in words for a person.
+    head : BlockPlace
+        The first intact header block.
+    seed : int
+        Checksum of its payload, by which the other blocks know their file.
     """
 
     places: list[BlockPlace]
     complete: bool
     problems: list[str]
+    head: BlockPlace
+    seed: int
 
 
 def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
@@ -41,14 +48,30 @@ def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
 
 def map_blocks(file: BinaryIO, size: int) -> BlockMap:
     """List the blocks of a file of `size` bytes whose signature was checked already."""
-    places = _from_index(file, size)
+    found = _find_head(file, size)
+    if found is None:
+        raise ContainerError("the header block is missing or damaged, so nothing can be decoded.")
+    head, seed = found
+    places = _from_index(file, size, head, seed)
     if places is not None:
-        return BlockMap(places, True, [])
-    places, problems = scan_blocks(file, size)
-    return BlockMap(places, False, ["the index at the end is missing or damaged; the file was scanned", *problems])
+        return BlockMap(places, True, [], head, seed)
+    places, problems = _scan_blocks(file, size, seed)
+    note = "the index at the end is missing or damaged; the file was scanned"
+    return BlockMap(places, False, [note, *problems], head, seed)
 
 
-def _from_index(file: BinaryIO, size: int) -> list[BlockPlace] | None:
+def _find_head(file: BinaryIO, size: int) -> tuple[BlockPlace, int] | None:
+    """The header block and its payload's checksum: the first block, or the copy at the end of a long file."""
+    for offset in _marks(file, layout.SYNC + layout.HEAD, layout.SIGNATURE_BYTES, size):
+        header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), 0)
+        if header is not None and header.length <= MAX_HEADER_BYTES:
+            payload = read_at(file, offset + layout.BLOCK_HEADER_BYTES, header.length)
+            if len(payload) == header.length and zlib.crc32(payload) == header.payload_crc:
+                return BlockPlace(header.type, offset, header.length), header.payload_crc
+    return None
+
+
+def _from_index(file: BinaryIO, size: int, head: BlockPlace, seed: int) -> list[BlockPlace] | None:
     """Blocks as the index lists them, or ``None`` when there is no intact index that fits the file."""
     trailer_offset = size - layout.TRAILER_BYTES
     if trailer_offset < layout.SIGNATURE_BYTES:
@@ -56,7 +79,7 @@ def _from_index(file: BinaryIO, size: int) -> list[BlockPlace] | None:
     offset = layout.unpack_trailer(read_at(file, trailer_offset, layout.TRAILER_BYTES))
     if offset is None or offset > trailer_offset - layout.BLOCK_HEADER_BYTES:
         return None
-    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES))
+    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), seed)
     if header is None or header.type != layout.INDEX or header.length > MAX_HEADER_BYTES:
         return None
     if offset + layout.BLOCK_HEADER_BYTES + header.length != trailer_offset:
@@ -65,20 +88,20 @@ def _from_index(file: BinaryIO, size: int) -> list[BlockPlace] | None:
     if zlib.crc32(payload) != header.payload_crc:
         return None
     places = unpack_index(payload)
-    if not places or places[0].offset != layout.SIGNATURE_BYTES:
-        raise ContainerError("the index does not begin with the first block.")
+    if not places or places[0].offset != layout.SIGNATURE_BYTES or head not in places:
+        raise ContainerError("the index does not begin with the first block, or leaves the header block out.")
     if places[-1].payload_offset + places[-1].length != offset:
         raise ContainerError("the index lists blocks that do not fill the file.")
     return places
 
 
-def scan_blocks(file: BinaryIO, size: int) -> tuple[list[BlockPlace], list[str]]:
+def _scan_blocks(file: BinaryIO, size: int, seed: int) -> tuple[list[BlockPlace], list[str]]:
     """Find blocks one after another, and search for the next sync mark wherever one is damaged.
 
     Returns
     -------
     places : list of BlockPlace
-        Every block whose header is intact and whose payload is all there; the index left out.
+        Every block of this file whose header is intact and whose payload is all there; the index left out.
     problems : list of str
         The stretches of bytes that belong to no block.
     """
@@ -86,9 +109,9 @@ def scan_blocks(file: BinaryIO, size: int) -> tuple[list[BlockPlace], list[str]]
     problems: list[str] = []
     offset = layout.SIGNATURE_BYTES
     while offset < size:
-        place = _block_at(file, offset, size)
+        place = _block_at(file, offset, size, seed)
         if place is None:
-            following = _next_block(file, offset + 1, size)
+            following = _next_block(file, offset + 1, size, seed)
             end = size if following is None else following
             if not _is_trailer(file, offset, size):
                 problems.append(f"bytes {offset} to {end - 1} belong to no intact block")
@@ -107,22 +130,28 @@ def _is_trailer(file: BinaryIO, offset: int, size: int) -> bool:
     return size - offset == layout.TRAILER_BYTES and layout.unpack_trailer(data) is not None
 
 
-def _block_at(file: BinaryIO, offset: int, size: int) -> BlockPlace | None:
-    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES))
+def _block_at(file: BinaryIO, offset: int, size: int, seed: int) -> BlockPlace | None:
+    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), seed)
     if header is None or header.length > MAX_PAYLOAD_BYTES:
         return None
+    if header.type == layout.HEAD and header.payload_crc != seed:
+        return None  # of another file
     place = BlockPlace(header.type, offset, header.length)
     return place if place.payload_offset + place.length <= size else None
 
 
-def _next_block(file: BinaryIO, offset: int, size: int) -> int | None:
+def _next_block(file: BinaryIO, offset: int, size: int, seed: int) -> int | None:
     """Offset of the next intact block at or after `offset`."""
+    marks = _marks(file, layout.SYNC, offset, size)
+    return next((mark for mark in marks if _block_at(file, mark, size, seed) is not None), None)
+
+
+def _marks(file: BinaryIO, mark: bytes, offset: int, size: int) -> Iterator[int]:
+    """Offsets at which some bytes stand, from `offset` on."""
     while offset < size:
-        window = read_at(file, offset, _WINDOW + len(layout.SYNC) - 1)
-        found = window.find(layout.SYNC)
+        window = read_at(file, offset, _WINDOW + len(mark) - 1)
+        found = window.find(mark)
         while found >= 0:
-            if _block_at(file, offset + found, size) is not None:
-                return offset + found
-            found = window.find(layout.SYNC, found + 1)
+            yield offset + found
+            found = window.find(mark, found + 1)
         offset += _WINDOW
-    return None

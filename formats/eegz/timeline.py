@@ -77,7 +77,7 @@ class FrameGrid:
         """Model samples owned by a range of frames, clipped to the recording."""
         begin = first_frame * self.hop - self.hop // 2
         end = stop_frame * self.hop - self.hop // 2
-        return max(begin, 0), min(max(end, 0), self.n_model_samples)
+        return min(max(begin, 0), self.n_model_samples), min(max(end, 0), self.n_model_samples)
 
     def knots_of_frames(self, first_frame: int, stop_frame: int, spacing: int) -> tuple[int, int]:
         """Scaling knots that enclose the model samples of a range of frames: first, and one past the last."""

@@ -17,6 +17,9 @@ from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.tail import pack_tail
 from eegzip.formats.eegz.tokens import encode_tokens
 
+# One damaged byte in the only header would cost the whole file; a hundredth of it is a fair price for a copy.
+_COPY_WORTH = 100
+
 
 class EegzWriter:
     """Writer of one file; the caller provides an empty binary file and sees to its name (:mod:`..atomic`).
@@ -53,11 +56,13 @@ class EegzWriter:
         self.token_bytes = self.exact_bytes = self.knot_bytes = 0
         self.signal_bytes = [0.0] * len(header.signals)
         file.write(layout.pack_signature())
+        self._head = packed
+        self._seed = zlib.crc32(packed)
         self._block(layout.HEAD, packed, layout.CRITICAL)
 
     def _block(self, kind: bytes, payload: bytes, flags: int = 0) -> None:
         header = layout.BlockHeader(kind, flags, len(self._places), len(payload), zlib.crc32(payload))
-        self._file.write(header.pack())
+        self._file.write(header.pack(self._seed))
         self._file.write(payload)
         self._places.append(BlockPlace(kind, self._offset, len(payload)))
         self._offset += layout.BLOCK_HEADER_BYTES + len(payload)
@@ -97,7 +102,7 @@ class EegzWriter:
             streams[StreamKind.EXACT, signal] = payload
             self.exact_bytes += len(payload)
             self.signal_bytes[signal] += len(payload)
-        self._block(layout.CHUNK, pack_chunk(self._next_chunk, first, stop - first, streams))
+        self._block(layout.CHUNK, pack_chunk(self._next_chunk, first, stop - first, streams, self._seed))
         self._next_chunk += 1
 
     def write_trailing(self, piece: bytes) -> None:
@@ -106,7 +111,9 @@ class EegzWriter:
         self._trailing_bytes += len(piece)
 
     def finish(self, summary: FileSummary) -> int:
-        """Write summary, index and trailer; return the size of the file."""
+        """Write a copy of the header where it is worth it, summary, index and trailer; return the file's size."""
+        if _COPY_WORTH * (len(self._head) + layout.BLOCK_HEADER_BYTES) <= self._offset:
+            self._block(layout.HEAD, self._head, layout.CRITICAL)
         self._block(layout.SUMMARY, summary.pack())
         index_offset = self._offset
         self._block(layout.INDEX, pack_index(self._places))

@@ -254,9 +254,14 @@ class Block:
     payload: bytes
     flags: int = 0
 
-    def pack(self, sequence: int = 0) -> bytes:
+    def pack(self, seed: int, sequence: int = 0) -> bytes:
         crc = zlib.crc32(self.payload)
-        return layout.BlockHeader(self.type, self.flags, sequence, len(self.payload), crc).pack() + self.payload
+        return layout.BlockHeader(self.type, self.flags, sequence, len(self.payload), crc).pack(seed) + self.payload
+
+
+def seed_of(blocks: list[Block]) -> int:
+    """What the checksums of the blocks after the first, the header, begin with."""
+    return zlib.crc32(blocks[0].payload)
 
 
 def split(data: bytes) -> list[Block]:
@@ -273,16 +278,25 @@ def split(data: bytes) -> list[Block]:
     return blocks
 
 
+def reseed(chunk: Block, seed: int) -> Block:
+    """Give a chunk's directory the checksum that belongs into a file of this seed."""
+    size = int.from_bytes(chunk.payload[:4], "little")
+    crc = zlib.crc32(chunk.payload[8 : 8 + size], seed)
+    return Block(chunk.type, chunk.payload[:4] + crc.to_bytes(4, "little") + chunk.payload[8:], chunk.flags)
+
+
 def join(blocks: list[Block], *, index: bool = True) -> bytes:
-    """Build a file of these blocks, with matching checksums, index and trailer."""
+    """Build a file of these blocks, with matching checksums, index and trailer; the header must come first."""
+    seed = seed_of(blocks)
     data = layout.pack_signature()
     places = []
     for number, block in enumerate(blocks):
         places.append(BlockPlace(block.type, len(data), len(block.payload)))
-        data += block.pack(number)
+        intact = block.type == layout.CHUNK and len(block.payload) > 8 and block.payload[:8] != b"\xff" * 8
+        data += (reseed(block, seed) if intact else block).pack(seed if number else 0, number)
     if index:
         offset = len(data)
-        data += Block(layout.INDEX, pack_index(places)).pack(len(blocks)) + layout.pack_trailer(offset)
+        data += Block(layout.INDEX, pack_index(places)).pack(seed, len(blocks)) + layout.pack_trailer(offset)
     return data
 
 

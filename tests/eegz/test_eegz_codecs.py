@@ -343,9 +343,11 @@ class TestChunkDirectory:
     @QUICK
     @given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2**40), STREAMS)
     def test_round_trip(self, number, first, n_records, streams):
-        payload = pack_chunk(number, first, n_records, streams)
+        payload = pack_chunk(number, first, n_records, streams, number % 7)
         rest = payload[8 : 8 + directory_size(payload[:8])]
-        directory = unpack_directory(payload[:8], rest, len(payload))
+        directory = unpack_directory(payload[:8], rest, len(payload), number % 7)
+        with pytest.raises(ContainerError, match="wrong checksum"):
+            unpack_directory(payload[:8], rest, len(payload), 8)
         assert (directory.number, directory.first_record, directory.n_records) == (number, first, n_records)
         assert list(directory.streams) == list(streams)
         for key, entry in directory.streams.items():
@@ -354,14 +356,14 @@ class TestChunkDirectory:
             assert entry.crc == zlib.crc32(data)
 
     def test_every_flipped_bit_is_noticed(self):
-        payload = pack_chunk(3, 180, 60, {(0, 0): b"knots", (1, 0): b"tokens", (2, 5): b""})
+        payload = pack_chunk(3, 180, 60, {(0, 0): b"knots", (1, 0): b"tokens", (2, 5): b""}, 99)
         size = directory_size(payload[:8])
         for bit in range(8 * (8 + size)):
             damaged = bytearray(payload)
             damaged[bit // 8] ^= 1 << bit % 8
             prefix, rest = bytes(damaged[:8]), bytes(damaged[8:])
             with pytest.raises(ContainerError):
-                unpack_directory(prefix, rest[: directory_size(prefix)], len(payload))
+                unpack_directory(prefix, rest[: directory_size(prefix)], len(payload), 99)
 
     @pytest.mark.parametrize(
         ("directory", "sentence"),
@@ -378,7 +380,7 @@ class TestChunkDirectory:
     def test_forgeries_with_a_valid_checksum(self, directory, sentence):
         prefix = len(directory).to_bytes(4, "little") + zlib.crc32(directory).to_bytes(4, "little")
         with pytest.raises(ContainerError, match=sentence):
-            unpack_directory(prefix, directory, PREFIX_BYTES + len(directory) + 2)
+            unpack_directory(prefix, directory, PREFIX_BYTES + len(directory) + 2, 0)
 
     def test_a_huge_directory_is_refused_before_it_is_read(self):
         with pytest.raises(ContainerError, match="directory of 4294967295 bytes"):
@@ -485,22 +487,25 @@ class TestLayout:
         st.integers(0, 2**32 - 1),
         st.integers(0, 2**64 - 1),
         st.integers(0, 2**32 - 1),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**32 - 1),
     )
-    def test_block_header(self, kind, flags, sequence, length, crc):
+    def test_block_header(self, kind, flags, sequence, length, crc, seed, other):
         header = layout.BlockHeader(kind, flags, sequence, length, crc)
-        data = header.pack()
+        data = header.pack(seed)
         assert len(data) == 32
-        assert layout.unpack_block_header(data) == header
-        assert layout.unpack_block_header(data + b"payload") == header
+        assert layout.unpack_block_header(data, seed) == header
+        assert layout.unpack_block_header(data + b"payload", seed) == header
+        assert layout.unpack_block_header(data, other) == (header if seed == other else None)
 
     def test_every_flipped_bit_of_a_block_header_is_noticed(self):
-        data = layout.BlockHeader(b"CHNK", 0, 5, 1234, 99).pack()
+        data = layout.BlockHeader(b"CHNK", 0, 5, 1234, 99).pack(7)
         for bit in range(8 * 32):
             damaged = bytearray(data)
             damaged[bit // 8] ^= 1 << bit % 8
-            assert layout.unpack_block_header(bytes(damaged)) is None
+            assert layout.unpack_block_header(bytes(damaged), 7) is None
         for length in range(32):
-            assert layout.unpack_block_header(data[:length]) is None
+            assert layout.unpack_block_header(data[:length], 7) is None
 
     @given(st.integers(0, 2**64 - 1))
     @QUICK
