@@ -13,6 +13,7 @@ from eegzip.formats.errors import ModelError
 
 FORMAT = "eegzip-model"
 FORMAT_VERSION = 1
+MAX_BEAM = 64
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,8 @@ class ModelConfig:
             raise ModelError(f"The model's rate must lie between 1 and 1000000 Hz, it is {self.rate}.")
         if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > 1 << 24:
             raise ModelError("The model's window_frames is out of range.")
-        if not 1 <= self.beam <= 64:
-            raise ModelError("The model's beam must lie between 1 and 64.")
+        if not 1 <= self.beam <= MAX_BEAM:
+            raise ModelError(f"The model's beam must lie between 1 and {MAX_BEAM}.")
         if self.beam > 1 and not self.network.direct_codebooks:
             raise ModelError("A beam needs codebooks in the latent space itself (Euclid, no projections).")
         if self.architecture != "dac-sc":

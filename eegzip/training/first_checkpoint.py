@@ -62,7 +62,7 @@ CONFIG = ModelConfig(
     beam=6,
 )
 DEPTHS = (1, 3, 5, 8, 11)
-CHECK_SECONDS = 120
+CHECK_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -283,15 +283,16 @@ def evaluated(
     return heldout.evaluate(CodecRuntime(checkpoint), aside, depths)
 
 
-def sorted_by_use(state: dict[str, torch.Tensor], network: EegDac, sampler: Sampler) -> dict[str, torch.Tensor]:
+def sorted_by_use(
+    state: dict[str, torch.Tensor], network: EegDac, sampler: Sampler, rows: int = 200_000
+) -> dict[str, torch.Tensor]:
     """Return the state with each codebook's entries in order of use, most used first.
 
     The indices then have small numbers more often than large ones, which entropy coders like.
     """
     network.load_state_dict(state)
-    rows = latent_rows(network, sampler, 200_000)
     books = books_of(network).detach()
-    codes = ResidualSearch(books, CONFIG.beam)(rows, len(books))
+    codes = ResidualSearch(books, CONFIG.beam)(latent_rows(network, sampler, rows), len(books))
     state = dict(state)
     for level in range(len(books)):
         use = torch.bincount(codes[:, level], minlength=books.shape[1])

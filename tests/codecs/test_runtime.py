@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from small_models import LINEAR, PLAIN
 
-from eegzip.codecs.checkpoint import Checkpoint
+from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.descript import DAC
 from eegzip.codecs.network import EegDac, mdct_basis
 from eegzip.codecs.runtime import CodecRuntime, build_network, frame_count, mirror_indices
@@ -148,6 +150,28 @@ def test_fewer_codebooks(linear: Checkpoint, plain: Checkpoint) -> None:
     z = z[:, :, beam.encoder_context : beam.encoder_context + beam.window_frames].numpy()
     cut = beam.latents(beam.encode(x)[:, :2])
     assert np.square(latents - z).sum() <= np.square(cut - z).sum()
+
+
+def test_another_beam(linear: Checkpoint, plain: Checkpoint) -> None:
+    x = windows(CodecRuntime(linear), noise(2, 1200))
+    wide, narrow = CodecRuntime(linear, beam=8), CodecRuntime(linear, beam=1)
+    assert np.array_equal(narrow.encode(x, 2), narrow.encode(x)[:, :2])
+    assert not np.array_equal(wide.encode(x), narrow.encode(x))
+    for model, beam in ((linear, 0), (linear, 65), (plain, 2)):
+        with pytest.raises(UsageError, match="beam"):
+            CodecRuntime(model, beam=beam)
+
+
+def test_silent_branches_are_left_out_without_a_trace(tmp_path: Path) -> None:
+    network = EegDac(LINEAR.network, LINEAR.rate)
+    runtime = CodecRuntime(save_checkpoint(tmp_path / "m", LINEAR, network.state_dict()))
+    assert runtime.network.encoder.skips_branch
+    assert runtime.network.decoder.skips_branch
+    x = torch.from_numpy(noise(2, 3200))[:, None]
+    with torch.inference_mode():
+        z = network.encoder(x)
+        assert torch.equal(runtime.network.encoder(x), z)
+        assert torch.equal(runtime.network.decoder(z), network.decoder(z))
 
 
 def test_frames_and_mirror() -> None:
