@@ -140,6 +140,8 @@ class Analysis:
 
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots from `start` up to `stop`, shape (channels, knots, 2); their frames must be done before."""
+        if start == stop:
+            return np.zeros((len(self._centres), 0, 2), np.int64)
         return np.stack([self._knots[number] for number in range(start, stop)], axis=1)
 
     def forget_before(self, frame: int) -> None:

@@ -109,8 +109,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[bytes], bytes]]] = {
 }
 
 
-XFAIL = pytest.mark.xfail(raises=ValueError, strict=False, reason="eegzip: no chunk may be without scaling knots yet")
-PARAMS = [pytest.param(key, marks=XFAIL if key == "short records" else ()) for key in CASES]
+PARAMS = list(CASES)
 
 
 @pytest.fixture(scope="module", params=PARAMS)
