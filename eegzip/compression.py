@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from eegzip.codecs.synthesis import Synthesis
 
 DEFAULT_CHUNK_SECONDS = 60.0
+POOR_PRD = 50.0
+"""Percent. From here on a channel gets a note: a flat line has 100 %, and half of that is no trace to read."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def compress(
         digest=checkpoint.digest if header.groups else None,
         signals=signal_reports(header, summary),
         deviations=header.deviations,
-        notes=_notes(header, lossy, exact),
+        notes=_notes(header, summary, lossy, exact),
     )
 
 
@@ -296,7 +298,7 @@ def _edf_header_bytes(header: FileHeader) -> int:
     return len(zstd_compress(header.edf_header, 19))
 
 
-def _notes(header: FileHeader, lossy: Sequence[str], exact: Sequence[str]) -> tuple[str, ...]:
+def _notes(header: FileHeader, summary: FileSummary, lossy: Sequence[str], exact: Sequence[str]) -> tuple[str, ...]:
     notes = [
         f"the pattern '{pattern}' names no signal of this recording"
         for pattern in (*lossy, *exact)
@@ -306,5 +308,11 @@ def _notes(header: FileHeader, lossy: Sequence[str], exact: Sequence[str]) -> tu
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
         if signal.kind == "eeg" and signal.coding != TOKENS and signal.reason != "kept exactly as asked"
+    ]
+    notes += [
+        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above the "
+        "network's band: try --rate native, or keep it with --exact"
+        for signal, measured in zip(header.signals, summary.signals, strict=True)
+        if measured.prd is not None and measured.prd > POOR_PRD
     ]
     return tuple(notes)
