@@ -76,12 +76,15 @@ class Recording:
 
     @property
     def annotations(self) -> list[Annotation]:
-        """Annotations in file order; onsets in seconds since the start of the recording, gaps counted."""
+        """Annotations in file order; onsets in seconds since the header's date and time, gaps counted.
+
+        Where the first data record begins a fraction of a second later, :attr:`record_onsets` says so.
+        """
         return list(self._timeline.annotations)
 
     @property
     def record_onsets(self) -> np.ndarray:
-        """Start of each data record in seconds since the start of the recording, gaps counted."""
+        """Start of each data record in seconds since the header's date and time, gaps counted."""
         return self._timeline.onsets
 
     @property
