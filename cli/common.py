@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eegzip.formats.errors import OutputError
+from eegzip.formats.errors import EegzipError, OutputError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 STANDARD = "-"
+CODING_NAMES = {"tokens": "lossy", "exact": "exact"}
+"""What a person calls the two ways in which a signal is coded."""
 Progress = Callable[[str, int, int], None]
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -28,6 +30,12 @@ force_option = click.option("-f", "--force", is_flag=True, help="Replace an exis
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Where the network runs: cpu, cuda, cuda:1."
 )
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, with a full stop."""
+    text = str(error)
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 @contextmanager
@@ -63,7 +71,10 @@ def input_file(name: str) -> Iterator[Path]:
     with tempfile.NamedTemporaryFile(prefix="eegzip-", suffix=".stdin") as spool:
         shutil.copyfileobj(sys.stdin.buffer, spool)
         spool.flush()
-        yield Path(spool.name)
+        try:
+            yield Path(spool.name)
+        except EegzipError as error:
+            raise type(error)(str(error).replace(spool.name, "standard input")) from error
 
 
 @contextmanager

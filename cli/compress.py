@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eegzip.cli.common import (
+    CODING_NAMES,
     STANDARD,
     device_option,
     force_option,
@@ -120,7 +121,7 @@ def _details(report: CompressionReport) -> list[str]:
         loss = "" if signal.prd is None else f", PRD {signal.prd:.1f} %"
         if signal.coding == "exact":
             loss = f" ({signal.reason})"
-        lines.append(f"{signal.label or '(no label)'}: {signal.coding}{loss}{cost}")
+        lines.append(f"{signal.label or '(no label)'}: {CODING_NAMES[signal.coding]}{loss}{cost}")
     lines += [f"deviation: {deviation}" for deviation in report.deviations]
     lines += [f"note: {note}" for note in report.notes]
     share = 100 * report.overhead_bytes / report.compressed_bytes

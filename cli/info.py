@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eegzip.cli.common import json_option
+from eegzip.cli.common import CODING_NAMES, json_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def _text(content: dict[str, Any], *, compressed: bool) -> Iterator[str]:
     yield f"  patient     {content['patient'] or '-'}"
     yield f"  recording   {content['recording'] or '-'}"
     yield f"  start       {content['start'] or 'unknown'}"
-    yield f"  records     {content['n_records']} of {_plain(content['record_duration'])} s"
+    yield f"  records     {content['n_records']}{_each(content['record_duration'])}"
     if content["trailing_bytes"]:
         yield f"  trailing    {content['trailing_bytes']} bytes after the last record"
     if compressed:
@@ -136,8 +136,8 @@ def _table(signals: list[dict[str, Any]], *, compressed: bool) -> Iterator[str]:
             yield line + (signal["unit"] or "-")
             continue
         yield line + (
-            f"{signal['coding']:<8}{_number(signal.get('bits_per_second'), 0):>7}{_number(signal.get('prd'), 2):>8}"
-            f"{_number(signal.get('snr'), 1):>8}{_number(signal.get('r'), 4):>8}"
+            f"{CODING_NAMES[signal['coding']]:<8}{_number(signal.get('bits_per_second'), 0):>7}"
+            f"{_number(signal.get('prd'), 2):>8}{_number(signal.get('snr'), 1):>8}{_number(signal.get('r'), 4):>8}"
             f"{_number(signal.get('largest_error_uv'), 1):>9}  {signal['reason']}"
         )
 
@@ -150,8 +150,14 @@ def _plain(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
 
 
+def _each(seconds: float | None) -> str:
+    return f" of {seconds:g} s each" if seconds else ""
+
+
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "of unknown duration"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
     hours, rest = divmod(round(seconds), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d} h"
+    return f"{hours} h {rest // 60:02d} min {rest % 60:02d} s" if hours else f"{rest // 60} min {rest % 60:02d} s"

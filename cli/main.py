@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from eegzip._version import __version__
+from eegzip.cli.common import sentence
 from eegzip.cli.compress import compress
 from eegzip.cli.decompress import decompress
 from eegzip.cli.info import info
@@ -17,29 +20,29 @@ from eegzip.cli.verify import verify
 from eegzip.formats.errors import EegzipError
 
 _EPILOG = """\b
+Examples:
+  eegzip compress night.edf                   makes night.eegz
+  eegzip decompress night.eegz back.edf       restores the recording
+  eegzip info night.eegz                      what is in it, and what was lost
+  eegzip verify night.eegz                    checks every byte
+
+\b
 Exit codes:
   0  fine
   1  the data are bad, or could not be read or written
   2  wrong use: an unknown option, channel or time; an output that exists
-  130, 143  interrupted; nothing half-written is left behind
+  129, 130, 143  interrupted; nothing half-written is left behind
 """
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="eegzip", message="%(prog)s %(version)s")
 def main() -> None:
-    r"""Compress EEG recordings with neural codecs, and get them back.
+    """Compress EEG recordings with neural codecs, and get them back.
 
     EDF and BDF files become small .eegz files. EEG channels are coded lossily by a neural network, and how much was
     lost is measured and written into the file; everything else - header, annotations, gaps, other signals - comes
     back exactly.
-
-    \b
-    Examples:
-      eegzip compress night.edf                   makes night.eegz
-      eegzip decompress night.eegz back.edf       restores the recording
-      eegzip info night.eegz                      what is in it, and what was lost
-      eegzip verify night.eegz                    checks every byte
     """
 
 
@@ -47,17 +50,20 @@ for _command in (compress, decompress, info, verify):
     main.add_command(_command)
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+def _terminated(number: int, _frame: FrameType | None) -> NoReturn:
     # As an exception, so that temporary files are removed on the way out.
-    raise SystemExit(143)
+    raise SystemExit(128 + number)
 
 
 def run() -> NoReturn:
     """Entry point: run a command and turn every outcome into an exit code."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for name in ("SIGTERM", "SIGHUP"):  # killed, and the terminal closed; Windows has but one
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
+            signal.signal(getattr(signal, name), _terminated)
     try:
         # A number comes from click's own ways out (--help, --version); commands return nothing.
         outcome = main.main(standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(outcome if isinstance(outcome, int) else 0)
     except click.UsageError as error:
         error.show()
@@ -66,17 +72,25 @@ def run() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except EegzipError as error:
-        click.echo(f"eegzip: {error}", err=True)
+        click.echo(f"eegzip: {sentence(error)}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("eegzip: interrupted; nothing half-written was left behind.", err=True)
         sys.exit(130)
     except MemoryError:
-        click.echo(
-            "eegzip: there is not enough memory; close other programs or use a smaller model.", err=True
-        )
+        click.echo("eegzip: there is not enough memory; close other programs or use a smaller model.", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output went away, as `head` does.
-        sys.stderr.close()
-        sys.exit(1)
+        _leave_silently(1)
+    except OSError as error:
+        # What no file of ours explains: a full temporary folder, or standard output on a full disk.
+        click.echo(f"eegzip: the operating system refused: {error.strerror or error}.", err=True)
+        _leave_silently(1)
+
+
+def _leave_silently(code: int) -> NoReturn:
+    """Exit without the interpreter's attempt to flush a standard output that is gone or full."""
+    with suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)

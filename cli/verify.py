@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option, verbose_option
+from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option, sentence, verbose_option
 from eegzip.formats.errors import EegzipError
 
 _EPILOG = """\b
@@ -52,7 +52,7 @@ def verify(
             damaged = True
             results.append({"source": source, "intact": False, "problems": [str(error)]})
             if not as_json:
-                click.echo(f"eegzip: {error}", err=True)
+                click.echo(f"eegzip: {sentence(error)}", err=True)
             continue
         damaged = damaged or not found.intact
         results.append(found.to_dict())

@@ -21,8 +21,9 @@ from eegzip.formats.eegz.reader import chunk_knot_range
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
+from eegzip.paths import refuse_own_source
 from eegzip.planning import CodecChoice, matches, plan
-from eegzip.reports import CompressionReport, signal_reports
+from eegzip.reports import KEPT_AS_ASKED, CompressionReport, signal_reports
 from eegzip.survey import Survey, survey_recording, trailing_pieces
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def compress(
     report_progress = progress or (lambda *_: None)
     if not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
+    refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     choice = _choose(checkpoint, codebooks, rate, scaling)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
@@ -307,11 +309,11 @@ def _notes(header: FileHeader, summary: FileSummary, lossy: Sequence[str], exact
     notes += [
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
-        if signal.kind == "eeg" and signal.coding != TOKENS and signal.reason != "kept exactly as asked"
+        if signal.kind == "eeg" and signal.coding != TOKENS and signal.reason != KEPT_AS_ASKED
     ]
     notes += [
-        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above the "
-        "network's band: try --rate native, or keep it with --exact"
+        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "
+        "the network's band: try --rate native, or keep it with --exact"
         for signal, measured in zip(header.signals, summary.signals, strict=True)
         if measured.prd is not None and measured.prd > POOR_PRD
     ]

@@ -19,6 +19,7 @@ from eegzip.formats.edf.cut import Cut, plan_cut
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, UsageError
+from eegzip.paths import refuse_own_source
 from eegzip.planning import matches
 from eegzip.reports import DecompressionReport
 
@@ -235,11 +236,13 @@ def decompress(
     """
     started = time.monotonic()
     report = progress or (lambda *_: None)
+    refuse_own_source(source, target)
     with EegzReader(source) as reader:
         header = reader.header
         lost = damaged_chunks(reader) if salvage else frozenset[int]()
         if not salvage and not reader.complete and len(reader.chunks) < header.n_chunks:
             raise ContainerError(f"{source}: {'; '.join(reader.problems)}. Use --salvage to get what is there.")
+        notes = list(reader.problems)
         whole = start is None and stop is None and not channels
         first, end = record_range(header, start, stop)
         signals = None if not channels else chosen_signals(header, channels)
@@ -247,7 +250,7 @@ def decompress(
             writer = EdfWriter(output)
             if whole:
                 restorer = Restorer(reader, None, model, device, lost)
-                _write_whole(restorer, writer, report, salvage=salvage)
+                notes += _write_whole(restorer, writer, report, salvage=salvage)
             else:
                 restorer = _write_cut(reader, writer, signals, (first, end), model, device, lost, report)
             size = output.tell()
@@ -262,11 +265,12 @@ def decompress(
             for begin, last in (header.records_of_chunk(chunk) for chunk in sorted(lost))
             if last > first and begin < end
         ),
-        notes=tuple(reader.problems),
+        notes=tuple(notes),
     )
 
 
-def _write_whole(restorer: Restorer, writer: EdfWriter, progress: Progress, *, salvage: bool) -> None:
+def _write_whole(restorer: Restorer, writer: EdfWriter, progress: Progress, *, salvage: bool) -> list[str]:
+    """Write the recording; return what of its end is lost."""
     reader = restorer.reader
     header = reader.header
     edf = stored_edf_header(header)
@@ -277,9 +281,11 @@ def _write_whole(restorer: Restorer, writer: EdfWriter, progress: Progress, *, s
     try:
         for piece in reader.trailing():
             writer.write_trailing(piece)
-    except ContainerError:
+    except ContainerError as error:
         if not salvage:
             raise
+        return [str(error)]
+    return []
 
 
 def _write_cut(

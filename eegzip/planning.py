@@ -18,6 +18,7 @@ from eegzip.formats.edf.units import is_missing, microvolts_per_unit
 from eegzip.formats.eegz import header as eegz
 from eegzip.formats.eegz.limits import CHUNK_BYTES
 from eegzip.formats.errors import UsageError
+from eegzip.reports import KEPT_AS_ASKED
 from eegzip.survey import SignalSurvey, Survey
 
 MIN_RATE = 64.0
@@ -89,7 +90,7 @@ def _decide(
     if kind is SignalKind.ANNOTATIONS:
         return eegz.EXACT, "annotations are always kept exactly"
     if any(matches(pattern, signal.label) for pattern in exact):
-        return eegz.EXACT, "kept exactly as asked"
+        return eegz.EXACT, KEPT_AS_ASKED
     if obstacle is not None and (wanted or kind is SignalKind.EEG):
         return eegz.EXACT, obstacle
     if wanted:

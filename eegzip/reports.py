@@ -10,6 +10,8 @@ from typing import Any
 from eegzip.formats.eegz.header import TOKENS, FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 
+KEPT_AS_ASKED = "kept exactly as asked"
+
 
 def human_size(size: float) -> str:
     """A number of bytes as a person says it: ``"1.9 MB"``."""
@@ -133,10 +135,12 @@ class CompressionReport:
         if self.coded:
             rates = [signal.bits_per_second for signal in self.coded if signal.bits_per_second is not None]
             prds = [(signal.prd, signal.label) for signal in self.coded if signal.prd is not None]
-            parts.append(f"{len(self.coded)} channels at {median(rates):.0f} bit/s each" if rates else "")
+            count = "1 channel" if len(self.coded) == 1 else f"{len(self.coded)} channels"
+            parts.append(f"{count} at {median(rates):.0f} bit/s{' each' * (len(self.coded) > 1)}" if rates else "")
             if prds:
                 worst, label = max(prds)
-                parts.append(f"PRD {median(prd for prd, _ in prds):.1f} % median, {worst:.1f} % worst ({label})")
+                middle = median(prd for prd, _ in prds)
+                parts.append(f"error (PRD) {middle:.1f} % median, {worst:.1f} % worst ({label})")
         parts.append(f"kept exactly: {self._exact()}")
         return "; ".join(part for part in parts if part)
 
@@ -145,7 +149,8 @@ class CompressionReport:
         if not labels:
             return "nothing but the header"
         if not self.coded:
-            return "everything"
+            asked = any(signal.reason == KEPT_AS_ASKED for signal in self.signals)
+            return "everything" if asked else "everything, as no channel was taken for EEG that can be coded"
         return ", ".join(labels) if len(labels) <= 6 else f"{', '.join(labels[:5])} and {len(labels) - 5} more"
 
 
