@@ -72,9 +72,8 @@ def main() -> None:
         ]
         plain = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
         helped = [zstandard.ZstdCompressor(level=ZSTD_LEVEL, dict_data=item) for item in dictionaries]
-        print(
-            "| set | packed bytes | zstd, better order | with dictionary | entropy a level |\n| --- | --- | --- | --- | --- |"
-        )
+        print("| set | packed bytes | zstd, better order | with dictionary | entropy a level |")
+        print("| --- | --- | --- | --- | --- |")
         for group in sets:
             path = next(path for path in files[group] if held_out(group, path.stem))
             pieces = streams(path, Path(folder))
