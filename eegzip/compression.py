@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from eegzip import models
+from eegzip.choice import choose
 from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, synthesis_of
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.atomic import atomic_output
@@ -22,14 +22,12 @@ from eegzip.formats.eegz.summary import FileSummary, SignalSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
 from eegzip.paths import refuse_own_source
-from eegzip.planning import CodecChoice, matches, plan
+from eegzip.planning import matches, plan
 from eegzip.reports import KEPT_AS_ASKED, CompressionReport, signal_reports
 from eegzip.survey import Survey, survey_recording, trailing_pieces
 
 if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis
-    from eegzip.codecs.checkpoint import Checkpoint
-    from eegzip.codecs.config import ModelConfig
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.synthesis import Synthesis
 
@@ -118,7 +116,7 @@ def compress(
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
-    choice = _choose(checkpoint, codebooks, rate, scaling)
+    choice = choose(checkpoint, codebooks, rate, scaling)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
         survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
         header = plan(file, survey, choice, lossy=lossy, exact=exact, chunk_seconds=chunk_seconds)
@@ -147,44 +145,6 @@ def compress(
         deviations=header.deviations,
         notes=_notes(header, summary, lossy, exact),
     )
-
-
-def _choose(
-    checkpoint: Checkpoint, codebooks: int | None, rate: float | str | None, scaling: str | None
-) -> CodecChoice:
-    config = checkpoint.config
-    available = config.network.n_codebooks
-    wanted = available if codebooks is None else codebooks
-    if not 1 <= wanted <= available:
-        raise UsageError(f"the model {config.name} has {available} codebooks; {wanted} can't be used.")
-    return CodecChoice(config, checkpoint.digest, wanted, _rate(rate, config.rate), _fixed_limit(scaling, config))
-
-
-def _rate(rate: float | str | None, model_rate: float) -> Fraction | None:
-    if rate == "native":
-        return None
-    try:
-        value = Fraction(model_rate if rate is None else rate).limit_denominator(1000)
-    except (ValueError, OverflowError, TypeError) as error:
-        raise UsageError(f"the rate '{rate}' is neither 'native' nor a number of Hz.") from error
-    if not 64 <= value <= 65536:
-        raise UsageError(f"a rate of {float(value):g} Hz is not between 64 and 65536 Hz.")
-    return value
-
-
-def _fixed_limit(scaling: str | None, config: ModelConfig) -> float | None:
-    if scaling is None:
-        return config.scaling.limit_uv if config.scaling.kind == "fixed" else None
-    if scaling == "adaptive":
-        return None
-    kind, _, amount = scaling.partition(":")
-    try:
-        limit = float(amount.lower().replace("µ", "u").removesuffix("uv"))
-    except ValueError:
-        limit = 0.0
-    if kind != "fixed" or not 0 < limit < 1e9:
-        raise UsageError(f"the scaling '{scaling}' is neither 'adaptive' nor of the form 'fixed:200uV'.")
-    return limit
 
 
 def _write(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from fractions import Fraction
 
 import numpy as np
 
 from eegzip._version import __version__
-from eegzip.codecs.config import ModelConfig
+from eegzip.choice import CodecChoice
 from eegzip.codecs.scaling import choose_offset_step
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name
 from eegzip.formats.edf.units import is_missing, microvolts_per_unit
@@ -29,31 +28,6 @@ _MAX_RATIO_TERM = 4096
 
 # Types of signals that EDF+ puts in front of a label.
 _TYPE = re.compile(r"(?:eeg|ecg|ekg|eog|erg|emg|meg|mcg|ep|temp|resp|sao2|light|sound|event)\s+")
-
-
-@dataclass(frozen=True)
-class CodecChoice:
-    """The network to use and how.
-
-    Parameters
-    ----------
-    config : ModelConfig
-        Of the checkpoint.
-    digest : str
-        Of the checkpoint.
-    codebooks : int
-        Levels stored.
-    rate : Fraction or None
-        Sample rate that signals are resampled to; ``None`` keeps each signal's own.
-    fixed_limit_uv : float or None
-        Amplitude for fixed scaling; ``None`` for adaptive scaling.
-    """
-
-    config: ModelConfig
-    digest: str
-    codebooks: int
-    rate: Fraction | None
-    fixed_limit_uv: float | None
 
 
 def matches(pattern: str, label: str) -> bool:

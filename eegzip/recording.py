@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eegzip.annotations import stored_timeline
-from eegzip.decompression import Restorer, chosen_signals, stored_edf_header
 from eegzip.formats.edf import Annotation, EdfHeader, Timeline
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import UsageError
 from eegzip.reports import signal_reports
+from eegzip.restoring import Restorer, stored_edf_header
+from eegzip.selection import chosen_signals
 
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime

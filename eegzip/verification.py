@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eegzip.coding import Progress
-from eegzip.decompression import Restorer, restored_sha256, stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError
 from eegzip.reports import Verification
+from eegzip.restoring import Restorer, restored_sha256, stored_edf_header
 
 
 def verify(

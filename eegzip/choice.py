@@ -1,0 +1,78 @@
+"""Which network a user's options ask for, and how it is to be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from eegzip.codecs.checkpoint import Checkpoint
+from eegzip.codecs.config import ModelConfig
+from eegzip.formats.errors import UsageError
+
+
+@dataclass(frozen=True)
+class CodecChoice:
+    """The network to use and how.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Of the checkpoint.
+    digest : str
+        Of the checkpoint.
+    codebooks : int
+        Levels stored.
+    rate : Fraction or None
+        Sample rate that signals are resampled to; ``None`` keeps each signal's own.
+    fixed_limit_uv : float or None
+        Amplitude for fixed scaling; ``None`` for adaptive scaling.
+    """
+
+    config: ModelConfig
+    digest: str
+    codebooks: int
+    rate: Fraction | None
+    fixed_limit_uv: float | None
+
+
+def choose(checkpoint: Checkpoint, codebooks: int | None, rate: float | str | None, scaling: str | None) -> CodecChoice:
+    """Check the options of :func:`eegzip.compress` that concern the network.
+
+    Raises
+    ------
+    UsageError
+        The model has not so many codebooks, or a rate or scaling makes no sense.
+    """
+    config = checkpoint.config
+    available = config.network.n_codebooks
+    wanted = available if codebooks is None else codebooks
+    if not 1 <= wanted <= available:
+        raise UsageError(f"the model {config.name} has {available} codebooks; {wanted} can't be used.")
+    return CodecChoice(config, checkpoint.digest, wanted, _rate(rate, config.rate), _fixed_limit(scaling, config))
+
+
+def _rate(rate: float | str | None, model_rate: float) -> Fraction | None:
+    if rate == "native":
+        return None
+    try:
+        value = Fraction(model_rate if rate is None else rate).limit_denominator(1000)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise UsageError(f"the rate '{rate}' is neither 'native' nor a number of Hz.") from error
+    if not 64 <= value <= 65536:
+        raise UsageError(f"a rate of {float(value):g} Hz is not between 64 and 65536 Hz.")
+    return value
+
+
+def _fixed_limit(scaling: str | None, config: ModelConfig) -> float | None:
+    if scaling is None:
+        return config.scaling.limit_uv if config.scaling.kind == "fixed" else None
+    if scaling == "adaptive":
+        return None
+    kind, _, amount = scaling.partition(":")
+    try:
+        limit = float(amount.lower().replace("µ", "u").removesuffix("uv"))
+    except ValueError:
+        limit = 0.0
+    if kind != "fixed" or not 0 < limit < 1e9:
+        raise UsageError(f"the scaling '{scaling}' is neither 'adaptive' nor of the form 'fixed:200uV'.")
+    return limit

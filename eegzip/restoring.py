@@ -1,0 +1,147 @@
+"""Restores the samples of an open file, in blocks of constant memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegzip.coding import Bank, Progress, StoredTokens, banks_of, block_records, load_runtime, synthesis_of
+from eegzip.formats.edf import EdfHeader, assemble_records, parse_header
+from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import ContainerError
+
+if TYPE_CHECKING:
+    from eegzip.codecs.runtime import CodecRuntime
+    from eegzip.codecs.synthesis import Synthesis
+
+
+def stored_edf_header(header: FileHeader) -> EdfHeader:
+    """Parse the EDF header that a file carries.
+
+    Raises
+    ------
+    ContainerError
+        It contradicts what the container says about it.
+    """
+    size = len(header.edf_header) + header.record_bytes * header.n_records + header.trailing_bytes
+    edf = parse_header(header.edf_header, file_size=size, name="the stored EDF header")
+    samples = [signal.samples_per_record for signal in edf.signals]
+    if samples != [signal.samples_per_record for signal in header.signals] or edf.sample_bytes != header.sample_bytes:
+        raise ContainerError("the stored EDF header contradicts the container's own.")
+    return edf
+
+
+@dataclass
+class Restorer:
+    """Restores data records of an open file, block by block.
+
+    Parameters
+    ----------
+    reader : EegzReader
+    signals : sequence of int, optional
+        Only these; all by default.
+    model : path-like, optional
+        Checkpoint to use instead of the one found by digest.
+    device : str
+    lost : frozenset of int
+        Chunks to be left out: their samples become 0.
+    runtime : CodecRuntime, optional
+        The network, where it is loaded already; loaded when it is needed by default.
+    """
+
+    reader: EegzReader
+    signals: Sequence[int] | None = None
+    model: str | Path | None = None
+    device: str = "cpu"
+    lost: frozenset[int] = frozenset()
+    runtime: CodecRuntime | None = None
+    _banks: list[tuple[Bank, Synthesis]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        header = self.reader.header
+        banks = banks_of(header, self.signals)
+        if not banks:
+            return
+        runtime = self.runtime = self.runtime or load_runtime(header, self.model, self.device)
+        for bank in banks:
+            source = StoredTokens(self.reader, bank, self.lost)
+            self._banks.append((bank, synthesis_of(header, bank, source, runtime)))
+
+    def blocks(self, first: int, stop: int) -> Iterator[tuple[int, int, dict[int, np.ndarray]]]:
+        """Restore the records from `first` up to `stop`.
+
+        Yields
+        ------
+        first, stop : int
+            First record of the block, and the one after its last; no block goes beyond its chunk.
+        samples : dict of int to ndarray of int32, shape (records, samples_per_record)
+            Digital values of every wanted signal.
+        """
+        header = self.reader.header
+        wanted = range(len(header.signals)) if self.signals is None else self.signals
+        exact = [index for index in header.exact_signals() if index in set(wanted)]
+        step = block_records(header)
+        while first < stop:
+            chunk = first // header.chunk_records
+            chunk_first, chunk_stop = header.records_of_chunk(chunk)
+            kept = {index: self._exact(chunk, index) for index in exact}
+            end = min(stop, chunk_stop)
+            for begin in range(first, end, step):
+                last = min(begin + step, end)
+                rows = slice(begin - chunk_first, last - chunk_first)
+                samples = {index: values[rows] for index, values in kept.items()}
+                samples.update(self._coded(chunk, begin, last, wanted))
+                yield begin, last, samples
+            first = end
+
+    def _exact(self, chunk: int, index: int) -> np.ndarray:
+        if chunk not in self.lost:
+            return self.reader.chunk_exact(chunk, index)
+        header = self.reader.header
+        first, stop = header.records_of_chunk(chunk)
+        return np.zeros((stop - first, header.signals[index].samples_per_record), np.int32)
+
+    def _coded(self, chunk: int, begin: int, last: int, wanted: Sequence[int]) -> dict[int, np.ndarray]:
+        samples = {}
+        for bank, synthesis in self._banks:
+            per_record = self.reader.header.signals[bank.signals[0]].samples_per_record
+            if chunk in self.lost:
+                values = np.zeros((len(bank.signals), (last - begin) * per_record), np.int32)
+            else:
+                values = synthesis.digital(begin * per_record, last * per_record)
+            for row, index in zip(values, bank.signals, strict=True):
+                if index in wanted:
+                    samples[index] = row.reshape(last - begin, per_record)
+        return samples
+
+
+def damaged_chunks(reader: EegzReader) -> frozenset[int]:
+    """Numbers of the chunks that are missing or fail a checksum."""
+    bad = set(range(reader.header.n_chunks)) - set(reader.chunks)
+    for number, place in reader.chunks.items():
+        try:
+            reader.payload(place)
+            reader.directory(number)
+        except ContainerError:
+            bad.add(number)
+    return frozenset(bad)
+
+
+def restored_sha256(restorer: Restorer, progress: Progress) -> str:
+    """Digest of the whole restored file, without writing it."""
+    reader = restorer.reader
+    edf = stored_edf_header(reader.header)
+    digest = hashlib.sha256(reader.header.edf_header)
+    for _, stop, samples in restorer.blocks(0, reader.header.n_records):
+        block = assemble_records(edf, samples)
+        digest.update(np.ascontiguousarray(block).reshape(-1).data)
+        progress("restoring", stop, reader.header.n_records)
+    for piece in reader.trailing():
+        digest.update(piece)
+    return digest.hexdigest()
