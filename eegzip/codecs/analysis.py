@@ -16,6 +16,7 @@ from eegzip.codecs.resampling import Resampler
 from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, normalise
 from eegzip.formats.eegz.timeline import FrameGrid
 
+
 def window_size(n_frames: int, longest: int) -> int:
     """Frames of each window of a recording: as few windows as `longest` allows, all of one size.
 
