@@ -12,14 +12,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from api.recordings import SHARED, SHIPPED
 
 import eegzip
-
-ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ROOT / "tests" / "data"
-# The development recordings lie beside a checkout, not in it: tests on them are skipped where they are missing.
-SHARED = ROOT.parent / "shared" / "data"
-EEG_SETS = ("adhd", "eegmat", "neonatal", "ssvep_exo", "vep")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from api.plain_edf import PlainEdf, build
-from conftest import EEG_SETS, SHARED, SHIPPED
+from api.recordings import EEG_SETS, SHARED, SHIPPED
 
 import eegzip
 
