@@ -142,7 +142,7 @@ class Recording:
         -------
         ndarray of float64, shape (channels, samples)
             In uV for signals with a voltage unit, else in the signal's own unit; digital values where the
-            header gives no calibration. In the order of the file.
+            header gives no calibration. Rows come in the order asked for; those of one pattern in the file's order.
 
         Raises
         ------
@@ -153,7 +153,8 @@ class Recording:
         """
         patterns = ["*"] if channels is None else [channels] if isinstance(channels, str) else list(channels)
         header = self._reader.header
-        chosen = [i for i in chosen_signals(header, patterns) if header.signals[i].samples_per_record]
+        found = [index for pattern in patterns for index in chosen_signals(header, [pattern])]
+        chosen = [index for index in dict.fromkeys(found) if header.signals[index].samples_per_record]
         per_record = {header.signals[index].samples_per_record for index in chosen}
         if len(per_record) != 1:
             raise UsageError("channels of different sample rates can't share an array; read each rate by itself.")

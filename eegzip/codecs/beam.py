@@ -137,6 +137,11 @@ class BeamSearch:
             part = slice(start, start + _BLOCK_ROWS)
             _search_rows(rows[part], columns, books, squares, self._beam, codes[part])
 
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(search, range(0, len(rows), _BLOCK_ROWS)))
+        starts = range(0, len(rows), _BLOCK_ROWS)
+        if threads == 1:
+            for start in starts:
+                search(start)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(search, starts))
         return codes

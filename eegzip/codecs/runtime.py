@@ -98,9 +98,8 @@ def build_network(checkpoint: Checkpoint) -> EegDac:
     """
     config = checkpoint.config
     state = checkpoint.state
-    # On the meta device first: a config that promises more than the file holds takes no memory.
-    with torch.device("meta"):
-        network = EegDac(config.network, config.rate)
+    _check_widths(checkpoint)
+    network = EegDac(config.network, config.rate)
     try:
         network.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
@@ -109,6 +108,29 @@ def build_network(checkpoint: Checkpoint) -> EegDac:
             f"The weights in {checkpoint.folder} are not those of the network in its config.json: {reason}"
         ) from error
     return network.eval()
+
+
+def _check_widths(checkpoint: Checkpoint) -> None:
+    """Refuse a config whose network would take more memory than its weights, before it is built.
+
+    These tensors bound all others: widths double from layer to layer. Building on torch's meta device would show
+    the same, but takes more than a second.
+    """
+    shape = checkpoint.config.network
+    depth = len(shape.encoder_rates)
+    expected = {
+        "encoder.block.0.weight_v": (shape.encoder_dim, 1, 7),
+        f"encoder.block.{depth + 2}.weight_v": (shape.latent_width, shape.encoder_dim << depth, 3),
+        "decoder.model.0.weight_v": (shape.decoder_dim, shape.latent_width, 7),
+        f"quantizer.quantizers.{shape.n_codebooks - 1}.codebook.weight": (shape.codebook_size, shape.codebook_dim),
+    }
+    for name, size in expected.items():
+        found = tuple(checkpoint.state[name].shape) if name in checkpoint.state else None
+        if found != size:
+            raise ModelError(
+                f"The weights in {checkpoint.folder} are not those of the network in its config.json: {name} is "
+                f"{found or 'missing'}, not {size}."
+            )
 
 
 def prepare_for_inference(network: EegDac) -> None:
@@ -174,7 +196,7 @@ class CodecRuntime:
         self.window_frames = config.window_frames
         self.encoder_context = -(-encoder_reach(shape) // shape.hop)
         self.decoder_context = -(-decoder_reach(shape) // shape.hop)
-        self.threads = threads
+        self._workers = threads or torch.get_num_threads()
         try:
             self.device = torch.device(device)
             self.network = build_network(checkpoint).to(self.device)
@@ -185,6 +207,7 @@ class CodecRuntime:
         if shape.direct_codebooks:
             books = torch.stack([q.codebook.weight for q in self.network.quantizer.quantizers])
             self._search = ResidualSearch(books, config.beam if beam is None else beam)
+        self._pool = ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,))
         # The widest activation and its temporaries decide how many samples fit into a batch.
         width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
         self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
@@ -287,9 +310,7 @@ class CodecRuntime:
         On a CPU each thread takes batches of its own: sharing every layer among threads makes them wait for one
         another, which costs a quarter of the time on idle cores and most of it on busy ones.
         """
-        threads = self.threads or torch.get_num_threads()
-        if self.device.type != "cpu" or count < threads:
-            threads = 1
+        threads = 1 if self.device.type != "cpu" or count < self._workers else self._workers
         size = min(max(self._batch_samples // length, 1), max(-(-count // threads), 1))
         parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
         if threads == 1:
@@ -303,16 +324,15 @@ class CodecRuntime:
                 work(part)
 
         # torch's number of threads is each thread's own, so the caller's stays as it is.
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for _ in pool.map(alone, parts):
-                pass
+        for _ in self._pool.map(alone, parts):
+            pass
 
     @contextmanager
     def _working(self) -> Iterator[None]:
         """Inference mode, float32 without TF32, with this runtime's number of threads."""
         before = torch.get_num_threads()
-        if self.threads is not None and self.threads != before:
-            torch.set_num_threads(self.threads)
+        if self._workers != before:
+            torch.set_num_threads(self._workers)
         try:
             with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 yield

@@ -75,7 +75,7 @@ assert not loaded, loaded
 print([s.labels[0] for s in streams], part.codes.shape[1], part.first_frame, streams[0].codes.dtype)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, str(compressed(eegmat))], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", program, str(compressed(eegmat))], capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
     assert done.stdout.strip() == "['EEG Fp1', 'EEG T3', 'EEG O1'] 20 10 uint16"

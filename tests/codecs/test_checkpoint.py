@@ -45,7 +45,9 @@ def test_loading_without_weights_needs_no_torch(linear: Checkpoint) -> None:
         "import sys; from eegzip import models; c = models.load(sys.argv[1]); print(c.digest);"
         "sys.exit('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(linear.folder)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(linear.folder)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == linear.digest
 

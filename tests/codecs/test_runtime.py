@@ -94,7 +94,7 @@ def test_tokens_do_not_depend_on_batch_or_threads(checkpoint: Checkpoint) -> Non
     x = windows(runtime, noise(21, 2 * runtime.window_frames * runtime.hop))
     expected = runtime.encode(x)
     for threads in (1, 2):
-        runtime.threads = threads
+        runtime = CodecRuntime(checkpoint, threads=threads)
         for batch in (1, 4, 21):
             codes = np.concatenate([runtime.encode(x[i : i + batch]) for i in range(0, len(x), batch)])
             assert np.array_equal(codes, expected)

@@ -189,7 +189,10 @@ def test_the_longest_names_that_there_are(tmp_path, name):
 
 def run(code: str, *arguments: Path) -> list[str]:
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-I", "-W", "error", "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert result.stderr == ""
     return result.stdout.splitlines()

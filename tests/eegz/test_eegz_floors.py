@@ -17,7 +17,7 @@ print(json.dumps([names, sorted(sys.modules)]))
 
 
 def test_formats_import_no_network_and_no_upper_floor():
-    result = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run([sys.executable, "-I", "-c", CODE], capture_output=True, text=True, timeout=60, check=True)
     names, loaded = json.loads(result.stdout)
     assert {"eegzip.formats.eegz.reader", "eegzip.formats.edf", "eegzip.formats.atomic"} <= set(names)
     assert {"numpy", "zstandard", "msgpack"} <= set(loaded)

@@ -586,7 +586,10 @@ for name in sys.argv[1:]:
         print(error)
 """
     result = subprocess.run(
-        [sys.executable, "-c", code, str(target), str(other), str(third)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-I", "-c", code, str(target), str(other), str(third)],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert result.stderr == ""
     lines = result.stdout.splitlines()
