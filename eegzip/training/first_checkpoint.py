@@ -22,7 +22,7 @@ import json
 import logging
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,11 @@ CONFIG = ModelConfig(
     ),
     scaling=ScalingConfig(kind="adaptive", spacing=1024, level_rms=1.0, level_peak=8.0),
     window_frames=240,
-    beam=6,
+    beam=4,
 )
 DEPTHS = (1, 3, 5, 8, 11)
+# A wider beam than the one that ships, which pays for its speed with about one percent of the error.
+TRAINING_BEAM = 6
 CHECK_SECONDS = 300
 
 
@@ -83,6 +85,8 @@ class Settings:
         Rounds of joint refinement of the codebooks.
     rate_network, rate_linear
         Learning rates of the decoder's convolutions and of its linear path.
+    heavy_hum
+        Share of the segments that a mains-like tone drowns.
     seed
         Of everything random.
     """
@@ -95,6 +99,7 @@ class Settings:
     length: int = 4096
     rate_network: float = 2e-3
     rate_linear: float = 3e-5
+    heavy_hum: float = 0.0
     seed: int = 20261120
 
 
@@ -117,7 +122,7 @@ def latent_segments(network: EegDac, sampler: Sampler, count: int) -> torch.Tens
 
 def relative_error(rows: torch.Tensor, books: torch.Tensor) -> float:
     """Return the RMS error of all levels over the RMS of ``rows``."""
-    codes = ResidualSearch(books, CONFIG.beam)(rows, len(books))
+    codes = ResidualSearch(books, TRAINING_BEAM)(rows, len(books))
     error = rows - sum_of_codewords(books, codes)
     return round(float((error.square().sum() / rows.square().sum()).sqrt()), 5)
 
@@ -199,7 +204,7 @@ class Run:
         self.optimiser = torch.optim.Adam(parameter_groups(self.network, settings), lr=0.0, betas=(0.9, 0.99))
         self.average: dict[str, torch.Tensor] = {}
         self.step, self.spent = 0, 0.0
-        self.sampler = Sampler(train, settings.length, settings.seed)
+        self.sampler = Sampler(train, settings.length, settings.seed, settings.heavy_hum)
         last = out / "last.pt"
         if last.is_file():
             content = torch.load(last, weights_only=True)
@@ -207,7 +212,7 @@ class Run:
             self.optimiser.load_state_dict(content["optimiser"])
             self.average, self.step, self.spent = content["average"], content["step"], content["spent"]
             # A sampler of its own seed for what is left: the same segments need not come again.
-            self.sampler = Sampler(train, settings.length, settings.seed + self.step)
+            self.sampler = Sampler(train, settings.length, settings.seed + self.step, settings.heavy_hum)
         else:
             self.fit_codebooks()
             self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
@@ -221,7 +226,7 @@ class Run:
         generator = torch.Generator().manual_seed(settings.seed)
         for _ in range(settings.refinements):
             latent = latent_segments(self.network, self.sampler, settings.rows)
-            books = refine.refined(books, latent, CONFIG.beam, generator)
+            books = refine.refined(books, latent, TRAINING_BEAM, generator)
             self.record(stage="refine", error=relative_error(rows[:50_000], books))
         set_books(self.network, books)
 
@@ -247,7 +252,7 @@ class Run:
         """Fine-tune until the time is spent, with a look at ``aside`` every few minutes."""
         budget = self.settings.minutes * 60
         depths = np.random.default_rng(self.settings.seed + 7 + self.step)
-        search = ResidualSearch(books_of(self.network).detach(), CONFIG.beam)
+        search = ResidualSearch(books_of(self.network).detach(), TRAINING_BEAM)
         losses: list[tuple[float, float]] = []
         checked = self.spent
         while self.spent < budget:
@@ -292,7 +297,7 @@ def sorted_by_use(
     """
     network.load_state_dict(state)
     books = books_of(network).detach()
-    codes = ResidualSearch(books, CONFIG.beam)(latent_rows(network, sampler, rows), len(books))
+    codes = ResidualSearch(books, TRAINING_BEAM)(latent_rows(network, sampler, rows), len(books))
     state = dict(state)
     for level in range(len(books)):
         use = torch.bincount(codes[:, level], minlength=books.shape[1])
@@ -308,11 +313,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--minutes", type=float, default=Settings.minutes, help="time for fine-tuning")
     parser.add_argument("--variants", type=int, default=Settings.variants, help="augmented variants a recording")
+    parser.add_argument("--heavy-hum", type=float, default=Settings.heavy_hum, help="share of hum-ridden segments")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = replace(Settings(), minutes=options.minutes, variants=options.variants, seed=options.seed)
+    settings = Settings(
+        minutes=options.minutes, variants=options.variants, heavy_hum=options.heavy_hum, seed=options.seed
+    )
     tune_malloc()
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -142,8 +142,9 @@ def augmented(recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: 
 class Sampler:
     """Draw training segments: a set by weight, then a recording by length, a channel, a place, a polarity."""
 
-    def __init__(self, recordings: list[Waveforms], length: int, seed: int) -> None:
+    def __init__(self, recordings: list[Waveforms], length: int, seed: int, heavy_hum: float = 0.0) -> None:
         self.length = length
+        self.heavy_hum = heavy_hum
         self.rng = np.random.default_rng(seed)
         self._pools: dict[str, list[npt.NDArray[np.float32]]] = {}
         for recording in recordings:
@@ -163,4 +164,18 @@ class Sampler:
             y = pool[self.rng.choice(len(pool), p=self._shares[name])]
             start = self.rng.integers(0, y.shape[1] - self.length + 1)
             out[i] = y[self.rng.integers(len(y)), start : start + self.length]
-        return out * self.rng.choice(np.array([-1, 1], dtype=np.float32), size=(count, 1))
+        out *= self.rng.choice(np.array([-1, 1], dtype=np.float32), size=(count, 1))
+        return self._with_hum(out) if self.heavy_hum else out
+
+    def _with_hum(self, segments: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Drown a share of the segments in a mains-like tone, at the level that the scaling would give them.
+
+        Recordings with dry or loose electrodes look so. A decoder that never saw them takes the tone for
+        something that it learned to remove.
+        """
+        for i in np.flatnonzero(self.rng.random(len(segments)) < self.heavy_hum):
+            tone = 2 * np.pi * self.rng.uniform(0.15, 0.27) * np.arange(self.length)
+            level = segments[i].std()
+            noisy = segments[i] + level * 2 ** self.rng.uniform(-1, 4) * np.sin(tone + self.rng.uniform(0, 6.28))
+            segments[i] = noisy * (level / noisy.std())
+        return segments
