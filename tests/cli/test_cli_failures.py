@@ -314,6 +314,8 @@ def test_interrupted(number: int, code: int, command: str, folder: Path) -> None
     with subprocess.Popen(
         [command, "compress", str(source), str(folder / "out.eegz")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(temporary)},
+        # A suite that runs under nohup or in a script's background ignores signals, and so would what it starts.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:  # fmt: skip
         try:
             for _ in range(1200):

@@ -32,7 +32,7 @@ def lossy(request: pytest.FixtureRequest, eegmat: Path, compressed: object) -> P
 def loaded(words: list[str]) -> set[str]:
     """Top-level packages that a command loads."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", *words], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-I", "-X", "importtime", *words], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr[-500:]
     names = [line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
