@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,11 @@ Examples:
 @click.option("--start", type=float, metavar="SECONDS", help="Begin here, widened to a whole data record.")
 @click.option("--stop", type=float, metavar="SECONDS", help="End here, widened to a whole data record.")
 @click.option("-c", "--channels", multiple=True, metavar="PATTERN[,...]", help="Only these channels. Repeatable.")
-@click.option("--salvage", is_flag=True, help="Restore what is intact of a damaged file; the rest becomes zeros.")
+@click.option(
+    "--salvage",
+    is_flag=True,
+    help="Restore what is intact of a damaged file; the rest becomes zeros (exit code 1).",
+)
 @click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
 @force_option
@@ -82,11 +87,14 @@ def decompress(
                 progress=progress,
             )
     report = replace(report, source=shown_name(source, "standard input"), target=shown_name(target, "standard output"))
-    details = [f"lost: data records {first} to {last}" for first, last in report.lost_records]
-    details += [f"note: {note}" for note in report.notes] + [f"{report.elapsed:.1f} s"]
+    details = [f"note: {note}" for note in report.notes] + [f"{report.elapsed:.1f} s"]
     print_report(
         report.sentence(), details, report.to_dict(), output=target, quiet=quiet, verbose=verbose, as_json=as_json
     )
+    for first, last in report.lost_records:
+        click.echo(f"lost: data records {first} to {last}", err=True)
+    if report.lost_records:
+        sys.exit(1)
 
 
 def _ending(path: Path) -> str:

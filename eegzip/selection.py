@@ -45,8 +45,10 @@ def record_range(header: FileHeader, start: float | None, stop: float | None) ->
         raise UsageError("data records of this file have no duration, so it can't be cut by time.")
     length = header.n_records * duration
     begin, end = start or 0.0, length if stop is None else stop
-    if not 0 <= begin < end or begin >= length:
-        raise UsageError(f"{begin:g} to {end:g} s is not within the {length:g} s of the recording.")
+    if not 0 <= begin < length:
+        raise UsageError(f"the start, {begin:g} s, is not within the {length:g} s of the recording.")
+    if not end > begin:  # also where it is no number
+        raise UsageError(f"the stop, {end:g} s, is not after the start, {begin:g} s.")
     # A hair of tolerance: 0.3 s at records of 0.1 s is the third boundary, whatever floats say.
     first = int(np.floor(begin / duration + 1e-9))
     return first, min(int(np.ceil(end / duration - 1e-9)), header.n_records)

@@ -40,10 +40,13 @@ class Encoder(Protocol):
         """Return uint16 codes [channels, codebooks, frames] of windows with `encoder_context` frames on each side."""
 
 
-def mirrored(start: int, stop: int, total: int) -> np.ndarray:
-    """Indices into a signal of `total` samples for places that may lie beyond its ends, as in a mirror there."""
-    place = np.arange(start, stop) % (2 * total)
-    return np.where(place < total, place, 2 * total - 1 - place)
+def mirror_indices(total: int, start: int, stop: int) -> np.ndarray:
+    """Indices into a signal of `total` samples for the places [start, stop), mirrored at its first and last sample."""
+    if total == 1:
+        return np.zeros(stop - start, dtype=np.int64)
+    period = 2 * (total - 1)
+    where = np.arange(start, stop) % period
+    return np.minimum(where, period - where)
 
 
 def read_extended(read: SampleReader, start: int, stop: int, total: int) -> np.ndarray:
@@ -107,7 +110,7 @@ class Analysis:
     def _normalised(self, start: int, stop: int) -> np.ndarray:
         """What the network sees from model sample `start` up to `stop`, mirrored beyond the ends."""
         total = self._grid.n_model_samples
-        places = mirrored(start, stop, total)
+        places = mirror_indices(total, start, stop)
         low, high = int(places.min()), int(places.max()) + 1
         scaling = self._scaling
         if isinstance(scaling, FixedScaling):

@@ -36,28 +36,6 @@ BATCH_BYTES = 256 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
-def frame_count(samples: int, hop: int) -> int:
-    """Return how many frames a recording of ``samples`` model samples has."""
-    return -(-samples // hop) + 1
-
-
-def mirror_indices(total: int, start: int, stop: int) -> npt.NDArray[np.int64]:
-    """Return which samples of a recording stand for the samples [start, stop) of its mirrored extension.
-
-    Parameters
-    ----------
-    total
-        Length of the recording.
-    start, stop
-        Range wanted; may lie outside the recording by any amount.
-    """
-    if total == 1:
-        return np.zeros(stop - start, dtype=np.int64)
-    period = 2 * (total - 1)
-    where = np.arange(start, stop) % period
-    return np.minimum(where, period - where)
-
-
 @functools.cache
 def tune_malloc() -> None:
     """Keep large freed blocks in the process (glibc on Linux only): page faults cost half the time."""
@@ -250,7 +228,7 @@ class CodecRuntime:
             Codes of the first k codebooks, ``decoder_context`` frames on both sides included.
         valid
             Range [first, last) of the frames given that exist; the others count as zero latents. Frames
-            exist between 0 and :func:`frame_count` of the recording.
+            exist between 0 and the recording's number of frames (:mod:`eegzip.formats.eegz.timeline`).
         """
         context = self.decoder_context
         frames = codes.shape[-1]

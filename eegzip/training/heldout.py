@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.codecs.runtime import CodecRuntime, frame_count, mirror_indices
+from eegzip.codecs.analysis import mirror_indices
+from eegzip.codecs.runtime import CodecRuntime
+from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.training.recordings import Waveforms
 
 
@@ -15,7 +17,7 @@ def encode_recording(
     """Return the codes [C, levels, frames] of a whole normalised recording [C, n]."""
     hop, window, context = runtime.hop, runtime.window_frames, runtime.encoder_context
     total = y.shape[1]
-    frames = frame_count(total, hop)
+    frames = FrameGrid(total, 1, 1, 1, hop).n_frames
     parts = []
     for first in range(0, frames, window):
         start = (first - context) * hop - hop // 2

@@ -72,13 +72,13 @@ class EdfFile:
         path = Path(path)
         try:
             # Looked at before it is opened: opening a pipe would wait for ever.
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise EdfError(f"{path}: is a directory or a device; name an EDF or BDF file")
-            stream = path.open("rb")
+            stream = path.open("rb") if stat.S_ISREG(path.stat().st_mode) else None
         except OSError as error:
             raise EdfError(f"{path}: can't be opened ({error.strerror}); check the path and its permissions") from error
         except ValueError as error:
             raise EdfError(f"{str(path)!r}: is no file name ({error})") from error
+        if stream is None:
+            raise EdfError(f"{path}: is a directory or a device; name an EDF or BDF file")
         try:
             size = os.fstat(stream.fileno()).st_size
             start = stream.read(FIXED_BYTES)

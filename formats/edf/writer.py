@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.errors import OutputError, UsageError
+from eegzip.formats.errors import UsageError
 
 from .header import EdfHeader
 from .parsing import parse_header
@@ -39,8 +39,8 @@ class EdfWriter:
         ------
         EdfError
             Where `raw` is not a whole header.
-        OutputError
-            Where it can't be written.
+        OSError
+            Where it can't be written; who opened the stream knows its name.
         """
         if self._header is not None:
             raise UsageError("the header is written already")
@@ -62,7 +62,7 @@ class EdfWriter:
         ------
         UsageError
             Where there is no header yet or `block` does not match it.
-        OutputError
+        OSError
             Where they can't be written.
         """
         if self._header is None:
@@ -82,7 +82,7 @@ class EdfWriter:
         ------
         UsageError
             Where there is no header yet.
-        OutputError
+        OSError
             Where they can't be written.
         """
         if self._header is None:
@@ -90,7 +90,4 @@ class EdfWriter:
         self._write(data)
 
     def _write(self, data: bytes | memoryview) -> None:
-        try:
-            self._stream.write(data)
-        except OSError as error:
-            raise OutputError(f"the EDF file can't be written ({error.strerror})") from error
+        self._stream.write(data)

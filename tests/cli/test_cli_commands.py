@@ -212,7 +212,8 @@ def test_salvage_of_a_damaged_chunk(
     assert not back.exists()
 
     done = run("decompress", "--salvage", "--json", damaged, back)
-    assert done.returncode == 0
+    assert done.returncode == 1
+    assert "lost: data records 28 to 34" in done.stderr
     assert json.loads(done.stdout)["lost_records"] == [[28, 34]]
     assert "7 data records were lost" in run("decompress", "--salvage", "-f", damaged, back).stdout
     whole, rest = PlainEdf.read(restored(lossy_file)), PlainEdf.read(back)
@@ -237,7 +238,7 @@ def test_salvage_of_a_truncated_file(
     assert "4 of 10 chunks are missing" in done.stderr
     assert "--salvage" in done.stderr
     done = run("decompress", "--salvage", "-v", cut, back)
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert "28 data records were lost" in done.stdout
     whole, rest = PlainEdf.read(restored(lossy_file)), PlainEdf.read(back)
     for index, margin in ((3, 0), (0, 6), (1, 6), (2, 6)):

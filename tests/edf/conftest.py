@@ -4,13 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from edf_builder import Builder
+from edf_builder import SHARED, SHIPPED, Builder
 
 from eegzip.formats.edf import EdfFile
-
-ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ROOT / "tests" / "data" / "edf"
-SHARED = ROOT.parent / "shared" / "data"
 
 
 def recordings(*folders: Path) -> list[Path]:

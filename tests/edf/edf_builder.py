@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eegzip.formats.edf import encode_signal
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "tests" / "data" / "edf"
+SHARED = ROOT.parent / "shared" / "data"
 
 FIXED = {
     "version": 8, "patient": 80, "recording": 80, "start date": 8, "start time": 8, "bytes in header": 8,

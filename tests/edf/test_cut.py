@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SHARED, SHIPPED
-from edf_builder import Builder, Signal, annotated
+from edf_builder import SHARED, SHIPPED, Builder, Signal, annotated
 
 from eegzip.formats.edf import (
     Annotation,
