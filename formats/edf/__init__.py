@@ -6,7 +6,7 @@ is not to the letter of the specification but has one meaning is read, and liste
 
 from __future__ import annotations
 
-from .annotations import (
+from eegzip.formats.edf.annotations import (
     Annotation,
     Tal,
     Timeline,
@@ -16,16 +16,16 @@ from .annotations import (
     record_onsets,
     scan_records,
 )
-from .classify import SignalKind, classify_signals
-from .counting import count_records
-from .deviations import Deviation
-from .electrodes import normalise_channel_name
-from .header import EdfHeader, SignalHeader
-from .parsing import parse_header
-from .recording import EdfFile
-from .samples import assemble_records, decode_signal, encode_signal
-from .units import microvolts_per_unit
-from .writer import EdfWriter
+from eegzip.formats.edf.classify import SignalKind, classify_signals
+from eegzip.formats.edf.counting import count_records
+from eegzip.formats.edf.deviations import Deviation
+from eegzip.formats.edf.electrodes import normalise_channel_name
+from eegzip.formats.edf.header import EdfHeader, SignalHeader
+from eegzip.formats.edf.parsing import parse_header
+from eegzip.formats.edf.recording import EdfFile
+from eegzip.formats.edf.samples import assemble_records, decode_signal, encode_signal
+from eegzip.formats.edf.units import microvolts_per_unit
+from eegzip.formats.edf.writer import EdfWriter
 
 __all__ = [
     "Annotation",

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .deviations import Deviation, Notes
-from .header import EdfHeader
-from .recording import EdfFile
+from eegzip.formats.edf.deviations import Deviation, Notes
+from eegzip.formats.edf.header import EdfHeader
+from eegzip.formats.edf.recording import EdfFile
 
 _TAL = re.compile(rb"([+-]?)([0-9]{1,15}(?:[.,][0-9]*)?)(?:\x15([0-9]{1,15}(?:[.,][0-9]*)?)?)?\x14(.*)", re.DOTALL)
 _ROUNDING = 0.0011

@@ -10,9 +10,9 @@ import re
 from collections import Counter
 from enum import Enum
 
-from .electrodes import electrodes_of
-from .header import EdfHeader, SignalHeader
-from .units import is_missing, microvolts_per_unit
+from eegzip.formats.edf.electrodes import electrodes_of
+from eegzip.formats.edf.header import EdfHeader, SignalHeader
+from eegzip.formats.edf.units import is_missing, microvolts_per_unit
 
 
 class SignalKind(str, Enum):

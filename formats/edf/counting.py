@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .deviations import Deviation
-from .header import EdfHeader
+from eegzip.formats.edf.deviations import Deviation
+from eegzip.formats.edf.header import EdfHeader
 
 
 def count_records(header: EdfHeader, file_size: int) -> tuple[int, tuple[Deviation, ...]]:

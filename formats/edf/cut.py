@@ -15,13 +15,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.formats.edf.annotations import Timeline
+from eegzip.formats.edf.header import EdfHeader
+from eegzip.formats.edf.layout import FIXED_BYTES, signal_field
+from eegzip.formats.edf.parsing import parse_header
+from eegzip.formats.edf.samples import assemble_records
 from eegzip.formats.errors import UsageError
-
-from .annotations import Timeline
-from .header import EdfHeader
-from .layout import FIXED_BYTES, signal_field
-from .parsing import parse_header
-from .samples import assemble_records
 
 _FIELDS = (
     "label", "transducer", "physical dimension", "physical minimum", "physical maximum", "digital minimum",

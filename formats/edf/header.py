@@ -13,8 +13,8 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate, pairwise
 
-from .deviations import Deviation
-from .units import microvolts_per_unit
+from eegzip.formats.edf.deviations import Deviation
+from eegzip.formats.edf.units import microvolts_per_unit
 
 _ANNOTATION_LABELS = ("edf annotations", "bdf annotations")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .deviations import Notes, refusal
-from .fields import FieldReader
+from eegzip.formats.edf.deviations import Notes, refusal
+from eegzip.formats.edf.fields import FieldReader
 
 FIXED_BYTES = 256
 MAX_SIGNALS = 10_000

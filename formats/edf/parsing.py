@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from .deviations import Notes, refusal
-from .fields import FieldReader
-from .header import EdfHeader, SignalHeader
-from .layout import FIXED_BYTES, check_magic, choose_layout, signal_field
-from .units import is_missing
+from eegzip.formats.edf.deviations import Notes, refusal
+from eegzip.formats.edf.fields import FieldReader
+from eegzip.formats.edf.header import EdfHeader, SignalHeader
+from eegzip.formats.edf.layout import FIXED_BYTES, check_magic, choose_layout, signal_field
+from eegzip.formats.edf.units import is_missing
 
 MAX_RECORD_BYTES = 256 * 1024 * 1024
 

@@ -12,13 +12,12 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.formats.edf.counting import count_records
+from eegzip.formats.edf.header import EdfHeader
+from eegzip.formats.edf.layout import FIXED_BYTES, MAX_HEADER_BYTES, candidate_layouts, check_magic
+from eegzip.formats.edf.parsing import parse_header
+from eegzip.formats.edf.samples import decode_signal
 from eegzip.formats.errors import EdfError, UsageError
-
-from .counting import count_records
-from .header import EdfHeader
-from .layout import FIXED_BYTES, MAX_HEADER_BYTES, candidate_layouts, check_magic
-from .parsing import parse_header
-from .samples import decode_signal
 
 _BLOCK_BYTES = 8 * 1024 * 1024
 

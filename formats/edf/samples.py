@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.formats.edf.header import EdfHeader
 from eegzip.formats.errors import UsageError
-
-from .header import EdfHeader
 
 
 def decode_signal(block: npt.NDArray[np.uint8], header: EdfHeader, index: int) -> npt.NDArray[np.int32]:

@@ -7,11 +7,10 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.formats.edf.header import EdfHeader
+from eegzip.formats.edf.parsing import parse_header
+from eegzip.formats.edf.samples import check_block
 from eegzip.formats.errors import UsageError
-
-from .header import EdfHeader
-from .parsing import parse_header
-from .samples import check_block
 
 
 class EdfWriter:
