@@ -198,13 +198,6 @@ class FileHeader:
             index for index, signal in enumerate(self.signals) if signal.coding == EXACT and signal.samples_per_record
         ]
 
-    def group_of(self, signal: int) -> tuple[int, int] | None:
-        """Group of a signal and its place in it; ``None`` for exact signals."""
-        for number, group in enumerate(self.groups):
-            if signal in group.signals:
-                return number, group.signals.index(signal)
-        return None
-
     def pack(self) -> bytes:
         """Serialise to the payload of the HEAD block."""
         content: dict[str, Any] = asdict(self)
