@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from eegzip.codecs.beam import BeamSearch
 from eegzip.codecs.search import BLOCK_ROWS, ResidualSearch
 
 
@@ -53,3 +55,19 @@ def test_rows_do_not_see_each_other() -> None:
     whole = search(rows, 4)
     assert torch.equal(search(rows[5:9], 4), whole[5:9])
     assert torch.equal(search(rows[BLOCK_ROWS - 3 :], 4), whole[BLOCK_ROWS - 3 :])
+
+
+def test_compiled_search_equals_its_slow_twin() -> None:
+    book, rows = books(), torch.randn(700, 8)
+    search = ResidualSearch(book, 1)
+    assert torch.equal(search(rows, 4), search.search_in_blocks(rows, 4))
+    # With a beam the slow one looks at one candidate of each group of entries, so it can only be as near or less.
+    wide = ResidualSearch(book, 4)
+    fast, slow = error(rows, book, wide(rows, 4)), error(rows, book, wide.search_in_blocks(rows, 4))
+    assert fast <= slow * 1.001
+    assert slow < 1.05 * fast
+
+
+def test_compiled_search_does_not_depend_on_threads() -> None:
+    search, rows = BeamSearch(books().numpy(), 4), torch.randn(3000, 8).numpy()
+    assert np.array_equal(search(rows, 4, 1), search(rows, 4, 3))
