@@ -5,7 +5,7 @@ Channels of one sample rate are done together, in one batch: that is what makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
 
 _BLOCK_SECONDS = 60.0
+_BANK_SAMPLES = 1 << 23
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many data records are done, and how many there are."""
@@ -65,9 +66,18 @@ def banks_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[B
         if signals is None or set(group.signals).intersection(signals):
             banks.setdefault((header.grid(number), group.codebooks), []).append(number)
     return [
-        Bank(tuple(groups), tuple(signal for group in groups for signal in header.groups[group].signals))
+        Bank(tuple(part), tuple(signal for group in part for signal in header.groups[group].signals))
         for groups in banks.values()
+        for part in _affordable(header, groups)
     ]
+
+
+def _affordable(header: FileHeader, groups: list[int]) -> Iterator[list[int]]:
+    """Parts of a bank whose samples of a minute don't fill the memory: hundreds of channels at kHz rates would."""
+    rate = header.signals[header.groups[groups[0]].signals[0]].sample_rate or 1.0
+    size = max(1, int(_BANK_SAMPLES / (rate * _BLOCK_SECONDS)))
+    for start in range(0, len(groups), size):
+        yield groups[start : start + size]
 
 
 def _columns(header: FileHeader, bank: Bank, field: str) -> np.ndarray:
