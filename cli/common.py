@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,11 @@ from eegzip.formats.errors import EegzipError, OutputError
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from eegzip.coding import Progress
+
 STANDARD = "-"
 CODING_NAMES = {"tokens": "lossy", "exact": "exact"}
 """What a person calls the two ways in which a signal is coded."""
-Progress = Callable[[str, int, int], None]
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: one line a channel, deviations, notes.")

@@ -17,6 +17,7 @@ from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.atomic import atomic_output
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import TOKENS, FileHeader
+from eegzip.formats.eegz.packing import zstd_compress
 from eegzip.formats.eegz.reader import chunk_knot_range
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary
 from eegzip.formats.eegz.writer import EegzWriter
@@ -255,8 +256,6 @@ def _summary(file: EdfFile, survey: Survey, writer: EegzWriter, banks: list[_Ban
 
 def _edf_header_bytes(header: FileHeader) -> int:
     """Compressed size of the original header, which is content and no overhead of ours."""
-    from eegzip.formats.eegz.packing import zstd_compress
-
     return len(zstd_compress(header.edf_header, 19))
 
 

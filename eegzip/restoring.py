@@ -84,8 +84,8 @@ class Restorer:
             Digital values of every wanted signal.
         """
         header = self.reader.header
-        wanted = range(len(header.signals)) if self.signals is None else self.signals
-        exact = [index for index in header.exact_signals() if index in set(wanted)]
+        wanted = frozenset(range(len(header.signals)) if self.signals is None else self.signals)
+        exact = [index for index in header.exact_signals() if index in wanted]
         step = block_records(header)
         while first < stop:
             chunk = first // header.chunk_records
@@ -107,7 +107,7 @@ class Restorer:
         first, stop = header.records_of_chunk(chunk)
         return np.zeros((stop - first, header.signals[index].samples_per_record), np.int32)
 
-    def _coded(self, chunk: int, begin: int, last: int, wanted: Sequence[int]) -> dict[int, np.ndarray]:
+    def _coded(self, chunk: int, begin: int, last: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
         samples = {}
         for bank, synthesis in self._banks:
             per_record = self.reader.header.signals[bank.signals[0]].samples_per_record

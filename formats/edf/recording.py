@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ class EdfFile:
         Those of the header, then those of the file.
     """
 
-    def __init__(self, path: Path, stream: BinaryIO, header: EdfHeader, file_size: int) -> None:
+    def __init__(self, path: Path, stream: BufferedReader, header: EdfHeader, file_size: int) -> None:
         self.path = path
         self.header = header
         self.file_size = file_size
@@ -248,7 +248,7 @@ class EdfFile:
             self._stream.seek(offset)
             done = 0
             while done < len(target):
-                count = self._stream.readinto(target[done:])  # type: ignore[attr-defined]
+                count = self._stream.readinto(target[done:])
                 if not count:
                     raise EdfError(f"{self.path}: byte {offset + done}: the file became shorter while it was read")
                 done += count
