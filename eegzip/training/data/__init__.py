@@ -1,0 +1,1 @@
+"""Recordings for training: found, read, prepared, cached and sampled."""
