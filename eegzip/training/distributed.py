@@ -1,0 +1,132 @@
+"""One process or many: what ``torchrun`` says, and the few things that processes must agree on.
+
+``torchrun --nproc-per-node 2 -m eegzip.cli.main train ...`` starts the same command several times; torch's
+``DistributedDataParallel`` averages the gradients. Every process draws the same global batch and takes its own rows of
+it, so many processes do what one would.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+
+from eegzip.formats.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Which of how many processes this is, and where it computes.
+
+    Attributes
+    ----------
+    rank, count : int
+        Number of this process, and of all.
+    device : torch.device
+        Where its network lives.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> tuple[int, int]:
+        """Return the first row and the number of rows of this process's part of a batch.
+
+        Raises
+        ------
+        UsageError
+            The batch can't be shared out evenly.
+        """
+        if batch % self.count:
+            raise UsageError(f"a batch of {batch} can't be shared evenly by {self.count} processes; change --batch.")
+        rows = batch // self.count
+        return self.rank * rows, rows
+
+    def wrapped(self, module: nn.Module) -> nn.Module:
+        """Return a module whose gradients are averaged over all processes."""
+        if self.count == 1:
+            return module
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(module, device_ids=ids)
+
+    def gathered(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the rows of all processes, in the order of the global batch."""
+        if self.count == 1:
+            return value
+        parts = [torch.empty_like(value) for _ in range(self.count)]
+        distributed.all_gather(parts, value.contiguous())
+        return torch.cat(parts)
+
+    def averaged(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the mean of a tensor over all processes."""
+        if self.count > 1:
+            value = value.clone()
+            distributed.all_reduce(value)
+            value /= self.count
+        return value
+
+    def any(self, flag: bool) -> bool:
+        """Whether a flag is set in any process."""
+        if self.count == 1:
+            return flag
+        value = torch.tensor([float(flag)], device=self.device)
+        distributed.all_reduce(value, distributed.ReduceOp.MAX)
+        return bool(value.item())
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.count > 1:
+            distributed.barrier()
+
+
+def chosen_device(name: str, local_rank: int = 0) -> torch.device:
+    """Return the device that a setting means; ``auto`` is CUDA where there is any.
+
+    Raises
+    ------
+    UsageError
+        There is no such device.
+    """
+    if name == "auto":
+        name = f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"
+    elif name == "cuda":
+        name = f"cuda:{local_rank}"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"the device '{name}' can't be used: {str(error).splitlines()[0]}") from error
+    return device
+
+
+@contextmanager
+def processes(device: str) -> Iterator[Processes]:
+    """Join the processes that ``torchrun`` started, or be the only one.
+
+    Parameters
+    ----------
+    device
+        As :attr:`eegzip.training.settings.RunSettings.device`.
+    """
+    count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    chosen = chosen_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if count == 1:
+        yield Processes(0, 1, chosen)
+        return
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank, count, chosen)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,206 @@
+"""The residual quantiser in training: rounding that lets gradients through, and codebooks that stay in use.
+
+Both of DAC's ways around collapse are here (projections, a loss that pulls codewords towards what chose them) and three
+that it lacks: codebooks start as k-means of what they will have to code, may follow by moving averages, and entries that
+nothing chooses are set onto vectors of the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from eegzip.codecs.network import EegDac
+from eegzip.training import kmeans
+from eegzip.training.settings import QuantiserSettings
+
+
+@dataclass
+class Quantised:
+    """What the quantiser made of latents [B, D, F].
+
+    Attributes
+    ----------
+    latent : Tensor
+        The sum of the codewords [B, D, F]; its gradient goes to the encoder as if nothing had been rounded.
+    commitment, codebook : Tensor
+        Losses, scalars: mean squared distance of the latents to their codewords, summed over levels; the gradient
+        of the first moves the encoder, that of the second the codebooks.
+    codes : Tensor
+        Indices [B, levels, F].
+    rows : list of Tensor
+        What each level had to code: vectors [B, F, d], without gradient.
+    """
+
+    latent: torch.Tensor
+    commitment: torch.Tensor
+    codebook: torch.Tensor
+    codes: torch.Tensor
+    rows: list[torch.Tensor]
+
+
+def quantise(network: EegDac, latent: torch.Tensor, depth: torch.Tensor, *, is_open: bool = False) -> Quantised:
+    """Quantise latents [B, D, F], each of the batch with its own number of levels.
+
+    Parameters
+    ----------
+    network
+        Whose quantiser is used.
+    latent
+        What the encoder gave.
+    depth
+        Levels of each row [B]; deeper ones add nothing to its sum or its losses.
+    is_open
+        Pass what each level's projections give on unrounded.
+    """
+    residual = latent
+    total = torch.zeros_like(latent)
+    commitment = latent.new_zeros(())
+    codebook = latent.new_zeros(())
+    codes, rows = [], []
+    for level, quantizer in enumerate(network.quantizer.quantizers):
+        used = (depth > level).to(latent.dtype)
+        entering = quantizer.in_proj(residual)
+        if is_open:
+            chosen, index = entering, entering.new_zeros((len(entering), entering.shape[2]), dtype=torch.int64)
+            # Every parameter takes part in every step, as distributed training wants.
+            codebook = codebook + 0.0 * quantizer.codebook.weight.sum()
+        else:
+            found, index = quantizer.decode_latents(entering)
+            distance = (entering - found.detach()).square().mean((1, 2))
+            commitment = commitment + (distance * used).mean()
+            codebook = codebook + ((entering.detach() - found).square().mean((1, 2)) * used).mean()
+            chosen = entering + (found - entering).detach()
+        out = quantizer.out_proj(chosen)
+        total = total + out * used[:, None, None]
+        residual = residual - out
+        codes.append(index)
+        rows.append(entering.detach().transpose(1, 2))
+    return Quantised(total, commitment, codebook, torch.stack(codes, 1), rows)
+
+
+def drawn_depths(batch: int, levels: int, dropout: float, generator: torch.Generator) -> torch.Tensor:
+    """Return the number of levels of each row of a batch: all, but for the first share of ``dropout`` (as DAC)."""
+    depth = torch.full((batch,), levels)
+    few = int(batch * dropout)
+    depth[:few] = torch.randint(1, levels + 1, (few,), generator=generator)
+    return depth
+
+
+@torch.no_grad()
+def start_codebooks(network: EegDac, latent: torch.Tensor, seed: int) -> None:
+    """Set every codebook to k-means of what it would have to code, level by level.
+
+    Parameters
+    ----------
+    network
+        Whose codebooks are set.
+    latent
+        Latents [B, D, F] of training segments; best several times more frames than there are entries.
+    seed
+        Of k-means.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    residual = latent
+    for quantizer in network.quantizer.quantizers:
+        entering = quantizer.in_proj(residual)
+        rows = entering.transpose(1, 2).reshape(-1, entering.shape[1]).cpu()
+        rows = rows[torch.randperm(len(rows), generator=generator)]
+        size = quantizer.codebook.weight.shape[0]
+        if len(rows) < size:
+            rows = rows.repeat(-(-size // len(rows)), 1)
+            rows = rows + 1e-3 * rows.std() * torch.randn(rows.shape, generator=generator)
+        quantizer.codebook.weight.copy_(kmeans.kmeans(rows, size, generator))
+        residual = residual - quantizer.out_proj(quantizer.decode_latents(entering)[0])
+
+
+class CodebookKeeper:
+    """Counts what is chosen, moves codebooks by moving averages where asked, and revives dead entries.
+
+    Parameters
+    ----------
+    network
+        Whose codebooks are kept.
+    settings
+        How.
+    """
+
+    def __init__(self, network: EegDac, settings: QuantiserSettings) -> None:
+        self.settings = settings
+        self.uses: list[torch.Tensor] = []
+        self.sums: list[torch.Tensor] = []
+        self.begin(network)
+
+    @staticmethod
+    def _books(network: EegDac) -> list[nn.Parameter]:
+        return [quantizer.codebook.weight for quantizer in network.quantizer.quantizers]
+
+    def begin(self, network: EegDac) -> None:
+        """Count from nothing, as after the codebooks were set."""
+        books = self._books(network)
+        self.uses = [torch.full((len(book),), 1.0 / len(book), device=book.device) for book in books]
+        self.sums = [book.detach() / len(book) for book in books] if self.settings.update == "ema" else []
+
+    @torch.no_grad()
+    def update(self, network: EegDac, codes: torch.Tensor, rows: list[torch.Tensor], depth: torch.Tensor) -> None:
+        """Take note of a batch: codes [B, levels, F], rows of vectors [B, F, d] for each level, depths [B]."""
+        decay = self.settings.ema_decay
+        for level, book in enumerate(self._books(network)):
+            chosen = codes[depth > level, level].reshape(-1)
+            if not len(chosen):
+                continue
+            count = torch.bincount(chosen, minlength=len(book)).to(book.dtype) / len(chosen)
+            self.uses[level].lerp_(count, 1 - decay)
+            if self.sums:
+                vectors = rows[level][depth > level].reshape(-1, book.shape[1]).to(book.dtype)
+                total = torch.zeros_like(book).index_add_(0, chosen, vectors) / len(chosen)
+                self.sums[level].lerp_(total, 1 - decay)
+                seen = self.uses[level] > 1e-9
+                book[seen] = self.sums[level][seen] / self.uses[level][seen, None]
+
+    @torch.no_grad()
+    def revive(
+        self,
+        network: EegDac,
+        rows: list[torch.Tensor],
+        optimiser: torch.optim.Optimizer,
+        average: dict[str, torch.Tensor],
+        generator: torch.Generator,
+    ) -> list[int]:
+        """Set dead entries onto vectors of the batch; return how many of each level.
+
+        The optimiser's memory of the entry is cleared, and the averaged weights take the new entry at once.
+        """
+        revived = []
+        for level, book in enumerate(self._books(network)):
+            fair = 1.0 / len(book)
+            dead = (self.uses[level] < self.settings.revive_below * fair).nonzero()[:, 0]
+            vectors = rows[level].reshape(-1, book.shape[1])
+            order = torch.randperm(len(vectors), generator=generator)[: len(dead)].to(vectors.device)
+            dead = dead[: len(order)]
+            revived.append(len(dead))
+            if not len(dead):
+                continue
+            book[dead] = vectors[order].to(book.dtype)
+            self.uses[level][dead] = fair
+            if self.sums:
+                self.sums[level][dead] = book[dead] * fair
+            for value in optimiser.state.get(book, {}).values():
+                if isinstance(value, torch.Tensor) and value.shape == book.shape:
+                    value[dead] = 0
+            name = f"quantizer.quantizers.{level}.codebook.weight"
+            if name in average:
+                average[name][dead] = book[dead]
+        return revived
+
+    def state(self) -> dict[str, list[torch.Tensor]]:
+        """Return what a resumed run needs."""
+        return {"uses": self.uses, "sums": self.sums}
+
+    def load(self, state: dict[str, list[torch.Tensor]]) -> None:
+        """Take up what :meth:`state` gave."""
+        for mine, theirs in ((self.uses, state["uses"]), (self.sums, state["sums"])):
+            for target, value in zip(mine, theirs, strict=True):
+                target.copy_(value)
