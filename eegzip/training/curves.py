@@ -160,7 +160,7 @@ def _losses(panel: Axes, steps: Entries) -> None:
     panel.grid(which="major", alpha=0.3)
     low, high = panel.get_ylim()
     panel.set_ylim(low, high * (high / low) ** 0.35)  # room for the names above the lines
-    panel.legend(fontsize="small", ncols=4, loc="upper center", framealpha=0.9)
+    panel.legend(fontsize="small", ncols=4, loc="upper center", columnspacing=1.0, handlelength=1.2)
 
 
 def _validation(panel: Axes, checks: Entries) -> None:

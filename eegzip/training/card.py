@@ -1,0 +1,405 @@
+"""The model card: ``README.md`` of a trained model, as the Hugging Face hub reads it.
+
+The folder is a hub repository as it is: weights in ``model.safetensors``, everything needed to rebuild the model
+(and the digest of both) in ``config.json``, the curves in ``curves.png``, and this card, whose front matter the hub
+indexes. A card states what was done and measured, and says so where something was not.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from eegzip._version import __version__
+from eegzip.codecs.config import ModelConfig
+
+TAGS = ("eeg", "compression", "neural-codec", "rvq")
+# Licences by the identifiers that the hub knows; anything else is "other" with a name.
+_HUB_LICENCES = frozenset(
+    "apache-2.0 mit bsd-2-clause bsd-3-clause cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 "
+    "cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 "
+    "cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0 "
+    "odc-by odbl pddl gpl-3.0 lgpl-3.0 agpl-3.0 openrail unlicense".split()
+)
+_MOST_NAMES = 200
+_MOST_SKIPPED = 50
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a model did to the recordings of people held out, once.
+
+    Attributes
+    ----------
+    prd : float
+        Percent, means removed.
+    snr : float
+        dB.
+    spectrogram : float or None
+        The paper's spectrogram loss.
+    r : mapping of str to float
+        Pearson correlation, by the name of the band.
+    """
+
+    prd: float
+    snr: float
+    spectrogram: float | None = None
+    r: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Everything that a card says; what has a default may be unknown.
+
+    Attributes
+    ----------
+    config : ModelConfig
+        The model's config.
+    parameters : int
+        Number of weights.
+    domain : str
+        What it was trained on: ``eeg`` or ``audio``.
+    sources : sequence of str
+        Where the data came from, as the user named them.
+    files : int
+        Recordings used.
+    hours : float
+        Their length together, in hours of recording.
+    people_trained, people_held_out : sequence of str
+        Persons on either side of the split.
+    ids_from_files : bool
+        Whether persons' ids are parts of file names. Other ids (a column of a table, a field of a header) may be
+        names: the card then counts people and doesn't list them.
+    skipped : sequence of (str, str)
+        Files left out, and why.
+    licence : str
+        Licence of the data and so of the model, as the user stated it; empty when not stated.
+    recording_rates : sequence of float
+        Sampling rates of the recordings, in Hz.
+    channels : sequence of str
+        Channels that were trained on, by their normalised names.
+    preprocessing : sequence of str
+        One sentence or phrase a step.
+    command : sequence of str
+        The command line, word by word.
+    seed : int or None
+    initial : str
+        What the weights began as: ``scratch``, ``audio``, or a name of a model (with its digest).
+    steps : int
+        Optimiser steps.
+    seconds : float
+        Time of training.
+    device : str
+        Where it ran.
+    losses : sequence of str
+        One phrase a part of the loss, with its weight.
+    events : sequence of str
+        What happened on the way: the GAN dropped, resumptions.
+    before, after : Figures or None
+        On people held out, before the first step and of the model as saved.
+    figures_note : str
+        What the figures are of: how many recordings, how much of each.
+    limits : sequence of str
+        Limits that the trainer knows of, beside the general ones.
+    eegzip_version, torch_version : str
+    """
+
+    config: ModelConfig
+    parameters: int = 0
+    domain: str = "eeg"
+    sources: Sequence[str] = ()
+    files: int = 0
+    hours: float = 0.0
+    people_trained: Sequence[str] = ()
+    people_held_out: Sequence[str] = ()
+    ids_from_files: bool = False
+    skipped: Sequence[tuple[str, str]] = ()
+    licence: str = ""
+    recording_rates: Sequence[float] = ()
+    channels: Sequence[str] = ()
+    preprocessing: Sequence[str] = ()
+    command: Sequence[str] = ()
+    seed: int | None = None
+    initial: str = "scratch"
+    steps: int = 0
+    seconds: float = 0.0
+    device: str = "cpu"
+    losses: Sequence[str] = ()
+    events: Sequence[str] = ()
+    before: Figures | None = None
+    after: Figures | None = None
+    figures_note: str = ""
+    limits: Sequence[str] = ()
+    eegzip_version: str = __version__
+    torch_version: str = ""
+
+
+def bits_per_second(config: ModelConfig) -> float:
+    """Return the bit rate of one stream of tokens at all codebooks.
+
+    A frame is ``hop`` samples; each of its tokens takes ``log2(codebook_size)`` bits. A DAC-SC channel has a stream
+    of its own; DAC-MC's channels of a group share one.
+
+    Parameters
+    ----------
+    config
+        The model's config.
+    """
+    shape = config.network
+    return config.rate / shape.hop * shape.n_codebooks * math.log2(shape.codebook_size)
+
+
+def model_card(facts: CardFacts) -> str:
+    """Return the card as Markdown with a YAML front matter.
+
+    Parameters
+    ----------
+    facts
+        What it has to say.
+    """
+    sections = [
+        _front_matter(facts),
+        f"# {facts.config.name}\n\n{_summary(facts)}\n\n![Loss curves](curves.png)",
+        f"## What it is\n\n{_architecture(facts)}",
+        f"## Data\n\n{_data(facts)}",
+        f"## Licence of the data\n\n{_licence(facts)}",
+        f"## How it was trained\n\n{_training(facts)}",
+        f"## What it does to people it never saw\n\n{_figures(facts)}",
+        f"## Valid rates and channels\n\n{_validity(facts)}",
+        f"## How to use it\n\n{_use()}",
+        f"## Limits\n\n{_limits(facts)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _front_matter(facts: CardFacts) -> str:
+    import yaml
+
+    content: dict[str, object] = dict(_hub_licence(facts.licence))
+    content.update(library_name="eegzip", tags=list(TAGS))
+    return f"---\n{yaml.safe_dump(content, sort_keys=False, allow_unicode=True)}---"
+
+
+def _hub_licence(text: str) -> dict[str, str]:
+    """Return the hub's fields for a licence; a model may claim no more than its data allow."""
+    text = " ".join(text.split())
+    if not text:
+        return {"license": "unknown"}
+    identifier = text.lower().replace(" ", "-")
+    if identifier in _HUB_LICENCES:
+        return {"license": identifier}
+    name = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:60].rstrip("-.")
+    return {"license": "other", "license_name": name or "see-card"}
+
+
+def _summary(facts: CardFacts) -> str:
+    config = facts.config
+    what = "every channel coded alone" if config.architecture == "dac-sc" else f"groups of {_group_size(config)} channels"
+    recordings = "EEG" if facts.domain == "eeg" else "audio"
+    return (
+        f"An eegzip model ({config.architecture.upper()}, {what}) trained on {recordings}: "
+        f"{_rate_of(config)}. The SHA-256 over weights and config is the `digest` in `config.json`."
+    )
+
+
+def _rate_of(config: ModelConfig) -> str:
+    """The bit rate in words: of a channel, or of a group and its channels."""
+    rate = bits_per_second(config)
+    if config.multichannel is None:
+        return f"{rate:g} bit/s for each channel"
+    size = config.multichannel.max_channels
+    return f"{rate:g} bit/s for each group, {rate / size:g} bit/s per channel in a full group of {size}"
+
+
+def _group_size(config: ModelConfig) -> str:
+    return "1" if config.multichannel is None else f"up to {config.multichannel.max_channels}"
+
+
+def _architecture(facts: CardFacts) -> str:
+    config, shape = facts.config, facts.config.network
+    bits = math.log2(shape.codebook_size)
+    frames = config.rate / shape.hop
+    depth = shape.n_codebooks
+    lines = [
+        f"* `{config.architecture}`, {_millions(facts.parameters)} parameters; network of the Descript Audio Codec.",
+        f"* Encoder {shape.encoder_dim} wide with strides {_list(shape.encoder_rates)}; decoder {shape.decoder_dim} "
+        f"wide with strides {_list(shape.decoder_rates)}; latent vectors of {shape.latent_width}.",
+        f"* {depth} codebooks of {shape.codebook_size} entries in {shape.codebook_dim} dimensions.",
+        f"* Input at {config.rate:g} Hz, hop of {shape.hop} samples: {frames:g} frames a second.",
+        f"* Rate: {frames:g} frames/s x {depth} codebooks x log2({shape.codebook_size}) = {bits:g} bit: "
+        f"{_rate_of(config)}. With 16-bit samples at {config.rate:g} Hz that is "
+        f"{16 * config.rate / _per_channel(config):.1f}:1. `--codebooks N` uses the first N codebooks, "
+        f"{_per_channel(config) / depth:g} bit/s per channel each.",
+        f"* Level: {_scaling(config)}.",
+    ]
+    if config.multichannel is not None:
+        groups = config.multichannel
+        lines.insert(
+            1,
+            f"* Groups of up to {groups.max_channels} channels: self-attention of {groups.heads} heads over channels "
+            f"and {groups.reach} frames to either side, one stream of tokens a group, a style for each of "
+            f"{len(groups.vocabulary)} channel names (and one for any other).",
+        )
+    return "\n".join(lines)
+
+
+def _per_channel(config: ModelConfig) -> float:
+    """Bit/s of a channel at best: in a full group."""
+    return bits_per_second(config) / (1 if config.multichannel is None else config.multichannel.max_channels)
+
+
+def _scaling(config: ModelConfig) -> str:
+    level = config.scaling
+    if level.kind == "fixed":
+        return f"clipped at +-{level.limit_uv:g} uV, which becomes +-1"
+    return f"offset and scale at knots of {level.spacing} samples; nothing is clipped"
+
+
+def _data(facts: CardFacts) -> str:
+    lines = [
+        f"* Sources: {', '.join(_code(s) for s in facts.sources) or 'not stated'}.",
+        f"* {facts.files} recordings, {facts.hours:.2f} hours.",
+        f"* Trained on {_people(facts.people_trained, facts.ids_from_files, _MOST_NAMES)}.",
+        # All of them, however many: whoever compares figures has to leave the same people out.
+        f"* Held out {_people(facts.people_held_out, facts.ids_from_files, None)}.",
+    ]
+    if facts.preprocessing:
+        lines.append(f"* Preprocessing: {'; '.join(facts.preprocessing)}.")
+    if facts.skipped:
+        lines.append(f"* {len(facts.skipped)} files were skipped:")
+        lines += [f"  * {_code(name)}: {_inline(why)}" for name, why in facts.skipped[:_MOST_SKIPPED]]
+        if len(facts.skipped) > _MOST_SKIPPED:
+            lines.append(f"  * and {len(facts.skipped) - _MOST_SKIPPED} more")
+    else:
+        lines.append("* No files were skipped.")
+    return "\n".join(lines)
+
+
+def _people(people: Sequence[str], named: bool, most: int | None) -> str:
+    if not people:
+        return "nobody"
+    count = "1 person" if len(people) == 1 else f"{len(people)} people"
+    if not named:
+        return count
+    shown = sorted(people)[:most]
+    rest = f" and {len(people) - len(shown)} more" if len(shown) < len(people) else ""
+    return f"{count}: {', '.join(_code(p) for p in shown)}{rest}"
+
+
+def _licence(facts: CardFacts) -> str:
+    if not facts.licence.strip():
+        return "Not stated. Find out under which terms the data may be used before you pass this model on."
+    return f"{_inline(facts.licence)} (as stated by who trained the model)."
+
+
+def _training(facts: CardFacts) -> str:
+    command = shlex.join(facts.command) if facts.command else ""
+    fence = "```" if "```" not in command else "````"
+    start = {"scratch": "random weights", "audio": "the official audio weights"}.get(facts.initial, facts.initial)
+    lines = [f"{fence}sh\n{command}\n{fence}\n"] if command else []
+    lines += [
+        f"* Began as: {_inline(start)}.",
+        f"* {facts.steps} steps in {_time(facts.seconds)} on {_inline(facts.device)}, "
+        f"{'no seed stated' if facts.seed is None else f'seed {facts.seed}'}.",
+        f"* eegzip {facts.eegzip_version}{f', torch {facts.torch_version}' if facts.torch_version else ''}.",
+    ]
+    if facts.losses:
+        lines.append(f"* Losses: {', '.join(_inline(part) for part in facts.losses)}.")
+    lines += [f"* {_inline(event)}" for event in facts.events]
+    return "\n".join(lines)
+
+
+def _figures(facts: CardFacts) -> str:
+    rows = [(label, f) for label, f in (("before training", facts.before), ("this model", facts.after)) if f is not None]
+    if not rows or not facts.people_held_out:
+        return "Nothing was held out or measured, so nothing is known about people it never saw."
+    bands = list(dict.fromkeys(band for _, figures in rows for band in figures.r))
+    head = ["", "PRD in %", "SNR in dB", *(f"r, {band}" for band in bands), "spectrogram loss"]
+    table = [_row(head), _row(["---"] * len(head))]
+    for label, figures in rows:
+        cells = [_fixed(figures.prd, 1), _fixed(figures.snr, 1), *(_fixed(figures.r.get(b), 3) for b in bands)]
+        table.append(_row([label, *cells, _fixed(figures.spectrogram, 4)]))
+    note = f"\n\n{_inline(facts.figures_note)}" if facts.figures_note else ""
+    return "\n".join(table) + note
+
+
+def _validity(facts: CardFacts) -> str:
+    config = facts.config
+    rates = ", ".join(f"{r:g}" for r in sorted(set(facts.recording_rates)))
+    lines = [
+        f"* The network runs at {config.rate:g} Hz; recordings at other rates are resampled to it and back."
+        + (f" Trained on recordings at {rates} Hz." if rates else "")
+    ]
+    if config.multichannel is not None:
+        lines.append(f"* Channels with a style of their own: {', '.join(config.multichannel.vocabulary) or 'none'}.")
+        lines.append("* Any other channel shares one style and is coded in a group of its own.")
+    if facts.channels:
+        lines.append(f"* Channels trained on: {', '.join(_inline(c) for c in sorted(set(facts.channels)))}.")
+    elif config.multichannel is None:
+        lines.append("* Channels of any name: each is coded alone.")
+    return "\n".join(lines)
+
+
+def _use() -> str:
+    return (
+        "Where `DIR` is this folder (a download from the Hugging Face hub is one as it is):\n\n"
+        "```sh\n"
+        "eegzip compress --model DIR night.edf night.eegz\n"
+        "eegzip decompress --model DIR night.eegz back.edf\n"
+        "eegzip models DIR\n"
+        "```\n\n"
+        "A compressed file names the model it needs by digest: keep both, or put this folder into the cache\n"
+        "(`EEGZIP_CACHE`, else `~/.cache/eegzip`, there in `models/`), and `--model` can be left out."
+    )
+
+
+def _limits(facts: CardFacts) -> str:
+    config = facts.config
+    lines = [f"Codes up to about {0.45 * config.rate:g} Hz; what is above is lost."]
+    if facts.domain != "eeg":
+        lines.append("Not trained on EEG: it is a start for fine-tuning, and its error on EEG is large.")
+    if len(facts.people_held_out) < 5 and facts.people_held_out:
+        count = len(facts.people_held_out)
+        lines.append(f"The figures are of {count} held-out {'person' if count == 1 else 'people'} only.")
+    lines += facts.limits
+    lines.append("Lossy: `eegzip` measures what is lost of every channel and writes it into the file; look at it.")
+    lines.append("Not a medical device.")
+    return "\n".join(f"* {_inline(line)}" for line in lines)
+
+
+def _inline(text: str) -> str:
+    """Text on one line, without what would start HTML or a table cell."""
+    return " ".join(str(text).split()).replace("<", "&lt;").replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    """Text as code, backticks in it allowed."""
+    text = " ".join(str(text).split())
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    ticks, room = "`" * (longest + 1), " " if longest else ""
+    return f"{ticks}{room}{text}{room}{ticks}"
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ", ".join(str(n) for n in numbers)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _fixed(value: float | None, digits: int) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.2f} million" if count >= 1e6 else f"{count / 1e3:.0f} thousand"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.1f} min"
