@@ -10,146 +10,26 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
-from eegzip._version import __version__
 from eegzip.codecs.config import ModelConfig
+from eegzip.training.card_facts import CardFacts, Figures, bits_per_second
+
+__all__ = ["TAGS", "CardFacts", "Figures", "bits_per_second", "model_card"]
 
 TAGS = ("eeg", "compression", "neural-codec", "rvq")
 # Licences by the identifiers that the hub knows; anything else is "other" with a name.
 _HUB_LICENCES = frozenset(
-    "apache-2.0 mit bsd-2-clause bsd-3-clause cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 "
-    "cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 "
-    "cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0 "
-    "odc-by odbl pddl gpl-3.0 lgpl-3.0 agpl-3.0 openrail unlicense".split()
+    {
+        "agpl-3.0", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0",
+        "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0",
+        "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc0-1.0",
+        "cdla-permissive-1.0", "cdla-permissive-2.0", "cdla-sharing-1.0", "gpl-3.0", "lgpl-3.0", "mit", "odbl",
+        "odc-by", "openrail", "pddl", "unlicense",
+    }
 )
 _MOST_NAMES = 200
 _MOST_SKIPPED = 50
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a model did to the recordings of people held out, once.
-
-    Attributes
-    ----------
-    prd : float
-        Percent, means removed.
-    snr : float
-        dB.
-    spectrogram : float or None
-        The paper's spectrogram loss.
-    r : mapping of str to float
-        Pearson correlation, by the name of the band.
-    """
-
-    prd: float
-    snr: float
-    spectrogram: float | None = None
-    r: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class CardFacts:
-    """Everything that a card says; what has a default may be unknown.
-
-    Attributes
-    ----------
-    config : ModelConfig
-        The model's config.
-    parameters : int
-        Number of weights.
-    domain : str
-        What it was trained on: ``eeg`` or ``audio``.
-    sources : sequence of str
-        Where the data came from, as the user named them.
-    files : int
-        Recordings used.
-    hours : float
-        Their length together, in hours of recording.
-    people_trained, people_held_out : sequence of str
-        Persons on either side of the split.
-    ids_from_files : bool
-        Whether persons' ids are parts of file names. Other ids (a column of a table, a field of a header) may be
-        names: the card then counts people and doesn't list them.
-    skipped : sequence of (str, str)
-        Files left out, and why.
-    licence : str
-        Licence of the data and so of the model, as the user stated it; empty when not stated.
-    recording_rates : sequence of float
-        Sampling rates of the recordings, in Hz.
-    channels : sequence of str
-        Channels that were trained on, by their normalised names.
-    preprocessing : sequence of str
-        One sentence or phrase a step.
-    command : sequence of str
-        The command line, word by word.
-    seed : int or None
-    initial : str
-        What the weights began as: ``scratch``, ``audio``, or a name of a model (with its digest).
-    steps : int
-        Optimiser steps.
-    seconds : float
-        Time of training.
-    device : str
-        Where it ran.
-    losses : sequence of str
-        One phrase a part of the loss, with its weight.
-    events : sequence of str
-        What happened on the way: the GAN dropped, resumptions.
-    before, after : Figures or None
-        On people held out, before the first step and of the model as saved.
-    figures_note : str
-        What the figures are of: how many recordings, how much of each.
-    limits : sequence of str
-        Limits that the trainer knows of, beside the general ones.
-    eegzip_version, torch_version : str
-    """
-
-    config: ModelConfig
-    parameters: int = 0
-    domain: str = "eeg"
-    sources: Sequence[str] = ()
-    files: int = 0
-    hours: float = 0.0
-    people_trained: Sequence[str] = ()
-    people_held_out: Sequence[str] = ()
-    ids_from_files: bool = False
-    skipped: Sequence[tuple[str, str]] = ()
-    licence: str = ""
-    recording_rates: Sequence[float] = ()
-    channels: Sequence[str] = ()
-    preprocessing: Sequence[str] = ()
-    command: Sequence[str] = ()
-    seed: int | None = None
-    initial: str = "scratch"
-    steps: int = 0
-    seconds: float = 0.0
-    device: str = "cpu"
-    losses: Sequence[str] = ()
-    events: Sequence[str] = ()
-    before: Figures | None = None
-    after: Figures | None = None
-    figures_note: str = ""
-    limits: Sequence[str] = ()
-    eegzip_version: str = __version__
-    torch_version: str = ""
-
-
-def bits_per_second(config: ModelConfig) -> float:
-    """Return the bit rate of one stream of tokens at all codebooks.
-
-    A frame is ``hop`` samples; each of its tokens takes ``log2(codebook_size)`` bits. A DAC-SC channel has a stream
-    of its own; DAC-MC's channels of a group share one.
-
-    Parameters
-    ----------
-    config
-        The model's config.
-    """
-    shape = config.network
-    return config.rate / shape.hop * shape.n_codebooks * math.log2(shape.codebook_size)
 
 
 def model_card(facts: CardFacts) -> str:
@@ -197,7 +77,8 @@ def _hub_licence(text: str) -> dict[str, str]:
 
 def _summary(facts: CardFacts) -> str:
     config = facts.config
-    what = "every channel coded alone" if config.architecture == "dac-sc" else f"groups of {_group_size(config)} channels"
+    groups = config.multichannel
+    what = "every channel coded alone" if groups is None else f"groups of up to {groups.max_channels} channels"
     recordings = "EEG" if facts.domain == "eeg" else "audio"
     return (
         f"An eegzip model ({config.architecture.upper()}, {what}) trained on {recordings}: "
@@ -214,10 +95,6 @@ def _rate_of(config: ModelConfig) -> str:
     return f"{rate:g} bit/s for each group, {rate / size:g} bit/s per channel in a full group of {size}"
 
 
-def _group_size(config: ModelConfig) -> str:
-    return "1" if config.multichannel is None else f"up to {config.multichannel.max_channels}"
-
-
 def _architecture(facts: CardFacts) -> str:
     config, shape = facts.config, facts.config.network
     bits = math.log2(shape.codebook_size)
@@ -225,24 +102,22 @@ def _architecture(facts: CardFacts) -> str:
     depth = shape.n_codebooks
     lines = [
         f"* `{config.architecture}`, {_millions(facts.parameters)} parameters; network of the Descript Audio Codec.",
-        f"* Encoder {shape.encoder_dim} wide with strides {_list(shape.encoder_rates)}; decoder {shape.decoder_dim} "
-        f"wide with strides {_list(shape.decoder_rates)}; latent vectors of {shape.latent_width}.",
-        f"* {depth} codebooks of {shape.codebook_size} entries in {shape.codebook_dim} dimensions.",
+        f"* Encoder: {shape.encoder_dim} wide, strides {_list(shape.encoder_rates)}.",
+        f"* Decoder: {shape.decoder_dim} wide, strides {_list(shape.decoder_rates)}.",
+        f"* Latent vectors of {shape.latent_width}; {depth} codebooks of {shape.codebook_size} x {shape.codebook_dim}.",
         f"* Input at {config.rate:g} Hz, hop of {shape.hop} samples: {frames:g} frames a second.",
-        f"* Rate: {frames:g} frames/s x {depth} codebooks x log2({shape.codebook_size}) = {bits:g} bit: "
-        f"{_rate_of(config)}. With 16-bit samples at {config.rate:g} Hz that is "
-        f"{16 * config.rate / _per_channel(config):.1f}:1. `--codebooks N` uses the first N codebooks, "
-        f"{_per_channel(config) / depth:g} bit/s per channel each.",
+        f"* {frames:g} frames/s x {depth} tokens x log2({shape.codebook_size}) = {bits:g} bit: {_rate_of(config)}.",
+        f"* Of 16-bit samples at {config.rate:g} Hz that is {16 * config.rate / _per_channel(config):.1f}:1.",
+        f"* `--codebooks N` uses the first N codebooks, {_per_channel(config) / depth:g} bit/s per channel each.",
         f"* Level: {_scaling(config)}.",
     ]
     if config.multichannel is not None:
         groups = config.multichannel
-        lines.insert(
-            1,
-            f"* Groups of up to {groups.max_channels} channels: self-attention of {groups.heads} heads over channels "
-            f"and {groups.reach} frames to either side, one stream of tokens a group, a style for each of "
-            f"{len(groups.vocabulary)} channel names (and one for any other).",
-        )
+        lines[1:1] = [
+            f"* Groups of up to {groups.max_channels} channels, one stream of tokens a group.",
+            f"* Self-attention over channels and {groups.reach} frames to either side, {groups.heads} heads.",
+            f"* A learned style for each of {len(groups.vocabulary)} channel names and one for any other.",
+        ]
     return "\n".join(lines)
 
 
@@ -300,10 +175,10 @@ def _training(facts: CardFacts) -> str:
     fence = "```" if "```" not in command else "````"
     start = {"scratch": "random weights", "audio": "the official audio weights"}.get(facts.initial, facts.initial)
     lines = [f"{fence}sh\n{command}\n{fence}\n"] if command else []
+    seed = "no seed stated" if facts.seed is None else f"seed {facts.seed}"
     lines += [
         f"* Began as: {_inline(start)}.",
-        f"* {facts.steps} steps in {_time(facts.seconds)} on {_inline(facts.device)}, "
-        f"{'no seed stated' if facts.seed is None else f'seed {facts.seed}'}.",
+        f"* {facts.steps} steps in {_time(facts.seconds)} on {_inline(facts.device)}, {seed}.",
         f"* eegzip {facts.eegzip_version}{f', torch {facts.torch_version}' if facts.torch_version else ''}.",
     ]
     if facts.losses:
@@ -313,7 +188,8 @@ def _training(facts: CardFacts) -> str:
 
 
 def _figures(facts: CardFacts) -> str:
-    rows = [(label, f) for label, f in (("before training", facts.before), ("this model", facts.after)) if f is not None]
+    both = (("before training", facts.before), ("this model", facts.after))
+    rows = [(label, figures) for label, figures in both if figures is not None]
     if not rows or not facts.people_held_out:
         return "Nothing was held out or measured, so nothing is known about people it never saw."
     bands = list(dict.fromkeys(band for _, figures in rows for band in figures.r))
