@@ -6,14 +6,20 @@ No torch here: a file's model can be named, checked and compared on a machine th
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from eegzip.codecs.schema import plain, strict
+from eegzip.codecs.vocabulary import STANDARD_VOCABULARY as STANDARD_VOCABULARY
 from eegzip.formats.errors import ModelError
 
 FORMAT = "eegzip-model"
 FORMAT_VERSION = 1
 MAX_BEAM = 64
+ARCHITECTURES = ("dac-sc", "dac-mc")
+GROUPINGS = ("manual", "random", "single")
+_MAX_NAMES = 512
+_MAX_NAME_LENGTH = 80
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,51 @@ class ScalingConfig:
 
 
 @dataclass(frozen=True)
+class MultichannelConfig:
+    """What a model of groups of channels (DAC-MC) has besides its network.
+
+    Attributes
+    ----------
+    max_channels : int
+        Largest group.
+    heads, layers : int
+        Of the attention over channels and frames; the heads share the latent width.
+    reach : int
+        Frames before and after its own that a frame attends to, in each layer.
+    vocabulary : tuple of str
+        Names of the styles: style i is ``vocabulary[i - 1]``, style 0 any other channel. Its order is the fixed
+        order of channels within a group.
+    groups : str
+        How recordings are divided into groups unless told: ``manual``, ``random`` or ``single``.
+    """
+
+    max_channels: int = 5
+    heads: int = 4
+    layers: int = 1
+    reach: int = 8
+    vocabulary: tuple[str, ...] = ()
+    groups: str = "manual"
+
+    def check(self, latent_width: int) -> None:
+        """Raise :class:`ModelError` where the numbers make no adapters for a network of this latent width."""
+        for name, low, high in (("max_channels", 1, 32), ("heads", 1, 64), ("layers", 1, 16), ("reach", 1, 1024)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ModelError(f"The model's multichannel.{name} is {value}; it must lie between {low} and {high}.")
+        if latent_width % self.heads:
+            raise ModelError(f"The model's {latent_width} latent dimensions can't be shared by {self.heads} heads.")
+        if self.groups not in GROUPINGS:
+            raise ModelError(f"The model's groups {self.groups!r} are none of {', '.join(GROUPINGS)}.")
+        if len(self.vocabulary) > _MAX_NAMES:
+            raise ModelError(f"The model's vocabulary has {len(self.vocabulary)} names; {_MAX_NAMES} are the most.")
+        for name in self.vocabulary:
+            if not (0 < len(name) <= _MAX_NAME_LENGTH and name.isprintable() and name == name.strip()):
+                raise ModelError(f"The model's vocabulary has an entry {name[:80]!r} that is no channel's name.")
+        if len({name.casefold() for name in self.vocabulary}) < len(self.vocabulary):
+            raise ModelError("The model's vocabulary names a channel twice.")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything needed to rebuild and run a model, besides its weights.
 
@@ -144,7 +195,9 @@ class ModelConfig:
     beam : int
         Hypotheses kept by the search over the codebooks; 1 is DAC's greedy search.
     architecture : str
-        ``dac-sc``: every channel is coded alone.
+        ``dac-sc``: every channel is coded alone; ``dac-mc``: groups of channels share their tokens.
+    multichannel : MultichannelConfig or None
+        Of ``dac-mc``, and only there.
     """
 
     name: str
@@ -154,6 +207,7 @@ class ModelConfig:
     window_frames: int = 60
     beam: int = 1
     architecture: str = "dac-sc"
+    multichannel: MultichannelConfig | None = None
 
     def check(self) -> None:
         """Raise :class:`ModelError` where a value is out of its range."""
@@ -167,12 +221,20 @@ class ModelConfig:
             raise ModelError(f"The model's beam must lie between 1 and {MAX_BEAM}.")
         if self.beam > 1 and not self.network.direct_codebooks:
             raise ModelError("A beam needs codebooks in the latent space itself (Euclid, no projections).")
-        if self.architecture != "dac-sc":
+        if self.architecture not in ARCHITECTURES:
             raise ModelError(f"This eegzip does not know the architecture {self.architecture!r}; upgrade it.")
+        if (self.architecture == "dac-mc") != (self.multichannel is not None):
+            raise ModelError("The architecture 'dac-mc' needs an entry 'multichannel', and no other may have one.")
+        if self.multichannel is not None:
+            self.multichannel.check(self.network.latent_width)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``config.json``, without its digest."""
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, **_plain(asdict(self))}
+        body = plain(asdict(self))
+        if self.multichannel is None:
+            # Models of single channels are older than this entry, and their digests don't count it.
+            del body["multichannel"]
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **body}
 
     @classmethod
     def from_json(cls, data: object) -> ModelConfig:
@@ -188,52 +250,10 @@ class ModelConfig:
         if data.get("format_version") != FORMAT_VERSION:
             raise ModelError("This model was written for another version of eegzip; upgrade eegzip.")
         body = {k: v for k, v in data.items() if k not in ("format", "format_version", "digest")}
-        body["network"] = _strict(NetworkConfig, body.get("network", {}), "network")
-        body["scaling"] = _strict(ScalingConfig, body.get("scaling", {}), "scaling")
-        config: ModelConfig = _strict(cls, body, "config.json")
+        body["network"] = strict(NetworkConfig, body.get("network", {}), "network")
+        body["scaling"] = strict(ScalingConfig, body.get("scaling", {}), "scaling")
+        if "multichannel" in body:
+            body["multichannel"] = strict(MultichannelConfig, body["multichannel"], "multichannel")
+        config: ModelConfig = strict(cls, body, "config.json")
         config.check()
         return config
-
-
-def _plain(value: object) -> Any:
-    """Return ``value`` as JSON knows it: tuples become lists."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, tuple):
-        return list(value)
-    return value
-
-
-def _strict(kind: type, data: object, where: str) -> Any:
-    """Build a dataclass from JSON, refusing unknown keys and wrong types."""
-    if not isinstance(data, dict):
-        raise ModelError(f"The model's {where} must be a JSON object.")
-    known = {f.name: f for f in fields(kind)}
-    unknown = sorted(str(k) for k in data if k not in known)
-    if unknown:
-        raise ModelError(f"The model's {where} has an unknown entry {unknown[0]!r}; upgrade eegzip or fix it.")
-    values: dict[str, Any] = {}
-    for name, value in data.items():
-        values[name] = _typed(str(known[name].type), value, f"{where}.{name}")
-    for name in ("name", "rate"):
-        if name in known and name not in values:
-            raise ModelError(f"The model's {where} lacks {name!r}.")
-    return kind(**values)
-
-
-def _typed(kind: str, value: object, where: str) -> object:
-    """Return a JSON value as the annotated type, or refuse it."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind == "int" and number and isinstance(value, int):
-        return value
-    if kind == "float" and number:
-        return float(value)  # type: ignore[arg-type]
-    if kind == "bool" and isinstance(value, bool):
-        return value
-    if kind == "str" and isinstance(value, str) and len(value) <= 200:
-        return value
-    if kind.startswith("tuple") and isinstance(value, list):
-        return tuple(_typed("int", v, where) for v in value)
-    if kind in ("NetworkConfig", "ScalingConfig"):
-        return value
-    raise ModelError(f"The model's {where} must be of type {kind.split('[')[0]}.")
