@@ -16,6 +16,7 @@ from eegzip.cli.common import sentence
 from eegzip.cli.compress import compress
 from eegzip.cli.decompress import decompress
 from eegzip.cli.info import info
+from eegzip.cli.models import models
 from eegzip.cli.verify import verify
 from eegzip.formats.errors import EegzipError
 
@@ -25,6 +26,7 @@ Examples:
   eegzip decompress night.eegz back.edf       restores the recording
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
+  eegzip models                               the models at hand
 
 \b
 Exit codes:
@@ -46,7 +48,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, info, verify):
+for _command in (compress, decompress, info, verify, models):
     main.add_command(_command)
 
 
