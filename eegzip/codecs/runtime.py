@@ -5,6 +5,7 @@ on sample ``f*hop``; a recording of n samples has ``ceil(n/hop) + 1`` frames, so
 the linear path is complete at both ends. Encoding runs on a fixed grid of windows: window w gives the
 frames [w*W, (w+1)*W) from those frames' samples and ``encoder_context`` frames' samples on each side, more
 than the network can see. The grid belongs to the model, so tokens can't depend on how a file is chunked.
+How channels share tokens is :mod:`eegzip.codecs.group_coder`'s matter.
 """
 
 from __future__ import annotations
@@ -12,24 +13,24 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import nn
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import MAX_BEAM
-from eegzip.codecs.descript import Snake1d
-from eegzip.codecs.network import EegDac, decoder_reach, encoder_reach, fuse_weight_norm, skip_silent_branches
+from eegzip.codecs.group_coder import CodeArray, FloatArray, GroupCoder
+from eegzip.codecs.loading import build_network, prepare_for_inference
+from eegzip.codecs.network import build, decoder_reach, encoder_reach
 from eegzip.codecs.search import ResidualSearch
+from eegzip.codecs.vocabulary import style_name, styles_of
+from eegzip.formats.edf import normalise_channel_name
 from eegzip.formats.errors import ModelError, UsageError
 
-FloatArray = npt.NDArray[np.float32]
-CodeArray = npt.NDArray[np.uint16]
+__all__ = ["CodecRuntime", "build", "build_network", "tune_malloc"]
 
 # Bytes of activations that one batch may take at a time.
 BATCH_BYTES = 256 << 20
@@ -47,79 +48,6 @@ def tune_malloc() -> None:
         return
     mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-class FusedSnake(nn.Module):
-    """DAC's activation ``x + sin(alpha x)^2 / alpha`` with one temporary instead of five."""
-
-    alpha: torch.Tensor
-    inverse: torch.Tensor
-
-    def __init__(self, alpha: torch.Tensor) -> None:
-        super().__init__()
-        self.register_buffer("alpha", alpha.detach())
-        self.register_buffer("inverse", (alpha.detach() + 1e-9).reciprocal())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the activation of ``x``."""
-        wave = x * self.alpha
-        return torch.addcmul(x, wave.sin_().square_(), self.inverse)
-
-
-def build_network(checkpoint: Checkpoint) -> EegDac:
-    """Build the network of a checkpoint and load its weights strictly.
-
-    Parameters
-    ----------
-    checkpoint
-        The checkpoint; its config decides the shapes, its weights must match them exactly.
-    """
-    config = checkpoint.config
-    state = checkpoint.state
-    _check_widths(checkpoint)
-    network = EegDac(config.network, config.rate)
-    try:
-        network.load_state_dict(state, strict=True, assign=True)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"The weights in {checkpoint.folder} are not those of the network in its config.json: {reason}"
-        ) from error
-    return network.eval()
-
-
-def _check_widths(checkpoint: Checkpoint) -> None:
-    """Refuse a config whose network would take more memory than its weights, before it is built.
-
-    These tensors bound all others: widths double from layer to layer. Building on torch's meta device would show
-    the same, but takes more than a second.
-    """
-    shape = checkpoint.config.network
-    depth = len(shape.encoder_rates)
-    expected = {
-        "encoder.block.0.weight_v": (shape.encoder_dim, 1, 7),
-        f"encoder.block.{depth + 2}.weight_v": (shape.latent_width, shape.encoder_dim << depth, 3),
-        "decoder.model.0.weight_v": (shape.decoder_dim, shape.latent_width, 7),
-        f"quantizer.quantizers.{shape.n_codebooks - 1}.codebook.weight": (shape.codebook_size, shape.codebook_dim),
-    }
-    for name, size in expected.items():
-        found = tuple(checkpoint.state[name].shape) if name in checkpoint.state else None
-        if found != size:
-            raise ModelError(
-                f"The weights in {checkpoint.folder} are not those of the network in its config.json: {name} is "
-                f"{found or 'missing'}, not {size}."
-            )
-
-
-def prepare_for_inference(network: EegDac) -> None:
-    """Fuse weight norms and activations and leave out what contributes nothing, in place."""
-    fuse_weight_norm(network)
-    skip_silent_branches(network)
-    for module in list(network.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, Snake1d):
-                setattr(module, name, FusedSnake(child.alpha))
-    network.requires_grad_(False)
 
 
 class CodecRuntime:
@@ -172,7 +100,10 @@ class CodecRuntime:
         self.n_codebooks = shape.n_codebooks
         self.codebook_size = shape.codebook_size
         self.window_frames = config.window_frames
+        adapters = config.multichannel
         self.encoder_context = -(-encoder_reach(shape) // shape.hop)
+        if adapters is not None:
+            self.encoder_context += adapters.layers * adapters.reach
         self.decoder_context = -(-decoder_reach(shape) // shape.hop)
         self._workers = threads or torch.get_num_threads()
         try:
@@ -181,6 +112,7 @@ class CodecRuntime:
         except (RuntimeError, AssertionError) as error:
             raise UsageError(f"The device {device!r} can't be used: {str(error).splitlines()[0]}") from error
         prepare_for_inference(self.network)
+        self._styles = styles_of(adapters.vocabulary) if adapters is not None else {}
         self._search: ResidualSearch | None = None
         if shape.direct_codebooks:
             books = torch.stack([q.codebook.weight for q in self.network.quantizer.quantizers])
@@ -190,8 +122,31 @@ class CodecRuntime:
         width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
         self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
 
+    def for_groups(self, groups: Sequence[Sequence[int]]) -> GroupCoder:
+        """Return an encoder and decoder of channels that are coded in these groups.
+
+        Parameters
+        ----------
+        groups
+            The style of each channel of each group (:meth:`style_of`), in the order of the rows that it will get.
+            Where every channel is coded alone, groups of one; the styles then mean nothing.
+
+        Raises
+        ------
+        ModelError
+            The model knows no such groups or styles.
+        """
+        return GroupCoder(self, groups)
+
+    def style_of(self, label: str) -> int:
+        """Return the style of a channel by its label; 0 where the model knows no such name (or no styles)."""
+        for name in (normalise_channel_name(label), style_name(label)):
+            if name.casefold() in self._styles:
+                return self._styles[name.casefold()]
+        return 0
+
     def encode(self, samples: FloatArray, n_codebooks: int | None = None) -> CodeArray:
-        """Return the codes [B, n_codebooks, n] of windows [B, (n + 2 * encoder_context) * hop].
+        """Return the codes [B, n_codebooks, n] of windows [B, (n + 2 * encoder_context) * hop], each channel alone.
 
         Parameters
         ----------
@@ -200,27 +155,10 @@ class CodecRuntime:
         n_codebooks
             Use only the first so many codebooks; the search then aims at the best result with these.
         """
-        context, length = self.encoder_context, samples.shape[-1]
-        frames = length // self.hop - 2 * context
-        if samples.ndim != 2 or length % self.hop or frames < 0:
-            raise UsageError(
-                f"Windows must be of whole frames of {self.hop} samples, with {context} more on each side; "
-                f"these have the shape {samples.shape}."
-            )
-        levels = self._levels(n_codebooks)
-        codes = np.empty((len(samples), levels, frames), dtype=np.uint16)
-
-        def encode_batch(part: slice) -> None:
-            wave = torch.from_numpy(np.ascontiguousarray(samples[part], dtype=np.float32))
-            latent = self.network.encoder(wave[:, None].to(self.device))
-            latent = latent[:, :, context : context + frames]
-            codes[part] = self._quantise(latent, levels).to("cpu", torch.int32).numpy()
-
-        self._in_batches(encode_batch, len(samples), length)
-        return codes
+        return self.for_groups([(0,)] * len(samples)).encode(samples, n_codebooks)
 
     def decode(self, codes: CodeArray, valid: tuple[int, int] | None = None) -> FloatArray:
-        """Return the waveform [B, n * hop] of codes [B, k, n + 2 * decoder_context].
+        """Return the waveform [B, n * hop] of codes [B, k, n + 2 * decoder_context], each channel alone.
 
         Parameters
         ----------
@@ -230,38 +168,22 @@ class CodecRuntime:
             Range [first, last) of the frames given that exist; the others count as zero latents. Frames
             exist between 0 and the recording's number of frames (:mod:`eegzip.formats.eegz.timeline`).
         """
-        context = self.decoder_context
-        frames = codes.shape[-1]
-        n = frames - 2 * context
-        if codes.ndim != 3 or n < 0:
-            raise UsageError(f"Codes need {context} frames of context on each side; shape {codes.shape}.")
-        first, last = valid if valid is not None else (0, frames)
-        wave = np.empty((len(codes), n * self.hop), dtype=np.float32)
-
-        def decode_batch(part: slice) -> None:
-            latent = self._latents(codes[part])
-            latent[:, :, : max(first, 0)] = 0
-            latent[:, :, max(last, 0) :] = 0
-            out = self.network.decoder(latent)[:, 0, context * self.hop : (context + n) * self.hop]
-            wave[part] = out.cpu().numpy()
-
-        self._in_batches(decode_batch, len(codes), frames * self.hop)
-        return wave
+        return self.for_groups([(0,)] * len(codes)).decode(codes, valid)
 
     def latents(self, codes: CodeArray) -> FloatArray:
         """Return the quantised latents [B, latent_dim, F] that codes [B, k, F] stand for."""
         with self._working():
-            result: FloatArray = self._latents(codes).cpu().numpy()
+            result: FloatArray = self.codewords(codes).cpu().numpy()
         return result
 
-    def _levels(self, n_codebooks: int | None) -> int:
-        """Check a number of codebooks."""
+    def levels(self, n_codebooks: int | None) -> int:
+        """Return a number of codebooks, checked; all of them for ``None``."""
         levels = self.n_codebooks if n_codebooks is None else n_codebooks
         if not 1 <= levels <= self.n_codebooks:
             raise UsageError(f"The model has {self.n_codebooks} codebooks; {levels} were asked for.")
         return levels
 
-    def _quantise(self, latent: torch.Tensor, levels: int) -> torch.Tensor:
+    def quantise(self, latent: torch.Tensor, levels: int) -> torch.Tensor:
         """Return the codes [B, levels, F] of latents [B, D, F]."""
         if self._search is None:
             codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
@@ -269,7 +191,7 @@ class CodecRuntime:
         rows = latent.transpose(1, 2).reshape(-1, latent.shape[1])
         return self._search(rows, levels).view(len(latent), -1, levels).transpose(1, 2)
 
-    def _latents(self, codes: CodeArray) -> torch.Tensor:
+    def codewords(self, codes: CodeArray) -> torch.Tensor:
         """Return the sum of the codewords, projected where the model projects: [B, D, F]."""
         if codes.ndim != 3 or not 1 <= codes.shape[1] <= self.n_codebooks:
             raise UsageError(f"Codes must be [B, 1 to {self.n_codebooks}, frames]; shape {codes.shape}.")
@@ -282,24 +204,34 @@ class CodecRuntime:
             total = total + quantizers[level].out_proj(quantizers[level].decode_code(index[:, level]))
         return total.contiguous()
 
-    def _in_batches(self, work: Callable[[slice], None], count: int, length: int) -> None:
-        """Do `count` rows of `length` samples in batches that fit the memory set aside.
+    def in_batches(self, work: Callable[[int, slice], None], kinds: Sequence[tuple[int, int]]) -> None:
+        """Do rows of several kinds in batches of one kind that fit the memory set aside.
 
         On a CPU each thread takes batches of its own: sharing every layer among threads makes them wait for one
         another, which costs a quarter of the time on idle cores and most of it on busy ones.
+
+        Parameters
+        ----------
+        work
+            Does a slice of the rows of a kind.
+        kinds
+            Number of rows of each kind, and samples in a row.
         """
-        threads = 1 if self.device.type != "cpu" or count < self._workers else self._workers
-        size = min(max(self._batch_samples // length, 1), max(-(-count // threads), 1))
-        parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+        total = sum(count for count, _ in kinds)
+        threads = 1 if self.device.type != "cpu" or total < self._workers else self._workers
+        parts: list[tuple[int, slice]] = []
+        for kind, (count, length) in enumerate(kinds):
+            size = min(max(self._batch_samples // length, 1), max(-(-count // threads), 1))
+            parts += [(kind, slice(start, min(start + size, count))) for start in range(0, count, size)]
         if threads == 1:
             with self._working():
-                for part in parts:
-                    work(part)
+                for kind, part in parts:
+                    work(kind, part)
             return
 
-        def alone(part: slice) -> None:
+        def alone(part: tuple[int, slice]) -> None:
             with torch.inference_mode():
-                work(part)
+                work(*part)
 
         # torch's number of threads is each thread's own, so the caller's stays as it is.
         for _ in self._pool.map(alone, parts):
