@@ -59,3 +59,6 @@ Decoder = dac.model.dac.Decoder
 Snake1d = dac.nn.layers.Snake1d
 ResidualVectorQuantize = dac.nn.quantize.ResidualVectorQuantize
 VectorQuantize = dac.nn.quantize.VectorQuantize
+PeriodDiscriminator = dac.model.discriminator.MPD
+SpectrogramDiscriminator = dac.model.discriminator.MRD
+normalised_conv = dac.model.discriminator.WNConv2d
