@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from eegzip.codecs import official
+from eegzip.codecs.config import NetworkConfig
 from eegzip.codecs.descript import DAC
 from eegzip.codecs.official import download_official, import_descript
 from eegzip.codecs.runtime import CodecRuntime
@@ -53,7 +55,9 @@ def test_the_full_size_layout_imports(tmp_path: Path) -> None:
     kwargs = {**KWARGS, "encoder_dim": 64, "decoder_dim": 1536}
     full = DAC(**kwargs)
     assert len(full.state_dict()) == 301
-    checkpoint = import_descript(save(tmp_path / "weights.pth", full.state_dict(), kwargs), tmp_path / "model")
+    path = save(tmp_path / "weights.pth", full.state_dict(), kwargs)
+    checkpoint = import_descript(path, tmp_path / "model")
+    assert checkpoint.config.network == NetworkConfig()
     assert sum(v.numel() for v in checkpoint.state.values()) == 76_651_890
     assert all(torch.equal(v, checkpoint.state[k]) for k, v in full.state_dict().items())
 
@@ -65,6 +69,8 @@ def test_wrong_keys_are_refused(dac: torch.nn.Module, tmp_path: Path) -> None:
     for wrong in (renamed, missing, {**state, "more": torch.zeros(1)}, {}):
         with pytest.raises(ModelError, match="does not hold the weights"):
             import_descript(save(tmp_path / "weights.pth", wrong), tmp_path / "model")
+    with pytest.raises(ModelError, match=r"does not hold the weights.*size mismatch"):
+        import_descript(save(tmp_path / "weights.pth", state, {**KWARGS, "encoder_dim": 16}), tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
@@ -87,6 +93,19 @@ def test_a_pickle_payload_runs_nothing(dac: torch.nn.Module, tmp_path: Path) -> 
     assert not marker.exists()
 
 
+def test_payloads_in_other_guises_run_nothing(dac: torch.nn.Module, tmp_path: Path) -> None:
+    marker, path = tmp_path / "ran", tmp_path / "weights.pth"
+    content = {"state_dict": {**dac.state_dict(), "x": Payload(marker)}, "metadata": {"kwargs": KWARGS}}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(ModelError, match="nothing was run"):
+        import_descript(path, tmp_path / "model")
+    path.write_bytes(pickle.dumps(Payload(marker)))
+    with pytest.raises(ModelError):
+        import_descript(path, tmp_path / "model")
+    assert not marker.exists()
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + b"\0" * 50])
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "weights.pth").write_bytes(content)
@@ -104,9 +123,10 @@ CONTENT = bytes(range(256)) * 5000
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT, ranges too."""
+    """Serves CONTENT, ranges too; breaks off after `most` bytes."""
 
     ranges: ClassVar[list[str | None]] = []
+    most: ClassVar[int | None] = None
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
@@ -115,7 +135,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
-        self.wfile.write(CONTENT[start:])
+        self.wfile.write(CONTENT[start:] if self.most is None else CONTENT[start : start + self.most])
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the test's output clean."""
@@ -127,7 +147,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         thread = threading.Thread(target=httpd.serve_forever, daemon=True)
         thread.start()
         monkeypatch.setattr(official, "RELEASES", f"http://127.0.0.1:{httpd.server_port}")
-        Handler.ranges = []
+        monkeypatch.setattr(Handler, "ranges", [])
         yield
         httpd.shutdown()
         thread.join()
@@ -138,9 +158,13 @@ def test_downloads_are_checked_resumed_and_kept(tmp_path: Path) -> None:
     digest = hashlib.sha256(CONTENT).hexdigest()
     part = tmp_path / f"44khz-8kbps-{digest[:16]}.part"
     part.write_bytes(CONTENT[:1000])
-    path = download_official(digest, folder=tmp_path)
+    seen: list[tuple[int, int | None]] = []
+    path = download_official(digest, folder=tmp_path, progress=lambda done, total: seen.append((done, total)))
     assert path.read_bytes() == CONTENT
     assert not part.exists()
+    assert seen[0][0] > 1000
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert {total for _, total in seen} == {len(CONTENT)}
     assert Handler.ranges == ["bytes=1000-"]
     assert download_official(digest, folder=tmp_path) == path
     assert len(Handler.ranges) == 1
@@ -153,9 +177,45 @@ def test_a_download_with_another_digest_is_thrown_away(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("server")
+def test_a_download_that_breaks_off_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    monkeypatch.setattr(Handler, "most", 700_000)
+    with pytest.raises(ModelError, match=r"broke off after 700000 of 1280000 bytes.*--init PATH"):
+        download_official(digest, folder=tmp_path)
+    assert download_official(digest, folder=tmp_path).read_bytes() == CONTENT
+    assert Handler.ranges == [None, "bytes=700000-"]
+
+
+@pytest.mark.usefixtures("server")
+def test_the_known_digest_is_expected_when_none_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match="not a88eed82"):
+        download_official(folder=tmp_path)
+    monkeypatch.setitem(official.DIGESTS, "44khz-8kbps", hashlib.sha256(CONTENT).hexdigest())
+    assert download_official(folder=tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("server")
+def test_without_a_digest_nothing_is_fetched_but_a_file_put_there_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EEGZIP_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match=r"not be checked.*SHA-256.*--init PATH.*weights_44khz_16kbps\.pth.*CACHE"):
+        download_official(release="44khz-16kbps")
+    assert not list(tmp_path.iterdir())
+    placed = tmp_path / "descript" / "weights_44khz_16kbps.pth"
+    placed.parent.mkdir()
+    placed.write_bytes(CONTENT)
+    assert download_official(release="44khz-16kbps") == placed
+    assert download_official(hashlib.sha256(CONTENT).hexdigest(), release="44khz-16kbps") == placed
+    with pytest.raises(ModelError, match="remove it"):
+        download_official("0" * 64, release="44khz-16kbps")
+    assert Handler.ranges == []
+
+
 def test_offline_and_nonsense_are_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(official, "RELEASES", "http://127.0.0.1:9")
-    with pytest.raises(ModelError, match="can't be downloaded"):
+    with pytest.raises(ModelError, match=r"can't be downloaded.*--init PATH.*EEGZIP_CACHE"):
         download_official("0" * 64, folder=tmp_path)
     with pytest.raises(ModelError, match="64 hexadecimal"):
         download_official("trust me", folder=tmp_path)
