@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import ModelConfig
@@ -26,6 +27,9 @@ class CodecChoice:
         Sample rate that signals are resampled to; ``None`` keeps each signal's own.
     fixed_limit_uv : float or None
         Amplitude for fixed scaling; ``None`` for adaptive scaling.
+    groups : str
+        How channels are divided into groups: ``manual``, ``random``, ``single`` or the path of a file; always
+        ``single`` with a model that codes every channel alone.
     """
 
     config: ModelConfig
@@ -33,22 +37,48 @@ class CodecChoice:
     codebooks: int
     rate: Fraction | None
     fixed_limit_uv: float | None
+    groups: str = "single"
 
 
-def choose(checkpoint: Checkpoint, codebooks: int | None, rate: float | str | None, scaling: str | None) -> CodecChoice:
+def choose(
+    checkpoint: Checkpoint,
+    codebooks: int | None,
+    rate: float | str | None,
+    scaling: str | None,
+    groups: str | Path | None = None,
+) -> CodecChoice:
     """Check the options of :func:`eegzip.compress` that concern the network.
 
     Raises
     ------
     UsageError
-        The model has not so many codebooks, or a rate or scaling makes no sense.
+        The model has not so many codebooks, a rate or scaling makes no sense, or groups are asked for of a model
+        that codes every channel alone.
     """
     config = checkpoint.config
     available = config.network.n_codebooks
     wanted = available if codebooks is None else codebooks
     if not 1 <= wanted <= available:
         raise UsageError(f"the model {config.name} has {available} codebooks; {wanted} can't be used.")
-    return CodecChoice(config, checkpoint.digest, wanted, _rate(rate, config.rate), _fixed_limit(scaling, config))
+    return CodecChoice(
+        config,
+        checkpoint.digest,
+        wanted,
+        _rate(rate, config.rate),
+        _fixed_limit(scaling, config),
+        _groups(groups, config),
+    )
+
+
+def _groups(groups: str | Path | None, config: ModelConfig) -> str:
+    if config.multichannel is None:
+        if groups is not None and str(groups) != "single":
+            raise UsageError(
+                f"the model {config.name} codes every channel alone ({config.architecture}), so it has no groups "
+                f"'{groups}'; name a model of groups (dac-mc) with --model, or leave --groups out."
+            )
+        return "single"
+    return config.multichannel.groups if groups is None else str(groups)
 
 
 def _rate(rate: float | str | None, model_rate: float) -> Fraction | None:

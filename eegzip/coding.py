@@ -22,6 +22,7 @@ from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.errors import ModelError
 
 if TYPE_CHECKING:
+    from eegzip.codecs.group_coder import GroupCoder
     from eegzip.codecs.runtime import CodecRuntime
 
 _BLOCK_SECONDS = 60.0
@@ -45,7 +46,8 @@ class Bank:
     groups : tuple of int
         Indices into the header's groups.
     signals : tuple of int
-        Their signals, in the same order.
+        Their signals, group after group, in the order of each: all for an encoder; for a decoder those that are
+        wanted, as a group's signals are decoded one by one from its tokens.
     """
 
     groups: tuple[int, ...]
@@ -59,14 +61,23 @@ def banks_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[B
     ----------
     header : FileHeader
     signals : sequence of int, optional
-        Only groups with one of these; all by default.
+        Only groups with one of these, and of them only these; all by default.
     """
     banks: dict[tuple[FrameGrid, int], list[int]] = {}
     for number, group in enumerate(header.groups):
         if signals is None or set(group.signals).intersection(signals):
             banks.setdefault((header.grid(number), group.codebooks), []).append(number)
+    wanted = None if signals is None else frozenset(signals)
     return [
-        Bank(tuple(part), tuple(signal for group in part for signal in header.groups[group].signals))
+        Bank(
+            tuple(part),
+            tuple(
+                signal
+                for group in part
+                for signal in header.groups[group].signals
+                if wanted is None or signal in wanted
+            ),
+        )
         for groups in banks.values()
         for part in _affordable(header, groups)
     ]
@@ -75,13 +86,44 @@ def banks_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[B
 def _affordable(header: FileHeader, groups: list[int]) -> Iterator[list[int]]:
     """Parts of a bank whose samples of a minute don't fill the memory: hundreds of channels at kHz rates would."""
     rate = header.signals[header.groups[groups[0]].signals[0]].sample_rate or 1.0
-    size = max(1, int(_BANK_SAMPLES / (rate * _BLOCK_SECONDS)))
-    for start in range(0, len(groups), size):
-        yield groups[start : start + size]
+    most = max(1, int(_BANK_SAMPLES / (rate * _BLOCK_SECONDS)))
+    part: list[int] = []
+    taken = 0
+    for group in groups:
+        size = len(header.groups[group].signals)
+        if part and taken + size > most:
+            yield part
+            part, taken = [], 0
+        part.append(group)
+        taken += size
+    yield part
 
 
-def _columns(header: FileHeader, bank: Bank, field: str) -> np.ndarray:
-    return np.array([value for group in bank.groups for value in getattr(header.groups[group], field)])
+def _members(header: FileHeader, bank: Bank) -> list[list[int]]:
+    """For each group of a bank, the places in it of the bank's signals."""
+    chosen = frozenset(bank.signals)
+    return [
+        [place for place, signal in enumerate(header.groups[group].signals) if signal in chosen]
+        for group in bank.groups
+    ]
+
+
+def columns(header: FileHeader, bank: Bank, field: str) -> np.ndarray:
+    """What a field of the groups (``centres``, ``ranges``...) says of each signal of a bank."""
+    return np.array(
+        [
+            getattr(header.groups[group], field)[place]
+            for group, places in zip(bank.groups, _members(header, bank), strict=True)
+            for place in places
+        ]
+    )
+
+
+def _coder(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> GroupCoder:
+    """The network for a bank's groups; where every channel is coded alone, styles mean nothing."""
+    styles = [header.groups[group].styles or (0,) * len(header.groups[group].signals) for group in bank.groups]
+    places = _members(header, bank)
+    return runtime.for_groups([[row[place] for place in part] for row, part in zip(styles, places, strict=True)])
 
 
 def _scaling(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> AdaptiveScaling | FixedScaling:
@@ -89,7 +131,7 @@ def _scaling(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> AdaptiveS
     if codec.scaling == ADAPTIVE:
         config = runtime.checkpoint.config.scaling
         return AdaptiveScaling(codec.knot_spacing, config.level_rms, config.level_peak)
-    return FixedScaling(_columns(header, bank, "ranges"), np.zeros(len(bank.signals)))
+    return FixedScaling(columns(header, bank, "ranges"), np.zeros(len(bank.signals)))
 
 
 def analysis_of(header: FileHeader, bank: Bank, read: SampleReader, runtime: CodecRuntime) -> Analysis:
@@ -97,10 +139,10 @@ def analysis_of(header: FileHeader, bank: Bank, read: SampleReader, runtime: Cod
     return Analysis(
         read,
         header.grid(bank.groups[0]),
-        runtime,
+        _coder(header, bank, runtime),
         _scaling(header, bank, runtime),
-        _columns(header, bank, "centres"),
-        _columns(header, bank, "ranges"),
+        columns(header, bank, "centres"),
+        columns(header, bank, "ranges"),
         header.groups[bank.groups[0]].codebooks,
     )
 
@@ -110,12 +152,12 @@ def synthesis_of(header: FileHeader, bank: Bank, source: TokenSource, runtime: C
     return Synthesis(
         source,
         header.grid(bank.groups[0]),
-        runtime,
+        _coder(header, bank, runtime),
         _scaling(header, bank, runtime),
-        _columns(header, bank, "centres"),
-        _columns(header, bank, "ranges"),
-        _columns(header, bank, "lowest"),
-        _columns(header, bank, "highest"),
+        columns(header, bank, "centres"),
+        columns(header, bank, "ranges"),
+        columns(header, bank, "lowest"),
+        columns(header, bank, "highest"),
     )
 
 
@@ -135,16 +177,11 @@ class StoredTokens:
         self._reader = reader
         self._bank = bank
         self._lost = lost
-        owners = {(owner.group, owner.signal): place for place, owner in enumerate(reader.knot_owners())}
-        self._places = [
-            owners[group, signal]
-            for group in bank.groups
-            for signal in reader.header.groups[group].signals
-            if (group, signal) in owners
-        ]
+        owners = {owner.signal: place for place, owner in enumerate(reader.knot_owners())}
+        self._places = [owners[signal] for signal in bank.signals if signal in owners]
 
     def frames(self, start: int, stop: int) -> np.ndarray:
-        """Tokens [channels, codebooks, frames], uint16."""
+        """Tokens [groups, codebooks, frames], uint16."""
         return np.stack([self._reader.tokens(group, start, stop, self._lost) for group in self._bank.groups])
 
     def knots(self, start: int, stop: int) -> np.ndarray:
@@ -205,7 +242,8 @@ def load_runtime(header: FileHeader, model: str | Path | None, device: str) -> C
             f"{checkpoint.folder} is another ({checkpoint.digest[:16]}...); name the right folder with --model."
         )
     network = checkpoint.config.network
-    stated = (codec.hop, codec.codebooks, codec.codebook_size)
-    if stated != (network.hop, network.n_codebooks, network.codebook_size):
-        raise ModelError(f"the file contradicts its model '{codec.model}' about hop or codebooks; it is damaged.")
+    stated = (codec.name, codec.hop, codec.codebooks, codec.codebook_size)
+    known = (checkpoint.config.architecture, network.hop, network.n_codebooks, network.codebook_size)
+    if stated != known:
+        raise ModelError(f"the file contradicts its model '{codec.model}' about kind, hop or codebooks; it is damaged.")
     return CodecRuntime(checkpoint, device=device)

@@ -12,7 +12,7 @@ import numpy as np
 
 from eegzip import models
 from eegzip.choice import choose
-from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, synthesis_of
+from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, columns, synthesis_of
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.atomic import atomic_output
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -53,6 +53,7 @@ def compress(
     codebooks: int | None = None,
     rate: float | str | None = None,
     scaling: str | None = None,
+    groups: str | Path | None = None,
     lossy: Sequence[str] = (),
     exact: Sequence[str] = (),
     chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
@@ -78,6 +79,10 @@ def compress(
     scaling : str, optional
         ``'adaptive'`` (follows offset and level, never clips) or ``'fixed:200uV'`` (the paper's: clips there);
         the model's own by default.
+    groups : str or path-like, optional
+        Which channels share tokens, with a model of groups (DAC-MC): ``'manual'`` (the paper's tables, else regions of
+        the scalp), ``'random'`` (the paper's draw, the same at each call), ``'single'`` (every channel alone), or a
+        file with a group a line, labels separated by commas; the model's own way by default.
     lossy, exact : sequence of str
         Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
         `exact` wins.
@@ -117,7 +122,7 @@ def compress(
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
-    choice = choose(checkpoint, codebooks, rate, scaling)
+    choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
         survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
         header = plan(file, survey, choice, lossy=lossy, exact=exact, chunk_seconds=chunk_seconds)
@@ -143,6 +148,7 @@ def compress(
         model=checkpoint.config.name if header.groups else None,
         digest=checkpoint.digest if header.groups else None,
         signals=signal_reports(header, summary),
+        groups=tuple(tuple(header.signals[index].label for index in group.signals) for group in header.groups),
         deviations=header.deviations,
         notes=_notes(header, summary, lossy, exact),
     )
@@ -170,10 +176,10 @@ def _write(
             tokens.update(zip(work.bank.groups, codes, strict=True))
             if header.codecs[header.groups[group].codec].knot_spacing:
                 scales = work.analysis.knots(*chunk_knot_range(header, chunk, group))
-                knots.update(zip(work.bank.groups, scales, strict=True))
+                knots.update(zip(work.bank.signals, scales, strict=True))
         writer.write_chunk(
             [tokens[group] for group in sorted(tokens)],
-            [knots[group] for group in sorted(knots)],
+            [knots[signal] for group in header.groups for signal in group.signals if signal in knots],
             _exact_samples(file, exact, first, stop),
         )
         for work in banks:
@@ -187,8 +193,8 @@ def _write(
 
 def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime) -> _BankAtWork:
     analysis = analysis_of(header, bank, _sample_reader(file, bank), runtime)
-    centres = np.array([header.groups[group].centres[0] for group in bank.groups])
-    return _BankAtWork(bank, analysis, synthesis_of(header, bank, analysis, runtime), FidelityMeter(centres))
+    meter = FidelityMeter(columns(header, bank, "centres"))
+    return _BankAtWork(bank, analysis, synthesis_of(header, bank, analysis, runtime), meter)
 
 
 def _sample_reader(file: EdfFile, bank: Bank) -> Callable[[int, int], np.ndarray]:

@@ -18,6 +18,7 @@ from eegzip.formats.eegz import header as eegz
 from eegzip.formats.eegz.limits import CHUNK_BYTES
 from eegzip.formats.errors import UsageError
 from eegzip.reports import KEPT_AS_ASKED
+from eegzip.sharing import SharedStream, share
 from eegzip.survey import SignalSurvey, Survey
 
 MIN_RATE = 64.0
@@ -149,7 +150,8 @@ def plan(
             raise UsageError("this recording has signals for a network, but no network was chosen.")
         codecs = (_codec_entry(choice),)
         groups = tuple(
-            _group(file.header.signals[i], survey.signals[i], _known(rates[i]), choice, codecs[0]) for i in coded
+            _group(stream, file.header.signals, survey, _known(rates[stream.signals[0]]), choice, codecs[0])
+            for stream in share(file.header.signals, coded, choice)
         )
     return eegz.FileHeader(
         software=f"eegzip {__version__}",
@@ -197,30 +199,37 @@ def _codec_entry(choice: CodecChoice) -> eegz.CodecEntry:
 
 
 def _group(
-    signal: SignalHeader, survey: SignalSurvey, rate: Fraction, choice: CodecChoice, codec: eegz.CodecEntry
+    stream: SharedStream,
+    signals: Sequence[SignalHeader],
+    survey: Survey,
+    rate: Fraction,
+    choice: CodecChoice,
+    codec: eegz.CodecEntry,
 ) -> eegz.GroupEntry:
-    """A group of one channel: DAC-SC codes each alone."""
     ratio = Fraction(1) if choice.rate is None else (choice.rate / rate).limit_denominator(_MAX_RATIO_TERM)
-    bits = eegz.nominal_bits(codec, choice.codebooks, 1, ratio)
-    if choice.fixed_limit_uv is None:
-        centre, span = float(survey.centre), float(np.ravel(choose_offset_step(survey.level))[0])
-    else:
-        microvolts = signal.microvolts_per_digit
-        offset = signal.offset
-        gain = signal.gain
-        if microvolts is None or offset is None or gain is None:
-            raise UsageError(f"signal '{signal.label}' has no calibration, which a fixed scaling needs.")
-        centre, span = -offset / gain, abs(choice.fixed_limit_uv / microvolts)
+    bits = eegz.nominal_bits(codec, choice.codebooks, len(stream.signals), ratio)
+    levels = [_level(signals[index], survey.signals[index], choice) for index in stream.signals]
     return eegz.GroupEntry(
-        signals=(signal.index,),
+        signals=stream.signals,
         codec=0,
         codebooks=choice.codebooks,
         up=ratio.numerator,
         down=ratio.denominator,
-        centres=(centre,),
-        ranges=(span,),
-        lowest=(survey.lowest,),
-        highest=(survey.highest,),
+        centres=tuple(centre for centre, _ in levels),
+        ranges=tuple(span for _, span in levels),
+        lowest=tuple(survey.signals[index].lowest for index in stream.signals),
+        highest=tuple(survey.signals[index].highest for index in stream.signals),
         bits_per_second=bits * float(rate),
         bits_per_sample=bits,
+        styles=stream.styles,
     )
+
+
+def _level(signal: SignalHeader, survey: SignalSurvey, choice: CodecChoice) -> tuple[float, float]:
+    """Centre and range of a signal, as the container wants them."""
+    if choice.fixed_limit_uv is None:
+        return float(survey.centre), float(np.ravel(choose_offset_step(survey.level))[0])
+    microvolts, offset, gain = signal.microvolts_per_digit, signal.offset, signal.gain
+    if microvolts is None or offset is None or gain is None:
+        raise UsageError(f"signal '{signal.label}' has no calibration, which a fixed scaling needs.")
+    return -offset / gain, abs(choice.fixed_limit_uv / microvolts)

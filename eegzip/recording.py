@@ -13,6 +13,7 @@ import numpy as np
 
 from eegzip.annotations import stored_timeline
 from eegzip.formats.edf import Annotation, EdfHeader, Timeline
+from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import UsageError
@@ -95,7 +96,7 @@ class Recording:
         header, summary, edf = reader.header, reader.summary, self.edf_header
         content: dict[str, Any] = {
             "path": str(reader.path),
-            "format": "eegz 1.0",
+            "format": f"eegz {MAJOR_VERSION}.{reader.minor_version}",
             "software": header.software,
             "complete": reader.complete,
             "problems": list(reader.problems),
@@ -117,7 +118,9 @@ class Recording:
             "codecs": [
                 {**asdict(codec), "rate": None if codec.rate is None else float(codec.rate)} for codec in header.codecs
             ],
-            "groups": [asdict(group) for group in header.groups],
+            "groups": [
+                {key: value for key, value in asdict(group).items() if value is not None} for group in header.groups
+            ],
             "signals": [asdict(signal) for signal in header.signals],
         }
         if summary:

@@ -92,6 +92,8 @@ class CompressionReport:
     model, digest : str or None
         The network used, if any.
     signals : tuple of SignalReport
+    groups : tuple of tuple of str
+        Labels of the channels of each token stream.
     deviations : tuple of str
         Where the recording strays from the letter of EDF.
     notes : tuple of str
@@ -111,6 +113,7 @@ class CompressionReport:
     model: str | None
     digest: str | None
     signals: tuple[SignalReport, ...]
+    groups: tuple[tuple[str, ...], ...]
     deviations: tuple[str, ...]
     notes: tuple[str, ...]
 

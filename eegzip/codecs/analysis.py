@@ -33,11 +33,12 @@ SampleReader = Callable[[int, int], np.ndarray]
 class Encoder(Protocol):
     """The part of a codec runtime that turns windows of samples into tokens."""
 
+    n_groups: int
     window_frames: int
     encoder_context: int
 
     def encode(self, samples: np.ndarray, n_codebooks: int | None = None) -> np.ndarray:
-        """Return uint16 codes [channels, codebooks, frames] of windows with `encoder_context` frames on each side."""
+        """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side."""
 
 
 def mirror_indices(total: int, start: int, stop: int) -> np.ndarray:
@@ -57,16 +58,16 @@ def read_extended(read: SampleReader, start: int, stop: int, total: int) -> np.n
 
 
 class Analysis:
-    """Tokens and knots of channels that share a sample rate.
+    """Tokens and knots of groups of channels that share a sample rate.
 
     Parameters
     ----------
     read : callable
-        Gives digital values [channels, samples].
+        Gives digital values [channels, samples], the channels group after group.
     grid : FrameGrid
         Where the frames lie.
     encoder : Encoder
-        The network.
+        The network; it knows which channels are a group.
     scaling : AdaptiveScaling or FixedScaling
     centres, steps : ndarray of float, shape (channels,)
         Subtracted from each channel's digital values; size of its offset codes (adaptive scaling only).
@@ -134,11 +135,11 @@ class Analysis:
         return self._codes[window]
 
     def frames(self, start: int, stop: int) -> np.ndarray:
-        """Tokens of the frames from `start` up to `stop`, shape (channels, codebooks, frames), uint16."""
+        """Tokens of the frames from `start` up to `stop`, shape (groups, codebooks, frames), uint16."""
         size = self.window_frames
         windows = range(start // size, -(-stop // size))
         if not windows or stop <= start:
-            return np.zeros((len(self._centres), self._codebooks, 0), np.uint16)
+            return np.zeros((self._encoder.n_groups, self._codebooks, 0), np.uint16)
         codes = np.concatenate([self._window(window) for window in windows], axis=2)
         return codes[:, :, start - windows[0] * size : stop - windows[0] * size]
 

@@ -243,6 +243,11 @@ def _regions(
     return [*_regions(where, order[:middle], first), *_regions(where, order[middle:], count - first)]
 
 
+def channel_styles(names: Sequence[str], vocabulary: Sequence[str] = STANDARD_VOCABULARY) -> list[int]:
+    """Return each channel's style, from 1; 0 where the vocabulary lacks its name."""
+    return list(_channels(names, vocabulary).styles)
+
+
 def single_groups(names: Sequence[str]) -> Groups:
     """Return groups of one channel each: the paper's "Single-Channel (DAC-MC)"."""
     return [(index,) for index in range(len(names))]

@@ -23,14 +23,17 @@ class Decoder(Protocol):
     decoder_context: int
 
     def decode(self, codes: np.ndarray, valid: tuple[int, int]) -> np.ndarray:
-        """Return float32 samples of the inner frames; frames outside `valid` do not exist."""
+        """Return float32 samples [channels, n] of the inner frames of codes [groups, codebooks, frames].
+
+        Frames outside `valid` do not exist.
+        """
 
 
 class TokenSource(Protocol):
     """Where tokens and knots come from: an encoder at work, or a file."""
 
     def frames(self, start: int, stop: int) -> np.ndarray:
-        """Tokens [channels, codebooks, frames]."""
+        """Tokens [groups, codebooks, frames]."""
 
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots [channels, knots, 2]."""
@@ -45,7 +48,7 @@ class Synthesis:
     grid : FrameGrid
         Where the frames lie.
     decoder : Decoder
-        The network.
+        The network; it knows which channels each group gives.
     scaling : AdaptiveScaling or FixedScaling
     centres, steps : ndarray of float, shape (channels,)
         As in :class:`~eegzip.codecs.analysis.Analysis`.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from eegzip.formats.eegz import limits
-from eegzip.formats.eegz.fields import Fields
-from eegzip.formats.eegz.packing import pack_map, unpack_map
+from eegzip.formats.eegz.packing import pack_map
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.eegz.tokens import bits_per_token
-from eegzip.formats.errors import ContainerError
 
 TOKENS, EXACT = "tokens", "exact"
 ADAPTIVE, FIXED = "adaptive", "fixed"
+MULTICHANNEL = "dac-mc"
+"""Name of the codec whose groups have styles; files of it are of minor version 1."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class CodecEntry:
     Parameters
     ----------
     name : str
-        Family, for instance ``dac-sc``.
+        Family: ``dac-sc`` (each signal alone) or ``dac-mc`` (groups).
     model : str
         Name of the checkpoint.
     digest : str
@@ -111,6 +109,9 @@ class GroupEntry:
     bits_per_second, bits_per_sample : float
         Nominal cost of one signal: bits of its share of the stream before zstd, a second and a sample of the
         original.
+    styles : tuple of int or None
+        With the codec ``dac-mc``, one each a signal: the number of its name in the checkpoint's vocabulary, from 1, or
+        0 for a name that is not there, which only a signal alone in its group may have. ``None`` with other codecs.
     """
 
     signals: tuple[int, ...]
@@ -124,6 +125,7 @@ class GroupEntry:
     highest: tuple[int, ...]
     bits_per_second: float
     bits_per_sample: float
+    styles: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,11 @@ class FileHeader:
         """Bytes of one data record of the original."""
         return self.sample_bytes * sum(signal.samples_per_record for signal in self.signals)
 
+    @property
+    def minor_version(self) -> int:
+        """The lowest minor version of the format that describes this content: 1 with ``dac-mc``, else 0."""
+        return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
+
     def records_of_chunk(self, number: int) -> tuple[int, int]:
         """First record of a chunk and one past its last."""
         first = number * self.chunk_records
@@ -204,6 +211,10 @@ class FileHeader:
         for codec in content["codecs"]:
             rate = codec["rate"]
             codec["rate"] = None if rate is None else [rate.numerator, rate.denominator]
+        for group in content["groups"]:
+            if group["styles"] is None:
+                # Not nil but absent, as in files of version 1.0.
+                del group["styles"]
         return pack_map(content)
 
 
@@ -222,133 +233,3 @@ def nominal_bits(codec: CodecEntry, codebooks: int, n_signals: int, ratio: Fract
     """
     per_frame = codebooks * bits_per_token(codec.codebook_size)
     return float(Fraction(per_frame, codec.hop * n_signals) * ratio)
-
-
-def unpack_header(payload: bytes) -> FileHeader:
-    """Read and check the payload of a HEAD block.
-
-    Raises
-    ------
-    ContainerError
-        A field is missing, of the wrong type, out of range, or contradicts another.
-    """
-    fields = Fields(unpack_map(payload, "the header"), "header")
-    signals = tuple(_signal(item) for item in fields.maps("signals", limits.MAX_SIGNALS))
-    codecs = tuple(_codec(item) for item in fields.maps("codecs", limits.MAX_SIGNALS))
-    header = FileHeader(
-        software=fields.text("software"),
-        edf_header=fields.binary("edf_header"),
-        sample_bytes=fields.integer("sample_bytes", 2, 3),
-        record_duration=fields.optional_number("record_duration"),
-        n_records=fields.integer("n_records", 0, limits.MAX_RECORDS),
-        trailing_bytes=fields.integer("trailing_bytes", 0, 1 << 62),
-        source_sha256=_digest(fields, "source_sha256"),
-        deviations=fields.texts("deviations", 1 << 20),
-        chunk_records=fields.integer("chunk_records", 1, limits.MAX_RECORDS),
-        signals=signals,
-        codecs=codecs,
-        groups=tuple(_group(item) for item in fields.maps("groups", limits.MAX_SIGNALS)),
-    )
-    _check(header)
-    return header
-
-
-def _signal(fields: Fields) -> SignalEntry:
-    coding = fields.text("coding")
-    if coding not in (TOKENS, EXACT):
-        raise ContainerError(f"the header codes a signal as '{coding}', which this version does not know.")
-    return SignalEntry(
-        label=fields.text("label"),
-        unit=fields.text("unit"),
-        kind=fields.text("kind"),
-        physical_minimum=fields.optional_number("physical_minimum"),
-        physical_maximum=fields.optional_number("physical_maximum"),
-        digital_minimum=fields.optional_integer("digital_minimum", -(1 << 31), 1 << 31),
-        digital_maximum=fields.optional_integer("digital_maximum", -(1 << 31), 1 << 31),
-        samples_per_record=fields.integer("samples_per_record", 0, limits.MAX_RECORD_BYTES),
-        sample_rate=fields.optional_number("sample_rate"),
-        coding=coding,
-        reason=fields.text("reason"),
-    )
-
-
-def _codec(fields: Fields) -> CodecEntry:
-    scaling = fields.text("scaling")
-    if scaling not in (ADAPTIVE, FIXED):
-        raise ContainerError(f"the header names the scaling '{scaling}', which this version does not know.")
-    return CodecEntry(
-        name=fields.text("name"),
-        model=fields.text("model"),
-        digest=_digest(fields, "digest"),
-        rate=fields.optional_fraction("rate", limits.MAX_RATIO),
-        hop=fields.integer("hop", 1, limits.MAX_HOP),
-        codebooks=fields.integer("codebooks", 1, limits.MAX_CODEBOOKS),
-        codebook_size=fields.integer("codebook_size", 2, limits.MAX_CODEBOOK_SIZE),
-        scaling=scaling,
-        knot_spacing=fields.integer("knot_spacing", *((1, limits.MAX_HOP) if scaling == ADAPTIVE else (0, 0))),
-    )
-
-
-def _digest(fields: Fields, key: str) -> str:
-    value = fields.text(key)
-    if not re.fullmatch("[0-9a-f]{64}", value):
-        raise ContainerError(f"the header's field '{key}' is not a SHA-256 of 64 hexadecimal digits.")
-    return value
-
-
-def _group(fields: Fields) -> GroupEntry:
-    return GroupEntry(
-        signals=fields.integers("signals", limits.MAX_SIGNALS, 0, limits.MAX_SIGNALS),
-        codec=fields.integer("codec", 0, limits.MAX_SIGNALS),
-        codebooks=fields.integer("codebooks", 1, limits.MAX_CODEBOOKS),
-        up=fields.integer("up", 1, limits.MAX_RATIO),
-        down=fields.integer("down", 1, limits.MAX_RATIO),
-        centres=fields.numbers("centres", limits.MAX_SIGNALS),
-        ranges=fields.numbers("ranges", limits.MAX_SIGNALS),
-        lowest=fields.integers("lowest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
-        highest=fields.integers("highest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
-        bits_per_second=fields.number("bits_per_second"),
-        bits_per_sample=fields.number("bits_per_sample"),
-    )
-
-
-def _check(header: FileHeader) -> None:
-    """Refuse a header whose parts contradict one another or ask for more than the limits."""
-    if header.record_bytes > limits.MAX_RECORD_BYTES:
-        raise ContainerError(f"the header declares data records of {header.record_bytes} bytes, more than can be.")
-    if header.n_records and header.record_bytes * min(header.chunk_records, header.n_records) > limits.MAX_RECORD_BYTES:
-        raise ContainerError("the header declares chunks larger than can be.")
-    if header.record_duration is not None and header.record_duration < 0:
-        raise ContainerError(f"the header declares data records of {header.record_duration:g} seconds.")
-    grouped: set[int] = set()
-    knots = 0
-    for number, group in enumerate(header.groups):
-        if group.codec >= len(header.codecs) or not group.signals or max(group.signals) >= len(header.signals):
-            raise ContainerError(f"group {number} of the header names a codec or signal that is not there.")
-        if group.codebooks > header.codecs[group.codec].codebooks:
-            raise ContainerError(f"group {number} of the header uses more codebooks than its codec has.")
-        per_signal = (group.centres, group.ranges, group.lowest, group.highest)
-        if any(len(values) != len(group.signals) for values in per_signal) or min(group.ranges) <= 0:
-            raise ContainerError(f"group {number} of the header has no valid centre and range for each signal.")
-        limit = 1 << (8 * header.sample_bytes - 1)
-        for low, high in zip(group.lowest, group.highest, strict=True):
-            if not -limit <= low <= high < limit:
-                raise ContainerError(f"group {number} of the header has a range that its samples can't take.")
-        members = [header.signals[index] for index in group.signals]
-        if any(m.coding != TOKENS or m.samples_per_record != members[0].samples_per_record for m in members):
-            raise ContainerError(f"group {number} of the header holds signals that can't share a stream.")
-        repeated = len(set(group.signals)) < len(group.signals) or grouped.intersection(group.signals)
-        if members[0].samples_per_record == 0 or repeated:
-            raise ContainerError(f"group {number} of the header holds an empty signal, or one that is grouped already.")
-        grouped.update(group.signals)
-        grid, codec = header.grid(number), header.codecs[group.codec]
-        first, stop = grid.frames_of_records(0, min(header.chunk_records, header.n_records))
-        if (stop - first) * group.codebooks > limits.MAX_TOKENS:
-            raise ContainerError(f"group {number} of the header declares more tokens a chunk than can be.")
-        if codec.scaling == ADAPTIVE:
-            begin, end = grid.knots_of_frames(first, stop, codec.knot_spacing)
-            knots += (end - begin) * len(group.signals)
-    if knots > limits.MAX_KNOTS:
-        raise ContainerError("the header declares more scaling knots a chunk than can be.")
-    if grouped != {index for index, signal in enumerate(header.signals) if signal.coding == TOKENS}:
-        raise ContainerError("the header codes a signal with tokens but puts it in no group.")

@@ -12,7 +12,8 @@ from eegzip.formats.errors import ContainerError
 # lone LF: any transfer "as text" changes at least one of them.
 SIGNATURE = b"\x89EEGZ\r\n\x1a\n"
 MAJOR_VERSION = 1
-MINOR_VERSION = 0
+MINOR_VERSION = 1
+"""The highest that this version writes."""
 SIGNATURE_BYTES = 16
 
 SYNC = b"\xe5BLK"
@@ -87,14 +88,14 @@ def unpack_block_header(data: bytes, seed: int) -> BlockHeader | None:
     return BlockHeader(kind, flags, sequence, length, payload_crc)
 
 
-def pack_signature() -> bytes:
-    """Return the 16 bytes that every file begins with."""
-    body = _SIGNATURE.pack(SIGNATURE, MAJOR_VERSION, MINOR_VERSION, 0)
+def pack_signature(minor: int = 0) -> bytes:
+    """Return the 16 bytes that every file begins with; `minor` is the lowest version that describes its content."""
+    body = _SIGNATURE.pack(SIGNATURE, MAJOR_VERSION, minor, 0)
     return body + _CRC.pack(zlib.crc32(body))
 
 
-def check_signature(data: bytes, name: str) -> None:
-    """Refuse what is not an ``.eegz`` file of a version that this reader knows.
+def check_signature(data: bytes, name: str) -> int:
+    """Refuse what is not an ``.eegz`` file of a version that this reader knows; return its minor version.
 
     Parameters
     ----------
@@ -128,6 +129,7 @@ def check_signature(data: bytes, name: str) -> None:
             f"{name} is written in version {major} of the format, and this eegzip reads version {MAJOR_VERSION}: "
             "install a newer eegzip."
         )
+    return data[10]
 
 
 def pack_trailer(index_offset: int) -> bytes:

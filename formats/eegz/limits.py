@@ -1,4 +1,4 @@
-"""Upper bounds that are checked before memory is taken (SPEC.md, section 9).
+"""Upper bounds that are checked before memory is taken (SPEC.md, section 11).
 
 Each is far above what a real recording needs and far below what would hurt a machine: a hostile file
 can ask for no more than this.
@@ -34,6 +34,9 @@ MAX_CODEBOOK_SIZE = 1 << 16
 MAX_HOP = 1 << 20
 MAX_RATIO = 1 << 24
 """Numerator or denominator of a resampling ratio or a rate."""
+
+MAX_STYLE = 1 << 16
+"""Number of a channel name in a checkpoint's vocabulary."""
 
 CHUNK_BYTES = 64 << 20
 """A writer makes chunks shorter than asked for when their raw records would exceed this."""

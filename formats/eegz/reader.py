@@ -21,7 +21,8 @@ from eegzip.formats.eegz.chunk import (
     unpack_directory,
 )
 from eegzip.formats.eegz.exact import decode_exact
-from eegzip.formats.eegz.header import ADAPTIVE, FileHeader, unpack_header
+from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
+from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.knots import decode_knots
 from eegzip.formats.eegz.limits import MAX_HEADER_BYTES
@@ -60,6 +61,8 @@ class EegzReader:
     header : FileHeader
     summary : FileSummary or None
         ``None`` when the writer did not come that far.
+    minor_version : int
+        Of the format, as the file states it.
     complete : bool
         Whether the index is there and intact and every chunk is listed.
     problems : list of str
@@ -108,7 +111,7 @@ class EegzReader:
 
     def _open(self) -> None:
         self.size = self._file.seek(0, 2)
-        layout.check_signature(read_at(self._file, 0, layout.SIGNATURE_BYTES), str(self.path))
+        self.minor_version = layout.check_signature(read_at(self._file, 0, layout.SIGNATURE_BYTES), str(self.path))
         self.blocks: BlockMap = map_blocks(self._file, self.size)
         self._refuse_unknown_critical()
         self.header: FileHeader = unpack_header(self.payload(self.blocks.head))

@@ -10,7 +10,8 @@ import numpy as np
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.exact import encode_exact
-from eegzip.formats.eegz.header import FileHeader, unpack_header
+from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index
 from eegzip.formats.eegz.knots import encode_knots
 from eegzip.formats.eegz.summary import FileSummary
@@ -55,7 +56,7 @@ class EegzWriter:
         self._next_chunk = self._trailing_bytes = 0
         self.token_bytes = self.exact_bytes = self.knot_bytes = 0
         self.signal_bytes = [0.0] * len(header.signals)
-        file.write(layout.pack_signature())
+        file.write(layout.pack_signature(header.minor_version))
         self._head = packed
         self._seed = zlib.crc32(packed)
         self._block(layout.HEAD, packed, layout.CRITICAL)

@@ -11,7 +11,8 @@ from synthetic import Group, build_header
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import PREFIX_BYTES, directory_size, pack_chunk, unpack_directory
-from eegzip.formats.eegz.header import nominal_bits, unpack_header
+from eegzip.formats.eegz.header import nominal_bits
+from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index, unpack_index
 from eegzip.formats.eegz.packing import (
     pack_map,

@@ -16,7 +16,7 @@ from synthetic import (
 )
 
 from eegzip.formats.eegz import layout, limits
-from eegzip.formats.eegz.header import unpack_header
+from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.packing import unpack_map, zstd_compress
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
