@@ -17,6 +17,7 @@ from eegzip.cli.compress import compress
 from eegzip.cli.decompress import decompress
 from eegzip.cli.info import info
 from eegzip.cli.models import models
+from eegzip.cli.train import train
 from eegzip.cli.verify import verify
 from eegzip.formats.errors import EegzipError
 
@@ -27,13 +28,14 @@ Examples:
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
   eegzip models                               the models at hand
+  eegzip train --data recordings/ --out mine  a model of one's own
 
 \b
 Exit codes:
   0  fine
   1  the data are bad, or could not be read or written
   2  wrong use: an unknown option, channel or time; an output that exists
-  129, 130, 143  interrupted; nothing half-written is left behind
+  129, 130, 143  interrupted; nothing half-written is left behind (train saves its state)
 """
 
 
@@ -48,7 +50,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, info, verify, models):
+for _command in (compress, decompress, info, verify, models, train):
     main.add_command(_command)
 
 
@@ -96,3 +98,7 @@ def _leave_silently(code: int) -> NoReturn:
     with suppress(OSError):
         sys.stderr.flush()
     os._exit(code)
+
+
+if __name__ == "__main__":  # torchrun -m eegzip.cli.main
+    run()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eegzip.cli.common import json_option
+from eegzip.cli.common import json_option, quiet_option
+from eegzip.cli.downloading import download_bar
 
 if TYPE_CHECKING:
     from eegzip.models import ModelDescription
@@ -101,27 +102,33 @@ def import_weights(weights: str, folder: str, rate: float, *, as_json: bool) -> 
 
 @models.command()
 @click.argument("folder", metavar="[DIR]", required=False)
-@click.option("--sha256", required=True, metavar="HEX", help="SHA-256 of the file, from a source that you trust.")
+@click.option("--sha256", metavar="HEX", help="SHA-256 to expect.  [default: the known one, if one is known]")
 @click.option("--release", default="44khz-8kbps", show_default=True, help="44khz-8kbps or 44khz-16kbps.")
 @click.option("--rate", default=256.0, show_default=True, metavar="HZ", help="Rate at which EEG is fed to it.")
+@quiet_option
 @json_option
-def fetch(folder: str | None, sha256: str, release: str, rate: float, *, as_json: bool) -> None:
+def fetch(folder: str | None, sha256: str | None, release: str, rate: float, *, quiet: bool, as_json: bool) -> None:
     """Download official DAC weights, check them, and make them a model.
 
-    It goes into the cache as the model dac-RELEASE, or into DIR. The digest is asked for because Descript publishes
-    none: trusting whatever arrives would be no check. An interrupted download is resumed.
+    It goes into the cache as the model dac-RELEASE, or into DIR. What arrives must have the digest expected: Descript
+    publishes none, so one is known only where others have pinned it. An interrupted download is resumed.
     """
     from eegzip.models import fetch_official
 
-    _report(fetch_official(sha256, release, folder, rate).folder, as_json=as_json)
+    with download_bar(f"DAC {release}", quiet=quiet) as progress:
+        made = fetch_official(sha256, release, folder, rate, progress)
+    _report(made.folder, as_json=as_json, quiet=quiet)
 
 
-def _report(folder: object, *, as_json: bool) -> None:
+def _report(folder: object, *, as_json: bool, quiet: bool = False) -> None:
     """Say what was made."""
     from eegzip.models import describe
 
     made = describe(str(folder))
-    click.echo(json.dumps(made.to_dict(), indent=2) if as_json else f"{made.folder}: {_kind(made)}, {_digest(made)}")
+    if as_json:
+        click.echo(json.dumps(made.to_dict(), indent=2))
+    elif not quiet:
+        click.echo(f"{made.folder}: {_kind(made)}, digest {_digest(made)}")
 
 
 def _row(model: ModelDescription, wide: int) -> str:

@@ -6,7 +6,7 @@ until weights are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -210,13 +210,17 @@ def card(model: str | Path = DEFAULT_MODEL) -> str:
 
 
 def fetch_official(
-    sha256: str, release: str = "44khz-8kbps", folder: str | Path | None = None, rate: float = 256.0
+    sha256: str | None = None,
+    release: str = "44khz-8kbps",
+    folder: str | Path | None = None,
+    rate: float = 256.0,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Checkpoint:
     """Download official audio weights and make them a model.
 
     Parameters
     ----------
-    sha256, release
+    sha256, release, progress
         As for :func:`download_official`.
     folder
         Where to; by default into the cache, as the model ``dac-RELEASE``.
@@ -231,7 +235,7 @@ def fetch_official(
     target = Path(folder) if folder is not None else cache_dir() / "models" / f"dac-{release}"
     if (target / CONFIG).exists():
         raise OutputExistsError(f"{target} already holds a model; choose another folder or remove it.")
-    return import_descript(download_official(sha256, release), target, rate)
+    return import_descript(download_official(sha256, release, progress=progress), target, rate)
 
 
 def _described(name: str, where: str, folder: Path) -> ModelDescription:

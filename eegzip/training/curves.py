@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.errors import BadInputError, OutputError
+from eegzip.formats.atomic import atomic_output
+from eegzip.formats.errors import BadInputError
 from eegzip.training.journal import read_log
 
 if TYPE_CHECKING:
@@ -67,13 +68,8 @@ def plot_curves(log_path: str | Path, out_png: str | Path, name: str | None = No
                 panel.axvline(entry["step"], color="0.8", linestyle=":", zorder=0)
     for panel in panels[1]:
         panel.set_xlabel("optimiser steps" + (" (dotted: resumed)" if _has(entries, "resume") else ""))
-    out_png = Path(out_png)
-    temporary = out_png.with_name(out_png.name + ".part")
-    try:
-        figure.savefig(temporary, dpi=_DPI, format="png", metadata={"Software": "eegzip"})
-        temporary.replace(out_png)
-    except OSError as error:
-        raise OutputError(f"The picture {out_png} can't be written: {error.strerror}.") from error
+    with atomic_output(Path(out_png), overwrite=True) as file:
+        figure.savefig(file, dpi=_DPI, format="png", metadata={"Software": "eegzip"})
 
 
 def _title(entries: Entries, name: str | None) -> str:

@@ -35,6 +35,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from eegzip.formats.atomic import atomic_output
 from eegzip.formats.errors import BadInputError, OutputError
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ class Journal:
             if self.path.exists():
                 self._rewrite(read_log(self.path))
             self._file = self.path.open("a", encoding="ascii")
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(f"The journal {self.path} can't be written: {error.strerror}.") from error
         self._began = time.monotonic()
@@ -170,6 +173,8 @@ class Journal:
             self._file.close()
             self._rewrite(kept)
             self._file = self.path.open("a", encoding="ascii")
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(f"The journal {self.path} can't be written: {error.strerror}.") from error
         self._began = time.monotonic()
@@ -188,9 +193,8 @@ class Journal:
 
     def _rewrite(self, entries: list[dict[str, Any]]) -> None:
         """Replace the journal's entries, whole or not at all."""
-        temporary = self.path.with_name(LOG + ".part")
-        temporary.write_text("".join(json.dumps(e) + "\n" for e in entries), encoding="ascii")
-        temporary.replace(self.path)
+        with atomic_output(self.path, overwrite=True) as file:
+            file.writelines(f"{json.dumps(entry)}\n".encode("ascii") for entry in entries)
         self._before = max((float(e.get("seconds") or 0.0) for e in entries), default=0.0)
 
     def _show(self, kind: str, step: int, values: dict[str, Any]) -> None:

@@ -95,7 +95,7 @@ def test_nothing_to_draw_and_nowhere_to_draw_are_sentences(tmp_path: Path) -> No
         plot_curves(tmp_path / "log.jsonl", tmp_path / "a.png")
     with pytest.raises(BadInputError, match="can't be read"):
         plot_curves(tmp_path / "none.jsonl", tmp_path / "a.png")
-    with pytest.raises(OutputError, match="can't be written"):
+    with pytest.raises(OutputError, match="could not be written"):
         plot_curves(written(tmp_path, 3), tmp_path / "none" / "a.png")
 
 

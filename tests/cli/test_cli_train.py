@@ -1,0 +1,380 @@
+"""``eegzip train``: what its options mean, what it says, how it fails, and that it trains."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eegzip import models
+from eegzip.cli.train_options import changes, duration, scaling, sections, to_toml
+from eegzip.cli.train_watch import TrainingWatch, clock, use_of_codebooks
+from eegzip.formats.errors import UsageError
+from eegzip.training.presets import load_settings
+from eegzip.training.settings import RunSettings, TrainSettings
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# -- what options mean -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("20m", 1200), ("20min", 1200), ("1.5h", 5400), ("1h30m", 5400), ("2d", 172800), ("45", 45),
+     (" 1 H 30 M ", 5400), (".5h", 1800)],
+)  # fmt: skip
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "20 parsecs", "-5m", "0", "1h-5m", "1:30", "nan", "1e9", "5mm", "h1"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(UsageError, match="is no duration; write 90s, 20m"):
+        duration(text)
+
+
+def test_scalings() -> None:
+    assert scaling("adaptive") == {"scaling": "adaptive"}
+    assert scaling("fixed") == {"scaling": "fixed"}
+    assert scaling("fixed:150µV") == scaling("FIXED:150uV") == {"scaling": "fixed", "limit_uv": 150.0}
+    for wrong in ("fixed:", "fixed:-1uV", "fixed:xuV", "adaptive:3", "loud", "fixed:nan"):
+        with pytest.raises(UsageError, match="neither 'adaptive' nor"):
+            scaling(wrong)
+
+
+def test_only_options_that_were_given_are_settings() -> None:
+    given = {"lr": 1e-4, "batch": None, "deterministic": False, "sources": (), "max_time": "2m", "scaling": "fixed:9uV"}
+    assert sections(given) == {
+        "optimiser": {"lr": 1e-4},
+        "run": {"max_seconds": 120.0},
+        "data": {"scaling": "fixed", "limit_uv": 9.0},
+    }
+
+
+def test_settings_as_toml_are_read_back_as_they_were(tmp_path: Path) -> None:
+    odd = TrainSettings().changed(
+        {
+            "data": {"sources": ["a b", 'quo"te\\', "ümlaut\x7f\t\n"], "highpass_hz": 0.1},
+            "optimiser": {"lr": 1e-9, "betas": [0.5, 0.25]},
+            "start": {"reduce_to": [512, 256]},
+        }
+    )
+    for settings in (TrainSettings(), odd):
+        path = tmp_path / "run.toml"
+        path.write_text(to_toml(settings), encoding="utf-8")
+        assert load_settings(path) == settings
+
+
+def test_a_resumed_run_keeps_what_makes_it_that_run() -> None:
+    stored = TrainSettings()
+
+    def wanted(section: str, name: str, value: object) -> list[str]:
+        return changes(stored, stored.changed({section: {name: value}}))
+
+    assert changes(stored, stored) == []
+    # How long and where are not what is computed.
+    assert wanted("run", "max_steps", 9) == wanted("run", "device", "cuda") == wanted("data", "workers", 3) == []
+    assert wanted("optimiser", "batch", 4) == ["optimiser.batch 8 -> 4"]
+    for section, name, value in (
+        ("run", "seed", 1), ("data", "sources", ["x"]), ("data", "rate", 128), ("model", "encoder_dim", 8),
+        ("start", "init", "audio"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=rf"keeps its {section}\.{name}"):
+            wanted(section, name, value)
+
+
+# -- without training --------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_prints_settings_that_can_be_used(run: Run, tmp_path: Path) -> None:
+    words = ["--data", "synthetic", "--out", tmp_path / "run", "--preset", "base", "--codebooks", "4", "--max-time",
+             "1h30m", "--set", "losses.stft=0.5", "--dry-run"]  # fmt: skip
+    done = run("train", *words)
+    assert done.returncode == 0, done.stderr
+    # 256 Hz and a hop of 512: half a frame a second, four tokens of ten bits.
+    assert "20 bit/s a channel" in done.stdout
+    assert "until 5400 s" in done.stdout
+    (tmp_path / "a.toml").write_text(done.stdout)
+    settings = load_settings(tmp_path / "a.toml")
+    assert (settings.model.encoder_dim, settings.model.n_codebooks, settings.losses.stft) == (32, 4, 0.5)
+    again = run("train", "--config", tmp_path / "a.toml", "--out", tmp_path / "run", "--dry-run", "--json")
+    content = json.loads(again.stdout)
+    assert content["settings"] == settings.to_dict()
+    assert content["model"]["network"]["n_codebooks"] == 4
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_win_over_the_file_and_the_file_over_presets(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("preset: paper\noptimiser: {lr: 0.25, batch: 3}\ndata: {sources: [synthetic]}\n")
+    done = run("train", "--config", file, "--out", tmp_path / "run", "--preset", "compact", "--lr", "0.5", "--model",
+               "dac-mc", "--groups", "manual", "--seed", "7", "--deterministic", "--licence", "CC0", "--dry-run",
+               "--json")  # fmt: skip
+    settings = json.loads(done.stdout)["settings"]
+    assert settings["optimiser"]["lr"] == 0.5
+    assert settings["optimiser"]["batch"] == 3
+    assert settings["data"]["rate"] == 512  # of the paper
+    assert settings["groups"]["kind"] == "manual"
+    assert (settings["run"]["seed"], settings["run"]["deterministic"], settings["run"]["licence"]) == (7, True, "CC0")
+    assert json.loads(done.stdout)["model"]["architecture"] == "dac-mc"
+
+
+def test_a_model_to_start_from_gives_its_shape(run: Run, tmp_path: Path) -> None:
+    done = run("train", "--data", "synthetic", "--out", tmp_path / "run", "--init", models.DEFAULT_MODEL, "--dry-run",
+               "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    wanted = models.load().config.to_json()
+    found = json.loads(done.stdout)["model"]
+    for name in ("network", "rate", "scaling", "beam", "window_frames"):
+        assert found[name] == wanted[name]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "Missing option '--out'"),
+        (["--out", "run"], "name the recordings to train on"),
+        (["--out", "run", "--data", "nowhere"], "there is nothing at nowhere"),
+        (["--out", "run", "--data", "synthetic", "nowhere/x.edf"], "there is nothing at nowhere/x.edf"),
+        (["--out", "run", "--data", "synthetic", "--max-time", "soon"], "'soon' is no duration"),
+        (["--out", "run", "--data", "synthetic", "--scaling", "loud"], "the scaling 'loud' is neither"),
+        (["--out", "run", "--data", "synthetic", "--preset", "huge"], "there is no preset 'huge'"),
+        (["--out", "run", "--data", "synthetic", "--set", "lr=1"], "not of the form section.name=value"),
+        (["--out", "run", "--data", "synthetic", "--set", "run.nonsense=1"], "has no 'nonsense'"),
+        (["--out", "run", "--data", "synthetic", "--batch", "0"], "optimiser.batch is 0"),
+        (["--out", "run", "--data", "synthetic", "--config", "none.toml"], "none.toml can't be read"),
+        (["--out", "run", "--data", "synthetic", "--model", "dac-xl"], "Invalid value for '--model'"),
+        (["--out", "run", "--data", "synthetic", "--domain", "audio", "--model", "dac-mc"], "no channels to group"),
+        (["--out", "full", "--data", "synthetic"], "holds a run or a model already"),
+    ],
+)
+def test_wrong_use_is_a_sentence_and_leaves_nothing(words: list[str], expected: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "state.pt").write_text("")
+    done = run("train", *words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert expected in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--out", "run", "--data", "synthetic", "--init", "nonesuch"], "There is no model 'nonesuch'"),
+        (["--out", "run", "--resume"], "holds no run that could be resumed"),
+        (["--out", "run", "--data", "synthetic", "--init", "none.pth"], "There is no file none.pth"),
+    ],
+)
+def test_a_missing_model_or_run_is_a_sentence(words: list[str], expected: str, run: Run, tmp_path: Path) -> None:
+    done = run("train", *words, cwd=tmp_path, env={**os.environ, "EEGZIP_CACHE": str(tmp_path / "cache")})
+    assert done.returncode == 1, done.stderr
+    assert expected in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_loads_nothing_heavy_and_has_examples_that_parse(command: str, run: Run, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", command, "train", "--help"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    names = {line.rsplit("|", 1)[1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    assert not names & {"torch", "scipy", "numba", "dac", "matplotlib", "numpy", "mne"}
+    examples = [
+        line.split("   ")[0].split(" > ")[0].partition("eegzip train ")[2]
+        for line in (part.strip() for part in done.stdout.splitlines())
+        if line.startswith("eegzip train ")
+    ]
+    assert len(examples) >= 6
+    for example in examples:
+        words = shlex.split(example)
+        if "--resume" in words:
+            continue
+        if "--init" in words:
+            words[words.index("--init") + 1] = models.DEFAULT_MODEL
+        shown = run("train", *words, *["--dry-run"] * ("--dry-run" not in words), cwd=tmp_path)
+        assert shown.returncode == 0, (example, shown.stderr)
+
+
+# -- what a person sees ------------------------------------------------------------------------------------------------
+
+# The command with the trainer replaced: 40 steps, a validation after every tenth, then what the test asks for.
+STAND_IN = """
+import sys, time
+import eegzip.fine_tuning as fine_tuning
+
+def train(settings, out, *, progress, watch, **rest):
+    for done in range(3):
+        if progress: progress("preparing", done + 1, 3)
+    checked = {"prd": 95.0, "snr": 0.5, "spectrogram": 2.0}
+    for step in range(1, 41):
+        if watch:
+            time.sleep(0.02 * sys.stderr.isatty())  # a bar is drawn ten times a second
+            watch({"step": step, "seconds": 3.0 * step, "loss/total": 4.0 / step, "prd": 90.0 - step,
+                   "usage": [0.5, 0.75], "validation": checked})
+        if step % 10 == 0:
+            checked = {"prd": 95.0 - step, "snr": 1.0, "spectrogram": 1.0}
+    if FAILURE: raise FAILURE
+    return fine_tuning.TrainingReport(
+        out, "ab" * 32, 40, 120.0, 40, {"prd": 95.0, "snr": float("nan")}, checked, ("p1", "p2"), ("p3",),
+        tuple((f"{n}.edf", "is empty") for n in range(12)), SIGNAL)
+
+fine_tuning.train = train
+sys.argv = ["eegzip", "train", "--data", "synthetic", "--out", "run", *sys.argv[1:]]
+from eegzip.cli.main import run
+run()
+"""
+
+
+def stand_in(failure: str = "None", stopped_by: int = 0) -> str:
+    """Program of the command with another trainer."""
+    return STAND_IN.replace("FAILURE", f"({failure})").replace("SIGNAL", str(stopped_by))
+
+
+@pytest.fixture
+def pretended(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command with another trainer, in a pipe."""
+
+    def call(*words: str, **what: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", stand_in(**what), *words],
+            capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
+        )  # fmt: skip
+
+    return call
+
+
+def test_a_pipe_gets_a_line_a_validation(pretended: Run) -> None:
+    done = pretended("--max-steps", "40")
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("step ")]
+    assert [int(line.split(",")[0].split()[1]) for line in lines] == [0, 10, 20, 30]
+    assert "held out 85 % (SNR 1 dB, spectrogram 1)" in lines[1]
+    assert "codebook use 50-75 %" in lines[1]
+    assert done.stderr.count("skipped: ") == 11
+    assert "2 more (-v lists them)" in done.stderr
+    assert done.stdout == (
+        "run: dac-sc model, 40 steps in 2:00; PRD of 1 person held out 95 -> 55 % (best at step 40)\n"
+    )
+    assert "no --max-steps" not in done.stderr
+
+
+def test_quiet_says_nothing_and_verbose_more(pretended: Run) -> None:
+    done = pretended("-q")
+    assert (done.stdout, done.stderr) == ("", "")
+    done = pretended("-v")
+    assert done.stderr.count("skipped: ") == 12
+    assert "it trains until Ctrl-C" in done.stderr
+
+
+def test_json_is_the_report(pretended: Run) -> None:
+    def strict(text: str) -> float:
+        raise AssertionError(f"{text} is no JSON")
+
+    report = json.loads(pretended("--json", "-q").stdout, parse_constant=strict)
+    assert report["steps"] == 40
+    assert report["before"] == {"prd": 95.0, "snr": None}
+    assert report["held_out"] == ["p3"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_stopped_run_says_how_to_go_on(number: int, code: int, pretended: Run) -> None:
+    done = pretended("--max-steps", "99", stopped_by=int(number))
+    assert done.returncode == code
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith("stopped after step 40; the state is saved. Go on with: eegzip train --resume --out run")
+    assert "40 steps" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "MemoryError()",
+        "__import__('torch').cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')",
+        "RuntimeError('[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can\\'t allocate memory: 9 bytes')",
+    ],
+)
+def test_out_of_memory_is_advice(failure: str, pretended: Run) -> None:
+    done = pretended("-q", "--batch", "6", failure=failure)
+    assert done.returncode == 1
+    assert done.stderr.startswith("eegzip: there is not enough memory for a step; try a --batch below 6, shorter")
+    assert "--set data.window_seconds=15" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_fault_of_ours_is_not_hidden_as_advice(pretended: Run) -> None:
+    done = pretended("-q", failure="RuntimeError('mat1 and mat2 shapes cannot be multiplied')")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "enough memory" not in done.stderr
+
+
+def on_terminal(words: list[str], folder: Path, columns: int = 100) -> str:
+    """What a command draws on a terminal."""
+    child, master = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        os.execv(words[0], words)
+    drawn = b""
+    with contextlib.suppress(OSError):  # the other side is gone
+        while piece := os.read(master, 65536):
+            drawn += piece
+    os.waitpid(child, 0)
+    os.close(master)
+    return drawn.decode()
+
+
+# A new process made after threads were started warns; the child here does nothing but become another program.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
+    drawn = on_terminal([sys.executable, "-c", stand_in(), "--max-steps", "80"], tmp_path)
+    assert "preparing" in drawn
+    bar = [part for part in drawn.replace("\n", "\r").split("\r") if "step " in part and "%|" in part]
+    assert bar
+    assert all(len(part) <= 100 for part in bar)
+    assert any("loss" in part and "PRD" in part and "codebook use 50-75 %" in part for part in bar)
+    assert "(SNR" not in drawn  # lines of validations are for pipes
+
+
+def test_the_time_left_is_that_of_the_nearer_limit() -> None:
+    def left(limits: RunSettings) -> float | None:
+        watch = TrainingWatch(limits, terminal=False, lines=False)
+        for step in (101, 151):  # resumed at step 100, two seconds a step
+            watch({"step": step, "seconds": 2.0 * step})
+        return watch.left(watch._share(151, 302.0), 302.0)
+
+    assert left(RunSettings()) is None
+    assert left(RunSettings(max_steps=201)) == pytest.approx(100.0)
+    assert left(RunSettings(max_seconds=500.0)) == pytest.approx(198.0)
+    assert left(RunSettings(max_steps=201, max_seconds=10_000.0)) == pytest.approx(100.0)
+
+
+def test_words_for_times_and_codebooks() -> None:
+    assert [clock(s) for s in (0, 59.6, 3599, 3600)] == ["0:00", "1:00", "59:59", "1:00:00"]
+    assert use_of_codebooks({"usage": [1.0, 1.0]}) == "100 %"
+    assert use_of_codebooks({"usage": []}) == use_of_codebooks(None) == use_of_codebooks({}) == ""
+
+
+# -- training for real -------------------------------------------------------------------------------------------------
+
+TINY = [
+    "--data", "synthetic", "--batch", "2", "--threads", "1", "--workers", "1", "--device", "cpu",
+    "--codebooks", "2", "--codebook-size", "16", "--held-out", "0.3",
+    "--set", "model.encoder_dim=4", "--set", "model.decoder_dim=16", "--set", "model.encoder_rates=2,4",
+    "--set", "model.decoder_rates=4,2", "--set", "data.window_seconds=2", "--set", "run.validation_windows=4",
+    "--set", "run.validate_every=4", "--set", "run.log_every=2", "--set", "quantiser.open_steps=2",
+]  # fmt: skip
