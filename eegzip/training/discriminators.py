@@ -10,6 +10,9 @@ a complex spectrogram for each of a few resolutions. Three things differ:
 * waveforms are judged as they are, without DAC's normalisation to a peak of 0.8. The codec's scaling has levelled
   them, a wrong amplitude should be noticed, and dividing a silent channel by its peak multiplies its gradient by
   up to 1e9.
+
+Padding and spectrogram are computed by other means than the package's, to the same numbers: its own have no gradient
+that is reproducible on CUDA.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from torch import nn
 from eegzip.codecs import descript
 from eegzip.codecs.descript import normalised_conv, without_deprecations
 from eegzip.formats.errors import UsageError
+from eegzip.training.spectrogram import mirrored, transform
 
 # Of a multi-period discriminator's layers, relative to the first.
 _GROWTH = (1, 4, 16, 32, 32)
@@ -38,7 +42,7 @@ class DiscriminatorConfig:
     periods : tuple of int
         In samples.
     windows : tuple of int
-        Of the spectrograms, in samples; multiples of 4.
+        Of the spectrograms, in samples; multiples of 8.
     bands : tuple of (float, float)
         Parts of the spectrum with layers of their own, as shares of the Nyquist frequency.
     """
@@ -55,8 +59,8 @@ class DiscriminatorConfig:
         if any(p < 1 for p in self.periods):
             raise UsageError("a discriminator's period must be at least 1 sample.")
         for window in self.windows:
-            if window < 4 or window % 4:
-                raise UsageError(f"a discriminator's window must be a multiple of 4, not {window}.")
+            if window < 8 or window % 8:
+                raise UsageError(f"a discriminator's window must be a multiple of 8, not {window}.")
             bins = window // 2 + 1
             if not self.bands or any(not 0 <= int(a * bins) < int(b * bins) <= bins for a, b in self.bands):
                 raise UsageError(f"each of the discriminators' bands must hold a bin of a window of {window} samples.")
@@ -77,6 +81,10 @@ class PeriodDiscriminator(descript.PeriodDiscriminator):
         )
         self.conv_post = normalised_conv(widths[-1], 1, kernel_size=(3, 1), padding=(1, 0), act=False)
 
+    def pad_to_period(self, x: torch.Tensor) -> torch.Tensor:
+        """Return waveforms [N, 1, T] mirrored at their end, up to the next multiple of the period beyond T."""
+        return mirrored(x, 0, self.period - x.shape[-1] % self.period)
+
 
 class SpectrogramDiscriminator(descript.SpectrogramDiscriminator):
     """The package's multi-band spectrogram discriminator of any width."""
@@ -86,6 +94,17 @@ class SpectrogramDiscriminator(descript.SpectrogramDiscriminator):
             super().__init__(window, bands=list(bands))
         self.band_convs = nn.ModuleList(_band_layers(channels) for _ in bands)
         self.conv_post = normalised_conv(channels, 1, (3, 3), (1, 1), padding=(1, 1), act=False)
+
+    def spectrogram(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Return the bands [N, 2, frames, bins] of the complex spectrogram of waveforms [N, 1, T].
+
+        There is a frame for each begun hop of a quarter window, as strided convolutions would have.
+        """
+        hop = self.window_length // 4
+        beyond = 3 * hop // 2
+        longer = mirrored(x[:, 0], beyond, beyond + -x.shape[-1] % hop)
+        parts = torch.view_as_real(transform(longer, self.window_length)).permute(0, 3, 2, 1)
+        return [parts[..., low:high] for low, high in self.bands]
 
 
 def _band_layers(channels: int) -> nn.ModuleList:

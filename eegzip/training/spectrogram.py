@@ -72,10 +72,24 @@ def fitting_windows(length: int, windows: tuple[int, ...] = WINDOWS) -> tuple[in
     return found
 
 
-def magnitudes(rows: torch.Tensor, window: int) -> torch.Tensor:
-    """Return the magnitude spectrogram [N, window / 2 + 1, frames] of waveforms [N, T]."""
+def mirrored(waves: torch.Tensor, before: int, after: int) -> torch.Tensor:
+    """Return waveforms [..., T] continued by their mirror image, without the end itself, at both ends.
+
+    The same as padding of mode ``reflect``, whose gradient torch can't compute reproducibly on CUDA.
+    """
+    end = waves.shape[-1] - 1
+    return torch.cat([waves[..., 1 : before + 1].flip(-1), waves, waves[..., end - after : end].flip(-1)], -1)
+
+
+def transform(rows: torch.Tensor, window: int) -> torch.Tensor:
+    """Return the complex spectrogram [N, window / 2 + 1, frames] of waveforms [N, T]; the first frame starts at 0."""
     hann = torch.hann_window(window, dtype=rows.dtype, device=rows.device)
-    return torch.stft(rows, window, window // 4, window=hann, pad_mode="reflect", return_complex=True).abs()
+    return torch.stft(rows, window, window // 4, window=hann, center=False, return_complex=True)
+
+
+def magnitudes(rows: torch.Tensor, window: int) -> torch.Tensor:
+    """Return the magnitude spectrogram [N, window / 2 + 1, frames] of waveforms [N, T], frames centred."""
+    return transform(mirrored(rows, window // 2, window // 2), window).abs()
 
 
 def spectrogram_losses(x: torch.Tensor, y: torch.Tensor, windows: tuple[int, ...] = WINDOWS) -> torch.Tensor:

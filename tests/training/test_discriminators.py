@@ -28,20 +28,22 @@ def score(maps: Maps) -> float:
     return float(torch.stack([m[-1].mean() for m in maps]).mean())
 
 
-def test_at_its_size_it_is_the_packages() -> None:
+@pytest.mark.parametrize("length", [1024, 1000])
+def test_at_its_size_it_is_the_packages(length: int) -> None:
     package_module = descript.dac.model.discriminator
     config = DiscriminatorConfig(32, (3,), (512,), tuple(package_module.BANDS))
     with descript.without_deprecations():
         package = package_module.Discriminator(periods=[3], fft_sizes=[512])
     ours = Discriminator(config)
     ours.load_state_dict(package.state_dict())
-    x = waves(1024)[0][:2]
+    x = waves(length)[0][:2]
     with torch.no_grad():
         expected = package(x)
         # The package levels waveforms first; ours leaves them as they are.
         found = ours(package.preprocess(x))
     for a, b in zip(expected, found, strict=True):
-        assert all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
+        for p, q in zip(a, b, strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-5)
 
 
 def test_the_default_is_smaller_than_the_compact_codec() -> None:
@@ -97,6 +99,21 @@ def test_gradients_reach_the_waveform_and_every_weight() -> None:
     assert all(p.grad is not None for p in network.parameters())
 
 
+def test_every_gradient_can_be_reproduced() -> None:
+    # Reflection padding raises on CUDA in torch's deterministic mode; nothing here may use it.
+    x = waves(1000)[0][:1].requires_grad_()
+    names, reached = set(), [maps[-1].grad_fn for maps in Discriminator(SMALL)(x)]
+    seen = set()
+    while reached:
+        node = reached.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            names.add(node.name())
+            reached += [following for following, _ in node.next_functions]
+    assert "CatBackward0" in names
+    assert not [name for name in names if "Reflection" in name or "Pad" in name]
+
+
 def test_a_silent_channel_pulls_no_harder_than_any_other() -> None:
     torch.manual_seed(0)
     network = Discriminator(SMALL)
@@ -126,7 +143,7 @@ def test_a_saved_state_gives_the_same_scores() -> None:
         (DiscriminatorConfig(channels=0), "at least one channel"),
         (DiscriminatorConfig(periods=(), windows=()), "one period or window"),
         (DiscriminatorConfig(periods=(0,)), "at least 1 sample"),
-        (DiscriminatorConfig(windows=(130,)), "multiple of 4, not 130"),
+        (DiscriminatorConfig(windows=(130,)), "multiple of 8, not 130"),
         (DiscriminatorConfig(windows=(8,)), "hold a bin of a window of 8"),
         (DiscriminatorConfig(bands=((0.5, 1.5),)), "must hold a bin"),
         (DiscriminatorConfig(bands=()), "must hold a bin"),
