@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from small_models import LINEAR, PLAIN, make
+from small_models import LINEAR, PLAIN, make, multichannel
 
 from eegzip.codecs.checkpoint import Checkpoint
 
@@ -18,3 +18,15 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A random model with every option at DAC's default."""
     return make(tmp_path_factory.mktemp("plain") / "plain", PLAIN)
+
+
+@pytest.fixture(scope="session")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A random multi-channel model, its adapters far from an identity, with every other option on."""
+    return make(tmp_path_factory.mktemp("grouped") / "grouped", multichannel(LINEAR))
+
+
+@pytest.fixture(scope="session")
+def grouped_plain(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A random multi-channel model around DAC as it is."""
+    return make(tmp_path_factory.mktemp("grouped_plain") / "grouped_plain", multichannel(PLAIN))

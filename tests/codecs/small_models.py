@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
-from eegzip.codecs.config import ModelConfig, NetworkConfig, ScalingConfig
-from eegzip.codecs.network import EegDac
+from eegzip.codecs.config import STANDARD_VOCABULARY, ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
+from eegzip.codecs.network import ADAPTERS, EegDac, build
 
 LINEAR = ModelConfig(
     name="small",
@@ -40,13 +41,30 @@ PLAIN = ModelConfig(
 )
 
 
-def make(folder: Path, config: ModelConfig) -> Checkpoint:
-    """Save a random model whose every branch contributes."""
-    torch.manual_seed(3)
-    network = EegDac(config.network, config.rate)
-    if config.network.linear_path:
-        with torch.no_grad():
+MULTICHANNEL = MultichannelConfig(heads=2, layers=2, reach=3, vocabulary=STANDARD_VOCABULARY)
+
+
+def multichannel(config: ModelConfig, **changes: object) -> ModelConfig:
+    """The same model with adapters for groups of channels."""
+    return replace(config, architecture="dac-mc", multichannel=replace(MULTICHANNEL, **changes))  # type: ignore[arg-type]
+
+
+def shaken(config: ModelConfig, seed: int = 3) -> EegDac:
+    """A random network whose every branch contributes."""
+    torch.manual_seed(seed)
+    network = build(config)
+    with torch.no_grad():
+        if config.network.linear_path:
             # The branches start silent; a test of what the network sees must hear them.
             network.encoder.block[-1].weight_g.fill_(0.3)
             network.decoder.model[-2].weight_g.fill_(0.3)
-    return save_checkpoint(folder, config, network.state_dict(), "# A random model\n")
+        for name, weight in network.named_parameters():
+            if name.startswith(ADAPTERS):
+                # They start as an identity.
+                weight.add_(torch.randn_like(weight) * 0.1)
+    return network.eval()
+
+
+def make(folder: Path, config: ModelConfig) -> Checkpoint:
+    """Save a random model whose every branch contributes."""
+    return save_checkpoint(folder, config, shaken(config).state_dict(), "# A random model\n")

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_models import LINEAR
+from small_models import LINEAR, multichannel
 
 from eegzip import models
 from eegzip.codecs.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint, save_checkpoint
-from eegzip.codecs.config import ModelConfig, NetworkConfig
+from eegzip.codecs.config import STANDARD_VOCABULARY, ModelConfig, NetworkConfig
 from eegzip.codecs.runtime import build_network
+from eegzip.codecs.vocabulary import style_name
 from eegzip.formats.errors import ModelError, OutputExistsError
+
+MC = {"architecture": "dac-mc"}
 
 
 def copy(checkpoint: Checkpoint, to: Path) -> Path:
@@ -38,6 +41,39 @@ def test_digest_is_what_is_documented(linear: Checkpoint) -> None:
     digest = hashlib.sha256(hashlib.sha256(canonical).digest() + weights).hexdigest()
     assert linear.digest == stated == digest
     assert linear.config == LINEAR
+
+
+def test_models_without_groups_keep_their_form_and_digest() -> None:
+    bundled = models.load()
+    data = json.loads((bundled.folder / CONFIG).read_text())
+    assert "multichannel" not in data
+    assert {**bundled.config.to_json(), "digest": bundled.digest} == data
+    assert data["digest"] == "a19266f6cac80d4dd11a9fd928ecbf3fa0b2729dc262d7cf09911534986b3b1e"
+
+
+def test_configs_of_groups_go_there_and_back(grouped: Checkpoint) -> None:
+    data = json.loads((grouped.folder / CONFIG).read_text())
+    assert data["multichannel"]["vocabulary"] == list(STANDARD_VOCABULARY)
+    assert ModelConfig.from_json(data) == grouped.config == multichannel(LINEAR)
+    assert load_checkpoint(grouped.folder).digest == grouped.digest
+
+
+def test_the_standard_vocabulary_is_ordered_from_front_to_back_and_left_to_right() -> None:
+    assert len({name.casefold() for name in STANDARD_VOCABULARY}) == len(STANDARD_VOCABULARY)
+    order = {name: place for place, name in enumerate(STANDARD_VOCABULARY)}
+    for line in ("Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2", "A1 T9 T7 C5 C3P O1 EKG1 26 32 Fp1-F7"):
+        places = [order[name] for name in line.split()]
+        assert places == sorted(places)
+    # Every name is what its own label is looked up as, so that each style can be chosen.
+    assert [style_name(name) for name in STANDARD_VOCABULARY] == list(STANDARD_VOCABULARY)
+    # All channels of the paper's tables have a style.
+    table_2 = "F3 F4 F7 F8 FP1 FP2 P3 P4 T3 T4 T5 T6 C3 C4 CZ O1 O2"
+    table_3 = (
+        "26 27 28 29 30 31 32 C3 C3P C4 C4P CZ FP1 F3 F7 FZ F4 FP2 F8 T1 T2 T3 T4 T5 O1 O2 OZ T6 P3 P4 PG1 PG2 PZ "
+        "EKG1 LOC ROC A1 A2 SP1 SP2"
+    )
+    for name in f"{table_2} {table_3}".split():
+        assert style_name(f"EEG {name}-REF") in order, name
 
 
 def test_loading_without_weights_needs_no_torch(linear: Checkpoint) -> None:
@@ -75,6 +111,24 @@ def test_wrong_digest_is_refused(linear: Checkpoint, tmp_path: Path) -> None:
         ({"network": {"decoder_rates": [2, 2]}}, "hop"),
         ({"scaling": {"spacing": 0}}, "spacing"),
         ({"architecture": "dac-mc"}, "architecture"),
+        ({"architecture": "dac-xl"}, "architecture"),
+        ({"multichannel": {}}, "no other may have one"),
+        ({"multichannel": None}, "multichannel"),
+        ({**MC, "multichannel": {"heads": 5}}, "heads"),
+        ({**MC, "multichannel": {"heads": 0}}, "heads"),
+        ({**MC, "multichannel": {"max_channels": 33}}, "max_channels"),
+        ({**MC, "multichannel": {"layers": 10**6}}, "layers"),
+        ({**MC, "multichannel": {"reach": 1025}}, "reach"),
+        ({**MC, "multichannel": {"reach": 2.5}}, "type int"),
+        ({**MC, "multichannel": {"groups": "best"}}, "groups"),
+        ({**MC, "multichannel": {"colour": 1}}, "unknown entry"),
+        ({**MC, "multichannel": {"vocabulary": "Cz"}}, "type tuple"),
+        ({**MC, "multichannel": {"vocabulary": [1]}}, "type str"),
+        ({**MC, "multichannel": {"vocabulary": ["Cz", "cz"]}}, "twice"),
+        ({**MC, "multichannel": {"vocabulary": [" Cz"]}}, "no channel's name"),
+        ({**MC, "multichannel": {"vocabulary": ["C\u001b[2J"]}}, "no channel's name"),
+        ({**MC, "multichannel": {"vocabulary": [f"X{i}" for i in range(513)]}}, "513 names"),
+        ({"network": {"encoder_rates": ["8"]}}, "type int"),
     ],
 )
 def test_bad_configs_are_refused(linear: Checkpoint, tmp_path: Path, changes: dict, words: str) -> None:
