@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
+from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import ModelConfig, MultichannelConfig, NetworkConfig
 from eegzip.codecs.multichannel import EegDacMc
 from eegzip.codecs.network import ADAPTERS, EegDac
@@ -17,7 +18,12 @@ from eegzip.formats.errors import ModelError
 _BY_STYLE = (".channel", "styles.scale", "styles.bias")
 
 
-def start_from(network: EegDac, state: Mapping[str, torch.Tensor], config: ModelConfig) -> None:
+def start_from(network: EegDac, checkpoint: Checkpoint) -> None:
+    """Load the weights of a checkpoint into a network; see :func:`start_from_state`."""
+    start_from_state(network, checkpoint.state, checkpoint.config)
+
+
+def start_from_state(network: EegDac, state: Mapping[str, torch.Tensor], config: ModelConfig) -> None:
     """Load the weights of a checkpoint into a network, as far as it goes and strictly so far.
 
     The backbone always comes from the checkpoint. A multi-channel network takes a multi-channel checkpoint's adapters
