@@ -33,7 +33,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "run": {"best": "spectrogram"},
     },
     # What differs for audio at its own rate: no filter, no microvolts, no scaling beyond the file's own.
-    "audio": {"data": {"domain": "audio", "rate": 44100.0, "highpass_hz": 0.0, "scaling": "fixed", "window_seconds": 0.35}},
+    "audio": {
+        "data": {"domain": "audio", "rate": 44100.0, "highpass_hz": 0.0, "scaling": "fixed", "window_seconds": 0.35},
+    },
 }  # fmt: skip
 
 

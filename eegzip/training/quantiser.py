@@ -1,8 +1,8 @@
 """The residual quantiser in training: rounding that lets gradients through, and codebooks that stay in use.
 
-Both of DAC's ways around collapse are here (projections, a loss that pulls codewords towards what chose them) and three
-that it lacks: codebooks start as k-means of what they will have to code, may follow by moving averages, and entries that
-nothing chooses are set onto vectors of the batch.
+Both of DAC's ways around collapse are here (projections, a loss that pulls codewords towards what chose them) and
+three that it lacks: codebooks start as k-means of what they will have to code, may follow by moving averages, and
+entries that nothing chooses are set onto vectors of the batch.
 """
 
 from __future__ import annotations

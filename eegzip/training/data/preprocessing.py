@@ -1,0 +1,230 @@
+"""From a file to waveforms as the network sees them.
+
+The paper's steps (section 2.2), each an option: leave out the noisy start, leave out empty channels, filter, resample,
+clip and scale. Resampling and scaling are the codec's own, so training and use can't differ in them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import signal
+
+from eegzip.codecs.resampling import Resampler, rate_ratio
+from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, choose_offset_step, normalise
+from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name, parse_header
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import BadInputError
+from eegzip.training.settings import DataSettings
+
+# A change in what this module makes of a file must change what the cache looks for.
+VERSION = 1
+_LOWEST_RATE = 64.0
+_FILTER_ORDER = 2
+# Audio has no people; stretches of each file are kept for validation instead.
+PIECE_SECONDS = 10.0
+
+Wave = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to a recording; see :class:`eegzip.training.settings.DataSettings` for each."""
+
+    domain: str = "eeg"
+    skip_seconds: float = 0.0
+    drop_empty: bool = True
+    rate: float = 256.0
+    highpass_hz: float = 0.1
+    scaling: str = "adaptive"
+    limit_uv: float = 200.0
+    spacing: int = 1024
+    level_rms: float = 0.2
+    level_peak: float = 0.9
+
+    @classmethod
+    def of(cls, settings: DataSettings) -> Preprocessing:
+        """Return the part of a run's settings that decides what a recording becomes."""
+        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of these settings, in hexadecimal: a cache's key."""
+        text = json.dumps([VERSION, asdict(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Waveforms of one file.
+
+    Attributes
+    ----------
+    labels : list of str
+        Normalised channel names.
+    rate : float
+        Hz.
+    waves : ndarray
+        As the network sees them, float32 [C, n].
+    """
+
+    labels: list[str]
+    rate: float
+    waves: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """A channel of a file, its samples not read yet."""
+
+    signal: SignalHeader
+    rate: Fraction
+    read: Callable[[], npt.NDArray[np.int32]]
+
+
+def prepare_file(path: Path, preprocessing: Preprocessing) -> Prepared:
+    """Return the waveforms of a file.
+
+    Raises
+    ------
+    BadInputError
+        Nothing in it can be trained on; the sentence says why.
+    EegzipError
+        It can't be read.
+    """
+    if preprocessing.domain == "audio":
+        return _audio(path, preprocessing)
+    rows, labels = [], []
+    reasons: dict[str, None] = {}
+    with EegzReader(path) if path.suffix.lower() == ".eegz" else EdfFile.open(path) as file:
+        channels = _exact_channels(file) if isinstance(file, EegzReader) else _edf_channels(file)
+        for channel in channels:
+            reason = _obstacle(channel, preprocessing)
+            wave = None if reason else _wave(channel, preprocessing)
+            if wave is None:
+                reasons[reason or "empty, or shorter than what is skipped"] = None
+                continue
+            rows.append(wave)
+            labels.append(normalise_channel_name(channel.signal.label))
+    if not rows:
+        raise BadInputError(f"{path} has no channel to train on: {'; '.join(reasons) or 'none is EEG'}.")
+    shortest = min(len(row) for row in rows)
+    return Prepared(labels, preprocessing.rate, np.stack([row[:shortest] for row in rows]))
+
+
+def _edf_channels(file: EdfFile) -> list[_Channel]:
+    kinds = classify_signals(file.header)
+    return [
+        _Channel(
+            s,
+            file.header.sample_rate_exact(s.index) or Fraction(0),
+            lambda index=s.index: file.read_signal(index, 0, file.n_samples(index)),
+        )
+        for s, kind in zip(file.header.signals, kinds, strict=True)
+        if kind is SignalKind.EEG
+    ]
+
+
+def _exact_channels(reader: EegzReader) -> list[_Channel]:
+    """Channels that a container keeps exactly: lossy ones would teach a codec its own errors."""
+    header = reader.header
+    size = len(header.edf_header) + header.record_bytes * header.n_records + header.trailing_bytes
+    edf = parse_header(header.edf_header, file_size=size, name=str(reader.path))
+    exact = set(header.exact_signals())
+
+    def read(index: int) -> npt.NDArray[np.int32]:
+        parts = [reader.chunk_exact(chunk, index).reshape(-1) for chunk in range(header.n_chunks)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+    kinds = classify_signals(edf)
+    if not any(kind is SignalKind.EEG and s.index in exact for s, kind in zip(edf.signals, kinds, strict=True)):
+        raise BadInputError(f"{reader.path} keeps no EEG exactly; a codec should not be trained on another's errors.")
+    return [
+        _Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), lambda index=s.index: read(index))
+        for s, kind in zip(edf.signals, kinds, strict=True)
+        if kind is SignalKind.EEG and s.index in exact
+    ]
+
+
+def _obstacle(channel: _Channel, preprocessing: Preprocessing) -> str:
+    """Why a channel can't be used, or nothing."""
+    if not channel.rate or channel.rate < _LOWEST_RATE:
+        return f"a sampling rate of {float(channel.rate):g} Hz, under {_LOWEST_RATE:g}"
+    if preprocessing.scaling == "fixed" and _calibration(channel.signal) is None:
+        return "no calibration in uV, which a fixed scaling needs"
+    return ""
+
+
+def _calibration(header: SignalHeader) -> tuple[float, float] | None:
+    """Return microvolts a digit and the digital value of zero, where they are known."""
+    if header.microvolts_per_digit is None or header.gain is None or header.offset is None:
+        return None
+    return header.microvolts_per_digit, -header.offset / header.gain
+
+
+def _wave(channel: _Channel, preprocessing: Preprocessing) -> npt.NDArray[np.float32] | None:
+    """Return a channel as the network sees it [n], or ``None`` where there is nothing."""
+    digital = channel.read()[round(preprocessing.skip_seconds * channel.rate) :]
+    if len(digital) < channel.rate or (preprocessing.drop_empty and digital.min() == digital.max()):
+        return None
+    x = high_passed(digital.astype(np.float64), float(channel.rate), preprocessing.highpass_hz)
+    x = resampled(x, channel.rate, preprocessing.rate)
+    calibration = _calibration(channel.signal)
+    if preprocessing.scaling == "adaptive" or calibration is None:
+        return at_level(x, preprocessing)
+    limit = np.array([abs(preprocessing.limit_uv / calibration[0])])
+    # A filter has taken the offset away; without one it is the recording's own zero that counts.
+    centre = np.array([0.0 if preprocessing.highpass_hz else calibration[1]])
+    return FixedScaling(limit, centre).normalise(x[None])[0]
+
+
+def high_passed(x: Wave, rate: float, corner: float) -> Wave:
+    """Return a waveform [n] without what lies below a corner in Hz: Butterworth of order 2, forwards and backwards."""
+    if not corner:
+        return x
+    x = x - x.mean()
+    sections = signal.butter(_FILTER_ORDER, corner, "highpass", fs=rate, output="sos")
+    found: Wave = signal.sosfiltfilt(sections, x, padlen=min(len(x) - 1, int(3 * rate / corner)))
+    return found
+
+
+def resampled(x: Wave, rate_in: Fraction | float, rate_out: float) -> Wave:
+    """Resample a whole waveform [n], its end values held beyond its ends as the codec does."""
+    resampler = Resampler(*rate_ratio(rate_in, rate_out))
+    count = resampler.output_length(len(x))
+    start, stop = resampler.input_range(0, count)
+    where = np.clip(np.arange(start, stop), 0, len(x) - 1)
+    return np.asarray(resampler.resample(x[None, where], start, 0, count)[0])
+
+
+def at_level(x: Wave, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    """Return a waveform [n] after the codec's adaptive scaling."""
+    scaling = AdaptiveScaling(preprocessing.spacing, preprocessing.level_rms, preprocessing.level_peak)
+    total = len(x)
+    step = choose_offset_step(x.std()[None])
+    codes = scaling.knots(x[None], 0, 0, scaling.n_knots(total), total, step)
+    return normalise(x[None], *scaling.curves(codes, 0, 0, total, step))[0]
+
+
+def _audio(path: Path, preprocessing: Preprocessing) -> Prepared:
+    """Return a sound file, mixed to one channel, at the rate wished for."""
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
+    except (RuntimeError, OSError) as error:
+        raise BadInputError(f"{path} can't be read as audio: {error}.") from error
+    x = samples.mean(axis=1)[round(preprocessing.skip_seconds * rate) :]
+    if len(x) < rate:
+        raise BadInputError(f"{path} is shorter than a second.")
+    x = high_passed(x, rate, preprocessing.highpass_hz)
+    if rate != preprocessing.rate:
+        x = resampled(x, rate, preprocessing.rate)
+    return Prepared(["audio"], preprocessing.rate, np.clip(x, -1, 1).astype(np.float32)[None])

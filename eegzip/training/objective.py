@@ -1,0 +1,62 @@
+"""What a step minimises: the losses of a batch, and their weights at that step (paper section 2.3)."""
+
+from __future__ import annotations
+
+import torch
+
+from eegzip.training.adversary import Adversary
+from eegzip.training.losses import stft_loss, waveform_loss
+from eegzip.training.settings import TrainSettings
+from eegzip.training.spectrogram import spectrogram_loss
+
+Losses = dict[str, torch.Tensor]
+
+
+def losses_of(x: torch.Tensor, y: torch.Tensor, *, stft: bool) -> Losses:
+    """Return the reconstruction losses of waveforms [N, T] and what became of them, unweighted.
+
+    Parameters
+    ----------
+    x, y
+        Original and restored.
+    stft
+        Whether the multi-scale STFT loss is wanted; it costs as much as the spectrogram loss.
+    """
+    return {
+        "waveform": waveform_loss(x, y),
+        "stft": stft_loss(x, y) if stft else x.new_zeros(()),
+        "spectrogram": spectrogram_loss(x, y),
+    }
+
+
+def weights_at(settings: TrainSettings, step: int) -> dict[str, float]:
+    """Return the weight of every loss at a step."""
+    losses, adversarial = settings.losses, settings.adversarial
+    return {
+        "waveform": losses.waveform(step),
+        "stft": losses.stft,
+        "spectrogram": losses.spectrogram,
+        "commitment": losses.commitment,
+        "codebook": losses.codebook,
+        "adversarial": adversarial.weight * adversarial.adversarial,
+        "feature": adversarial.weight * adversarial.feature,
+    }
+
+
+def weighted_sum(losses: Losses, weights: dict[str, float]) -> torch.Tensor:
+    """Return the total; a loss of weight zero takes no part in it, whatever it is."""
+    used = [weights[name] * loss for name, loss in losses.items() if weights[name]]
+    return torch.stack(used).sum()
+
+
+def with_adversary(losses: Losses, adversary: Adversary, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Let the discriminators learn from a batch, add what they say of it, and return their own loss."""
+    own = adversary.learn(x[:, None], y[:, None])
+    losses["adversarial"], losses["feature"] = adversary.judge(x[:, None], y[:, None])
+    return own
+
+
+def prd_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the PRD in percent of a batch [N, T], all of its rows taken together."""
+    energy = (x - x.mean(1, keepdim=True)).square().sum()
+    return 100 * ((x - y.detach()).square().sum() / energy.clamp(min=1e-12)).sqrt()

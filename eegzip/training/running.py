@@ -1,0 +1,176 @@
+"""A run from its settings to its folder: data, network, loop, card, picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from eegzip.codecs import grouping
+from eegzip.codecs.checkpoint import Checkpoint
+from eegzip.codecs.config import ModelConfig
+from eegzip.codecs.network import build
+from eegzip.codecs.official import cache_dir
+from eegzip.codecs.runtime import tune_malloc
+from eegzip.codecs.transfer import start_from
+from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
+from eegzip.training.data.preprocessing import Preprocessing
+from eegzip.training.data.sampling import Grouping, Sampler
+from eegzip.training.data.sources import SYNTHETIC, find_sources
+from eegzip.training.data.synthetic import synthetic_corpus
+from eegzip.training.distributed import Processes, processes
+from eegzip.training.finishing import write_card_and_curves
+from eegzip.training.journal import Journal
+from eegzip.training.settings import GroupSettings, TrainSettings
+from eegzip.training.starting import model_config
+from eegzip.training.trainer import Outcome, Trainer
+from eegzip.training.validation import Validation, chosen_windows
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run leaves to report."""
+
+    outcome: Outcome
+    people: list[str]
+    held_out: list[str]
+    skipped: list[tuple[str, str]]
+
+
+def run(
+    settings: TrainSettings,
+    out: Path,
+    name: str,
+    start: Checkpoint | None,
+    *,
+    resume: bool,
+    progress: Callable[[str, int, int], None] | None,
+    watch: Callable[[dict[str, Any]], None] | None,
+    command: Sequence[str],
+) -> Ended:
+    """Do a run in a folder.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    out
+        Its folder.
+    name
+        Of the checkpoint.
+    start
+        Checkpoint to start from; ``None``: untrained.
+    resume
+        Go on from the state in the folder.
+    progress, watch
+        As in :func:`eegzip.fine_tuning.train`.
+    command
+        The command line, for the card.
+    """
+    tune_malloc()
+    if settings.run.threads:
+        torch.set_num_threads(settings.run.threads)
+    if settings.run.deterministic:
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+    with processes(settings.run.device) as group:
+        if not group.leads:
+            # The first process prepares; the others then find everything in the cache.
+            group.wait()
+            progress = watch = None
+        corpus = prepared(settings, progress)
+        if group.leads:
+            group.wait()
+        train, validation = divide(corpus, settings.data.held_out, settings.run.seed)
+        with Journal(out) if group.leads else nullcontext() as journal:
+            trainer = made(settings, name, start, train, validation, group, journal, out)
+            if resume:
+                trainer.resume()
+            elif journal is not None:
+                journal.truncate_after(-1)
+                journal.record("start", 0, name=name, settings=settings.to_dict())
+            outcome = trainer.run(watch)
+        if group.leads:
+            initial = "scratch" if start is None else f"{start.config.name} ({start.digest[:16]})"
+            write_card_and_curves(out, settings, outcome, corpus, train, validation, command, initial)
+        group.wait()
+    people, held_out = (sorted({r.person for r in side}) for side in (train, validation))
+    return Ended(outcome, people, held_out, list(corpus.skipped))
+
+
+def prepared(settings: TrainSettings, progress: Callable[[str, int, int], None] | None) -> Corpus:
+    """Return the recordings that settings name, found and prepared."""
+    data = settings.data
+    preprocessing = Preprocessing.of(data)
+    if data.sources == (SYNTHETIC,):
+        return synthetic_corpus(preprocessing, seed=settings.run.seed)
+    cache = Path(data.cache) if data.cache else cache_dir() / "training"
+    sources = find_sources(data.sources, data.domain, data.person_regex)
+    return prepare(sources, preprocessing, cache, data.workers, progress)
+
+
+def made(
+    settings: TrainSettings,
+    name: str,
+    start: Checkpoint | None,
+    train: Sequence[CachedRecording],
+    validation: Sequence[CachedRecording],
+    group: Processes,
+    journal: Journal | None,
+    out: Path,
+) -> Trainer:
+    """Return the trainer of a run, its network at the weights to start from."""
+    config = model_config(settings, name, (label for r in train for label in r.labels))
+    torch.manual_seed(settings.run.seed)
+    network = build(config)
+    if start is not None:
+        start_from(network, start.state, start.config)
+    limit = 1 if config.multichannel is None else config.multichannel.max_channels
+    grouped = grouping_of(settings.groups if config.multichannel else GroupSettings(kind="single"), limit)
+    length = segment_samples(settings, config)
+    windows = chosen_windows(validation, length, settings.run.validation_windows, grouped, settings.run.seed)
+    vocabulary = config.multichannel.vocabulary if config.multichannel else ()
+
+    def styles_of(labels: Sequence[str]) -> list[int]:
+        return grouping.channel_styles(labels, vocabulary)
+
+    return Trainer(
+        settings,
+        config,
+        network,
+        Sampler(train, length, limit, grouped, settings.run.seed),
+        Validation(windows, length, config.rate, styles_of),
+        styles_of,
+        group,
+        journal,
+        out,
+        fresh=start is None,
+    )
+
+
+def segment_samples(settings: TrainSettings, config: ModelConfig) -> int:
+    """Return the samples of a training segment: whole hops, as near to the window wished for as can be."""
+    hop = config.network.hop
+    return max(round(settings.data.window_seconds * settings.data.rate / hop), 1) * hop
+
+
+def grouping_of(settings: GroupSettings, limit: int) -> Grouping:
+    """Return what says which channels are coded together, given their labels and a source of randomness."""
+
+    def grouped(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
+        if settings.kind == "random":
+            return grouping.random_groups(
+                labels, limit, rng, rate=settings.exponential_rate, scale=settings.scale, tau=settings.tau
+            )
+        if settings.kind == "manual":
+            return grouping.manual_groups(labels, limit)
+        if settings.kind == "single":
+            return grouping.single_groups(labels)
+        return grouping.groups_from_file(settings.kind, labels, limit)
+
+    return grouped

@@ -1,0 +1,393 @@
+"""The training loop.
+
+Everything that a step does follows from the settings, the state and the step's number: which segments it sees, which
+rows use how many codebooks, which entries are revived. A run that was killed and resumed therefore goes on as if
+nothing had happened, to the same losses.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from eegzip.codecs.checkpoint import save_checkpoint
+from eegzip.codecs.config import ModelConfig
+from eegzip.codecs.network import EegDac, build
+from eegzip.codecs.vocabulary_reduction import reduced
+from eegzip.training.adversary import Adversary
+from eegzip.training.averaging import WeightAverage
+from eegzip.training.codec_step import CodecStep
+from eegzip.training.data.sampling import Batch, Sampler
+from eegzip.training.distributed import Processes
+from eegzip.training.journal import Journal
+from eegzip.training.objective import losses_of, prd_of, weighted_sum, weights_at, with_adversary
+from eegzip.training.phases import AdversarialPhase
+from eegzip.training.quantiser import CodebookKeeper, drawn_depths, start_codebooks
+from eegzip.training.saving import LAST, load_state, save_state
+from eegzip.training.settings import TrainSettings
+from eegzip.training.stopping import StopRequest, stop_on_signals
+from eegzip.training.validation import Validation
+
+# Where the batches for k-means are drawn: steps that no run reaches.
+_START_STEPS = 1 << 40
+# Vectors for each entry that k-means sees.
+_ROWS_PER_ENTRY = 8
+_MOST_START_BATCHES = 200
+
+Watcher = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    seconds : float
+        Time in the loop, over all resumptions.
+    signal : int
+        Signal that stopped it; 0: it came to its end.
+    first, best, last : dict
+        Figures of the first, the best and the last validation.
+    best_step : int
+        Step of the best.
+    """
+
+    step: int
+    seconds: float
+    signal: int
+    first: dict[str, Any]
+    best: dict[str, Any]
+    last: dict[str, Any]
+    best_step: int
+
+
+class Trainer:
+    """One run.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    config
+        Of the checkpoint; its codebook size is that of the first steps.
+    network
+        With the weights to start from.
+    sampler
+        Gives batches.
+    validation
+        Measures the network on people held out.
+    styles_of
+        Style numbers of channel labels.
+    processes
+        Which of how many this one is.
+    journal
+        Where to write the log; ``None`` in processes that don't lead.
+    out
+        Folder of the run.
+    fresh
+        Whether the weights are untrained: the quantiser then starts from data.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        config: ModelConfig,
+        network: EegDac,
+        sampler: Sampler,
+        validation: Validation,
+        styles_of: Callable[[list[str]], list[int]],
+        processes: Processes,
+        journal: Journal | None,
+        out: Path,
+        *,
+        fresh: bool,
+    ) -> None:
+        self.settings, self.config, self.sampler, self.validation = settings, config, sampler, validation
+        self.styles_of, self.processes, self.journal, self.out = styles_of, processes, journal, out
+        self.device = processes.device
+        self.rows = processes.share(settings.optimiser.batch)
+        self.open_steps = settings.quantiser.open_steps if fresh else 0
+        self.starts_codebooks = fresh and settings.quantiser.start == "kmeans"
+        self.step, self.spent = 0, 0.0
+        self.lines: list[dict[str, float]] = []
+        self.first: dict[str, Any] = {}
+        self.best: dict[str, Any] = {}
+        self.last: dict[str, Any] = {}
+        self.best_step = 0
+        self.phase = AdversarialPhase(settings.adversarial)
+        self.adversary = None
+        if not self.phase.ended:
+            self.adversary = Adversary(settings.adversarial, self.device, processes.wrapped)
+        self._take(network)
+
+    def _take(self, network: EegDac) -> None:
+        """Train this network from here on: optimiser, averages and counts begin anew."""
+        optimiser = self.settings.optimiser
+        self.network = network.to(self.device).train()
+        if self.settings.quantiser.update == "ema":
+            for quantizer in network.quantizer.quantizers:
+                quantizer.codebook.weight.requires_grad_(False)
+        trained = [p for p in network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(trained, lr=optimiser.lr, betas=(optimiser.betas[0], optimiser.betas[1]))
+        self.average = WeightAverage(network, optimiser.average)
+        self.keeper = CodebookKeeper(network, self.settings.quantiser)
+        autocast = optimiser.autocast == "bfloat16" or (optimiser.autocast == "auto" and self.device.type == "cuda")
+        self.codec = self.processes.wrapped(CodecStep(network, autocast=autocast))
+        self.judged = build(self.config).to(self.device).eval().requires_grad_(False)
+
+    # -- state ---------------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write the state, and the last checkpoint."""
+        if not self.processes.leads:
+            return
+        state: dict[str, Any] = {
+            "codebook_size": self.config.network.codebook_size,
+            "network": self.network.state_dict(),
+            "average": self.average.values,
+            "averaged_steps": self.average.steps,
+            "optimiser": self.optimiser.state_dict(),
+            "keeper": self.keeper.state(),
+            "phase": self.phase.state(),
+            "adversary": None if self.adversary is None else self.adversary.state(),
+            "step": self.step,
+            "spent": self.spent,
+            "lines": self.lines,
+            "figures": [self.first, self.best, self.last],
+            "best_step": self.best_step,
+        }
+        save_checkpoint(self.out / LAST, self.config, self.average.values, overwrite=True)
+        save_state(self.out, state)
+
+    def resume(self) -> None:
+        """Go on from the state in the run's folder."""
+        state = load_state(self.out, self.device)
+        if state["codebook_size"] != self.config.network.codebook_size:
+            self._resize(state["codebook_size"])
+            self._take(build(self.config))
+        self.network.load_state_dict(state["network"])
+        self.average.values, self.average.steps = state["average"], state["averaged_steps"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.keeper.load(state["keeper"])
+        self.phase.load(state["phase"])
+        if self.adversary is not None and state["adversary"] is not None:
+            self.adversary.load(state["adversary"])
+        self.step, self.spent, self.lines = state["step"], state["spent"], state["lines"]
+        self.first, self.best, self.last = state["figures"]
+        self.best_step = state["best_step"]
+        if self.journal is not None:
+            self.journal.truncate_after(self.step)
+        self._record("resume")
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def run(self, watch: Watcher | None = None) -> Outcome:
+        """Train until a limit or a signal ends it.
+
+        Parameters
+        ----------
+        watch
+            Called after every step with what a progress bar shows.
+        """
+        began, before = time.monotonic(), self.spent
+        saved = before
+        with stop_on_signals() as stop:
+            if not self.first:
+                self._validate()
+            while not self._over():
+                values = self._one_step()
+                self.spent = before + time.monotonic() - began
+                self._log(values, watch)
+                if self.step % self.settings.run.validate_every == 0 or self._over():
+                    self._validate()
+                    self.save()
+                    saved = self.spent
+                elif self.spent - saved > self.settings.run.save_seconds:
+                    self.save()
+                    saved = self.spent
+                if self._asked_to_stop(stop):
+                    self.save()
+                    break
+        self.processes.wait()
+        return Outcome(self.step, self.spent, stop.signal, self.first, self.best, self.last, self.best_step)
+
+    def _asked_to_stop(self, stop: StopRequest) -> bool:
+        return self.processes.any(bool(stop.signal))
+
+    def _over(self) -> bool:
+        """Whether a limit is reached; the processes agree on it."""
+        run = self.settings.run
+        late = bool(run.max_seconds) and self.processes.leads and self.spent >= run.max_seconds
+        return bool(run.max_steps and self.step >= run.max_steps) or (
+            bool(run.max_seconds) and self.processes.any(late)
+        )
+
+    def _one_step(self) -> dict[str, float]:
+        self._reduce_vocabulary()
+        step, settings = self.step, self.settings
+        generator = torch.Generator().manual_seed(settings.run.seed * 1_000_003 + step)
+        if step == self.open_steps and self.starts_codebooks:
+            self._start_codebooks()
+        is_open = step < self.open_steps
+        first, count = self.rows
+        wave, styles, present = self._tensors(self.sampler.batch(step, settings.optimiser.batch, first, count))
+        levels = self.config.network.n_codebooks
+        depth = drawn_depths(settings.optimiser.batch, levels, 0 if is_open else settings.quantiser.dropout, generator)
+        mine = depth[first : first + count].to(self.device)
+        restored, commitment, codebook, codes, rows = self.codec(wave, styles, present, mine, is_open)
+        # Absent channels are no part of any loss.
+        x, y = wave[present], restored[present]
+        losses = losses_of(x, y, stft=bool(settings.losses.stft))
+        losses.update(commitment=commitment, codebook=codebook)
+        playing = self.adversary is not None and self.phase.active(step) and not is_open
+        discrimination = 0.0
+        if playing and self.adversary is not None:
+            discrimination = with_adversary(losses, self.adversary, x, y)
+        total = weighted_sum(losses, weights_at(settings, step))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(step)
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), settings.optimiser.clip)
+        if bool(torch.isfinite(norm)):
+            self.optimiser.step()
+        self.average.update(self.network)
+        self.step += 1
+        if not is_open:
+            self._keep_codebooks(codes, rows, depth, generator)
+        parts = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
+        values = torch.stack([*parts.values(), total.detach(), prd_of(x, y), norm.detach()])
+        found = self.processes.averaged(values).tolist()
+        result = dict(zip([*parts, "loss/total", "prd", "gradient"], found, strict=True))
+        if playing:
+            result["loss/discriminator"] = discrimination
+            why = self.phase.observe(step, result["loss/spectrogram"] + result["loss/waveform"], discrimination)
+            if why:
+                self._record("event", message=f"the discriminators leave: {why}")
+        return result
+
+    def learning_rate(self, step: int) -> float:
+        """Return Adam's learning rate at a step: a linear rise, then halving ever again."""
+        optimiser = self.settings.optimiser
+        rate = optimiser.lr * min(1.0, (step + 1) / max(optimiser.warmup, 1))
+        return rate * 0.5 ** (step / optimiser.half_life) if optimiser.half_life else rate
+
+    def _tensors(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return waveforms, styles and presence of a batch on the device, without slots that no row uses."""
+        slots = max(int(batch.present.sum(1).max()), 1)
+        styles = np.zeros((len(batch.wave), slots), np.int64)
+        for row, labels in enumerate(batch.labels):
+            styles[row, : len(labels)] = self.styles_of(labels)
+        wave = torch.from_numpy(np.ascontiguousarray(batch.wave[:, :slots]))
+        present = torch.from_numpy(np.ascontiguousarray(batch.present[:, :slots]))
+        return wave.to(self.device), torch.from_numpy(styles).to(self.device), present.to(self.device)
+
+    # -- codebooks -----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _start_codebooks(self) -> None:
+        """Set the codebooks by k-means; every process does the same on the same segments."""
+        wanted = _ROWS_PER_ENTRY * self.config.network.codebook_size
+        latents: list[torch.Tensor] = []
+        rows = 0
+        for number in range(_MOST_START_BATCHES):
+            batch = self.sampler.batch(_START_STEPS + number, self.settings.optimiser.batch)
+            latents.append(self.network.latents(*self._tensors(batch)).float())
+            rows += latents[-1].shape[0] * latents[-1].shape[2]
+            if rows >= wanted:
+                break
+        start_codebooks(self.network, torch.cat(latents), self.settings.run.seed)
+        self.keeper.begin(self.network)
+        self.average.begin(self.network)
+        self._record("event", message=f"codebooks set by k-means of {rows} latent vectors")
+
+    def _keep_codebooks(
+        self, codes: torch.Tensor, rows: list[torch.Tensor], depth: torch.Tensor, generator: torch.Generator
+    ) -> None:
+        gather, every = self.processes.gathered, self.settings.quantiser.revive_every
+        codes, rows = gather(codes), [gather(row) for row in rows]
+        self.keeper.update(self.network, codes, rows, depth.to(self.device))
+        if every and self.step % every == 0:
+            self.keeper.revive(self.network, rows, self.optimiser, self.average.values, generator)
+
+    def _reduce_vocabulary(self) -> None:
+        """Merge codebook entries when a round is due."""
+        start = self.settings.start
+        number, rest = divmod(self.step, start.reduce_every)
+        if rest or number >= len(start.reduce_to) or start.reduce_to[number] >= self.config.network.codebook_size:
+            return
+        size = start.reduce_to[number]
+        state, self.config = reduced(
+            self.network.state_dict(), self.config, size, [use.cpu().numpy() for use in self.keeper.uses]
+        )
+        network = build(self.config)
+        network.load_state_dict(state)
+        self._take(network)
+        # Checkpoints of other sizes don't compare.
+        self.best = {}
+        self._record("event", message=f"codebooks merged to {size} entries")
+
+    def _resize(self, size: int) -> None:
+        self.config = replace(self.config, network=replace(self.config.network, codebook_size=size))
+
+    # -- looking at it -------------------------------------------------------------------------------------------------
+
+    def _validate(self) -> None:
+        """Measure the averaged weights on people held out; keep them when they are the best so far."""
+        if self.processes.leads:
+            self.judged.load_state_dict(self.average.values)
+            figures = self.validation.measure(self.judged)
+            self.last = figures
+            self.first = self.first or figures
+            value = figures[self.settings.run.best]
+            if not self.best or (math.isfinite(value) and not value >= self.best[self.settings.run.best]):
+                self.best, self.best_step = figures, self.step
+                save_checkpoint(self.out, self.config, self.average.values, overwrite=True)
+            self._record("validation", **figures, best_step=self.best_step)
+        else:
+            self.first = self.first or {"waited": True}
+
+    def _log(self, values: dict[str, float], watch: Watcher | None) -> None:
+        """Take a step's numbers into the log, and tell who watches."""
+        self.lines.append(values)
+        if watch is not None:
+            watch({"step": self.step, "seconds": self.spent, "validation": self.last, **values})
+        if self.step % self.settings.run.log_every:
+            return
+        names = {name for line in self.lines for name in line}
+        means = {n: float(np.mean([line[n] for line in self.lines if n in line])) for n in sorted(names)}
+        self.lines = []
+        loss = {name.removeprefix("loss/"): means.pop(name) for name in list(means) if name.startswith("loss/")}
+        seconds = self.settings.data.window_seconds * self.settings.optimiser.batch * self.step
+        self._record(
+            "step",
+            loss=loss,
+            lr=self.learning_rate(self.step - 1),
+            seconds_per_second=seconds / max(self.spent, 1e-9),
+            **self._use_of_codebooks(),
+            **means,
+        )
+
+    def _use_of_codebooks(self) -> dict[str, list[float]]:
+        """Return share of entries in use and entropy in bits of each level, from the moving counts."""
+        usage, entropy = [], []
+        for uses in self.keeper.uses:
+            share = uses / uses.sum()
+            usage.append(round(float((share > 0.1 / len(share)).float().mean()), 4))
+            entropy.append(round(float(torch.special.entr(share).sum() / math.log(2)), 4))
+        return {"usage": usage, "entropy": entropy}
+
+    def _record(self, kind: str, **values: Any) -> None:
+        if self.journal is not None:
+            self.journal.record(kind, self.step, seconds=round(self.spent, 2), **values)

@@ -1,0 +1,204 @@
+"""Whole runs: they learn, stop, go on as if nothing had happened, and leave a model that compress takes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import entries, tiny, trained
+
+import eegzip
+from eegzip.codecs.checkpoint import load_checkpoint
+from eegzip.fine_tuning import settings_for, train
+from eegzip.formats.errors import ModelError, OutputExistsError, UsageError
+
+RECORDING = Path(__file__).parents[1] / "data" / "eegmat"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("EEGZIP_CACHE", str(tmp_path / "cache"))
+
+
+def weights(folder):
+    return load_checkpoint(folder).state
+
+
+def assert_same_weights(one, two):
+    first, second = weights(one), weights(two)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_learns_and_compress_takes_the_result(tmp_path):
+    report = trained(tmp_path / "run", "run.max_steps=150", "run.validate_every=50", "run.log_every=10")
+    assert report.after["prd"] < 0.85 * report.before["prd"]
+    assert set(report.people).isdisjoint(report.held_out)
+    for name in ("model.safetensors", "config.json", "README.md", "curves.png", "log.jsonl", "last/config.json"):
+        assert (tmp_path / "run" / name).is_file(), name
+    source = next(RECORDING.glob("*.edf"))
+    eegzip.compress(source, tmp_path / "a.eegz", model=tmp_path / "run")
+    eegzip.decompress(tmp_path / "a.eegz", tmp_path / "a.edf", model=tmp_path / "run")
+    assert (tmp_path / "a.edf").stat().st_size == source.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        (),
+        ("quantiser.update=ema", "adversarial.weight=0.1", "optimiser.average=0.9"),
+        ("model.architecture=dac-mc", "groups.scale=9"),
+    ],
+    ids=["plain", "ema-and-gan", "dac-mc"],
+)
+def test_resumed_run_has_the_same_losses_and_weights(tmp_path, assignments):
+    trained(tmp_path / "whole", *assignments)
+    trained(tmp_path / "parts", *assignments, "run.max_steps=7")
+    train(tiny(*assignments), tmp_path / "parts", resume=True)
+    assert entries(tmp_path / "parts", "step") == entries(tmp_path / "whole", "step")
+    whole = {e["step"]: e for e in entries(tmp_path / "whole", "validation")}
+    for entry in entries(tmp_path / "parts", "validation"):
+        if entry["step"] in whole:
+            assert entry["prd"] == whole[entry["step"]]["prd"]
+    assert_same_weights(tmp_path / "parts" / "last", tmp_path / "whole" / "last")
+
+
+def command(out, *words):
+    return [sys.executable, "-m", "eegzip.cli.main", "train", "--out", str(out), *words]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
+    """The process is stopped at some step, whichever; the run then ends as one that was never stopped."""
+    settings = tiny("run.max_steps=60", "run.validate_every=1000")
+    train(settings, tmp_path / "whole")
+    (tmp_path / "run").mkdir()
+    script = (
+        "import sys, json; from eegzip.fine_tuning import train; from eegzip.training.settings import TrainSettings\n"
+        "s = TrainSettings().changed(json.loads(sys.argv[1]))\n"
+        "sys.exit(train(s, sys.argv[2], watch=lambda v: print(v['step'], flush=True)).stopped_by)"
+    )
+    import json
+
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-c", script, json.dumps(settings.to_dict()), str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in child.stdout:
+        if int(line) >= 5:
+            break
+    child.send_signal(number)
+    child.communicate(timeout=60)
+    assert child.returncode == number
+    done = entries(tmp_path / "run", "step")[-1]["step"]
+    assert 5 <= done < 60
+    train(None, tmp_path / "run", resume=True)
+    assert entries(tmp_path / "run", "step") == entries(tmp_path / "whole", "step")
+    assert_same_weights(tmp_path / "run" / "last", tmp_path / "whole" / "last")
+
+
+def test_two_processes_do_what_one_does(tmp_path):
+    """Through torchrun; sums in another order differ in their last bits, and no more than that."""
+    values = tiny("run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-3")
+    train(values, tmp_path / "one")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, json\nfrom eegzip.fine_tuning import train\nfrom eegzip.training.settings import TrainSettings\n"
+        "train(TrainSettings().changed(json.loads(sys.argv[1])), sys.argv[2])\n"
+    )
+    import json
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    subprocess.run(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script),
+            json.dumps(values.to_dict()), str(tmp_path / "two"),
+        ],
+        check=True, timeout=200, env=environment, capture_output=True,
+    )  # fmt: skip
+    one, two = entries(tmp_path / "one", "step"), entries(tmp_path / "two", "step")
+    assert len(one) == len(two) == 8
+    for a, b in zip(one, two, strict=True):
+        for name, value in a["loss"].items():
+            assert b["loss"][name] == pytest.approx(value, rel=2e-3, abs=1e-5), (a["step"], name)
+
+
+def test_time_limit_ends_a_run(tmp_path):
+    began = time.monotonic()
+    report = trained(tmp_path / "run", "run.max_steps=0", "run.max_seconds=2")
+    assert report.steps > 0
+    assert 2 <= report.seconds < 30
+    assert time.monotonic() - began < 60
+
+
+def test_merges_codebooks_in_rounds(tmp_path):
+    trained(tmp_path / "start")
+    settings = tiny(
+        f"start.init={tmp_path / 'start'}", "start.reduce_to=16,8", "start.reduce_every=5", "run.validate_every=4"
+    )
+    # Stopped after the first round: the resumed run has to know how far the merging was.
+    train(settings.changed({"run": {"max_steps": 7}}), tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run" / "last").config.network.codebook_size == 16
+    train(settings, tmp_path / "run", resume=True)
+    assert load_checkpoint(tmp_path / "run").config.network.codebook_size == 8
+    messages = [e["message"] for e in entries(tmp_path / "run", "event")]
+    assert ["16" in messages[0], "8" in messages[1]] == [True, True]
+
+
+def test_smaller_codebook_than_the_start_has_is_one_round_of_merging(tmp_path):
+    trained(tmp_path / "start")
+    settings = tiny(f"start.init={tmp_path / 'start'}", "model.codebook_size=8")
+    assert settings.start.reduce_to == (8,)
+    train(settings, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run").config.network.codebook_size == 8
+
+
+def test_fewer_codebooks_than_the_start_has_are_its_first(tmp_path):
+    trained(tmp_path / "start")
+    train(tiny(f"start.init={tmp_path / 'start'}", "model.n_codebooks=2", "optimiser.lr=0", "quantiser.revive_every=0"), tmp_path / "run")
+    first, second = weights(tmp_path / "start"), weights(tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run").config.network.n_codebooks == 2
+    for name, value in second.items():
+        np.testing.assert_allclose(value, first[name], atol=1e-6)
+
+
+def test_multi_channel_starts_where_single_channel_ended(tmp_path):
+    sc = trained(tmp_path / "sc", "run.max_steps=60", "run.validate_every=60")
+    mc = trained(tmp_path / "mc", f"start.init={tmp_path / 'sc'}", "model.architecture=dac-mc", "groups.kind=single")
+    assert mc.before["prd"] == pytest.approx(sc.after["prd"], rel=0.05)
+
+
+def test_shape_and_scaling_come_from_the_start(tmp_path):
+    trained(tmp_path / "start", "data.scaling=fixed", "data.rate=128")
+    settings = settings_for(values={"start": {"init": str(tmp_path / "start")}})
+    assert (settings.model.encoder_dim, settings.data.rate, settings.data.scaling) == (4, 128, "fixed")
+
+
+def test_existing_run_is_not_overwritten(tmp_path):
+    trained(tmp_path / "run", "run.max_steps=1")
+    with pytest.raises(OutputExistsError, match="resume"):
+        trained(tmp_path / "run")
+    with pytest.raises(ModelError, match="resumed"):
+        train(None, tmp_path / "nothing", resume=True)
+    with pytest.raises(UsageError, match="recordings"):
+        train(tiny("data.sources="), tmp_path / "new")
+
+
+def test_nothing_in_a_state_is_run(tmp_path):
+    trained(tmp_path / "run", "run.max_steps=1")
+
+    class Payload:
+        def __reduce__(self):
+            return (os.system, (f"touch {tmp_path / 'run-by-pickle'}",))
+
+    torch.save({"network": Payload()}, tmp_path / "run" / "state.pt")
+    with pytest.raises(ModelError, match="damaged"):
+        train(None, tmp_path / "run", resume=True)
+    assert not (tmp_path / "run-by-pickle").exists()
