@@ -15,7 +15,7 @@ import click
 from eegzip.cli.common import force_option, json_option, progress_bar, quiet_option
 from eegzip.cli.downloading import download_bar
 from eegzip.cli.train_options import absent_sources, changes, sections, to_toml
-from eegzip.formats.errors import EegzipError, UsageError
+from eegzip.formats.errors import BadInputError, EegzipError, UsageError
 
 if TYPE_CHECKING:
     from eegzip.fine_tuning import TrainingReport
@@ -112,7 +112,7 @@ def train(
         return
     missing = absent_sources(settings.data.sources)
     if missing:
-        raise UsageError(f"there is nothing at {missing[0]}; --data takes folders, files, globs, or 'synthetic'.")
+        raise BadInputError(f"there is nothing at {missing[0]}; --data takes folders, files, globs, or 'synthetic'.")
     if not settings.data.sources:
         raise UsageError("name the recordings to train on: --data FOLDER, or --data synthetic for a first try.")
     from eegzip import fine_tuning

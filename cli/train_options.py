@@ -162,7 +162,7 @@ def absent_sources(sources: tuple[str, ...]) -> list[str]:
     sources
         Folders, files, globs, manifests or ``synthetic``.
     """
-    return [s for s in sources if not s.startswith("synthetic") and not set(s) & set("*?[") and not Path(s).exists()]
+    return [s for s in sources if s != "synthetic" and not set(s) & set("*?[") and not Path(s).exists()]
 
 
 def _shown(value: object) -> str:

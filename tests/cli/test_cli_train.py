@@ -8,21 +8,25 @@ import json
 import os
 import pty
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from eegzip import models
 from eegzip.cli.train_options import changes, duration, scaling, sections, to_toml
 from eegzip.cli.train_watch import TrainingWatch, clock, use_of_codebooks
 from eegzip.formats.errors import UsageError
+from eegzip.training.journal import read_log
 from eegzip.training.presets import load_settings
 from eegzip.training.settings import RunSettings, TrainSettings
 
@@ -147,8 +151,6 @@ def test_a_model_to_start_from_gives_its_shape(run: Run, tmp_path: Path) -> None
     [
         ([], "Missing option '--out'"),
         (["--out", "run"], "name the recordings to train on"),
-        (["--out", "run", "--data", "nowhere"], "there is nothing at nowhere"),
-        (["--out", "run", "--data", "synthetic", "nowhere/x.edf"], "there is nothing at nowhere/x.edf"),
         (["--out", "run", "--data", "synthetic", "--max-time", "soon"], "'soon' is no duration"),
         (["--out", "run", "--data", "synthetic", "--scaling", "loud"], "the scaling 'loud' is neither"),
         (["--out", "run", "--data", "synthetic", "--preset", "huge"], "there is no preset 'huge'"),
@@ -175,11 +177,13 @@ def test_wrong_use_is_a_sentence_and_leaves_nothing(words: list[str], expected: 
     ("words", "expected"),
     [
         (["--out", "run", "--data", "synthetic", "--init", "nonesuch"], "There is no model 'nonesuch'"),
+        (["--out", "run", "--data", "nowhere"], "there is nothing at nowhere"),
+        (["--out", "run", "--data", "synthetic", "nowhere/x.edf"], "there is nothing at nowhere/x.edf"),
         (["--out", "run", "--resume"], "holds no run that could be resumed"),
         (["--out", "run", "--data", "synthetic", "--init", "none.pth"], "There is no file none.pth"),
     ],
 )
-def test_a_missing_model_or_run_is_a_sentence(words: list[str], expected: str, run: Run, tmp_path: Path) -> None:
+def test_missing_data_model_or_run_is_a_sentence(words: list[str], expected: str, run: Run, tmp_path: Path) -> None:
     done = run("train", *words, cwd=tmp_path, env={**os.environ, "EEGZIP_CACHE": str(tmp_path / "cache")})
     assert done.returncode == 1, done.stderr
     assert expected in done.stderr
@@ -373,8 +377,113 @@ def test_words_for_times_and_codebooks() -> None:
 
 TINY = [
     "--data", "synthetic", "--batch", "2", "--threads", "1", "--workers", "1", "--device", "cpu",
-    "--codebooks", "2", "--codebook-size", "16", "--held-out", "0.3",
+    "--codebooks", "2", "--codebook-size", "16", "--held-out", "0.3", "--licence", "CC0 1.0",
     "--set", "model.encoder_dim=4", "--set", "model.decoder_dim=16", "--set", "model.encoder_rates=2,4",
     "--set", "model.decoder_rates=4,2", "--set", "data.window_seconds=2", "--set", "run.validation_windows=4",
-    "--set", "run.validate_every=4", "--set", "run.log_every=2", "--set", "quantiser.open_steps=2",
+    "--set", "run.validate_every=4", "--set", "run.log_every=1", "--set", "quantiser.open_steps=2",
 ]  # fmt: skip
+
+
+def steps_logged(folder: Path) -> list[int]:
+    """Steps in the journal of a run."""
+    return [entry["step"] for entry in read_log(folder / "log.jsonl") if entry["kind"] == "step"]
+
+
+@pytest.fixture(scope="module")
+def trained(command: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A model trained for eight steps by the command, and its report."""
+    folder = tmp_path_factory.mktemp("trained")
+    done = subprocess.run(
+        [command, "train", *TINY, "--out", "run", "--max-steps", "8", "--json"],
+        capture_output=True, text=True, check=False, timeout=120, cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [line.split(",")[0] for line in done.stderr.splitlines()] == ["step 0", "step 4"]
+    return folder / "run", json.loads(done.stdout)
+
+
+def test_it_trains_a_model_that_compress_takes(
+    trained: tuple[Path, dict[str, Any]], run: Run, eegmat: Path, tmp_path: Path
+) -> None:
+    folder, report = trained
+    assert report["steps"] == 8
+    assert report["stopped_by"] == 0
+    assert report["digest"] == models.describe(folder).digest
+    assert set(report["people"]).isdisjoint(report["held_out"])
+    assert report["held_out"]
+    assert steps_logged(folder) == list(range(1, 9))
+    done = run("compress", eegmat, tmp_path / "a.eegz", "--model", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    info = json.loads(run("info", "--json", tmp_path / "a.eegz").stdout)
+    assert info["codecs"][0]["digest"] == report["digest"]
+    assert run("decompress", tmp_path / "a.eegz", tmp_path / "a.edf", "--model", folder).returncode == 0
+
+
+def test_the_folder_is_that_of_a_hub_repository(trained: tuple[Path, dict[str, Any]], run: Run) -> None:
+    folder, report = trained
+    card = (folder / "README.md").read_text("utf-8")
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["library_name"] == "eegzip"
+    assert front["license"] == "cc0-1.0"
+    assert "eegzip train --data synthetic" in card
+    assert json.loads((folder / "config.json").read_text())["digest"] == report["digest"]
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    shown = run("models", folder)
+    # 256 Hz and a hop of 8: 32 frames a second, two tokens of four bits.
+    assert "256 per channel" in shown.stdout
+    assert "256 bit/s for each channel" in shown.stdout
+
+
+def test_a_run_is_not_overwritten_unless_asked(trained: tuple[Path, dict[str, Any]], run: Run, tmp_path: Path) -> None:
+    folder, report = trained
+    done = run("train", *TINY, "--out", folder)
+    assert done.returncode == 2
+    assert "holds a run or a model already" in done.stderr
+    assert models.describe(folder).digest == report["digest"]
+
+
+def test_resuming_takes_what_may_change_and_refuses_what_may_not(
+    trained: tuple[Path, dict[str, Any]], run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    done = run("train", "--resume", "--out", folder, "--rate", "128")
+    assert done.returncode == 2
+    assert "a resumed run keeps its data.rate: it is 256.0, not 128.0" in done.stderr
+    done = run("train", "--resume", "--out", folder, "--max-steps", "10", "--lr", "0.001", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "optimiser.lr 0.0005 -> 0.001" in done.stderr
+    assert json.loads(done.stdout)["steps"] == 10
+    assert steps_logged(folder) == list(range(1, 11))
+    # The whole command again, with --resume, is the same run.
+    done = run("train", *TINY, "--resume", "--out", folder, "--max-steps", "11", "--lr", "0.001", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert steps_logged(folder) == list(range(1, 12))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_run_goes_on(number: int, command: str, run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [command, "train", *TINY, "--out", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not ((folder / "log.jsonl").is_file() and len(steps_logged(folder)) > 2):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number, said
+    assert f"the state is saved. Go on with: eegzip train --resume --out {folder}" in said
+    steps = steps_logged(folder)
+    assert steps == list(range(1, len(steps) + 1))
+    if number != signal.SIGTERM:  # what follows is the same, and takes a while
+        return
+    done = run("train", "--resume", "--out", folder, "--max-steps", len(steps) + 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["steps"] == len(steps) + 1
+    assert steps_logged(folder) == [*steps, len(steps) + 1]
