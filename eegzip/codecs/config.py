@@ -20,6 +20,9 @@ ARCHITECTURES = ("dac-sc", "dac-mc")
 GROUPINGS = ("manual", "random", "single")
 _MAX_NAMES = 512
 _MAX_NAME_LENGTH = 80
+# Scores of an attention that one frame computes at most; the default's are 1700.
+_MAX_SCORES = 1 << 20
+_MAX_WINDOW_SAMPLES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,8 @@ class MultichannelConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ModelError(f"The model's multichannel.{name} is {value}; it must lie between {low} and {high}.")
+        if self.heads * self.max_channels**2 * (2 * self.reach + 1) > _MAX_SCORES:
+            raise ModelError("The model's attention (heads, channels, reach) is beyond measure.")
         if latent_width % self.heads:
             raise ModelError(f"The model's {latent_width} latent dimensions can't be shared by {self.heads} heads.")
         if self.groups not in GROUPINGS:
@@ -215,7 +220,7 @@ class ModelConfig:
         self.scaling.check()
         if not (math.isfinite(self.rate) and 1 <= self.rate <= 1e6):
             raise ModelError(f"The model's rate must lie between 1 and 1000000 Hz, it is {self.rate}.")
-        if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > 1 << 24:
+        if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > _MAX_WINDOW_SAMPLES:
             raise ModelError("The model's window_frames is out of range.")
         if not 1 <= self.beam <= MAX_BEAM:
             raise ModelError(f"The model's beam must lie between 1 and {MAX_BEAM}.")
@@ -227,6 +232,9 @@ class ModelConfig:
             raise ModelError("The architecture 'dac-mc' needs an entry 'multichannel', and no other may have one.")
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
+            context = 2 * self.multichannel.layers * self.multichannel.reach
+            if (self.window_frames + context) * self.network.hop > _MAX_WINDOW_SAMPLES:
+                raise ModelError("The model's window_frames and the reach of its attention are out of range.")
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``config.json``, without its digest."""

@@ -21,14 +21,18 @@ from eegzip.formats.errors import ModelError
 
 # Spread of the channel embeddings at the start: enough to tell channels apart, little beside latents of norm 1.
 _EMBEDDING_SPREAD = 0.02
+# Frames of a block at most: the scores of one are bounded by the config.
+_LONGEST_BLOCK = 32
+# Scores computed at once, beyond those of a single block.
+_MOST_SCORES = 1 << 24
 
 
 class BandedAttention(nn.Module):
     """Self-attention over channels and frames in which a frame sees no farther than `reach` frames.
 
-    Frames are taken in blocks as long as the reach, each with the keys of the block and of a reach to either side;
-    so time and memory grow linearly with length. Time enters as a learned bias for each distance only: moving the
-    signal moves the result.
+    Frames are taken in blocks about as long as the reach, each with the keys of the block and of a reach to either
+    side; so time and memory grow linearly with length. Time enters as a learned bias for each distance only: moving
+    the signal moves the result.
 
     Parameters
     ----------
@@ -70,46 +74,65 @@ class BandedAttention(nn.Module):
         """
         batch, group, frames, width = latent.shape
         reach = min(self.reach, frames - 1)
-        block = max(reach, 1)
-        blocks = -(-frames // block)
-        span = block + 2 * reach
-        self.score_count = blocks * block * group * span * group
+        block = min(max(reach, 1), _LONGEST_BLOCK)
+        blocks, span = -(-frames // block), block + 2 * reach
+        behind = blocks * block - frames
         inputs = self.norm(latent) + self.channel[styles][:, :, None]
         query, key, value = (part.unflatten(3, (self.heads, -1)) for part in self.qkv(inputs).chunk(3, dim=3))
-        behind = blocks * block - frames
         query = functional.pad(query, (0, 0, 0, 0, 0, behind)).unflatten(2, (blocks, block))
-        query = query.permute(0, 2, 4, 3, 1, 5).reshape(batch * blocks, self.heads, block * group, -1)
+        # Views so far: [B, G, blocks, heads, size, span].
         key, value = (
-            functional.pad(part, (0, 0, 0, 0, reach, behind + reach))
-            .unfold(2, span, block)
-            .permute(0, 2, 3, 5, 1, 4)
-            .reshape(batch * blocks, self.heads, span * group, -1)
-            for part in (key, value)
+            functional.pad(part, (0, 0, 0, 0, reach, behind + reach)).unfold(2, span, block) for part in (key, value)
         )
-        mask = self._mask(frames, reach, block, present).to(query.dtype)
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        seen = seen.view(batch, blocks, self.heads, block, group, -1).permute(0, 4, 1, 3, 2, 5)
-        seen = seen.reshape(batch, group, blocks * block, width)[:, :, :frames]
+        scores = block * group * span * group
+        self.score_count = blocks * scores
+        step = max(_MOST_SCORES // (batch * self.heads * scores), 1)
+        seen = torch.cat(
+            [
+                self._attend(
+                    query[:, :, first : first + step].permute(0, 2, 4, 3, 1, 5),
+                    key[:, :, first : first + step].permute(0, 2, 3, 5, 1, 4),
+                    value[:, :, first : first + step].permute(0, 2, 3, 5, 1, 4),
+                    self._mask(range(first, min(first + step, blocks)), frames, reach, block, present),
+                )
+                for first in range(0, blocks, step)
+            ],
+            dim=1,
+        )
+        # [B, blocks, heads, block, G, size] to [B, G, F, D].
+        seen = seen.permute(0, 4, 1, 3, 2, 5).reshape(batch, group, blocks * block, width)[:, :, :frames]
         result: torch.Tensor = self.out(seen)
         return result
 
-    def _mask(self, frames: int, reach: int, block: int, present: torch.Tensor) -> torch.Tensor:
-        """Return what is added to the scores [B * blocks, heads, block * G, span * G]: a bias, or minus infinity."""
+    @staticmethod
+    def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Attend from queries [B, N, H, times, G, size] to keys and values of as many dimensions; shaped as queries."""
+        query_rows, key_rows, value_rows = (part.flatten(3, 4).flatten(0, 1) for part in (query, key, value))
+        found = functional.scaled_dot_product_attention(
+            query_rows, key_rows, value_rows, attn_mask=mask.to(query.dtype)
+        )
+        return found.view(query.shape)
+
+    def _mask(self, which: range, frames: int, reach: int, block: int, present: torch.Tensor) -> torch.Tensor:
+        """Return what is added to the scores of some blocks [B * blocks, heads, block * G, span * G].
+
+        That is the bias of the distance in time, or minus infinity where nothing is or may be seen.
+        """
         batch, group = present.shape
         device = present.device
-        blocks, span = -(-frames // block), block + 2 * reach
+        span = block + 2 * reach
         places = torch.arange(span, device=device)
         distance = places[None] - reach - torch.arange(block, device=device)[:, None]
         bias = self.time_bias[:, self.reach + distance.clamp(-reach, reach)]
         near = distance.abs() <= reach
-        times = torch.arange(blocks, device=device)[:, None] * block + places[None] - reach
+        times = torch.arange(which.start, which.stop, device=device)[:, None] * block + places[None] - reach
         inside = (times >= 0) & (times < frames)
         # A row without channels sees all its (empty) slots: a softmax over nothing would be no number.
         seen = present | ~present.any(1, keepdim=True)
         allowed = near[None, None, :, :, None] & inside[None, :, None, :, None] & seen[:, None, None, None, :]
         mask = bias[None, None, :, :, :, None].masked_fill(~allowed[:, :, None], float("-inf"))
-        shape = (batch, blocks, self.heads, block, group, span, group)
-        return mask[:, :, :, :, None].expand(shape).reshape(batch * blocks, self.heads, block * group, span * group)
+        shape = (batch, len(which), self.heads, block, group, span, group)
+        return mask[:, :, :, :, None].expand(shape).reshape(-1, self.heads, block * group, span * group)
 
 
 class Styles(nn.Module):

@@ -240,12 +240,16 @@ class CodecRuntime:
     @contextmanager
     def _working(self) -> Iterator[None]:
         """Inference mode, float32 without TF32, with this runtime's number of threads."""
-        before = torch.get_num_threads()
+        before, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
         if self._workers != before:
             torch.set_num_threads(self._workers)
+        if precision != "highest":
+            torch.set_float32_matmul_precision("highest")
         try:
             with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 yield
         finally:
+            if precision != "highest":
+                torch.set_float32_matmul_precision(precision)
             if torch.get_num_threads() != before:
                 torch.set_num_threads(before)

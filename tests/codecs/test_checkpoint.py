@@ -20,6 +20,7 @@ from eegzip.codecs.vocabulary import style_name
 from eegzip.formats.errors import ModelError, OutputExistsError
 
 MC = {"architecture": "dac-mc"}
+HUGE_HOP = {"encoder_rates": [64, 64], "decoder_rates": [64, 64]}
 
 
 def copy(checkpoint: Checkpoint, to: Path) -> Path:
@@ -120,6 +121,9 @@ def test_wrong_digest_is_refused(linear: Checkpoint, tmp_path: Path) -> None:
         ({**MC, "multichannel": {"layers": 10**6}}, "layers"),
         ({**MC, "multichannel": {"reach": 1025}}, "reach"),
         ({**MC, "multichannel": {"reach": 2.5}}, "type int"),
+        ({**MC, "multichannel": {"reach": 1024, "max_channels": 32, "heads": 32}}, "beyond measure"),
+        ({**MC, "multichannel": {"reach": 1024, "layers": 16}, "window_frames": 500_000}, "window_frames"),
+        ({**MC, "beam": 1, "multichannel": {"reach": 1000, "layers": 8}, "network": HUGE_HOP}, "reach of its"),
         ({**MC, "multichannel": {"groups": "best"}}, "groups"),
         ({**MC, "multichannel": {"colour": 1}}, "unknown entry"),
         ({**MC, "multichannel": {"vocabulary": "Cz"}}, "type tuple"),

@@ -112,9 +112,14 @@ def dense(attention: BandedAttention, latent: torch.Tensor, styles: torch.Tensor
     return result @ out.weight.detach().numpy().T + out.bias.detach().numpy()
 
 
-@pytest.mark.parametrize(("frames", "reach"), [(1, 3), (2, 3), (4, 3), (7, 3), (12, 3), (5, 40), (9, 1)])
+@pytest.mark.parametrize("scores", [1, 1 << 24])
+@pytest.mark.parametrize(("frames", "reach"), [(1, 3), (2, 3), (4, 3), (7, 3), (12, 3), (5, 40), (9, 1), (50, 40)])
 @torch.no_grad()
-def test_banded_attention_is_attention_within_reach(frames: int, reach: int) -> None:
+def test_banded_attention_is_attention_within_reach(
+    frames: int, reach: int, scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One block at a time, or all at once.
+    monkeypatch.setattr("eegzip.codecs.multichannel._MOST_SCORES", scores)
     torch.manual_seed(1)
     attention = BandedAttention(8, MultichannelConfig(heads=2, reach=reach, vocabulary=("Cz", "Pz")))
     for weight in attention.parameters():
@@ -135,6 +140,11 @@ def test_the_cost_of_attention_is_linear_in_length() -> None:
         counts.append(attention.score_count)
     assert counts[1] < 2.05 * counts[0]
     assert counts[2] < 2.05 * counts[1]
+    # Long reaches cost what they must, no more.
+    far = network(multichannel(LINEAR, layers=1, reach=200)).attention[0]
+    assert isinstance(far, BandedAttention)
+    far(waves(1, 2, 1000, 32), torch.arange(2)[None], everyone(1, 2))
+    assert far.score_count < 1.2 * 1000 * 401 * 4
     # Within a small factor of the fewest possible: every frame with 2 * reach + 1, for all pairs of channels.
     assert counts[1] < 3 * 1000 * 7 * 25
 

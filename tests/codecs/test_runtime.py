@@ -195,7 +195,12 @@ def test_wrong_shapes_and_tokens_are_refused(linear: Checkpoint) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_gives_almost_the_same(linear: Checkpoint) -> None:
+def test_cuda_gives_almost_the_same(linear: Checkpoint, grouped: Checkpoint) -> None:
     here, there = CodecRuntime(linear), CodecRuntime(linear, device="cuda")
     x = windows(here, noise(4, 2560))
     assert (here.encode(x) == there.encode(x)).mean() > 0.999
+    ours, theirs = (CodecRuntime(grouped, device=device).for_groups([(1, 2, 3), (4,)]) for device in ("cpu", "cuda"))
+    x = noise(4, (40 + 2 * ours.encoder_context) * here.hop)
+    codes = ours.encode(x)
+    assert (codes == theirs.encode(x)).mean() > 0.99
+    assert np.allclose(ours.decode(codes), theirs.decode(codes), atol=1e-4)
