@@ -33,6 +33,7 @@ Examples:
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
   eegzip compress night.edf exact.eegz --exact '*'   keeps everything exactly
   eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
+  eegzip compress night.edf -m DIR --groups mine.txt channels of a line share tokens: "C3, Cz, C4"
   eegzip compress - - < night.edf > night.eegz       standard input and output
 """
 
@@ -47,6 +48,13 @@ Examples:
     "--scaling",
     metavar="adaptive|fixed:200uV",
     help="Follow each channel's level, or clip at a fixed amplitude as the paper does.  [default: the model's]",
+)
+@click.option(
+    "--groups",
+    metavar="manual|random|single|FILE",
+    help="Which channels share tokens, with a model of groups (dac-mc): by the paper's tables, else by place on the "
+    "scalp; by the paper's draw (the same each time); none; or as in FILE, a group a line, labels separated by "
+    "commas.  [default: the model's]",
 )
 @click.option("--lossy", multiple=True, metavar="PATTERN", help="Code these channels lossily too. Repeatable.")
 @click.option(
@@ -65,6 +73,7 @@ def compress(
     codebooks: int | None,
     rate: str | None,
     scaling: str | None,
+    groups: str | None,
     lossy: tuple[str, ...],
     exact: tuple[str, ...],
     chunk: float,
@@ -92,6 +101,7 @@ def compress(
             codebooks=codebooks,
             rate=rate,
             scaling=scaling,
+            groups=groups,
             lossy=lossy,
             exact=exact,
             chunk_seconds=chunk,
@@ -122,6 +132,7 @@ def _details(report: CompressionReport) -> list[str]:
         if signal.coding == "exact":
             loss = f" ({signal.reason})"
         lines.append(f"{signal.label or '(no label)'}: {CODING_NAMES[signal.coding]}{loss}{cost}")
+    lines += [f"one token stream: {', '.join(group)}" for group in report.groups if len(group) > 1]
     lines += [f"deviation: {deviation}" for deviation in report.deviations]
     lines += [f"note: {note}" for note in report.notes]
     share = 100 * report.overhead_bytes / report.compressed_bytes

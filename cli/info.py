@@ -121,8 +121,31 @@ def _compressed_text(content: dict[str, Any]) -> Iterator[str]:
             f"              {rate}, hop {codec['hop']}, {codec['codebooks']} codebooks of {codec['codebook_size']}, "
             f"{codec['scaling']} scaling"
         )
+    yield from _groups_text(content)
     for problem in content["problems"]:
         yield f"  PROBLEM     {problem}"
+
+
+def _groups_text(content: dict[str, Any]) -> Iterator[str]:
+    """Which channels share tokens, where any may."""
+    groups = [
+        [content["signals"][index]["label"] or "(no label)" for index in group["signals"]]
+        for group in content["groups"]
+        if "styles" in group
+    ]
+    if not groups:
+        return
+    shared = [group for group in groups if len(group) > 1]
+    alone = [label for group in groups if len(group) == 1 for label in group]
+    total = sum(map(len, groups))
+    yield (
+        f"  groups      {total} channel{'s' * (total > 1)} in {len(groups)} token stream{'s' * (len(groups) > 1)}"
+        f"{':' * bool(shared)}"
+    )
+    for group in shared:
+        yield f"              {', '.join(group)}"
+    if shared and alone:
+        yield f"              alone: {', '.join(alone)}"
 
 
 def _table(signals: list[dict[str, Any]], *, compressed: bool) -> Iterator[str]:

@@ -187,28 +187,42 @@ class StoredTokens:
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots [channels, knots, 2], from whichever chunks store them."""
         reader, group = self._reader, self._bank.groups[0]
-        spacing = reader.header.codecs[reader.header.groups[group].codec].knot_spacing
-        grid = reader.header.grid(group)
         result = np.zeros((len(self._places), stop - start, 2), np.int32)
         known = np.zeros(stop - start, bool)
-        number = start
-        while number < stop:
-            frame = grid.frame_of_model_sample(min(number * spacing, grid.n_model_samples - 1))
-            chunk = reader.header.chunk_of_frame(group, frame)
-            first, end = reader.chunk_knot_range(chunk, group)
-            # A knot at the seam of two chunks is stored in both.
-            upto = max(number + 1, min(end, stop))
-            if chunk not in self._lost:
+        for number in range(start, stop):
+            chunk = None if known[number - start] else self._chunk_with(number)
+            if chunk is not None:
+                first, end = reader.chunk_knot_range(chunk, group)
+                upto = min(end, stop)
                 knots = reader.chunk_knots(chunk)
                 for row, place in enumerate(self._places):
                     result[row, number - start : upto - start] = knots[place][number - first : upto - first]
                 known[number - start : upto - start] = True
-            number = upto
         if known.any() and not known.all():
             places = np.arange(stop - start)
             nearest = places[known][np.abs(places[:, None] - places[known]).argmin(axis=1)]
             result = result[:, nearest]
         return result
+
+    def _chunk_with(self, knot: int) -> int | None:
+        """A chunk that stores a knot and can be read: its own, or one near by, as knots at seams are stored twice."""
+        reader, group = self._reader, self._bank.groups[0]
+        header, grid = reader.header, reader.header.grid(group)
+        spacing = header.codecs[header.groups[group].codec].knot_spacing
+        frame = grid.frame_of_model_sample(min(knot * spacing, grid.n_model_samples - 1))
+        own = header.chunk_of_frame(group, frame)
+        if own not in self._lost:
+            return own
+        for chunks in (range(own - 1, -1, -1), range(own + 1, header.n_chunks)):
+            for chunk in chunks:
+                first, end = reader.chunk_knot_range(chunk, group)
+                if first == end:
+                    continue  # too short for a frame
+                if not first <= knot < end:
+                    break
+                if chunk not in self._lost:
+                    return chunk
+        return None
 
 
 def load_runtime(header: FileHeader, model: str | Path | None, device: str) -> CodecRuntime:

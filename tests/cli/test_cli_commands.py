@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from api.group_models import NAMES, many_channels, save_groups
 from api.plain_edf import PlainEdf
 
 import eegzip
@@ -336,3 +337,37 @@ def test_help_has_examples_and_documents_exit_codes(run: Run) -> None:
         assert all(line.strip().startswith(f"eegzip {name}") for line in examples if line.strip())
     assert run("--version").stdout == f"eegzip {eegzip.__version__}\n"
     assert run().returncode in (0, 2)
+
+
+def test_groups_of_channels(run: Run, refused: Callable[..., str], eegmat: Path, tmp_path: Path) -> None:
+    """A model of groups: which channels share tokens is asked for, shown and refused."""
+    source = many_channels(tmp_path / "night.edf", eegmat, NAMES[19], seconds=5)
+    model, groups = save_groups(tmp_path / "model").folder, tmp_path / "groups.txt"
+    groups.write_text("C3, Cz, C4\nT7, P7\n")
+    done = run("compress", "-v", source, "-m", model, "--groups", groups)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "one token stream: EEG C3-REF, EEG Cz-REF, EEG C4-REF\n" in done.stdout
+    shown = run("info", tmp_path / "night.eegz").stdout.splitlines()
+    start = shown.index("  groups      19 channels in 16 token streams:")
+    assert [line.strip() for line in shown[start + 1 : start + 3]] == [
+        "EEG T3-REF, EEG T5-REF",
+        "EEG C3-REF, EEG Cz-REF, EEG C4-REF",
+    ]
+    assert shown[start + 3].startswith("              alone: EEG Fp1-REF, EEG Fp2-REF, EEG F7-REF")
+    assert len(json.loads(run("info", "--json", tmp_path / "night.eegz").stdout)["groups"]) == 16
+    done = run("decompress", tmp_path / "night.eegz", tmp_path / "back.edf", "--model", model)
+    assert (done.returncode, done.stderr) == (0, "")
+    for kind, streams in (("manual", 7), ("single", 19)):
+        report = run("compress", "--json", "-f", source, tmp_path / "x.eegz", "-m", model, "--groups", kind).stdout
+        assert len(json.loads(report)["groups"]) == streams
+    assert "  groups      19 channels in 19 token streams" in run("info", tmp_path / "x.eegz").stdout.splitlines()
+    groups.write_text("C3, Cz, C4\nT7, T9\n")
+    command = ("compress", source, tmp_path / "no.eegz", "-m", model, "--groups")
+    assert "groups.txt, line 2: the recording has no channel 'T9'" in refused(2, *command, groups, folder=tmp_path)
+    assert "'manual', 'random', 'single' or a file" in refused(2, *command, "mannual", folder=tmp_path)
+    sentence = refused(2, "compress", source, tmp_path / "no.eegz", "--groups", "manual", folder=tmp_path)
+    assert "codes every channel alone (dac-sc)" in sentence
+
+
+def test_without_groups_none_are_shown(run: Run, lossy_file: Path) -> None:
+    assert "groups" not in run("info", lossy_file).stdout

@@ -16,10 +16,10 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mixed() -> Recording:
-    """Groups of different rates, depths and scalings; exact signals of every sort; annotations; trailing bytes."""
+    """Groups of different codecs, rates, depths and scalings; exact signals of every sort; trailing bytes."""
     header = build_header(
         (
-            Group(members=2, samples=100, up=32, down=25, hop=64, codebooks=4, size=1000, spacing=100),
+            Group(members=2, samples=100, up=32, down=25, hop=64, codebooks=4, size=1000, spacing=100, styles=(5, 1)),
             Group(samples=64, hop=48, codebooks=2, size=65536, spacing=64),
             Group(members=3, samples=200, up=5, down=8, hop=32, codebooks=1, size=2, scaling=FIXED),
         ),

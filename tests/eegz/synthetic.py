@@ -32,7 +32,7 @@ from eegzip.formats.errors import EegzipError
 
 @dataclass(frozen=True)
 class Group:
-    """A token stream to put into a header; ``members`` signals share it."""
+    """A token stream to put into a header; ``members`` signals share it, told apart by styles where there are any."""
 
     members: int = 1
     samples: int = 128
@@ -43,6 +43,7 @@ class Group:
     size: int = 1024
     scaling: str = ADAPTIVE
     spacing: int = 128
+    styles: tuple[int, ...] | None = None
 
 
 def build_header(
@@ -71,7 +72,7 @@ def build_header(
         signals += [signal(f"G{number}M{m}", "eeg", group.samples, TOKENS) for m in range(group.members)]
         codecs.append(
             CodecEntry(
-                name="dac-sc",
+                name="dac-sc" if group.styles is None else "dac-mc",
                 model="synthetic",
                 digest=f"{number:064x}",
                 rate=Fraction(256) if number % 2 else None,
@@ -95,6 +96,7 @@ def build_header(
                 highest=(limit - 1,) * group.members,
                 bits_per_second=1.0,
                 bits_per_sample=1.0,
+                styles=group.styles,
             )
         )
     signals += [signal(f"X{number}", "other", samples, EXACT) for number, samples in enumerate(exact)]

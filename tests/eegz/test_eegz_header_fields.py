@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+
 import msgpack
 import pytest
+import zstandard
 from hostility import QUICK, memory_below, read_everything, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import (
     Block,
+    Group,
     Recording,
+    build_header,
+    build_recording,
     join,
     split,
     write,
@@ -19,6 +25,7 @@ from eegzip.formats.eegz import layout, limits
 from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.packing import unpack_map, zstd_compress
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import ContainerError
 
 
@@ -111,6 +118,17 @@ class TestHeaderFields:
             ("groups", "highest", [-32768, 1 << 15]),
             ("groups", "highest", [5]),
             ("groups", "bits_per_second", None),
+            ("groups", "styles", None),
+            ("groups", "styles", []),
+            ("groups", "styles", [5]),
+            ("groups", "styles", [5, 1, 2]),
+            ("groups", "styles", [5, 5]),
+            ("groups", "styles", [0, 5]),
+            ("groups", "styles", [5, -1]),
+            ("groups", "styles", [5, (1 << 16) + 1]),
+            ("groups", "styles", [5, True]),
+            ("groups", "styles", [5, 1.0]),
+            ("groups", "styles", {5: 1}),
         ],
     )
     def test_a_wrong_field_is_refused(self, target, mixed, where, key, value):
@@ -120,6 +138,33 @@ class TestHeaderFields:
         sentence = refused(target, self.forge(mixed, change))
         assert "header" in sentence
         assert len(sentence) < len(str(target)) + 250
+
+    def test_only_a_signal_alone_may_have_no_style(self, target):
+        def header(*styles: int):
+            return build_header((Group(members=len(styles), styles=styles),))
+
+        for styles in ((0,), (limits.MAX_STYLE,), (1, 2), (2, 1)):
+            recording = build_recording(header(*styles), 3)
+            target.write_bytes(write(recording))
+            with EegzReader(target) as file:
+                assert file.minor_version == 1
+                assert file.header.groups[0].styles == styles
+                assert read_everything(file) == 0
+        with pytest.raises(ContainerError, match="that its codec can't tell apart"):
+            EegzWriter(io.BytesIO(), header(3, 0))
+
+    def test_styles_of_another_codec_are_ignored(self, target, mixed):
+        """A codec of a later version may use the name for something else."""
+
+        def change(content):
+            content["groups"][1]["styles"] = {"anything": [1]}
+            content["codecs"][1]["name"] = "dac-xx"
+
+        target.write_bytes(self.forge(mixed, change))
+        with EegzReader(target) as file:
+            assert [group.styles for group in file.header.groups] == [(5, 1), None, None]
+            assert read_everything(file) == 0
+            assert b"anything" not in zstandard.decompress(file.header.pack())
 
     def test_every_field_is_needed(self, target, mixed):
         content = unpack_map(mixed.header.pack(), "it")

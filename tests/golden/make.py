@@ -1,4 +1,4 @@
-"""Write the golden files of this version of the format, once: ``python tests/golden/make.py v1``."""
+"""Write the golden files of this version of the format, once: ``python tests/golden/make.py v1.1``."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ def plain(value: Any) -> Any:
 
 
 def edf() -> Recording:
-    """A recording of everything that an EDF can hold."""
+    """A recording of everything that an EDF can hold: groups of signals, one alone, one of another codec."""
     header = build_header(
         (
-            Group(members=2, samples=250, up=128, down=125, hop=128, codebooks=9, size=1024, spacing=256),
-            Group(samples=200, up=1, down=1, hop=64, codebooks=3, size=700, scaling="fixed"),
+            Group(members=3, samples=250, up=128, down=125, hop=128, codebooks=9, size=1024, spacing=256,
+                  styles=(2, 65536, 19)),
+            Group(samples=200, up=1, down=1, hop=64, codebooks=3, size=700, scaling="fixed", styles=(0,)),
+            Group(samples=200, up=1, down=1, hop=64, codebooks=2, size=64),
         ),
         exact=(50, 100, 30),
         n_records=11,
@@ -46,13 +48,16 @@ def edf() -> Recording:
     )
     recording = build_recording(header, 2026)
     text = (ANNOTATIONS * 40)[: 11 * 60]
-    recording.exact[5][:] = np.frombuffer(text, "<i2").reshape(11, 30)
+    recording.exact[max(recording.exact)][:] = np.frombuffer(text, "<i2").reshape(11, 30)
     return recording
 
 
 def bdf() -> Recording:
-    """A recording of 24 bits without anything lossy."""
-    header = build_header((), exact=(128, 100, 30, 0), sample_bytes=3, n_records=7, chunk_records=3, trailing_bytes=300)
+    """A recording of 24 bits with a group of five signals at a fixed scaling."""
+    group = Group(members=5, samples=128, hop=32, codebooks=4, size=256, scaling="fixed", styles=(9, 1, 5, 30, 31))
+    header = build_header(
+        (group,), exact=(128, 100, 30, 0), sample_bytes=3, n_records=7, chunk_records=3, trailing_bytes=300
+    )
     return build_recording(header, 24)
 
 

@@ -1,7 +1,7 @@
-"""A small checkpoint of random weights that uses what the bundled one does not (section 10 of SPEC.md).
+"""Small checkpoints of random weights that use what the bundled one does not (section 10 of SPEC.md).
 
-Codebooks with projections, an activation after the last layer, no linear path, tokens of more than eight bits, strides
-that are no powers of two.
+Groups of signals, codebooks with projections, an activation after the last layer, no linear path, tokens of more than
+eight bits, strides that are no powers of two.
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ NETWORK = {
     "linear_path": False,
     "search": "cosine",
     "final_tanh": True,
+}
+
+MULTICHANNEL = {
+    "max_channels": 3,
+    "heads": 2,
+    "layers": 2,
+    "reach": 2,
+    "vocabulary": "Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2 A1".split(),  # noqa: SIM905
+    "groups": "manual",
 }
 
 
@@ -81,11 +90,39 @@ def tensors(options: dict) -> dict[str, torch.Tensor]:
     return made
 
 
-def make(folder: Path, pattern: Path) -> Path:
+def adapters(multichannel: dict, width: int) -> dict[str, torch.Tensor]:
+    """Random weights of what joins and parts the signals of a group."""
+    random = torch.Generator().manual_seed(2)
+    names, span = len(multichannel["vocabulary"]) + 1, 2 * multichannel["reach"] + 1
+    shapes: dict[str, tuple[int, ...]] = {
+        "projection.weight": (width, multichannel["max_channels"] * width),
+        "styles.scale": (names, width),
+        "styles.bias": (names, width),
+    }
+    for layer in range(multichannel["layers"]):
+        for name, shape in (
+            ("channel", (names, width)),
+            ("time_bias", (multichannel["heads"], span)),
+            ("norm.weight", (width,)),
+            ("norm.bias", (width,)),
+            ("qkv.weight", (3 * width, width)),
+            ("qkv.bias", (3 * width,)),
+            ("out.weight", (width, width)),
+            ("out.bias", (width,)),
+        ):
+            shapes[f"attention.{layer}.{name}"] = shape
+    return {name: 0.3 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
+
+
+def make(folder: Path, pattern: Path, *, groups: bool = False) -> Path:
     """Write the checkpoint to `folder`; what is not its network it takes from the one in `pattern`."""
     config = json.loads((pattern / "config.json").read_text("utf-8"))
     config |= {"name": "rändom", "network": NETWORK, "beam": 1}
-    save_file(tensors(NETWORK), folder / "model.safetensors")
+    weights = tensors(NETWORK)
+    if groups:
+        config |= {"architecture": "dac-mc", "multichannel": MULTICHANNEL}
+        weights |= adapters(MULTICHANNEL, NETWORK["latent_dim"])
+    save_file(weights, folder / "model.safetensors")
     for _ in range(2):  # the digest leaves itself out
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
         config["digest"] = checkpoint_digest(folder)

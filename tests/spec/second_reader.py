@@ -24,7 +24,7 @@ class SpecError(ValueError):
 
 
 class UnknownFeatureError(ValueError):
-    """The file asks for something that a reader of version 1.0 must refuse."""
+    """The file asks for something that a reader of versions 1.0 and 1.1 must refuse."""
 
 
 def need(condition: bool, message: str) -> None:
@@ -252,36 +252,48 @@ class SecondReader:
             samples[a:b] = read_exact(streams[EXACT, signal], b - a, self.head["sample_bytes"])
         return samples
 
-    def curves(self, group: dict) -> tuple[np.ndarray, np.ndarray]:
-        """Scale s(m) and offset o(m) at every model sample of a group's one signal (9)."""
+    def curves(self, group: dict, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scale s(m) and offset o(m) at every model sample of one of a group's signals (9)."""
         m, spacing = np.arange(self.shape(group)[1]), self.codec(group)["knot_spacing"]
         if self.codec(group)["scaling"] == "fixed":
-            return np.full(len(m), group["ranges"][0]), np.zeros(len(m))
-        scales, offsets = self.knots[group["signals"][0]]
-        knots = np.stack([np.ldexp(ROOTS[scales % 4], scales // 4), offsets * group["ranges"][0]])
+            return np.full(len(m), group["ranges"][place]), np.zeros(len(m))
+        scales, offsets = self.knots[group["signals"][place]]
+        knots = np.stack([np.ldexp(ROOTS[scales % 4], scales // 4), offsets * group["ranges"][place]])
         k, t = m // spacing, m % spacing / spacing
         s, o = knots[:, k] + (knots[:, k + 1] - knots[:, k]) * t
         return s, o
 
-    def coded(self, number: int, network: Network) -> tuple[np.ndarray, np.ndarray]:
-        """Restored samples of a group's one signal, and the scale at each (9)."""
+    @cached_property
+    def owners(self) -> dict[int, tuple[int, int]]:
+        """The group of every coded signal and its place there (4)."""
+        owners = {}
+        for number, group in enumerate(self.head["groups"]):
+            name, styles = self.codec(group)["name"], group.get("styles", [])
+            single = name == "dac-sc" and len(group["signals"]) == 1
+            apart = len(styles) == 1 or (len(set(styles)) == len(styles) and 0 not in styles)
+            need(single or (name == "dac-mc" and len(styles) == len(group["signals"]) and apart), "signals of a group")
+            owners |= {signal: (number, place) for place, signal in enumerate(group["signals"])}
+        return owners
+
+    def coded(self, signal: int, network: Network) -> tuple[np.ndarray, np.ndarray]:
+        """Restored samples of a signal in a group, and the scale at each (9)."""
+        number, place = self.owners[signal]
         group = self.head["groups"][number]
-        (n, m, _), half = self.shape(group), self.codec(group)["hop"] // 2
-        need(network.digest == self.codec(group)["digest"], "another checkpoint")
-        need(self.codec(group)["name"] == "dac-sc" and len(group["signals"]) == 1, "not a single-channel codec")
+        (n, m, _), codec = self.shape(group), self.codec(group)
+        need((network.digest, network.kind) == (codec["digest"], codec["name"]), "another checkpoint")
         if n == 0:
             return np.zeros(0, np.int64), np.zeros(0)
-        s, o = self.curves(group)
-        x = network.waveform(self.tokens(number))[half : half + m] * s + o
-        x = resample(x, group["down"], group["up"], n) + group["centres"][0]
-        samples = np.rint(x).astype(np.int64).clip(group["lowest"][0], group["highest"][0])
+        (s, o), half = self.curves(group, place), codec["hop"] // 2
+        style = group["styles"][place] if codec["name"] == "dac-mc" else None
+        x = network.waveform(self.tokens(number), style)[half : half + m] * s + o
+        x = resample(x, group["down"], group["up"], n) + group["centres"][place]
+        samples = np.rint(x).astype(np.int64).clip(group["lowest"][place], group["highest"][place])
         return samples, s[np.arange(n) * group["up"] // group["down"]]
 
     def signals(self, network: Network | None = None) -> list[np.ndarray]:
         """Digital samples of every signal; 0 where a chunk is missing."""
-        owner = {group["signals"][0]: number for number, group in enumerate(self.head["groups"])}
         signals = [
-            self.coded(owner[i], network)[0] if i in owner else self.exact(i) for i in range(len(self.head["signals"]))
+            self.coded(i, network)[0] if i in self.owners else self.exact(i) for i in range(len(self.head["signals"]))
         ]
         for chunk in set(range(self.n_chunks)) - set(self.chunks):
             for samples, signal in zip(signals, self.head["signals"], strict=True):

@@ -29,11 +29,12 @@ def checkpoint_digest(folder: Path) -> str:
 
 
 class Network:
-    """Decoder of a checkpoint: that of the Descript Audio Codec 1.0, and its linear path (9, 10)."""
+    """Decoder of a checkpoint: that of the Descript Audio Codec 1.0, its linear path, and styles (9, 10)."""
 
     def __init__(self, folder: Path) -> None:
         self.digest = checkpoint_digest(folder)
-        self.options = json.loads((folder / "config.json").read_text("utf-8"))["network"]
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        self.kind, self.options = config["architecture"], config["network"]
         self.tensors = load_file(folder / "model.safetensors")
 
     def weights(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,8 +47,8 @@ class Network:
         alpha = self.tensors[f"{name}.alpha"]
         return x + torch.sin(alpha * x) ** 2 / (alpha + 1e-9)
 
-    def latents(self, tokens: np.ndarray) -> torch.Tensor:
-        """Sum of the codewords of every level; the latent of a frame without tokens (-1) is 0."""
+    def latents(self, tokens: np.ndarray, style: int | None) -> torch.Tensor:
+        """Sum of the codewords of every level, in a style; the latent of a frame without tokens (-1) is 0."""
         z = torch.zeros(1, self.options["latent_dim"], tokens.shape[1])
         for level, indices in enumerate(torch.from_numpy(tokens)):
             name = f"quantizer.quantizers.{level}"
@@ -55,15 +56,18 @@ class Network:
             projected = f"{name}.out_proj.weight_v" in self.tensors
             words = F.conv1d(words, *self.weights(f"{name}.out_proj")) if projected else words
             z += words * (indices >= 0)
+        if style is not None:
+            a, b = (self.tensors[f"styles.{part}"][style][:, None] for part in ("scale", "bias"))
+            z = (z * (1 + a) + b) * torch.from_numpy(tokens[0] >= 0)
         return z
 
     @torch.no_grad()
-    def waveform(self, tokens: np.ndarray) -> np.ndarray:
+    def waveform(self, tokens: np.ndarray, style: int | None = None) -> np.ndarray:
         """`hop` samples a frame; the zero latents on both sides reach beyond the receptive field."""
         rates, x0 = self.options["decoder_rates"], "decoder.model"
         hop, last = math.prod(rates), len(rates) + 1
         margin = 6 + math.ceil(sum(1 + (3 + 9 + 27 + 1) / step for step in np.cumprod(rates)))
-        z = F.pad(self.latents(tokens), (margin, margin))
+        z = F.pad(self.latents(tokens, style), (margin, margin))
         x = F.conv1d(z, *self.weights(f"{x0}.0"), padding=3)
         for number, rate in enumerate(rates, 1):
             x = self.snake(f"{x0}.{number}.block.0", x)

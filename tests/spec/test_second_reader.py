@@ -52,6 +52,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         **dict.fromkeys(("codec", "codebooks", "up", "down"), INT),
         **dict.fromkeys(("bits_per_second", "bits_per_sample"), (float,)),
     },
+    "groups of several": {"styles": LIST},
     "summary": {**dict.fromkeys(("original_bytes", "token_bytes", "exact_bytes", "knot_bytes"), INT), "signals": LIST},
     "fidelity": {
         **dict.fromkeys(("stored_bytes", "largest_error_digits"), INT),
@@ -69,6 +70,7 @@ class Case(NamedTuple):
     restored: bytes
     network: Network | None
     reader: SecondReader
+    key: str
 
 
 def with_trailing_bytes(edf: bytes) -> bytes:
@@ -104,6 +106,13 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[bytes], bytes]]] = {
     ),
     "trailing bytes": ("duplicate_channel_labels.edf", {"chunk_seconds": 4}, with_trailing_bytes),
     "other checkpoint": ("duplicate_channel_labels.edf", {"chunk_seconds": 2}, bytes),
+    "groups": ("nihon_kohden_discontinuous.edf", {"chunk_seconds": 7}, bytes),
+    "groups, fixed": (
+        "chtypes_edf.edf",
+        {"chunk_seconds": 2, "scaling": "fixed:200uV", "codebooks": 2, "groups": "manual"},
+        bytes,
+    ),
+    "groups, single": ("duplicate_channel_labels.edf", {"chunk_seconds": 2, "groups": "single"}, bytes),
     "all exact": ("test.bdf", {"exact": ["*"], "chunk_seconds": 0.1}, bytes),
     "all exact, tail": ("duplicate_channel_labels.edf", {"exact": ["*"], "chunk_seconds": 3}, with_trailing_bytes),
 }
@@ -121,7 +130,8 @@ def make_case(key: str, folder: Path) -> Case:
     name, options, change = CASES[key]
     source, path, target = folder / f"original{name[-4:]}", folder / "packed.eegz", folder / f"restored{name[-4:]}"
     source.write_bytes(change((DATA / name).read_bytes()))
-    other = checkpoint_maker.make(folder, BUNDLED[0]) if key == "other checkpoint" else None
+    groups = key.startswith("groups")
+    other = checkpoint_maker.make(folder, BUNDLED[0], groups=groups) if groups or key == "other checkpoint" else None
     eegzip.compress(source, path, model=other, **options)
     eegzip.decompress(path, target, model=other)
     packed = path.read_bytes()
@@ -129,7 +139,7 @@ def make_case(key: str, folder: Path) -> Case:
     wanted = {codec["digest"] for codec in reader.head["codecs"]}
     networks = [Network(found) for found in ([other] if other else BUNDLED) if checkpoint_digest(found) in wanted]
     assert len(networks) == len(wanted)  # the digest by section 10 is the file's
-    return Case(source.read_bytes(), path, packed, target.read_bytes(), networks[0] if networks else None, reader)
+    return Case(source.read_bytes(), path, packed, target.read_bytes(), networks[0] if networks else None, reader, key)
 
 
 def columns(case: Case, data: bytes) -> Iterator[np.ndarray]:
@@ -142,9 +152,9 @@ def columns(case: Case, data: bytes) -> Iterator[np.ndarray]:
         yield part.ravel()
 
 
-def scales(case: Case, number: int) -> np.ndarray:
-    """The scale at every sample of a coded group."""
-    return case.reader.coded(number, case.network)[1]
+def scales(case: Case, signal: int) -> np.ndarray:
+    """The scale at every sample of a coded signal."""
+    return case.reader.coded(signal, case.network)[1]
 
 
 def assert_same(case: Case, mine: bytes, theirs: bytes, *, skip: Callable[[int], np.ndarray] | None = None) -> None:
@@ -154,7 +164,7 @@ def assert_same(case: Case, mine: bytes, theirs: bytes, *, skip: Callable[[int],
         assert mine == theirs
         return
     head = case.reader.head
-    owner = {group["signals"][0]: number for number, group in enumerate(head["groups"])}
+    owner = case.reader.owners
     begin, end = len(head["edf_header"]), len(mine) - head["trailing_bytes"]
     assert (mine[:begin], mine[end:]) == (theirs[:begin], theirs[end:])
     for signal, (a, b) in enumerate(zip(columns(case, mine), columns(case, theirs), strict=True)):
@@ -162,7 +172,7 @@ def assert_same(case: Case, mine: bytes, theirs: bytes, *, skip: Callable[[int],
         if signal not in owner:
             assert not difference.any()
             continue
-        excess = difference / (1 + scales(case, owner[signal]) / 1024)
+        excess = difference / (1 + scales(case, signal) / 1024)
         assert np.all((excess <= 1) if skip is None else (excess <= 1) | skip(signal))
 
 
@@ -172,9 +182,14 @@ def test_fields(case: Case) -> None:
     maps = [("head", head), ("summary", summary), *(("fidelity", entry) for entry in summary["signals"])]
     maps += [(name, entry) for name in ("signals", "codecs", "groups") for entry in head[name]]
     for name, fields in maps:
-        assert fields.keys() == FIELDS[name].keys()
+        known = FIELDS[name]
+        if name == "groups" and head["codecs"][fields["codec"]]["name"] == "dac-mc":
+            known = known | FIELDS["groups of several"]
+            assert all(type(style) is int for style in fields["styles"])
+        assert fields.keys() == known.keys()
         for key, value in fields.items():
-            assert type(value) in FIELDS[name][key], (name, key)
+            assert type(value) in known[key], (name, key)
+    assert case.packed[10] == any(codec["name"] == "dac-mc" for codec in head["codecs"])
     assert all(signal["kind"] in ("eeg", "voltage", "other", "annotations") for signal in head["signals"])
 
 
@@ -207,16 +222,18 @@ def test_summary(case: Case) -> None:
     streams = [(kind, len(stream)) for chunk in reader.chunks.values() for (kind, _), stream in chunk.items()]
     for kind, name in enumerate(("knot_bytes", "token_bytes", "exact_bytes")):
         assert summary[name] == sum(length for k, length in streams if k == kind)
-    number = {group["signals"][0]: n for n, group in enumerate(head["groups"])}
+    number = {signal: group for signal, (group, _) in reader.owners.items()}
     pairs = zip(columns(case, case.original), columns(case, case.restored), strict=True)
     for signal, ((x, y), entry) in enumerate(zip(pairs, summary["signals"], strict=True)):
         key = (1, number[signal]) if signal in number else (2, signal)
-        assert entry["stored_bytes"] == sum(len(chunk.get(key, b"")) for chunk in reader.chunks.values())
+        sharers = len(head["groups"][number[signal]]["signals"]) if signal in number else 1
+        stored = sum(len(chunk.get(key, b"")) for chunk in reader.chunks.values())
+        assert entry["stored_bytes"] == pytest.approx(stored / sharers, abs=0.5)
         if signal not in number:
             assert entry["largest_error_digits"] == 0
             continue
         error, spread = y - x, np.sqrt(np.sum((x - x.mean()) ** 2))
-        slack = 1 + scales(case, number[signal]).max() / 1024
+        slack = 1 + scales(case, signal).max() / 1024
         assert abs(entry["largest_error_digits"] - np.abs(error).max()) <= slack
         if spread:
             prd = 100 * np.sqrt(np.sum(error.astype(float) ** 2)) / spread
@@ -224,6 +241,12 @@ def test_summary(case: Case) -> None:
             assert entry["snr"] == pytest.approx(-20 * np.log10(entry["prd"] / 100))
         else:
             assert entry["prd"] is None
+
+
+def test_groups_share_their_tokens(case: Case) -> None:
+    """The cases of groups hold what they are there for: several signals a stream, and signals alone."""
+    sizes = {len(group["signals"]) for group in case.reader.head["groups"]}
+    assert (max(sizes, default=1) > 1) == (case.key in ("groups", "groups, fixed"))
 
 
 def test_without_index(case: Case) -> None:
@@ -236,7 +259,7 @@ def test_without_index(case: Case) -> None:
         assert reader.tail == case.reader.tail
 
 
-@pytest.mark.parametrize("key", ["resampled", "all exact, tail"])
+@pytest.mark.parametrize("key", ["resampled", "chunks", "groups", "all exact, tail"])
 @pytest.mark.parametrize("where", [2, 40], ids=["header", "payload"])
 def test_damaged_chunk(key: str, where: int, tmp_path: Path) -> None:
     case = make_case(key, tmp_path)
@@ -248,14 +271,15 @@ def test_damaged_chunk(key: str, where: int, tmp_path: Path) -> None:
     reader = SecondReader(bytes(damaged), scan=True)
     assert set(reader.chunks) == set(case.reader.chunks) - {lost}
     case.path.write_bytes(damaged)
-    eegzip.decompress(case.path, tmp_path / "salvaged", salvage=True)
+    other = tmp_path if (tmp_path / "config.json").exists() else None
+    eegzip.decompress(case.path, tmp_path / "salvaged", salvage=True, model=other)
     theirs = (tmp_path / "salvaged").read_bytes()
 
     def context(signal: int) -> np.ndarray:
         each, frames = head["signals"][signal]["samples_per_record"], 20
         a, b = (record * each for record in case.reader.records(lost))
         n = np.arange(head["n_records"] * each)
-        group = next(group for group in head["groups"] if group["signals"] == [signal])
+        group = head["groups"][case.reader.owners[signal][0]]
         margin = frames * head["codecs"][0]["hop"] * group["down"] // group["up"]
         return (n >= a - margin) & (n < b + margin) & ~((n >= a) & (n < b))
 
