@@ -29,6 +29,7 @@ _HUB_LICENCES = frozenset(
     }
 )
 _MOST_NAMES = 200
+_MOST_SOURCES = 20
 _MOST_SKIPPED = 50
 
 
@@ -135,7 +136,7 @@ def _scaling(config: ModelConfig) -> str:
 
 def _data(facts: CardFacts) -> str:
     lines = [
-        f"* Sources: {', '.join(_code(s) for s in facts.sources) or 'not stated'}.",
+        f"* Sources: {_sources(facts.sources)}.",
         f"* {facts.files} recordings, {facts.hours:.2f} hours.",
         f"* Trained on {_people(facts.people_trained, facts.ids_from_files, _MOST_NAMES)}.",
         # All of them, however many: whoever compares figures has to leave the same people out.
@@ -144,13 +145,23 @@ def _data(facts: CardFacts) -> str:
     if facts.preprocessing:
         lines.append(f"* Preprocessing: {'; '.join(facts.preprocessing)}.")
     if facts.skipped:
-        lines.append(f"* {len(facts.skipped)} files were skipped:")
-        lines += [f"  * {_code(name)}: {_inline(why)}" for name, why in facts.skipped[:_MOST_SKIPPED]]
+        count = len(facts.skipped)
+        lines.append(f"* {count} {'file was' if count == 1 else 'files were'} skipped:")
+        # A reason often begins with the file's name.
+        reasons = [(name, why.removeprefix(f"{name}: ")) for name, why in facts.skipped[:_MOST_SKIPPED]]
+        lines += [f"  * {_code(name)}: {_inline(why)}" for name, why in reasons]
         if len(facts.skipped) > _MOST_SKIPPED:
             lines.append(f"  * and {len(facts.skipped) - _MOST_SKIPPED} more")
     else:
         lines.append("* No files were skipped.")
     return "\n".join(lines)
+
+
+def _sources(names: Sequence[str]) -> str:
+    if not names:
+        return "not stated"
+    rest = f" and {len(names) - _MOST_SOURCES} more" if len(names) > _MOST_SOURCES else ""
+    return ", ".join(_code(name) for name in names[:_MOST_SOURCES]) + rest
 
 
 def _people(people: Sequence[str], named: bool, most: int | None) -> str:
@@ -181,6 +192,8 @@ def _training(facts: CardFacts) -> str:
         f"* {facts.steps} steps in {_time(facts.seconds)} on {_inline(facts.device)}, {seed}.",
         f"* eegzip {facts.eegzip_version}{f', torch {facts.torch_version}' if facts.torch_version else ''}.",
     ]
+    if facts.saved_step:
+        lines.insert(-1, f"* The weights are those of step {facts.saved_step}, the best on people held out.")
     if facts.losses:
         lines.append(f"* Losses: {', '.join(_inline(part) for part in facts.losses)}.")
     lines += [f"* {_inline(event)}" for event in facts.events]

@@ -71,7 +71,9 @@ class CardFacts:
     initial : str
         What the weights began as: ``scratch``, ``audio``, or a name of a model (with its digest).
     steps : int
-        Optimiser steps.
+        Optimiser steps done.
+    saved_step : int
+        The step after which the weights were as they are here, where it is not the last; 0: not stated.
     seconds : float
         Time of training.
     device : str
@@ -107,6 +109,7 @@ class CardFacts:
     seed: int | None = None
     initial: str = "scratch"
     steps: int = 0
+    saved_step: int = 0
     seconds: float = 0.0
     device: str = "cpu"
     losses: Sequence[str] = ()

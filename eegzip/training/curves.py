@@ -192,9 +192,8 @@ def _codebooks(panel: Axes, steps: Entries) -> None:
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm
-    from matplotlib.lines import Line2D
 
-    panel.set_title("codebooks, one colour a level")
+    panel.set_title("codebooks, one colour a level (solid: in use, dashed: entropy)", fontsize="medium")
     levels = max(_levels(steps, "usage"), _levels(steps, "entropy"))
     if not levels:
         _empty(panel, "codebook figures")
@@ -210,8 +209,6 @@ def _codebooks(panel: Axes, steps: Entries) -> None:
     other.set_ylim(bottom=0)
     other.set_ylabel("entropy in bits")
     panel.grid(alpha=0.3)
-    solid, dashed = Line2D([], [], color="0.3"), Line2D([], [], color="0.3", linestyle="--")
-    panel.legend([solid, dashed], ["in use", "entropy"], fontsize="small", loc="lower right")
     if levels > 1:
         norm = BoundaryNorm(np.arange(0.5, levels + 1), levels)
         ticks: Sequence[int] = range(1, levels + 1, max(1, levels // 6))

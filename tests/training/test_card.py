@@ -31,7 +31,7 @@ FACTS = CardFacts(
     people_trained=("sub-03", "sub-01"),
     people_held_out=("sub-02",),
     ids_from_files=True,
-    skipped=(("broken.edf", "it has | no\nheader <b>"),),
+    skipped=(("broken.edf", "broken.edf: it has | no\nheader <b>"),),
     licence="CC BY 4.0",
     recording_rates=(500.0, 250.0, 500.0),
     command=("eegzip", "train", "--data", "my data", "--out", "run"),
@@ -134,6 +134,8 @@ def test_data_skipped_files_and_the_command_are_told_as_they_are() -> None:
     assert "12 recordings, 3.46 hours" in data
     assert "`` a `ticked` folder ``" in data
     assert "`broken.edf`: it has \\| no header &lt;b>" in data
+    assert "1 file was skipped" in data
+    assert "step 900, the best" in section(model_card(replace(FACTS, saved_step=900)), "How it was trained")
     assert "No files were skipped" in model_card(replace(FACTS, skipped=()))
     trained = section(card, "How it was trained")
     (command,) = re.findall(r"```sh\n(.*)\n```", trained)
