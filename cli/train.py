@@ -106,7 +106,7 @@ def train(
     silent = quiet or os.environ.get("RANK", "0") != "0"
     if values.get("start", {}).get("init") == "audio" and not resume:
         _download(options["sha256"], quiet=silent)
-    settings = _settings(out, config, presets, values, assignments, resume=resume)
+    settings = _settings(out, config, presets, values, assignments, resume=resume, quiet=silent)
     if dry_run:
         _print_plan(settings, out, as_json=as_json)
         return
@@ -162,6 +162,7 @@ def _settings(
     assignments: tuple[str, ...],
     *,
     resume: bool,
+    quiet: bool,
 ) -> TrainSettings:
     """Return the settings that the options ask for; of a resumed run, those it has with what may change."""
     from eegzip.fine_tuning import settings_for
@@ -181,7 +182,7 @@ def _settings(
         wanted = with_overrides(stored.changed(values, "the command line"), assignments)
     wanted.check()
     changed = changes(stored, wanted)
-    if changed:
+    if changed and not quiet:
         click.echo(f"note: the run goes on differently than it began: {'; '.join(changed)}", err=True)
     return wanted
 
