@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from eegzip.arrays import compress_array
     from eegzip.compression import compress
     from eegzip.decompression import decompress
+    from eegzip.fine_tuning import TrainingReport, settings_for, train
     from eegzip.formats.eegz.token_stream import TokenStream, concatenate
     from eegzip.formats.errors import (
         BadInputError,
@@ -47,6 +48,7 @@ __all__ = [
     "OutputExistsError",
     "Recording",
     "TokenStream",
+    "TrainingReport",
     "UsageError",
     "Verification",
     "__version__",
@@ -56,6 +58,8 @@ __all__ = [
     "decompress",
     "models",
     "open",
+    "settings_for",
+    "train",
     "verify",
 ]
 
@@ -65,11 +69,14 @@ _HOMES = {
     "DecompressionReport": "eegzip.reports",
     "Recording": "eegzip.recording",
     "TokenStream": "eegzip.formats.eegz.token_stream",
+    "TrainingReport": "eegzip.fine_tuning",
     "Verification": "eegzip.reports",
     "compress": "eegzip.compression",
     "compress_array": "eegzip.arrays",
     "concatenate": "eegzip.formats.eegz.token_stream",
     "decompress": "eegzip.decompression",
+    "settings_for": "eegzip.fine_tuning",
+    "train": "eegzip.fine_tuning",
     "verify": "eegzip.verification",
     **{name: _ERRORS for name in __all__ if name.endswith("Error")},
 }

@@ -6,6 +6,7 @@ This module brings the parts of :mod:`eegzip.training` together; their decisions
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -133,6 +134,11 @@ def _checkpoint_to_start_from(settings: TrainSettings) -> Checkpoint | None:
     return models.load(folder)
 
 
+def _leads() -> bool:
+    """Whether this is the process that writes files: the only one, or the first that ``torchrun`` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _with_reduction(settings: TrainSettings, start: Checkpoint) -> TrainSettings:
     """Make a smaller codebook than the checkpoint's a round of merging, and sizes to merge to the final size."""
     has, wanted = start.config.network.codebook_size, settings.model.codebook_size
@@ -190,7 +196,7 @@ def train(
 
     Examples
     --------
-    >>> settings = settings_for(presets=["compact"], values={"data": {"sources": ["recordings/"]}})  # doctest: +SKIP
+    >>> settings = eegzip.settings_for(presets=["compact"], values={"data": {"sources": ["recordings/"]}})  # doctest: +SKIP
     >>> report = eegzip.train(settings, "my-model")  # doctest: +SKIP
     >>> eegzip.compress("night.edf", "night.eegz", model="my-model")  # doctest: +SKIP
     """
@@ -202,7 +208,7 @@ def train(
         settings = settings or load_run_settings(out)
     elif settings is None:
         raise UsageError("a new run needs settings.")
-    elif not overwrite:
+    elif not overwrite and _leads():
         found = next((name for name in (STATE, SETTINGS, CONFIG) if (out / name).exists()), None)
         if found:
             raise OutputExistsError(
@@ -212,7 +218,8 @@ def train(
     if not settings.data.sources:
         raise UsageError("name the recordings to train on: --data FOLDER, or 'synthetic' for a first try.")
     start = _checkpoint_to_start_from(settings)
-    save_settings(out, settings)
+    if _leads():
+        save_settings(out, settings)
     name = settings.model.name or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name) or "model"
     words = list(command) or [shlex.quote(word) for word in sys.argv]
     ended = run(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=words)

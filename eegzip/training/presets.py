@@ -17,7 +17,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # Exactly the Descript Audio Codec for 44.1 kHz.
     "full": {"model": {"encoder_dim": 64, "decoder_dim": 1536}, "optimiser": {"lr": 1e-4}},
     "base": {"model": {"encoder_dim": 32, "decoder_dim": 768}, "optimiser": {"lr": 3e-4}},
-    "compact": {"model": {"encoder_dim": 16, "decoder_dim": 384}, "optimiser": {"lr": 5e-4}},
+    "compact": {"model": {"encoder_dim": 16, "decoder_dim": 384}, "optimiser": {"lr": 1e-3, "batch": 4}},
     # Sections 2.2 and 2.3 of the paper. It gives no length for the noisy start (a minute is what the feature
     # library of its evaluation leaves out), no batch, and no weights: DAC's are taken.
     "paper": {
@@ -32,9 +32,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "optimiser": {"lr": 1e-5, "betas": [0.8, 0.999], "half_life": 0.0},
         "run": {"best": "spectrogram"},
     },
-    # What differs for audio at its own rate: no filter, no microvolts, no scaling beyond the file's own.
+    # What differs for audio at its own rate: no filter, no microvolts, no scaling beyond the file's own; as many
+    # frames a segment as 30 s of EEG have at 256 Hz.
     "audio": {
-        "data": {"domain": "audio", "rate": 44100.0, "highpass_hz": 0.0, "scaling": "fixed", "window_seconds": 0.35},
+        "data": {"domain": "audio", "rate": 44100.0, "highpass_hz": 0.0, "scaling": "fixed", "window_seconds": 0.175},
     },
 }  # fmt: skip
 

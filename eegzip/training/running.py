@@ -129,12 +129,12 @@ def made(
     torch.manual_seed(settings.run.seed)
     network = build(config)
     if start is not None:
-        start_from(network, start.state, start.config)
-    limit = 1 if config.multichannel is None else config.multichannel.max_channels
-    grouped = grouping_of(settings.groups if config.multichannel else GroupSettings(kind="single"), limit)
+        start_from(network, start)
+    vocabulary = config.multichannel.vocabulary if config.multichannel else ()
+    limit = config.multichannel.max_channels if config.multichannel else 1
+    grouped = grouping_of(settings.groups if config.multichannel else GroupSettings(kind="single"), limit, vocabulary)
     length = segment_samples(settings, config)
     windows = chosen_windows(validation, length, settings.run.validation_windows, grouped, settings.run.seed)
-    vocabulary = config.multichannel.vocabulary if config.multichannel else ()
 
     def styles_of(labels: Sequence[str]) -> list[int]:
         return grouping.channel_styles(labels, vocabulary)
@@ -159,18 +159,13 @@ def segment_samples(settings: TrainSettings, config: ModelConfig) -> int:
     return max(round(settings.data.window_seconds * settings.data.rate / hop), 1) * hop
 
 
-def grouping_of(settings: GroupSettings, limit: int) -> Grouping:
+def grouping_of(settings: GroupSettings, limit: int, vocabulary: Sequence[str]) -> Grouping:
     """Return what says which channels are coded together, given their labels and a source of randomness."""
 
     def grouped(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
-        if settings.kind == "random":
-            return grouping.random_groups(
-                labels, limit, rng, rate=settings.exponential_rate, scale=settings.scale, tau=settings.tau
-            )
-        if settings.kind == "manual":
-            return grouping.manual_groups(labels, limit)
-        if settings.kind == "single":
-            return grouping.single_groups(labels)
-        return grouping.groups_from_file(settings.kind, labels, limit)
+        if settings.kind != "random":
+            return grouping.make(settings.kind, labels, limit, vocabulary=vocabulary)
+        law = {"rate": settings.exponential_rate, "scale": settings.scale, "tau": settings.tau}
+        return grouping.random_groups(labels, limit, rng, vocabulary=vocabulary, **law)
 
     return grouped

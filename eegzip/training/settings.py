@@ -198,7 +198,7 @@ class LossSettings:
     waveform_end: float = 20.0
     waveform_half_life: float = 2000.0
     stft: float = 0.0
-    spectrogram: float = 1.0
+    spectrogram: float = 0.05
     commitment: float = 0.25
     codebook: float = 1.0
 

@@ -1,8 +1,8 @@
-"""Table 1a of the paper, from the logs of real runs: is audio a good place to start from?
+"""Table 1a of the paper, from the logs of real runs: whether audio is a good place to start from.
 
-The paper compares the spectrogram loss on test people of three models: a codec trained on audio and never shown EEG, one
-trained on EEG from scratch, and one fine-tuned from audio to EEG. This prints those rows from the logs of two runs with
-the same settings but for their start; their first validation is the row without fine-tuning.
+The paper compares the spectrogram loss on test people of three models: a codec trained on audio and never shown
+EEG, one trained on EEG from scratch, and one fine-tuned from audio to EEG. This prints those rows from the logs of two
+runs with the same settings but for their start; the first validation of one is the row without fine-tuning.
 
     eegzip train --data ../shared/data/audio --domain audio --preset audio --preset compact --max-time 20m --out audio
     eegzip train --data ../shared/data/eeg/eegmat --preset compact --max-steps 1000 --out scratch
