@@ -19,7 +19,7 @@ from eegzip import models
 from eegzip.codecs.checkpoint import CONFIG, Checkpoint
 from eegzip.formats.errors import OutputExistsError, UsageError
 from eegzip.training.presets import load_settings, with_overrides, with_presets
-from eegzip.training.saving import SETTINGS, STATE, load_run_settings, save_settings
+from eegzip.training.saving import STATE, load_run_settings, save_settings
 from eegzip.training.settings import INITS, TrainSettings
 from eegzip.training.starting import settings_of
 
@@ -196,7 +196,7 @@ def train(
 
     Examples
     --------
-    >>> settings = eegzip.settings_for(presets=["compact"], values={"data": {"sources": ["recordings/"]}})  # doctest: +SKIP
+    >>> settings = eegzip.settings_for(values={"data": {"sources": ["recordings/"]}})  # doctest: +SKIP
     >>> report = eegzip.train(settings, "my-model")  # doctest: +SKIP
     >>> eegzip.compress("night.edf", "night.eegz", model="my-model")  # doctest: +SKIP
     """
@@ -209,7 +209,7 @@ def train(
     elif settings is None:
         raise UsageError("a new run needs settings.")
     elif not overwrite and _leads():
-        found = next((name for name in (STATE, SETTINGS, CONFIG) if (out / name).exists()), None)
+        found = next((name for name in (STATE, CONFIG) if (out / name).exists()), None)
         if found:
             raise OutputExistsError(
                 f"{out} holds a run or a model already ({found}); resume it, choose another folder or overwrite it."

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from eegzip.formats.errors import ModelError, OutputError
 from eegzip.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    import torch
 
 STATE = "state.pt"
 SETTINGS = "settings.json"
@@ -29,6 +30,8 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     OutputError
         The folder can't be written, or is full.
     """
+    import torch
+
     part = folder / (STATE + ".part")
     try:
         torch.save(state, part)
@@ -45,6 +48,8 @@ def load_state(folder: Path, device: torch.device) -> dict[str, Any]:
     ModelError
         There is none, or it is damaged.
     """
+    import torch
+
     path = folder / STATE
     if not path.is_file():
         raise ModelError(f"{folder} holds no run that could be resumed: it has no {STATE}.")

@@ -361,9 +361,11 @@ class Trainer:
     def _log(self, values: dict[str, float], watch: Watcher | None) -> None:
         """Take a step's numbers into the log, and tell who watches."""
         self.lines.append(values)
+        due = self.step % self.settings.run.log_every == 0
+        use = self._use_of_codebooks() if due else {}
         if watch is not None:
-            watch({"step": self.step, "seconds": self.spent, "validation": self.last, **values})
-        if self.step % self.settings.run.log_every:
+            watch({"step": self.step, "seconds": self.spent, "validation": self.last, **use, **values})
+        if not due:
             return
         names = {name for line in self.lines for name in line}
         means = {n: float(np.mean([line[n] for line in self.lines if n in line])) for n in sorted(names)}
@@ -375,7 +377,7 @@ class Trainer:
             loss=loss,
             lr=self.learning_rate(self.step - 1),
             seconds_per_second=seconds / max(self.spent, 1e-9),
-            **self._use_of_codebooks(),
+            **use,
             **means,
         )
 

@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,9 +88,9 @@ def is_whole(entry: Path) -> bool:
     return list(waves.shape) == meta["shape"] and waves.dtype == np.float32 and len(meta["labels"]) == len(waves)
 
 
-def read_meta(entry: Path) -> dict[str, object]:
+def read_meta(entry: Path) -> dict[str, Any]:
     """Return labels, rate and shape of an entry."""
-    meta: dict[str, object] = json.loads((entry / META).read_text(encoding="utf-8"))
+    meta: dict[str, Any] = json.loads((entry / META).read_text(encoding="utf-8"))
     return meta
 
 

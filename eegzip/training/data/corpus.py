@@ -152,8 +152,8 @@ def _recording(source: SourceFile, entry: Path) -> CachedRecording:
         dataset=source.dataset,
         name=source.path.name,
         path=str(source.path),
-        labels=[str(label) for label in meta["labels"]],  # type: ignore[attr-defined]
-        rate=float(meta["rate"]),  # type: ignore[arg-type]
+        labels=[str(label) for label in meta["labels"]],
+        rate=float(meta["rate"]),
         waves=map_waves(entry),
         split=source.split,
     )
@@ -207,7 +207,8 @@ def _as_stated(recordings: Sequence[CachedRecording]) -> tuple[list[CachedRecord
 
 
 def _pieces(recordings: Sequence[CachedRecording]) -> tuple[list[CachedRecording], list[CachedRecording]]:
-    train, validation = [], []
+    train: list[CachedRecording] = []
+    validation: list[CachedRecording] = []
     for recording in recordings:
         size = round(PIECE_SECONDS * recording.rate)
         for number in range(max(recording.waves.shape[1] // size, 1)):

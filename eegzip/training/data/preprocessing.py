@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,7 @@ def _edf_channels(file: EdfFile) -> list[_Channel]:
         _Channel(
             s,
             file.header.sample_rate_exact(s.index) or Fraction(0),
-            lambda index=s.index: file.read_signal(index, 0, file.n_samples(index)),
+            partial(file.read_signal, s.index, 0, file.n_samples(s.index)),
         )
         for s, kind in zip(file.header.signals, kinds, strict=True)
         if kind is SignalKind.EEG
@@ -147,7 +148,7 @@ def _exact_channels(reader: EegzReader) -> list[_Channel]:
     if not any(kind is SignalKind.EEG and s.index in exact for s, kind in zip(edf.signals, kinds, strict=True)):
         raise BadInputError(f"{reader.path} keeps no EEG exactly; a codec should not be trained on another's errors.")
     return [
-        _Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), lambda index=s.index: read(index))
+        _Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), partial(read, s.index))
         for s, kind in zip(edf.signals, kinds, strict=True)
         if kind is SignalKind.EEG and s.index in exact
     ]
