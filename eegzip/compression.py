@@ -80,9 +80,9 @@ def compress(
         ``'adaptive'`` (follows offset and level, never clips) or ``'fixed:200uV'`` (the paper's: clips there);
         the model's own by default.
     groups : str or path-like, optional
-        Which channels share tokens, with a model of groups (DAC-MC): ``'manual'`` (the paper's tables, else regions of
-        the scalp), ``'random'`` (the paper's draw, the same at each call), ``'single'`` (every channel alone), or a
-        file with a group a line, labels separated by commas; the model's own way by default.
+        Which channels share tokens, with a model of groups (DAC-MC); the model's own way by default. ``'manual'``: the
+        paper's tables, else regions of the scalp. ``'random'``: the paper's draw, which leaves most channels alone,
+        the same at each call. ``'single'``: every channel alone. A file: a group a line, labels separated by commas.
     lossy, exact : sequence of str
         Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
         `exact` wins.

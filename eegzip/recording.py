@@ -200,7 +200,8 @@ class Recording:
         Parameters
         ----------
         channel : str, optional
-            Only streams of channels that this pattern names.
+            Only streams of channels that this pattern names; a stream of a group (DAC-MC) holds the others of the
+            group too, as its ``labels`` say.
 
         Returns
         -------

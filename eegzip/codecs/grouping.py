@@ -78,10 +78,6 @@ class _Channels:
     styles : list of int
     social : list of int
         Indices of the channels that may share a group, by style.
-    placed : list of int
-        Those of them that have a place on the scalp.
-    where : ndarray of float, shape (placed, 3)
-        Their places.
     """
 
     def __init__(self, names: tuple[str, ...], vocabulary: tuple[str, ...]) -> None:
@@ -98,9 +94,22 @@ class _Channels:
                 seen.add(style)
                 self.social.append(index)
         self.social.sort(key=lambda index: self.styles[index])
-        places = unit_positions(names)
-        self.placed = [index for index in self.social if names[index] in places]
-        self.where = np.array([places[names[index]] for index in self.placed]).reshape(-1, 3)
+        self._names = names
+
+    @functools.cached_property
+    def _places(self) -> dict[str, npt.NDArray[np.float64]]:
+        # Looked up only where places decide, as the montage takes a moment to load.
+        return unit_positions(self._names)
+
+    @functools.cached_property
+    def placed(self) -> list[int]:
+        """Channels that may share a group and have a place on the scalp."""
+        return [index for index in self.social if self._names[index] in self._places]
+
+    @functools.cached_property
+    def where(self) -> npt.NDArray[np.float64]:
+        """The places of those, shape (placed, 3)."""
+        return np.array([self._places[self._names[index]] for index in self.placed]).reshape(-1, 3)
 
     def arrange(self, groups: Sequence[Sequence[int]]) -> Groups:
         """Put groups in order, inside and among themselves, and add every channel that is in none, alone."""

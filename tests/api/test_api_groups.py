@@ -16,6 +16,7 @@ import eegzip
 from eegzip import coding
 from eegzip.codecs.config import STANDARD_VOCABULARY
 from eegzip.codecs.runtime import CodecRuntime
+from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 
 RECORDINGS = {
@@ -337,6 +338,31 @@ def test_costs_are_shared(packed: Path, model: Path) -> None:
     with EegzReader(packed) as reader:
         stored = sum(signal["stored_bytes"] for signal in info["signals"] if signal["coding"] == "tokens")
         assert stored == pytest.approx(reader.summary.token_bytes, abs=19)
+
+
+def test_a_file_that_contradicts_its_model_is_refused(packed: Path, model: Path) -> None:
+    def strange(header: FileHeader) -> FileHeader:
+        groups = (replace(g, styles=tuple(style + 500 for style in g.styles or ())) for g in header.groups)
+        return replace(header, groups=tuple(groups))
+
+    def single(header: FileHeader) -> FileHeader:
+        return replace(header, codecs=(replace(header.codecs[0], name="dac-sc"),))
+
+    for change, sentence in ((strange, "styles .* are not all of"), (single, "contradicts its model .* about kind")):
+        with eegzip.open(packed, model=model) as recording:
+            recording._reader.header = change(recording._reader.header)
+            with pytest.raises(eegzip.ModelError, match=sentence):
+                recording.read("C4")
+
+
+def test_a_recording_without_samples(model: Path, tmp_path: Path) -> None:
+    limits = {"unit": "uV", "pmin": -1, "pmax": 1, "dmin": -32768, "dmax": 32767}
+    source = build(
+        tmp_path / "none.edf", [{"label": name, "values": np.zeros((0, 128)), **limits} for name in ("C3", "C4")]
+    )
+    eegzip.compress(source, tmp_path / "none.eegz", model=model, lossy=["*"])
+    eegzip.decompress(tmp_path / "none.eegz", tmp_path / "back.edf", model=model)
+    assert (tmp_path / "back.edf").read_bytes() == source.read_bytes()
 
 
 def test_a_model_that_is_not_the_files_is_refused(packed: Path, tmp_path: Path) -> None:
