@@ -75,6 +75,14 @@ class Processes:
             value /= self.count
         return value
 
+    def weight(self, rows: int) -> float:
+        """Return what the mean over this process's rows counts for, so that the mean of means is the mean of all."""
+        if self.count == 1:
+            return 1.0
+        total = torch.tensor([float(rows)], device=self.device)
+        distributed.all_reduce(total)
+        return rows * self.count / max(float(total.item()), 1.0)
+
     def any(self, flag: bool) -> bool:
         """Whether a flag is set in any process."""
         if self.count == 1:

@@ -28,6 +28,7 @@ from eegzip.training.codec_step import CodecStep
 from eegzip.training.data.sampling import Batch, Sampler
 from eegzip.training.distributed import Processes
 from eegzip.training.journal import Journal
+from eegzip.training.levelling import level_weights
 from eegzip.training.objective import losses_of, prd_of, weighted_sum, weights_at, with_adversary
 from eegzip.training.phases import AdversarialPhase
 from eegzip.training.quantiser import CodebookKeeper, drawn_depths, start_codebooks
@@ -41,6 +42,8 @@ _START_STEPS = 1 << 40
 # Vectors for each entry that k-means sees.
 _ROWS_PER_ENTRY = 8
 _MOST_START_BATCHES = 200
+# Segments that set the gains of untrained weights.
+_LEVEL_ROWS = 16
 
 Watcher = Callable[[dict[str, Any]], None]
 
@@ -117,6 +120,7 @@ class Trainer:
         self.styles_of, self.processes, self.journal, self.out = styles_of, processes, journal, out
         self.device = processes.device
         self.rows = processes.share(settings.optimiser.batch)
+        self.fresh = fresh
         self.open_steps = settings.quantiser.open_steps if fresh else 0
         self.starts_codebooks = fresh and settings.quantiser.start == "kmeans"
         self.step, self.spent = 0, 0.0
@@ -209,7 +213,9 @@ class Trainer:
                 values = self._one_step()
                 self.spent = before + time.monotonic() - began
                 self._log(values, watch)
-                if self.step % self.settings.run.validate_every == 0 or self._over():
+                # Before rounding begins there is nothing to measure.
+                due = self.step % self.settings.run.validate_every == 0 and self.step > self.open_steps
+                if due or self._over():
                     self._validate()
                     self.save()
                     saved = self.spent
@@ -237,6 +243,8 @@ class Trainer:
         self._reduce_vocabulary()
         step, settings = self.step, self.settings
         generator = torch.Generator().manual_seed(settings.run.seed * 1_000_003 + step)
+        if step == 0 and self.fresh:
+            self._level()
         if step == self.open_steps and self.starts_codebooks:
             self._start_codebooks()
         is_open = step < self.open_steps
@@ -248,7 +256,9 @@ class Trainer:
         restored, commitment, codebook, codes, rows = self.codec(wave, styles, present, mine, is_open)
         # Absent channels are no part of any loss.
         x, y = wave[present], restored[present]
-        losses = losses_of(x, y, stft=bool(settings.losses.stft))
+        # Groups differ in size, so processes differ in how many channels they see.
+        part = self.processes.weight(len(x))
+        losses = {name: part * loss for name, loss in losses_of(x, y, stft=bool(settings.losses.stft)).items()}
         losses.update(commitment=commitment, codebook=codebook)
         playing = self.adversary is not None and self.phase.active(step) and not is_open
         discrimination = 0.0
@@ -294,6 +304,11 @@ class Trainer:
         return wave.to(self.device), torch.from_numpy(styles).to(self.device), present.to(self.device)
 
     # -- codebooks -----------------------------------------------------------------------------------------------------
+
+    def _level(self) -> None:
+        """Bring untrained weights to a level at which they learn; every process does the same."""
+        level_weights(self.network, *self._tensors(self.sampler.batch(_START_STEPS, _LEVEL_ROWS)))
+        self.average.begin(self.network)
 
     @torch.no_grad()
     def _start_codebooks(self) -> None:

