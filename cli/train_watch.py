@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-    from eegzip.training.settings import RunSettings
+    from eegzip.training.sections import RunSettings
 
 
 class TrainingWatch:

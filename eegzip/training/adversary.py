@@ -10,7 +10,7 @@ from torch import nn
 
 from eegzip.training.discriminators import Discriminator, DiscriminatorConfig
 from eegzip.training.losses import discriminator_loss, feature_matching_loss, generator_loss
-from eegzip.training.settings import AdversarialSettings
+from eegzip.training.sections import AdversarialSettings
 
 
 class Adversary:

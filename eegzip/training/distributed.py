@@ -124,7 +124,7 @@ def processes(device: str) -> Iterator[Processes]:
     Parameters
     ----------
     device
-        As :attr:`eegzip.training.settings.RunSettings.device`.
+        As :attr:`eegzip.training.sections.RunSettings.device`.
     """
     count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = chosen_device(device, int(os.environ.get("LOCAL_RANK", "0")))

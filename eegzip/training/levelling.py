@@ -2,9 +2,9 @@
 
 torch's convolutions start with weights that shrink a signal by the square root of three. Behind the dozen on DAC's main
 path next to nothing is left of the waveform, and the first thousands of steps go by with making it grow. (DAC's own
-initialisation has no effect on weight-normed layers.) Here a batch goes through the network once, and each layer's gain is
-set so that its output varies as it should: by 1 on the main path, by less in the residual units' branches, and as the
-waveform itself at the very end. The idea is Mishkin and Matas's (2016, "All you need is a good init").
+initialisation has no effect on weight-normed layers.) Here a batch goes through the network once, and each layer's gain
+is set so that its output varies as it should: by 1 on the main path, by less in the residual units' branches, and as
+the waveform itself at the very end. The idea is Mishkin and Matas's (2016, "All you need is a good init").
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ def level_weights(network: EegDac, wave: torch.Tensor, styles: torch.Tensor, pre
     level = float(wave[present].std())
 
     def set_gain(module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-        bias = module.bias[None, :, None]
+        weights = dict(module.named_parameters(recurse=False))
+        bias = weights["bias"][None, :, None]
         target = level if module is last else _BRANCH if id(module) in branches else 1.0
         found = float((output - bias).std())
         if found <= 0:
             return output
-        module.weight_g.mul_(target / found)
+        weights["weight_g"].mul_(target / found)
         return (output - bias) * (target / found) + bias
 
     gained = [m for m in network.modules() if hasattr(m, "weight_g")]

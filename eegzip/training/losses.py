@@ -2,7 +2,7 @@
 
 Every function takes the original first and the restored signal second. Silent EEG (all zeros) is common and harmless:
 losses and gradients stay finite. Weights and their schedule are settings
-(:class:`eegzip.training.settings.LossSettings`).
+(:class:`eegzip.training.sections.LossSettings`).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from eegzip.training.settings import AdversarialSettings
+from eegzip.training.sections import AdversarialSettings
 
 # Least-squares discriminators that answer 0.5 to everything lose 0.25 on real and 0.25 on restored waveforms.
 GUESSING = 0.5

@@ -14,7 +14,7 @@ from torch import nn
 
 from eegzip.codecs.network import EegDac
 from eegzip.training import kmeans
-from eegzip.training.settings import QuantiserSettings
+from eegzip.training.sections import QuantiserSettings
 
 
 @dataclass

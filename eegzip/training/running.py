@@ -26,7 +26,8 @@ from eegzip.training.data.synthetic import synthetic_corpus
 from eegzip.training.distributed import Processes, processes
 from eegzip.training.finishing import write_card_and_curves
 from eegzip.training.journal import Journal
-from eegzip.training.settings import GroupSettings, TrainSettings
+from eegzip.training.sections import GroupSettings
+from eegzip.training.settings import TrainSettings
 from eegzip.training.starting import model_config
 from eegzip.training.trainer import Outcome, Trainer
 from eegzip.training.validation import Validation, chosen_windows

@@ -7,7 +7,6 @@ nothing had happened, to the same losses.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from eegzip.training.averaging import WeightAverage
 from eegzip.training.codec_step import CodecStep
 from eegzip.training.data.sampling import Batch, Sampler
 from eegzip.training.distributed import Processes
+from eegzip.training.history import History, Watcher
 from eegzip.training.journal import Journal
 from eegzip.training.levelling import level_weights
 from eegzip.training.objective import losses_of, prd_of, weighted_sum, weights_at, with_adversary
@@ -44,8 +44,6 @@ _ROWS_PER_ENTRY = 8
 _MOST_START_BATCHES = 200
 # Segments that set the gains of untrained weights.
 _LEVEL_ROWS = 16
-
-Watcher = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -117,18 +115,14 @@ class Trainer:
         fresh: bool,
     ) -> None:
         self.settings, self.config, self.sampler, self.validation = settings, config, sampler, validation
-        self.styles_of, self.processes, self.journal, self.out = styles_of, processes, journal, out
+        self.styles_of, self.processes, self.out = styles_of, processes, out
         self.device = processes.device
         self.rows = processes.share(settings.optimiser.batch)
         self.fresh = fresh
         self.open_steps = settings.quantiser.open_steps if fresh else 0
         self.starts_codebooks = fresh and settings.quantiser.start == "kmeans"
         self.step, self.spent = 0, 0.0
-        self.lines: list[dict[str, float]] = []
-        self.first: dict[str, Any] = {}
-        self.best: dict[str, Any] = {}
-        self.last: dict[str, Any] = {}
-        self.best_step = 0
+        self.history = History(settings.run, journal)
         self.phase = AdversarialPhase(settings.adversarial)
         self.adversary = None
         if not self.phase.ended:
@@ -167,9 +161,7 @@ class Trainer:
             "adversary": None if self.adversary is None else self.adversary.state(),
             "step": self.step,
             "spent": self.spent,
-            "lines": self.lines,
-            "figures": [self.first, self.best, self.last],
-            "best_step": self.best_step,
+            "history": self.history.state(),
         }
         save_checkpoint(self.out / LAST, self.config, self.average.values, overwrite=True)
         save_state(self.out, state)
@@ -187,12 +179,8 @@ class Trainer:
         self.phase.load(state["phase"])
         if self.adversary is not None and state["adversary"] is not None:
             self.adversary.load(state["adversary"])
-        self.step, self.spent, self.lines = state["step"], state["spent"], state["lines"]
-        self.first, self.best, self.last = state["figures"]
-        self.best_step = state["best_step"]
-        if self.journal is not None:
-            self.journal.truncate_after(self.step)
-        self._record("resume")
+        self.step, self.spent = state["step"], state["spent"]
+        self.history.resume(state["history"], self.step, self.spent)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -207,7 +195,7 @@ class Trainer:
         began, before = time.monotonic(), self.spent
         saved = before
         with stop_on_signals() as stop:
-            if not self.first:
+            if not self.history.first:
                 self._validate()
             while not self._over():
                 values = self._one_step()
@@ -226,7 +214,10 @@ class Trainer:
                     self.save()
                     break
         self.processes.wait()
-        return Outcome(self.step, self.spent, stop.signal, self.first, self.best, self.last, self.best_step)
+        history = self.history
+        return Outcome(
+            self.step, self.spent, stop.signal, history.first, history.best, history.last, history.best_step
+        )
 
     def _asked_to_stop(self, stop: StopRequest) -> bool:
         return self.processes.any(bool(stop.signal))
@@ -350,7 +341,7 @@ class Trainer:
         network.load_state_dict(state)
         self._take(network)
         # Checkpoints of other sizes don't compare.
-        self.best = {}
+        self.history.best = {}
         self._record("event", message=f"codebooks merged to {size} entries")
 
     def _resize(self, size: int) -> None:
@@ -360,51 +351,20 @@ class Trainer:
 
     def _validate(self) -> None:
         """Measure the averaged weights on people held out; keep them when they are the best so far."""
-        if self.processes.leads:
-            self.judged.load_state_dict(self.average.values)
-            figures = self.validation.measure(self.judged)
-            self.last = figures
-            self.first = self.first or figures
-            value = figures[self.settings.run.best]
-            if not self.best or (math.isfinite(value) and not value >= self.best[self.settings.run.best]):
-                self.best, self.best_step = figures, self.step
-                save_checkpoint(self.out, self.config, self.average.values, overwrite=True)
-            self._record("validation", **figures, best_step=self.best_step)
-        else:
-            self.first = self.first or {"waited": True}
+        if not self.processes.leads:
+            self.history.first = self.history.first or {"waited": True}
+            return
+        self.judged.load_state_dict(self.average.values)
+        if self.history.validated(self.step, self.spent, self.validation.measure(self.judged)):
+            save_checkpoint(self.out, self.config, self.average.values, overwrite=True)
 
     def _log(self, values: dict[str, float], watch: Watcher | None) -> None:
         """Take a step's numbers into the log, and tell who watches."""
-        self.lines.append(values)
-        due = self.step % self.settings.run.log_every == 0
-        use = self._use_of_codebooks() if due else {}
-        if watch is not None:
-            watch({"step": self.step, "seconds": self.spent, "validation": self.last, **use, **values})
-        if not due:
-            return
-        names = {name for line in self.lines for name in line}
-        means = {n: float(np.mean([line[n] for line in self.lines if n in line])) for n in sorted(names)}
-        self.lines = []
-        loss = {name.removeprefix("loss/"): means.pop(name) for name in list(means) if name.startswith("loss/")}
         seconds = self.settings.data.window_seconds * self.settings.optimiser.batch * self.step
-        self._record(
-            "step",
-            loss=loss,
-            lr=self.learning_rate(self.step - 1),
-            seconds_per_second=seconds / max(self.spent, 1e-9),
-            **use,
-            **means,
-        )
-
-    def _use_of_codebooks(self) -> dict[str, list[float]]:
-        """Return share of entries in use and entropy in bits of each level, from the moving counts."""
-        usage, entropy = [], []
-        for uses in self.keeper.uses:
-            share = uses / uses.sum()
-            usage.append(round(float((share > 0.1 / len(share)).float().mean()), 4))
-            entropy.append(round(float(torch.special.entr(share).sum() / math.log(2)), 4))
-        return {"usage": usage, "entropy": entropy}
+        pace = {"lr": self.learning_rate(self.step - 1), "seconds_per_second": seconds / max(self.spent, 1e-9)}
+        use = self.history.stepped(self.step, self.spent, values, pace, self.keeper)
+        if watch is not None:
+            watch({"step": self.step, "seconds": self.spent, "validation": self.history.last, **use, **values})
 
     def _record(self, kind: str, **values: Any) -> None:
-        if self.journal is not None:
-            self.journal.record(kind, self.step, seconds=round(self.spent, 2), **values)
+        self.history.record(kind, self.step, self.spent, **values)

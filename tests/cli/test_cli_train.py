@@ -28,7 +28,8 @@ from eegzip.cli.train_watch import TrainingWatch, clock, use_of_codebooks
 from eegzip.formats.errors import UsageError
 from eegzip.training.journal import read_log
 from eegzip.training.presets import load_settings
-from eegzip.training.settings import RunSettings, TrainSettings
+from eegzip.training.sections import RunSettings
+from eegzip.training.settings import TrainSettings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

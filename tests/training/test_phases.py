@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from eegzip.training.phases import GUESSING, AdversarialPhase
-from eegzip.training.settings import AdversarialSettings
+from eegzip.training.sections import AdversarialSettings
 
 ON = AdversarialSettings(weight=0.1, patience=20)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from eegzip.codecs.config import NetworkConfig
 from eegzip.codecs.network import EegDac
 from eegzip.training.quantiser import CodebookKeeper, drawn_depths, quantise, start_codebooks
-from eegzip.training.settings import QuantiserSettings
+from eegzip.training.sections import QuantiserSettings
 
 SHAPE = {"encoder_dim": 4, "encoder_rates": (2, 4), "decoder_dim": 8, "decoder_rates": (4, 2)}
 KINDS = {

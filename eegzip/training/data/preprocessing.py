@@ -23,7 +23,7 @@ from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, choose_offset_s
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name, parse_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
-from eegzip.training.settings import DataSettings
+from eegzip.training.sections import DataSettings
 
 # A change in what this module makes of a file must change what the cache looks for.
 VERSION = 1
@@ -37,7 +37,7 @@ Wave = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done to a recording; see :class:`eegzip.training.settings.DataSettings` for each."""
+    """What is done to a recording; see :class:`eegzip.training.sections.DataSettings` for each."""
 
     domain: str = "eeg"
     skip_seconds: float = 0.0
