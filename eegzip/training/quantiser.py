@@ -53,7 +53,8 @@ def quantise(network: EegDac, latent: torch.Tensor, depth: torch.Tensor, *, is_o
     depth
         Levels of each row [B]; deeper ones add nothing to its sum or its losses.
     is_open
-        Pass what each level's projections give on unrounded.
+        Pass what each level's projections give on unrounded; the commitment loss is then what their mean square
+        has beyond 1.
     """
     residual = latent
     total = torch.zeros_like(latent)
@@ -65,6 +66,8 @@ def quantise(network: EegDac, latent: torch.Tensor, depth: torch.Tensor, *, is_o
         entering = quantizer.in_proj(residual)
         if is_open:
             chosen, index = entering, entering.new_zeros((len(entering), entering.shape[2]), dtype=torch.int64)
+            # Codewords hold vectors near their own size; without them nothing would keep these from growing for ever.
+            commitment = commitment + (entering.square().mean() - 1).clamp(min=0)
             # Every parameter takes part in every step, as distributed training wants.
             codebook = codebook + 0.0 * quantizer.codebook.weight.sum()
         else:

@@ -4,7 +4,7 @@ The paper compares the spectrogram loss on test people of three models: a codec 
 EEG, one trained on EEG from scratch, and one fine-tuned from audio to EEG. This prints those rows from the logs of two
 runs with the same settings but for their start; the first validation of one is the row without fine-tuning.
 
-    eegzip train --data ../shared/data/audio --domain audio --preset audio --preset compact --max-time 20m --out audio
+    eegzip train --data ../shared/data/audio --domain audio --preset compact --max-time 20m --out audio
     eegzip train --data ../shared/data/eeg/eegmat --preset compact --max-steps 1000 --out scratch
     eegzip train --data ../shared/data/eeg/eegmat --init audio/ --max-steps 1000 --out transfer
     python examples/paper/table1a.py scratch transfer

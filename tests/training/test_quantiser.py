@@ -66,6 +66,13 @@ def test_open_quantiser_does_not_round():
     torch.testing.assert_close(found.latent, z)
 
 
+def test_open_quantiser_holds_vectors_at_the_size_of_codewords():
+    network = network_of("euclid")
+    small, large = (quantise(network, size * latents(4), torch.full((4,), 3), is_open=True) for size in (0.01, 100))
+    assert float(small.commitment) == 0
+    assert float(large.commitment) > 100
+
+
 @given(st.integers(1, 64), st.integers(1, 9), st.floats(0, 1), st.integers(0, 100))
 @settings(max_examples=50, deadline=None)
 def test_depths_are_drawn_for_the_stated_share(batch, levels, dropout, seed):
