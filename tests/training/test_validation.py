@@ -28,7 +28,7 @@ def in_groups(labels, rng):
 
 @pytest.mark.parametrize("grouping", [alone, in_groups])
 def test_everyone_has_an_equal_part(grouping):
-    people = [recording("a", 400), recording("b", 60), recording("b", 60), recording("c", 30)]
+    people = [recording("a", 400), recording("b", 60), recording("b", 60), recording("c", 90)]
     windows = chosen_windows(people, 256 * 10, 24, grouping, seed=1)
     counts = {p: sum(w.recording.person == p for w in windows) for p in "abc"}
     assert len(windows) == 24
