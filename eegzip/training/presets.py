@@ -32,10 +32,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "optimiser": {"lr": 1e-5, "betas": [0.8, 0.999], "half_life": 0.0},
         "run": {"best": "spectrogram"},
     },
-    # What differs for audio at its own rate: no filter, no microvolts, no scaling beyond the file's own; as many
-    # frames a segment as 30 s of EEG have at 256 Hz.
+    # What differs for audio: its own rate, no filter, as many frames a segment as 30 s of EEG have at 256 Hz. It is
+    # scaled as EEG is: left at their own level, loud noises rule the loss and quiet notes are never learned.
     "audio": {
-        "data": {"domain": "audio", "rate": 44100.0, "highpass_hz": 0.0, "scaling": "fixed", "window_seconds": 0.175},
+        "data": {"domain": "audio", "rate": 44100.0, "highpass_hz": 0.0, "window_seconds": 0.175},
     },
 }  # fmt: skip
 

@@ -228,4 +228,9 @@ def _audio(path: Path, preprocessing: Preprocessing) -> Prepared:
     x = high_passed(x, rate, preprocessing.highpass_hz)
     if rate != preprocessing.rate:
         x = resampled(x, rate, preprocessing.rate)
-    return Prepared(["audio"], preprocessing.rate, np.clip(x, -1, 1).astype(np.float32)[None])
+    if preprocessing.scaling == "adaptive":
+        # As digital values of 16 bits: the scaling's steps are made for integers.
+        wave = at_level(x * 2.0**15, preprocessing)
+    else:
+        wave = np.clip(x, -1, 1).astype(np.float32)
+    return Prepared(["audio"], preprocessing.rate, wave[None])
