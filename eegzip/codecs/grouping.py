@@ -263,7 +263,12 @@ def single_groups(names: Sequence[str]) -> Groups:
 
 
 def groups_from_file(
-    path: str | Path, names: Sequence[str], limit: int = 5, *, vocabulary: Sequence[str] = STANDARD_VOCABULARY
+    path: str | Path,
+    names: Sequence[str],
+    limit: int = 5,
+    *,
+    vocabulary: Sequence[str] = STANDARD_VOCABULARY,
+    partial: bool = False,
 ) -> Groups:
     """Read groups that somebody wrote down.
 
@@ -274,6 +279,8 @@ def groups_from_file(
         labels. Labels are compared by the electrode they name: ``T3`` is ``EEG T7-REF``.
     names, limit, vocabulary
         As in :func:`random_groups`.
+    partial
+        Leave out labels that the recording lacks, as where recordings of several montages are trained on.
 
     Returns
     -------
@@ -298,6 +305,8 @@ def groups_from_file(
         group = []
         for label in labels:
             index = by_key.get(style_name(label).casefold(), -1)
+            if index < 0 and partial:
+                continue
             if index < 0:
                 raise UsageError(f"{place}: the recording has no channel '{label}'; it has: {', '.join(names)}.")
             if index in lines:

@@ -18,6 +18,7 @@ from eegzip.codecs.network import build
 from eegzip.codecs.official import cache_dir
 from eegzip.codecs.runtime import tune_malloc
 from eegzip.codecs.transfer import start_from
+from eegzip.formats.errors import UsageError
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
 from eegzip.training.data.preprocessing import Preprocessing
 from eegzip.training.data.sampling import Grouping, Sampler
@@ -31,6 +32,9 @@ from eegzip.training.settings import TrainSettings
 from eegzip.training.starting import model_config
 from eegzip.training.trainer import Outcome, Trainer
 from eegzip.training.validation import Validation, chosen_windows
+
+# What the discriminators' longest spectrogram takes.
+_SHORTEST_JUDGED = 1024
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,11 @@ def made(
     def styles_of(labels: Sequence[str]) -> list[int]:
         return grouping.channel_styles(labels, vocabulary)
 
+    if settings.adversarial.weight and length < _SHORTEST_JUDGED:
+        raise UsageError(
+            f"segments of {length} samples are too short for the discriminators, which need {_SHORTEST_JUDGED}; take "
+            "a longer data.window_seconds or adversarial.weight=0."
+        )
     return Trainer(
         settings,
         config,
@@ -164,8 +173,10 @@ def grouping_of(settings: GroupSettings, limit: int, vocabulary: Sequence[str]) 
     """Return what says which channels are coded together, given their labels and a source of randomness."""
 
     def grouped(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
-        if settings.kind != "random":
+        if settings.kind in ("manual", "single"):
             return grouping.make(settings.kind, labels, limit, vocabulary=vocabulary)
+        if settings.kind != "random":
+            return grouping.groups_from_file(settings.kind, labels, limit, vocabulary=vocabulary, partial=True)
         law = {"rate": settings.exponential_rate, "scale": settings.scale, "tau": settings.tau}
         return grouping.random_groups(labels, limit, rng, vocabulary=vocabulary, **law)
 

@@ -199,3 +199,14 @@ def test_nothing_in_a_state_is_run(tmp_path):
     with pytest.raises(ModelError, match="damaged"):
         train(None, tmp_path / "run", resume=True)
     assert not (tmp_path / "run-by-pickle").exists()
+
+
+def test_groups_of_a_file_may_name_channels_that_some_recordings_lack(tmp_path):
+    (tmp_path / "groups.txt").write_text("Fp1, Fp2, Cz\nC3, C4\nPz\n")
+    trained(tmp_path / "run", "model.architecture=dac-mc", f"groups.kind={tmp_path / 'groups.txt'}", "run.max_steps=3")
+    assert load_checkpoint(tmp_path / "run").config.architecture == "dac-mc"
+
+
+def test_segments_too_short_for_discriminators_are_told(tmp_path):
+    with pytest.raises(UsageError, match="discriminators"):
+        trained(tmp_path / "run", "adversarial.weight=1", "data.window_seconds=2")
