@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.errors import BadInputError, EegzipError
-from eegzip.training.data.cache import cached, map_waves, read_meta
+from eegzip.formats.errors import BadInputError, EegzipError, OutputError
+from eegzip.training.data.cache import cached, map_waves, read_meta, remembered_entry
 from eegzip.training.data.people import held_out_people
 from eegzip.training.data.preprocessing import PIECE_SECONDS, Preprocessing
 from eegzip.training.data.sources import SourceFile
@@ -102,23 +103,39 @@ def prepare(
     ------
     BadInputError
         Not one file can be used.
+    OutputError
+        The cache can't be written.
+    EegzipError
+        A process was ended from outside.
     """
     entries: dict[int, Path] = {}
     skipped: dict[int, str] = {}
     tell = progress or (lambda *_: None)
-    count = min(workers or os.cpu_count() or 1, len(sources))
+    for number, source in enumerate(sources):
+        entry = remembered_entry(source.path, preprocessing, cache)
+        if entry is not None:
+            entries[number] = entry
+    missing = [number for number in range(len(sources)) if number not in entries]
+    if entries:
+        tell("preparing", len(entries), len(sources))
+    count = min(workers or os.cpu_count() or 1, len(missing))
     if count <= 1:
-        for number, source in enumerate(sources):
-            _take(number, _try(source.path, preprocessing, cache), entries, skipped)
-            tell("preparing", number + 1, len(sources))
+        for done, number in enumerate(missing, len(entries) + 1):
+            _take(number, _try(sources[number].path, preprocessing, cache), entries, skipped)
+            tell("preparing", done, len(sources))
     else:
         # Fresh processes: torch's threads don't survive a fork.
         with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-            waiting = {pool.submit(_try, s.path, preprocessing, cache): n for n, s in enumerate(sources)}
+            waiting = {pool.submit(_try, sources[n].path, preprocessing, cache): n for n in missing}
             try:
-                for done, future in enumerate(as_completed(waiting), 1):
+                for done, future in enumerate(as_completed(waiting), len(entries) + 1):
                     _take(waiting[future], future.result(), entries, skipped)
                     tell("preparing", done, len(sources))
+            except BrokenProcessPool as error:
+                raise EegzipError(
+                    "a process that prepared recordings was ended from outside, perhaps for want of memory; "
+                    "try again with fewer workers (data.workers). What was finished is kept."
+                ) from error
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -134,6 +151,11 @@ def _try(path: Path, preprocessing: Preprocessing, cache: Path) -> Path | str:
     """Return a file's entry, or why there is none."""
     try:
         return cached(path, preprocessing, cache)
+    except OutputError:
+        # The cache's fault, not the file's: no other file would fare better.
+        raise
+    except MemoryError:
+        return f"{path} takes more memory than there is."
     except EegzipError as error:
         return str(error)
 
@@ -214,4 +236,11 @@ def _pieces(recordings: Sequence[CachedRecording]) -> tuple[list[CachedRecording
         for number in range(max(recording.waves.shape[1] // size, 1)):
             piece = recording.part(number * size, (number + 1) * size)
             (validation if number % _EVERY == _EVERY - 1 else train).append(piece)
-    return train, validation or train[-1:]
+    if not validation and len(train) > 1:
+        validation.append(train.pop())
+    elif not validation:
+        lone = train.pop()
+        length = lone.waves.shape[1]
+        cut = length * (_LAST_PART - 1) // _LAST_PART
+        train, validation = [lone.part(0, cut)], [lone.part(cut, length)]
+    return train, validation

@@ -43,12 +43,15 @@ def person_of(path: PurePath, pattern: str = "") -> str:
         if found is None or not found.re.groups or not found.group(1):
             raise UsageError(f"the pattern '{pattern}' finds no person (its first group) in {text}.")
         return found.group(1)
+    # x.edf and x.edf.eegz are one recording.
+    bare = PurePath(path.stem)
+    whole = bare.stem if bare.suffix.lower() in (".edf", ".bdf") else bare.name
     stem = path.name.split(".")[0]
-    for expression, where in ((_BIDS, text), (_TUH, stem), (_STEM, path.stem)):
+    for expression, where in ((_BIDS, text), (_TUH, stem), (_STEM, whole)):
         found = expression.search(where)
         if found:
             return found.group(1)
-    return path.stem
+    return whole
 
 
 def held_out_people(people: Iterable[str], wish: str, seed: int) -> set[str]:

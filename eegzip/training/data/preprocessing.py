@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
@@ -100,9 +100,26 @@ def prepare_file(path: Path, preprocessing: Preprocessing) -> Prepared:
     EegzipError
         It can't be read.
     """
+    rows = list(prepared_rows(path, preprocessing))
+    shortest = min(len(row) for _, row in rows)
+    waves = np.stack([row[:shortest] for _, row in rows])
+    return Prepared([label for label, _ in rows], preprocessing.rate, waves)
+
+
+def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    """Yield normalised name and waveform [n] of each channel of a file, at least one; lengths may differ a little.
+
+    Raises
+    ------
+    BadInputError
+        Nothing in it can be trained on; the sentence says why.
+    EegzipError
+        It can't be read.
+    """
     if preprocessing.domain == "audio":
-        return _audio(path, preprocessing)
-    rows, labels = [], []
+        yield "audio", _audio(path, preprocessing)
+        return
+    empty = True
     reasons: dict[str, None] = {}
     with EegzReader(path) if path.suffix.lower() == ".eegz" else EdfFile.open(path) as file:
         channels = _exact_channels(file) if isinstance(file, EegzReader) else _edf_channels(file)
@@ -112,12 +129,10 @@ def prepare_file(path: Path, preprocessing: Preprocessing) -> Prepared:
             if wave is None:
                 reasons[reason or "empty, or shorter than what is skipped"] = None
                 continue
-            rows.append(wave)
-            labels.append(normalise_channel_name(channel.signal.label))
-    if not rows:
+            empty = False
+            yield normalise_channel_name(channel.signal.label), wave
+    if empty:
         raise BadInputError(f"{path} has no channel to train on: {'; '.join(reasons) or 'none is EEG'}.")
-    shortest = min(len(row) for row in rows)
-    return Prepared(labels, preprocessing.rate, np.stack([row[:shortest] for row in rows]))
 
 
 def _edf_channels(file: EdfFile) -> list[_Channel]:
@@ -158,6 +173,8 @@ def _obstacle(channel: _Channel, preprocessing: Preprocessing) -> str:
     """Why a channel can't be used, or nothing."""
     if not channel.rate or channel.rate < _LOWEST_RATE:
         return f"a sampling rate of {float(channel.rate):g} Hz, under {_LOWEST_RATE:g}"
+    if 2 * preprocessing.highpass_hz >= channel.rate:
+        return f"a sampling rate of {float(channel.rate):g} Hz, too low for the high-pass filter"
     if preprocessing.scaling == "fixed" and _calibration(channel.signal) is None:
         return "no calibration in uV, which a fixed scaling needs"
     return ""
@@ -214,7 +231,7 @@ def at_level(x: Wave, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
     return normalise(x[None], *scaling.curves(codes, 0, 0, total, step))[0]
 
 
-def _audio(path: Path, preprocessing: Preprocessing) -> Prepared:
+def _audio(path: Path, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
     """Return a sound file, mixed to one channel, at the rate wished for."""
     import soundfile
 
@@ -225,6 +242,8 @@ def _audio(path: Path, preprocessing: Preprocessing) -> Prepared:
     x = samples.mean(axis=1)[round(preprocessing.skip_seconds * rate) :]
     if len(x) < rate:
         raise BadInputError(f"{path} is shorter than a second.")
+    if 2 * preprocessing.highpass_hz >= rate:
+        raise BadInputError(f"{path} has {rate} samples a second, too few for the high-pass that is wished for.")
     x = high_passed(x, rate, preprocessing.highpass_hz)
     if rate != preprocessing.rate:
         x = resampled(x, rate, preprocessing.rate)
@@ -233,4 +252,4 @@ def _audio(path: Path, preprocessing: Preprocessing) -> Prepared:
         wave = at_level(x * 2.0**15, preprocessing)
     else:
         wave = np.clip(x, -1, 1).astype(np.float32)
-    return Prepared(["audio"], preprocessing.rate, wave[None])
+    return wave
