@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from eegzip.codecs.descript import VectorQuantize
 from eegzip.codecs.network import EegDac
 from eegzip.training import kmeans
 from eegzip.training.sections import QuantiserSettings
@@ -53,9 +54,10 @@ def quantise(network: EegDac, latent: torch.Tensor, depth: torch.Tensor, *, is_o
     depth
         Levels of each row [B]; deeper ones add nothing to its sum or its losses.
     is_open
-        Pass what each level's projections give on unrounded; the commitment loss is then what their mean square
-        has beyond 1.
+        Pass the latents on as they are; the commitment loss is then what their mean square has beyond 1.
     """
+    if is_open:
+        return _passed(network, latent)
     residual = latent
     total = torch.zeros_like(latent)
     commitment = latent.new_zeros(())
@@ -64,24 +66,26 @@ def quantise(network: EegDac, latent: torch.Tensor, depth: torch.Tensor, *, is_o
     for level, quantizer in enumerate(network.quantizer.quantizers):
         used = (depth > level).to(latent.dtype)
         entering = quantizer.in_proj(residual)
-        if is_open:
-            chosen, index = entering, entering.new_zeros((len(entering), entering.shape[2]), dtype=torch.int64)
-            # Codewords hold vectors near their own size; without them nothing would keep these from growing for ever.
-            commitment = commitment + (entering.square().mean() - 1).clamp(min=0)
-            # Every parameter takes part in every step, as distributed training wants.
-            codebook = codebook + 0.0 * quantizer.codebook.weight.sum()
-        else:
-            found, index = quantizer.decode_latents(entering)
-            distance = (entering - found.detach()).square().mean((1, 2))
-            commitment = commitment + (distance * used).mean()
-            codebook = codebook + ((entering.detach() - found).square().mean((1, 2)) * used).mean()
-            chosen = entering + (found - entering).detach()
-        out = quantizer.out_proj(chosen)
+        found, index = quantizer.decode_latents(entering)
+        distance = (entering - found.detach()).square().mean((1, 2))
+        commitment = commitment + (distance * used).mean()
+        codebook = codebook + ((entering.detach() - found).square().mean((1, 2)) * used).mean()
+        out = quantizer.out_proj(entering + (found - entering).detach())
         total = total + out * used[:, None, None]
         residual = residual - out
         codes.append(index)
         rows.append(entering.detach().transpose(1, 2))
     return Quantised(total, commitment, codebook, torch.stack(codes, 1), rows)
+
+
+def _passed(network: EegDac, latent: torch.Tensor) -> Quantised:
+    """Return latents as they are; see ``is_open`` of :func:`quantise`."""
+    # Codewords hold latents near their own size; without them nothing would keep these from growing for ever.
+    growth = (latent.square().mean((1, 2)) - 1).clamp(min=0).mean()
+    # Every parameter takes part in every step, as distributed training wants.
+    unused = sum((0.0 * p.sum() for p in network.quantizer.parameters()), latent.new_zeros(()))
+    codes = latent.new_zeros((len(latent), network.config.n_codebooks, latent.shape[2]), dtype=torch.int64)
+    return Quantised(latent, growth, unused, codes, [])
 
 
 def drawn_depths(batch: int, levels: int, dropout: float, generator: torch.Generator) -> torch.Tensor:
@@ -94,12 +98,15 @@ def drawn_depths(batch: int, levels: int, dropout: float, generator: torch.Gener
 
 @torch.no_grad()
 def start_codebooks(network: EegDac, latent: torch.Tensor, seed: int) -> None:
-    """Set every codebook to k-means of what it would have to code, level by level.
+    """Start the quantiser from data, level by level, each from what those before it leave.
+
+    A level's projections become the principal components of its residual, its codebook k-means of what they give: of
+    directions where the search is by cosine, each entry as long as what chooses it is on average.
 
     Parameters
     ----------
     network
-        Whose codebooks are set.
+        Whose quantiser is set.
     latent
         Latents [B, D, F] of training segments; best several times more frames than there are entries.
     seed
@@ -108,6 +115,8 @@ def start_codebooks(network: EegDac, latent: torch.Tensor, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     residual = latent
     for quantizer in network.quantizer.quantizers:
+        if not isinstance(quantizer.in_proj, nn.Identity):
+            _project_on_components(quantizer, residual)
         entering = quantizer.in_proj(residual)
         rows = entering.transpose(1, 2).reshape(-1, entering.shape[1]).cpu()
         rows = rows[torch.randperm(len(rows), generator=generator)]
@@ -115,8 +124,40 @@ def start_codebooks(network: EegDac, latent: torch.Tensor, seed: int) -> None:
         if len(rows) < size:
             rows = rows.repeat(-(-size // len(rows)), 1)
             rows = rows + 1e-3 * rows.std() * torch.randn(rows.shape, generator=generator)
-        quantizer.codebook.weight.copy_(kmeans.kmeans(rows, size, generator))
+        by_direction = network.config.search == "cosine"
+        book = kmeans.kmeans(nn.functional.normalize(rows) if by_direction else rows, size, generator)
+        quantizer.codebook.weight.copy_(_as_long_as_members(book, rows) if by_direction else book)
         residual = residual - quantizer.out_proj(quantizer.decode_latents(entering)[0])
+
+
+def _project_on_components(quantizer: VectorQuantize, residual: torch.Tensor) -> None:
+    """Set a level's projections to the principal components of residuals [B, D, F], and back."""
+    rows = residual.transpose(1, 2).reshape(-1, residual.shape[1])
+    mean = rows.mean(0)
+    centred = (rows - mean).double()
+    count = quantizer.codebook.weight.shape[1]
+    # In ascending order of variance; in double precision, as the small ones are of no use to anyone.
+    components = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -count:].to(rows.dtype)
+    _set_weight(quantizer.in_proj, components.T, -components.T @ mean)
+    _set_weight(quantizer.out_proj, components, mean)
+
+
+def _set_weight(conv: nn.Module, weight: torch.Tensor, bias: torch.Tensor) -> None:
+    """Set weight [out, in] and bias of a weight-normed convolution over one sample."""
+    parameters = dict(conv.named_parameters(recurse=False))
+    # A direction of length zero would be no number.
+    parameters["weight_v"].copy_((weight + 1e-12)[:, :, None])
+    parameters["weight_g"].copy_(weight.norm(dim=1)[:, None, None])
+    parameters["bias"].copy_(bias)
+
+
+def _as_long_as_members(directions: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return the means of the rows [N, d] that are nearest in direction to each of some directions [size, d]."""
+    unit = nn.functional.normalize(directions)
+    chosen = kmeans.nearest(nn.functional.normalize(rows), unit)
+    count = torch.bincount(chosen, minlength=len(unit))[:, None]
+    means = torch.zeros_like(unit).index_add_(0, chosen, rows) / count.clamp(min=1)
+    return torch.where(count > 0, means, unit * rows.norm(dim=1).mean())
 
 
 class CodebookKeeper:

@@ -151,7 +151,7 @@ class QuantiserSettings:
     start : str
         ``kmeans`` (of the first latents) or ``random``; a checkpoint's codebooks are kept in either case.
     open_steps : int
-        Steps from scratch in which the projections are trained without rounding to codewords; k-means comes then.
+        Steps from scratch in which encoder and decoder learn without the quantiser, which is then started from data.
     update : str
         ``gradient`` (DAC: the codebook loss) or ``ema`` (moving averages of what chooses an entry).
     ema_decay : float
@@ -165,7 +165,7 @@ class QuantiserSettings:
     """
 
     start: str = "kmeans"
-    open_steps: int = 200
+    open_steps: int = 400
     update: str = "gradient"
     ema_decay: float = 0.99
     revive_every: int = 50
