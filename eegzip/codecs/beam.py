@@ -6,29 +6,17 @@ latents the tokens are the same on every CPU, for any batch and any number of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from eegzip.formats.entropy.compiling import compiled
 
 _BLOCK_ROWS = 1024
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile a function, and keep the result on disk for the next process where there is a place to write to."""
-
-    def compiled(*, cache: bool) -> Callable[..., None]:
-        return numba.njit(nogil=True, error_model="numpy", cache=cache)(function)
-
-    try:
-        return compiled(cache=True)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return compiled(cache=False)
-
-
-@_compiled
+@compiled
 def _search_rows(rows, columns, books, squares, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Fill `codes` [rows, levels] for `rows` [rows, dim].
 
