@@ -77,8 +77,7 @@ def mix(opinions: np.ndarray, weights: np.ndarray, row: int) -> int:
     total = np.int64(0)
     for place in range(len(opinions)):
         total += np.int64(opinions[place]) * weights[row, place]
-    result = int(min(max(total >> 16, -LIMIT), LIMIT))
-    return result
+    return int(min(max(total >> 16, -LIMIT), LIMIT))
 
 
 @compiled
