@@ -28,6 +28,7 @@ STRETCH = np.array(
 )
 
 WEIGHT_ONE = 1 << 16
+MAX_WEIGHT = 1 << 23
 
 # How far a probability moves towards what it saw the n-th time: 65536 / (n + 1.5).
 RATES = np.array([round(65536 / (n + 1.5)) for n in range(256)], np.int32)
@@ -74,10 +75,10 @@ def squash(value: int) -> int:
 @compiled
 def mix(opinions: np.ndarray, weights: np.ndarray, row: int) -> int:
     """Weighted sum of opinions (int32, logistic domain), itself in the logistic domain; ``weights[row]`` are int32."""
-    total = np.int64(0)
+    total = 0
     for place in range(len(opinions)):
         total += np.int64(opinions[place]) * weights[row, place]
-    return int(min(max(total >> 16, -LIMIT), LIMIT))
+    return min(max(total >> 16, -LIMIT), LIMIT)
 
 
 @compiled
@@ -97,4 +98,5 @@ def learn_weights(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int,
     """
     error = (65536 if bit else 0) - probability
     for place in range(len(opinions)):
-        weights[row, place] += (np.int64(opinions[place]) * error * rate + (1 << 13)) >> 14
+        moved = weights[row, place] + ((np.int64(opinions[place]) * error * rate + (1 << 13)) >> 14)
+        weights[row, place] = min(max(moved, -MAX_WEIGHT), MAX_WEIGHT)
