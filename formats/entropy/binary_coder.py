@@ -62,7 +62,7 @@ def encode_bit(state: np.ndarray, out: np.ndarray, bit: int, probability: int) -
     state : ndarray of int64
         From :func:`new_encoder`.
     out : ndarray of uint8
-        Where bytes go; it must have room for the worst case (2 bytes a decision are always enough).
+        Where bytes go. Those for which it has no room are counted, not written.
     bit : {0, 1}
     probability : int
         That the bit is 1, in 1/65536, from 1 to 65535.
@@ -73,7 +73,8 @@ def encode_bit(state: np.ndarray, out: np.ndarray, bit: int, probability: int) -
     else:
         state[LOW] = middle + 1
     while (state[LOW] ^ state[HIGH]) & _TOP == 0:
-        out[state[PLACE]] = state[HIGH] >> 24
+        if state[PLACE] < len(out):
+            out[state[PLACE]] = state[HIGH] >> 24
         state[PLACE] += 1
         state[LOW] = (state[LOW] << 8) & _MASK
         state[HIGH] = ((state[HIGH] << 8) & _MASK) | 255
@@ -83,7 +84,8 @@ def encode_bit(state: np.ndarray, out: np.ndarray, bit: int, probability: int) -
 def finish(state: np.ndarray, out: np.ndarray) -> int:
     """Write the fewest bytes that name a point of the interval; return the length of the stream.
 
-    A decoder takes bytes beyond the end for 0, so zero bytes at the end are left out.
+    A decoder takes bytes beyond the end for 0, so zero bytes at the end are left out. A length beyond that of `out`
+    says that there was no room: the stream is not complete.
     """
     # With one more byte the point (LOW rounded up to it) is inside for some number of bytes from 0 to 4.
     for count in range(5):
@@ -91,10 +93,11 @@ def finish(state: np.ndarray, out: np.ndarray) -> int:
         point = (state[LOW] + unit - 1) // unit * unit
         if point <= state[HIGH]:
             for place in range(count):
-                out[state[PLACE]] = (point >> (24 - 8 * place)) & 255
+                if state[PLACE] < len(out):
+                    out[state[PLACE]] = (point >> (24 - 8 * place)) & 255
                 state[PLACE] += 1
             break
-    while state[PLACE] > 0 and out[state[PLACE] - 1] == 0:
+    while 0 < state[PLACE] <= len(out) and out[state[PLACE] - 1] == 0:
         state[PLACE] -= 1
     return state[PLACE]
 
