@@ -1,4 +1,4 @@
-"""SPEC.md 13.1: the coder gives back every decision, near the cost that its probabilities say, and stays in its bounds."""
+"""SPEC.md 13.1: every decision comes back, near the cost that its probabilities say, and the coder stays in its bounds."""
 
 from __future__ import annotations
 

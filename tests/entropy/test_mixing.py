@@ -1,4 +1,4 @@
-"""SPEC.md 13.2: tables that no machine can round otherwise, probabilities that learn, mixtures that beat their parts."""
+"""SPEC.md 13.2: tables that no machine rounds otherwise, probabilities that learn, mixtures that beat their parts."""
 
 from __future__ import annotations
 
