@@ -217,7 +217,7 @@ def _print_report(
     if not quiet:
         shown = report.skipped if verbose else report.skipped[:_MOST_SKIPPED]
         for name, why in shown:
-            click.echo(f"skipped: {name}: {why.removeprefix(f'{name}: ')}", err=True)
+            click.echo(f"skipped: {name}: {why.removeprefix(name).lstrip(': ')}", err=True)
         if len(shown) < len(report.skipped):
             click.echo(f"skipped: {len(report.skipped) - len(shown)} more (-v lists them)", err=True)
     if as_json:

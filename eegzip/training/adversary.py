@@ -34,18 +34,18 @@ class Adversary:
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.lr, betas=(0.8, 0.99))
         self.settings = settings
 
-    def learn(self, real: torch.Tensor, restored: torch.Tensor) -> float:
-        """Do one step of the discriminators on waveforms [N, 1, T]; return their mean loss."""
+    def learn(self, real: torch.Tensor, restored: torch.Tensor, part: float = 1.0) -> torch.Tensor:
+        """Do one step of the discriminators on waveforms [N, 1, T]; return their mean loss times ``part``."""
         self.network.requires_grad_(True)
         # One pass over both: distributed training wants one forward for each backward.
         both = self._wrapped(torch.cat([real, restored.detach()]))
         ours, theirs = halves(both)
-        loss = discriminator_loss(ours, theirs)
+        loss = part * discriminator_loss(ours, theirs)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimiser.step()
-        return float(loss.detach())
+        return loss.detach()
 
     def judge(self, real: torch.Tensor, restored: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the adversarial and the feature-matching loss of restored waveforms [N, 1, T]."""

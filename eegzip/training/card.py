@@ -148,7 +148,7 @@ def _data(facts: CardFacts) -> str:
         count = len(facts.skipped)
         lines.append(f"* {count} {'file was' if count == 1 else 'files were'} skipped:")
         # A reason often begins with the file's name.
-        reasons = [(name, why.removeprefix(f"{name}: ")) for name, why in facts.skipped[:_MOST_SKIPPED]]
+        reasons = [(name, why.removeprefix(name).lstrip(": ")) for name, why in facts.skipped[:_MOST_SKIPPED]]
         lines += [f"  * {_code(name)}: {_inline(why)}" for name, why in reasons]
         if len(facts.skipped) > _MOST_SKIPPED:
             lines.append(f"  * and {len(facts.skipped) - _MOST_SKIPPED} more")

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
@@ -133,7 +134,8 @@ def processes(device: str) -> Iterator[Processes]:
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    # The others wait while the first prepares recordings and validates, which may take hours.
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(days=2))
     try:
         yield Processes(rank, count, chosen)
     finally:

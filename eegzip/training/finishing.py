@@ -14,6 +14,7 @@ from eegzip.training.card import model_card
 from eegzip.training.card_facts import CardFacts, Figures
 from eegzip.training.curves import plot_curves
 from eegzip.training.data.corpus import CachedRecording, Corpus
+from eegzip.training.distributed import chosen_device
 from eegzip.training.journal import LOG, read_log
 from eegzip.training.objective import weights_at
 from eegzip.training.settings import TrainSettings
@@ -71,7 +72,7 @@ def write_card_and_curves(
         steps=outcome.step,
         saved_step=outcome.best_step,
         seconds=outcome.seconds,
-        device=settings.run.device,
+        device=str(chosen_device(settings.run.device)),
         losses=[f"{name} {weight:g}" for name, weight in weights_at(settings, 0).items() if weight],
         events=[str(e["message"]) for e in entries if e.get("kind") == "event" and "message" in e],
         before=_figures(outcome.first),

@@ -49,14 +49,33 @@ def weighted_sum(losses: Losses, weights: dict[str, float]) -> torch.Tensor:
     return torch.stack(used).sum()
 
 
-def with_adversary(losses: Losses, adversary: Adversary, x: torch.Tensor, y: torch.Tensor) -> float:
-    """Let the discriminators learn from a batch, add what they say of it, and return their own loss."""
-    own = adversary.learn(x[:, None], y[:, None])
-    losses["adversarial"], losses["feature"] = adversary.judge(x[:, None], y[:, None])
+def with_adversary(
+    losses: Losses, adversary: Adversary, x: torch.Tensor, y: torch.Tensor, part: float
+) -> torch.Tensor:
+    """Let the discriminators learn from a batch, add what they say of it, and return their own loss.
+
+    Parameters
+    ----------
+    losses
+        Gets two more.
+    adversary
+        The discriminators.
+    x, y
+        Original and restored.
+    part
+        What this process's mean counts for; see :meth:`eegzip.training.distributed.Processes.weight`.
+    """
+    own = adversary.learn(x[:, None], y[:, None], part)
+    judged = adversary.judge(x[:, None], y[:, None])
+    losses["adversarial"], losses["feature"] = (part * loss for loss in judged)
     return own
 
 
-def prd_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return the PRD in percent of a batch [N, T], all of its rows taken together."""
-    energy = (x - x.mean(1, keepdim=True)).square().sum()
-    return 100 * ((x - y.detach()).square().sum() / energy.clamp(min=1e-12)).sqrt()
+def energies_of(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the energy of the error and of the waveforms [N, T], means removed: what a PRD is made of."""
+    return (x - y.detach()).square().sum(), (x - x.mean(1, keepdim=True)).square().sum()
+
+
+def prd_of(error: float, energy: float) -> float:
+    """Return the PRD in percent of all rows of a batch taken together, of their energies."""
+    return 100 * float(error / max(energy, 1e-12)) ** 0.5

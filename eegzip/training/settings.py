@@ -146,7 +146,7 @@ _RANGES = (
 def _typed(kind: str, value: Any, where: str) -> Any:
     """Return a value as the annotated type; text, as the command line gives it, is read."""
     if kind.startswith("tuple"):
-        parts = value.split(",") if isinstance(value, str) else value
+        parts = _listed(value) if isinstance(value, str) else value
         if not isinstance(parts, (list, tuple)):
             raise UsageError(f"{where} must be a list.")
         inner = kind[len("tuple[") :].split(",")[0]
@@ -163,3 +163,11 @@ def _typed(kind: str, value: Any, where: str) -> Any:
     except (TypeError, ValueError, KeyError, OverflowError):
         pass
     raise UsageError(f"{where} must be of type {kind}, not {value!r}.")
+
+
+def _listed(text: str) -> list[str]:
+    """Return the parts of ``a,b`` or, as TOML and a dry run have it, of ``["a", "b"]``."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        return [part.strip(" \"'") for part in text[1:-1].split(",")]
+    return text.split(",")

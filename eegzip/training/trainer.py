@@ -29,7 +29,7 @@ from eegzip.training.distributed import Processes
 from eegzip.training.history import History, Watcher
 from eegzip.training.journal import Journal
 from eegzip.training.levelling import level_weights
-from eegzip.training.objective import losses_of, prd_of, weighted_sum, weights_at, with_adversary
+from eegzip.training.objective import energies_of, losses_of, prd_of, weighted_sum, weights_at, with_adversary
 from eegzip.training.phases import AdversarialPhase
 from eegzip.training.quantiser import CodebookKeeper, drawn_depths, start_codebooks
 from eegzip.training.saving import LAST, load_state, save_state
@@ -252,9 +252,9 @@ class Trainer:
         losses = {name: part * loss for name, loss in losses_of(x, y, stft=bool(settings.losses.stft)).items()}
         losses.update(commitment=commitment, codebook=codebook)
         playing = self.adversary is not None and self.phase.active(step) and not is_open
-        discrimination = 0.0
+        discrimination = x.new_zeros(())
         if playing and self.adversary is not None:
-            discrimination = with_adversary(losses, self.adversary, x, y)
+            discrimination = with_adversary(losses, self.adversary, x, y, part)
         total = weighted_sum(losses, weights_at(settings, step))
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(step)
@@ -268,12 +268,14 @@ class Trainer:
         if not is_open:
             self._keep_codebooks(codes, rows, depth, generator)
         parts = {f"loss/{name}": loss.detach() for name, loss in losses.items()}
-        values = torch.stack([*parts.values(), total.detach(), prd_of(x, y), norm.detach()])
-        found = self.processes.averaged(values).tolist()
-        result = dict(zip([*parts, "loss/total", "prd", "gradient"], found, strict=True))
+        parts.update({"loss/total": total.detach(), "gradient": norm.detach()})
+        values = torch.stack([*parts.values(), discrimination, *energies_of(x, y)])
+        *found, discriminated, error, energy = self.processes.averaged(values).tolist()
+        result = {**dict(zip(parts, found, strict=True)), "prd": prd_of(error, energy)}
         if playing:
-            result["loss/discriminator"] = discrimination
-            why = self.phase.observe(step, result["loss/spectrogram"] + result["loss/waveform"], discrimination)
+            result["loss/discriminator"] = discriminated
+            # Of what all processes saw, or one would end the phase while another waits for it.
+            why = self.phase.observe(step, result["loss/spectrogram"] + result["loss/waveform"], discriminated)
             if why:
                 self._record("event", message=f"the discriminators leave: {why}")
         return result

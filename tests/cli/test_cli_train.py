@@ -255,7 +255,7 @@ def pretended(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
 
     def call(*words: str, **what: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", stand_in(**what), *words],
+            [sys.executable, "-I", "-c", stand_in(**what), *words],
             capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
         )  # fmt: skip
 
@@ -346,7 +346,7 @@ def on_terminal(words: list[str], folder: Path, columns: int = 100) -> str:
 # A new process made after threads were started warns; the child here does nothing but become another program.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
-    drawn = on_terminal([sys.executable, "-c", stand_in(), "--max-steps", "80"], tmp_path)
+    drawn = on_terminal([sys.executable, "-I", "-c", stand_in(), "--max-steps", "80"], tmp_path)
     assert "preparing" in drawn
     bar = [part for part in drawn.replace("\n", "\r").split("\r") if "step " in part and "%|" in part]
     assert bar

@@ -106,7 +106,7 @@ def test_pyplot_and_its_global_state_are_left_alone(tmp_path: Path) -> None:
         f"plot_curves({str(log)!r}, {str(tmp_path / 'a.png')!r})\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-I", "-c", code], check=True, timeout=60)
 
 
 def test_bins_keep_means() -> None:

@@ -99,13 +99,22 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
     assert_same_weights(tmp_path / "run" / "last", tmp_path / "whole" / "last")
 
 
-@pytest.mark.parametrize("architecture", ["dac-sc", "dac-mc"])
-def test_two_processes_do_what_one_does(tmp_path, architecture):
-    """Through torchrun. Sums in another order differ in their last bits; Adam, whose first steps have one size whatever
-    the gradient's, and rounding to codewords magnify that in later steps.
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        ("model.architecture=dac-sc",),
+        ("model.architecture=dac-mc", "groups.scale=9", "quantiser.update=ema", "adversarial.weight=0.1"),
+    ],
+    ids=["dac-sc", "dac-mc-ema-gan"],
+)
+def test_two_processes_do_what_one_does(tmp_path, assignments):
+    """Through torchrun, to within the rounding of sums in another order. Adam, whose first steps have one size whatever
+    the gradient's, would magnify that from step to step, and rounding to codewords makes jumps of it: the rates are too
+    small for either here, while the gradients say that the processes share the work as they should.
     """
-    values = tiny("run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-3", "groups.scale=9")
-    values = values.changed({"model": {"architecture": architecture}})
+    values = tiny(
+        "run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-6", "adversarial.lr=1e-7", *assignments
+    )
     train(values, tmp_path / "one")
     script = tmp_path / "script.py"
     script.write_text(
@@ -123,9 +132,9 @@ def test_two_processes_do_what_one_does(tmp_path, architecture):
     one, two = entries(tmp_path / "one", "step"), entries(tmp_path / "two", "step")
     assert len(one) == len(two) == 8
     for a, b in zip(one, two, strict=True):
-        for name in ("total", "waveform", "spectrogram"):
-            tolerance = 1e-4 if a["step"] <= 2 else 0.03
-            assert b["loss"][name] == pytest.approx(a["loss"][name], rel=tolerance), (a["step"], name)
+        assert b["loss"] == pytest.approx(a["loss"], rel=1e-4), a["step"]
+        assert b["prd"] == pytest.approx(a["prd"], rel=1e-4), a["step"]
+        assert b["gradient"] == pytest.approx(a["gradient"], rel=1e-2), a["step"]
 
 
 def test_time_limit_ends_a_run(tmp_path):

@@ -42,6 +42,7 @@ def test_the_same_settings_from_toml_yaml_json_and_overrides(tmp_path):
     for name in ("a.toml", "a.yaml", "a.json"):
         assert load_settings(tmp_path / name) == by_hand
     assert by_hand.model.encoder_dim == 32
+    assert with_overrides(by_hand, ["optimiser.betas=[0.5, 0.9]", 'data.sources=["x"]']) == by_hand
 
 
 def test_settings_survive_json():
