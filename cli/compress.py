@@ -31,7 +31,7 @@ Examples:
   eegzip compress night.edf                          makes night.eegz
   eegzip compress night.edf small.eegz -k 4          fewer codebooks: smaller and coarser
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
-  eegzip compress night.edf exact.eegz --exact '*'   keeps everything exactly
+  eegzip compress night.edf exact.eegz --lossless    keeps everything exactly
   eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
   eegzip compress night.edf -m DIR --groups mine.txt channels of a line share tokens: "C3, Cz, C4"
   eegzip compress - - < night.edf > night.eegz       standard input and output
@@ -60,6 +60,7 @@ Examples:
 @click.option(
     "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
 )
+@click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
 @device_option
 @force_option
@@ -83,6 +84,7 @@ def compress(
     quiet: bool,
     verbose: bool,
     as_json: bool,
+    lossless: bool,
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
@@ -104,6 +106,7 @@ def compress(
             groups=groups,
             lossy=lossy,
             exact=exact,
+            lossless=lossless,
             chunk_seconds=chunk,
             device=device,
             overwrite=force,

@@ -56,6 +56,7 @@ def compress(
     groups: str | Path | None = None,
     lossy: Sequence[str] = (),
     exact: Sequence[str] = (),
+    lossless: bool = False,
     chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
     device: str = "cpu",
     overwrite: bool = False,
@@ -86,6 +87,8 @@ def compress(
     lossy, exact : sequence of str
         Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
         `exact` wins.
+    lossless : bool
+        Keep every signal exactly: what comes back is the same file.
     chunk_seconds : float
         Length of a chunk: what is lost when a part of the file is damaged.
     device : str
@@ -120,6 +123,8 @@ def compress(
     report_progress = progress or (lambda *_: None)
     if not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
+    if lossless:
+        exact = ("*",)
     refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     choice = choose(checkpoint, codebooks, rate, scaling, groups)

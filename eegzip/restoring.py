@@ -12,6 +12,7 @@ import numpy as np
 
 from eegzip.coding import Bank, Progress, StoredTokens, banks_of, block_records, load_runtime, synthesis_of
 from eegzip.formats.edf import EdfHeader, assemble_records, parse_header
+from eegzip.formats.eegz.exact_ahead import exact_chunks
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
@@ -87,10 +88,12 @@ class Restorer:
         wanted = frozenset(range(len(header.signals)) if self.signals is None else self.signals)
         exact = [index for index in header.exact_signals() if index in wanted]
         step = block_records(header)
+        chunks = range(first // header.chunk_records, -(-stop // header.chunk_records))
+        ahead = exact_chunks(self.reader, chunks, exact, self.lost)
         while first < stop:
             chunk = first // header.chunk_records
             chunk_first, chunk_stop = header.records_of_chunk(chunk)
-            kept = {index: self._exact(chunk, index) for index in exact}
+            kept = next(ahead)
             end = min(stop, chunk_stop)
             for begin in range(first, end, step):
                 last = min(begin + step, end)
@@ -99,13 +102,6 @@ class Restorer:
                 samples.update(self._coded(chunk, begin, last, wanted))
                 yield begin, last, samples
             first = end
-
-    def _exact(self, chunk: int, index: int) -> np.ndarray:
-        if chunk not in self.lost:
-            return self.reader.chunk_exact(chunk, index)
-        header = self.reader.header
-        first, stop = header.records_of_chunk(chunk)
-        return np.zeros((stop - first, header.signals[index].samples_per_record), np.int32)
 
     def _coded(self, chunk: int, begin: int, last: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
         samples = {}

@@ -13,7 +13,10 @@ from eegzip.formats.eegz.tokens import bits_per_token
 TOKENS, EXACT = "tokens", "exact"
 ADAPTIVE, FIXED = "adaptive", "fixed"
 MULTICHANNEL = "dac-mc"
-"""Name of the codec whose groups have styles; files of it are of minor version 1."""
+"""Name of the codec whose groups have styles; files of it are at least of minor version 1."""
+
+ANNOTATIONS = "annotations"
+"""Kind of the signals that hold text; of the exact signals only the others are predicted (minor version 2)."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,12 @@ class FileHeader:
 
     @property
     def minor_version(self) -> int:
-        """The lowest minor version of the format that describes this content: 1 with ``dac-mc``, else 0."""
+        """The lowest minor version of the format that describes this content.
+
+        2 where a signal other than annotations is kept exactly, as it may be predicted; else 1 with ``dac-mc``; else 0.
+        """
+        if any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals()):
+            return 2
         return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
     def records_of_chunk(self, number: int) -> tuple[int, int]:
