@@ -70,7 +70,7 @@ Examples:
 )
 @click.option("--max-error", metavar="2uV", help="No sample further off than this (uV, mV, nV), in the restored file.")
 @click.option("--max-prd", type=float, metavar="PERCENT", help="Error at most, of each channel in each chunk.")
-@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, of each channel in each chunk.")
+@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
 @click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
 @device_option

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.eegz.exact import encode_exact
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.header import FileHeader, Targets
 from eegzip.formats.eegz.layers import LayeredChunk, pack_layer
 from eegzip.formats.transform.fitting import fit_layer
 from eegzip.layers import to_digital
@@ -63,15 +63,12 @@ class CodedChunk:
     ways: tuple[str, ...]
 
 
-def bounds_of(header: FileHeader, signal: int, values: np.ndarray, microvolts: float | None) -> Bounds:
+def bounds_of(targets: Targets, values: np.ndarray, microvolts: float | None) -> Bounds:
     """Bounds of a signal's samples of one chunk; `microvolts` is the size of a digital unit."""
-    targets = header.targets
-    assert targets is not None
     percent = prd_bound(targets)
     rms = np.inf if percent is None else percent / 100 * float(values.std())
-    if targets.max_error_uv is None:
+    if targets.max_error_uv is None or microvolts is None:
         return Bounds(rms, None)
-    assert microvolts is not None, signal
     # What a float rounds away must not cost a whole digital unit.
     return Bounds(rms, int(min(targets.max_error_uv / abs(microvolts) * (1 + 1e-12), 1 << 25)))
 
@@ -94,9 +91,8 @@ class LayerCoder:
         self._set = header.layer_sets[number]
         self._microvolts = microvolts
         self._lowest, self._highest = np.array(self._set.lowest), np.array(self._set.highest)
-        rate = header.signals[self._set.signals[0]].sample_rate
-        assert rate
-        self._rate = rate
+        self._targets = header.targets or Targets()
+        self._rate = header.signals[self._set.signals[0]].sample_rate or 1.0
 
     def code(self, values: np.ndarray) -> CodedChunk:
         """Code a chunk.
@@ -106,10 +102,7 @@ class LayerCoder:
         values : ndarray of int32, shape (signals, samples)
             The originals.
         """
-        bounds = [
-            bounds_of(self._header, signal, row, unit)
-            for signal, row, unit in zip(self._set.signals, values, self._microvolts, strict=True)
-        ]
+        bounds = [bounds_of(self._targets, row, unit) for row, unit in zip(values, self._microvolts, strict=True)]
         wanted = np.array([_wanted(bound) for bound in bounds])
         flat = values.min(axis=1) == values.max(axis=1)
         open_ = ~flat & (wanted >= _FINEST)

@@ -221,7 +221,7 @@ class FileHeader:
 
     @property
     def minor_version(self) -> int:
-        """The lowest minor version of the format that describes this content: 2 with layers, 1 with ``dac-mc``, else 0."""
+        """The lowest minor version that describes this content: 2 with layers, 1 with ``dac-mc``, else 0."""
         return 2 if self.layer_sets else int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
     def records_of_chunk(self, number: int) -> tuple[int, int]:

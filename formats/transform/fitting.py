@@ -114,19 +114,16 @@ class _Search:
 def _choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> tuple[int, np.ndarray, float]:
     """The number of blocks that promises the fewest bits; with coefficients, and the step in units of the errors."""
     n_samples = samples.shape[1]
-    best: tuple[float, int, np.ndarray, float] | None = None
-    for seconds in _BLOCK_SECONDS:
-        blocks = int(np.clip(round(n_samples / (seconds * rate)), 1, max(1, n_samples // 2)))
-        if best is not None and best[1] == blocks:
-            continue
+    most = max(1, n_samples // 2)
+    numbers = {int(np.clip(round(n_samples / (seconds * rate)), 1, most)) for seconds in _BLOCK_SECONDS}
+    promises = []
+    for blocks in sorted(numbers):
         coefficients = analyse(samples, blocks)
         size = np.abs(coefficients / errors[:, None, None])
         unit = _unit_step(size, n_samples)
-        bits = float(np.log2(1 + size / unit).sum())
-        if best is None or bits < best[0]:
-            best = (bits, blocks, coefficients, unit)
-    assert best is not None
-    return best[1:]
+        promises.append((float(np.log2(1 + size / unit).sum()), blocks, coefficients, unit))
+    _, blocks, coefficients, unit = min(promises, key=lambda promise: promise[0])
+    return blocks, coefficients, unit
 
 
 def _unit_step(size: np.ndarray, n_samples: int) -> float:

@@ -9,6 +9,7 @@ width of their own: the stronger a component is, the less of it may leak.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -89,18 +90,17 @@ def plan(coefficients: np.ndarray, noise: float) -> list[Band]:
     list of Band
         They cover all bins. Bands without columns leave the signals as they are.
     """
-    signals, blocks, bins = coefficients.shape
+    signals, _, bins = coefficients.shape
     edges = _first_edges(bins)
     parts = []
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         part = coefficients[:, :, begin:end].reshape(signals, -1)
         parts.append(_Part(end, part.shape[1], part @ part.T, noise))
     # Neighbouring bands become one wherever that saves more angles than it costs coefficients.
     while len(parts) > 1:
-        unions = [first.joined(second, noise) for first, second in zip(parts[:-1], parts[1:], strict=True)]
+        unions = [first.joined(second, noise) for first, second in pairwise(parts)]
         savings = [
-            first.cost + second.cost - union.cost
-            for first, second, union in zip(parts[:-1], parts[1:], unions, strict=True)
+            first.cost + second.cost - union.cost for (first, second), union in zip(pairwise(parts), unions, strict=True)
         ]
         best = int(np.argmax(savings))
         if savings[best] < 0:
