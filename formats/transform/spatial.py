@@ -100,7 +100,8 @@ def plan(coefficients: np.ndarray, noise: float) -> list[Band]:
     while len(parts) > 1:
         unions = [first.joined(second, noise) for first, second in pairwise(parts)]
         savings = [
-            first.cost + second.cost - union.cost for (first, second), union in zip(pairwise(parts), unions, strict=True)
+            first.cost + second.cost - union.cost
+            for (first, second), union in zip(pairwise(parts), unions, strict=True)
         ]
         best = int(np.argmax(savings))
         if savings[best] < 0:
