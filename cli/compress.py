@@ -33,6 +33,8 @@ Examples:
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
   eegzip compress night.edf exact.eegz --lossless    keeps everything exactly
   eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
+  eegzip compress night.edf --max-prd 9              as small as an error of 9 % allows, everywhere
+  eegzip compress night.edf --max-error 2uV          no sample further off than 2 uV
   eegzip compress night.edf -m DIR --groups mine.txt channels of a line share tokens: "C3, Cz, C4"
   eegzip compress - - < night.edf > night.eegz       standard input and output
 """
@@ -61,6 +63,16 @@ Examples:
     "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
 )
 @click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
+@click.option(
+    "--quality",
+    metavar="archive|clinical|compact|tokens",
+    help="archive: everything exactly. clinical: as --max-prd 5. compact: as --max-prd 20. tokens: the network's "
+    "tokens, without a bound.  [default: tokens]",
+)
+@click.option("--max-error", metavar="2uV", help="No sample further off than this (uV, mV, nV), in the restored file.")
+@click.option("--max-prd", type=float, metavar="PERCENT", help="Error at most, of each channel in each chunk.")
+@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
+@click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
 @click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
 @device_option
 @force_option
@@ -77,9 +89,14 @@ def compress(
     groups: str | None,
     lossy: tuple[str, ...],
     exact: tuple[str, ...],
+    quality: str | None,
+    max_error: str | None,
+    max_prd: float | None,
+    min_snr: float | None,
     chunk: float,
     device: str,
     *,
+    keep_tokens: bool,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -107,6 +124,11 @@ def compress(
             lossy=lossy,
             exact=exact,
             lossless=lossless,
+            quality=quality,
+            max_error=max_error,
+            max_prd=max_prd,
+            min_snr=min_snr,
+            keep_tokens=keep_tokens,
             chunk_seconds=chunk,
             device=device,
             overwrite=force,

@@ -16,7 +16,7 @@ from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, 
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.atomic import atomic_output
 from eegzip.formats.edf import EdfFile, decode_signal
-from eegzip.formats.eegz.header import TOKENS, FileHeader
+from eegzip.formats.eegz.header import EXACT, FileHeader
 from eegzip.formats.eegz.packing import zstd_compress
 from eegzip.formats.eegz.reader import chunk_knot_range
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary
@@ -24,6 +24,7 @@ from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
 from eegzip.paths import refuse_own_source
 from eegzip.planning import matches, plan
+from eegzip.quality import quality_of
 from eegzip.reports import KEPT_AS_ASKED, CompressionReport, signal_reports
 from eegzip.survey import Survey, survey_recording, trailing_pieces
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.synthesis import Synthesis
+    from eegzip.layer_work import LayeredFidelity, LayerWork
 
 DEFAULT_CHUNK_SECONDS = 60.0
 POOR_PRD = 50.0
@@ -57,6 +59,11 @@ def compress(
     lossy: Sequence[str] = (),
     exact: Sequence[str] = (),
     lossless: bool = False,
+    max_error: float | str | None = None,
+    max_prd: float | None = None,
+    min_snr: float | None = None,
+    quality: str | None = None,
+    keep_tokens: bool = False,
     chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
     device: str = "cpu",
     overwrite: bool = False,
@@ -89,6 +96,20 @@ def compress(
         `exact` wins.
     lossless : bool
         Keep every signal exactly: what comes back is the same file.
+    max_error : float or str, optional
+        No sample of a channel coded lossily may be further off than this: uV, or a text such as ``'2uV'`` or
+        ``'0.5 mV'``. It holds for the digital values of the restored file.
+    max_prd : float, optional
+        Largest error in percent of each channel coded lossily, in every chunk by itself:
+        ``100 * sqrt(sum(e**2) / sum((x - mean(x))**2))``.
+    min_snr : float, optional
+        Least signal-to-noise ratio in dB, likewise; 20 dB are a PRD of 10 %.
+    quality : str, optional
+        ``'archive'``: everything exactly. ``'clinical'``: as ``max_prd=5``. ``'compact'``: as ``max_prd=20``.
+        ``'tokens'``, what is done where nothing is asked for: the tokens of the network, without a bound. With
+        bounds besides, all must hold.
+    keep_tokens : bool
+        Store the tokens too where bounds are met without them, for programs that learn from tokens and for previews.
     chunk_seconds : float
         Length of a chunk: what is lost when a part of the file is damaged.
     device : str
@@ -123,14 +144,22 @@ def compress(
     report_progress = progress or (lambda *_: None)
     if not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
-    if lossless:
-        exact = ("*",)
     refuse_own_source(source, target)
+    wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
+    exact = ("*",) if lossless or wanted.exact else exact
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
         survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
-        header = plan(file, survey, choice, lossy=lossy, exact=exact, chunk_seconds=chunk_seconds)
+        header = plan(
+            file,
+            survey,
+            choice if wanted.targets is None or wanted.keep_tokens else None,
+            lossy=lossy,
+            exact=exact,
+            chunk_seconds=chunk_seconds,
+            targets=wanted.targets,
+        )
         runtime = None
         if header.groups:
             # Only now, so that a recording without EEG needs no torch.
@@ -138,7 +167,7 @@ def compress(
 
             runtime = CodecRuntime(checkpoint, device=device)
         size, summary = _write(file, survey, header, runtime, output, report_progress)
-    stored = summary.token_bytes + summary.exact_bytes
+    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
     return CompressionReport(
         source=str(source),
         target=str(target),
@@ -147,6 +176,7 @@ def compress(
         token_bytes=summary.token_bytes,
         exact_bytes=summary.exact_bytes,
         knot_bytes=summary.knot_bytes,
+        layer_bytes=summary.layer_bytes,
         overhead_bytes=size - stored - _edf_header_bytes(header),
         duration=header.n_records * header.record_duration if header.record_duration else None,
         elapsed=time.monotonic() - started,
@@ -171,6 +201,8 @@ def _write(
     writer = EegzWriter(output, header)
     banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
     exact = header.exact_signals()
+    layers = _layer_work(file, header)
+    layered = iter(()) if layers is None else layers.chunks()
     for chunk in range(header.n_chunks):
         first, stop = header.records_of_chunk(chunk)
         tokens: dict[int, np.ndarray] = {}
@@ -186,14 +218,24 @@ def _write(
             [tokens[group] for group in sorted(tokens)],
             [knots[signal] for group in header.groups for signal in group.signals if signal in knots],
             _exact_samples(file, exact, first, stop),
+            next(layered, None),
         )
         for work in banks:
             _measure(file, header, work, first, stop)
         progress("compressing", stop, header.n_records)
     for piece in trailing_pieces(file):
         writer.write_trailing(piece)
-    summary = _summary(file, survey, writer, banks)
+    summary = _summary(file, survey, writer, banks, {} if layers is None else layers.results())
     return writer.finish(summary), summary
+
+
+def _layer_work(file: EdfFile, header: FileHeader) -> LayerWork | None:
+    if not header.layer_sets:
+        return None
+    # Only now, as it needs numba, which takes a while to load.
+    from eegzip.layer_work import LayerWork
+
+    return LayerWork(file, header)
 
 
 def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime) -> _BankAtWork:
@@ -235,12 +277,19 @@ def _measure(file: EdfFile, header: FileHeader, work: _BankAtWork, first: int, s
     work.analysis.forget_before(next_frame - 2 * work.analysis.window_frames)
 
 
-def _summary(file: EdfFile, survey: Survey, writer: EegzWriter, banks: list[_BankAtWork]) -> FileSummary:
+def _summary(
+    file: EdfFile,
+    survey: Survey,
+    writer: EegzWriter,
+    banks: list[_BankAtWork],
+    layered: dict[int, LayeredFidelity],
+) -> FileSummary:
     measured = {
         signal: fidelity
         for work in banks
         for signal, fidelity in zip(work.bank.signals, work.meter.results(), strict=True)
     }
+    measured.update({signal: found.fidelity for signal, found in layered.items()})
     signals = []
     for index, stored in enumerate(writer.signal_bytes):
         fidelity = measured.get(index)
@@ -253,8 +302,18 @@ def _summary(file: EdfFile, survey: Survey, writer: EegzWriter, banks: list[_Ban
             )
         else:
             largest = None if unit is None else abs(unit) * fidelity.largest_error
+            found = layered.get(index)
             signals.append(
-                SignalSummary(round(stored), fidelity.prd, fidelity.snr, fidelity.r, largest, fidelity.largest_error)
+                SignalSummary(
+                    round(stored),
+                    fidelity.prd,
+                    fidelity.snr,
+                    fidelity.r,
+                    largest,
+                    fidelity.largest_error,
+                    None if found is None else found.worst_chunk_prd,
+                    None if found is None else found.chunks,
+                )
             )
     return FileSummary(
         original_bytes=file.file_size,
@@ -262,6 +321,7 @@ def _summary(file: EdfFile, survey: Survey, writer: EegzWriter, banks: list[_Ban
         exact_bytes=writer.exact_bytes,
         knot_bytes=writer.knot_bytes,
         signals=tuple(signals),
+        layer_bytes=writer.layer_bytes if layered else None,
     )
 
 
@@ -279,7 +339,7 @@ def _notes(header: FileHeader, summary: FileSummary, lossy: Sequence[str], exact
     notes += [
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
-        if signal.kind == "eeg" and signal.coding != TOKENS and signal.reason != KEPT_AS_ASKED
+        if signal.kind == "eeg" and signal.coding == EXACT and signal.reason != KEPT_AS_ASKED
     ]
     notes += [
         f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "

@@ -15,7 +15,7 @@ from eegzip.codecs.scaling import choose_offset_step
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name
 from eegzip.formats.edf.units import is_missing, microvolts_per_unit
 from eegzip.formats.eegz import header as eegz
-from eegzip.formats.eegz.limits import CHUNK_BYTES
+from eegzip.formats.eegz.limits import CHUNK_BYTES, MAX_LAYER_SAMPLES, MAX_LAYER_SIGNALS
 from eegzip.formats.errors import UsageError
 from eegzip.reports import KEPT_AS_ASKED
 from eegzip.sharing import SharedStream, share
@@ -23,6 +23,9 @@ from eegzip.survey import SignalSurvey, Survey
 
 MIN_RATE = 64.0
 """Hz. Below it a signal has too little bandwidth for a network trained at 256 Hz, and costs little exactly."""
+
+# Of a layer set in a chunk: what is done with them at a time takes some 200 bytes each.
+_SET_SAMPLES = 1 << 21
 
 # Odd record durations give rates such as 249.9996 Hz; a ratio of small integers is near enough for a network.
 _MAX_RATIO_TERM = 4096
@@ -58,10 +61,12 @@ def _decide(
     choice: CodecChoice | None,
     lossy: Sequence[str],
     exact: Sequence[str],
+    targets: eegz.Targets | None,
 ) -> tuple[str, str]:
     """Coding of one signal and the reason for it."""
     wanted = any(matches(pattern, signal.label) for pattern in lossy)
-    obstacle = _obstacle(signal, survey, rate, choice)
+    obstacle = _obstacle(signal, survey, rate, choice, targets)
+    coded = eegz.TOKENS if targets is None else eegz.LAYERS
     if kind is SignalKind.ANNOTATIONS:
         return eegz.EXACT, "annotations are always kept exactly"
     if any(matches(pattern, signal.label) for pattern in exact):
@@ -69,16 +74,20 @@ def _decide(
     if obstacle is not None and (wanted or kind is SignalKind.EEG):
         return eegz.EXACT, obstacle
     if wanted:
-        return eegz.TOKENS, "coded lossily as asked"
+        return coded, "coded lossily as asked"
     if kind is SignalKind.EEG:
-        return eegz.TOKENS, "EEG"
+        return coded, "EEG"
     return eegz.EXACT, "a voltage other than EEG" if kind is SignalKind.VOLTAGE else "not an EEG signal"
 
 
 def _obstacle(
-    signal: SignalHeader, survey: SignalSurvey, rate: Fraction | None, choice: CodecChoice | None
+    signal: SignalHeader,
+    survey: SignalSurvey,
+    rate: Fraction | None,
+    choice: CodecChoice | None,
+    targets: eegz.Targets | None,
 ) -> str | None:
-    """Why the network can't serve a signal, or ``None`` when it can."""
+    """Why a signal can't be coded lossily, or ``None`` when it can."""
     if not signal.samples_per_record:
         return "it has no samples"
     if rate is None:
@@ -91,6 +100,10 @@ def _obstacle(
         return f"its unit '{signal.unit}' is not a known voltage"
     if choice is not None and choice.fixed_limit_uv is not None and signal.microvolts_per_digit is None:
         return "its calibration in uV is unknown, which a fixed scaling needs"
+    if targets is not None and targets.max_error_uv is not None and signal.microvolts_per_digit is None:
+        return "its calibration in uV is unknown, which a largest error needs"
+    if targets is not None and signal.samples_per_record > MAX_LAYER_SAMPLES:
+        return "its data records are too long for layers"
     return None
 
 
@@ -102,6 +115,7 @@ def plan(
     lossy: Sequence[str] = (),
     exact: Sequence[str] = (),
     chunk_seconds: float,
+    targets: eegz.Targets | None = None,
 ) -> eegz.FileHeader:
     """Decide how a recording is coded.
 
@@ -110,11 +124,14 @@ def plan(
     file : EdfFile
     survey : Survey
     choice : CodecChoice or None
-        ``None`` when the caller knows that no signal needs a network.
+        ``None`` when no signal is to be coded by a network: the caller knows that none needs one, or signals have
+        `targets` and no tokens.
     lossy, exact : sequence of str
         Patterns that overrule the classification; `exact` wins over `lossy`, as it can do no harm.
     chunk_seconds : float
         Wanted length of a chunk.
+    targets : Targets, optional
+        Bounds for the signals that are coded lossily, which are then coded in layers.
 
     Returns
     -------
@@ -123,7 +140,7 @@ def plan(
     kinds = classify_signals(file.header)
     rates = [file.header.sample_rate_exact(i) or None for i in range(len(file.header.signals))]
     decisions = [
-        _decide(signal, kind, survey.signals[i], rates[i], choice, lossy, exact)
+        _decide(signal, kind, survey.signals[i], rates[i], choice, lossy, exact, targets)
         for i, (signal, kind) in enumerate(zip(file.header.signals, kinds, strict=True))
     ]
     signals = tuple(
@@ -142,17 +159,23 @@ def plan(
         )
         for i, (signal, kind) in enumerate(zip(file.header.signals, kinds, strict=True))
     )
-    coded = [i for i, entry in enumerate(signals) if entry.coding == eegz.TOKENS]
+    coded = [i for i, entry in enumerate(signals) if entry.coding != eegz.EXACT]
     codecs: tuple[eegz.CodecEntry, ...] = ()
     groups: tuple[eegz.GroupEntry, ...] = ()
-    if coded:
-        if choice is None:
-            raise UsageError("this recording has signals for a network, but no network was chosen.")
+    if coded and choice is None and targets is None:
+        raise UsageError("this recording has signals for a network, but no network was chosen.")
+    if coded and choice is not None:
         codecs = (_codec_entry(choice),)
         groups = tuple(
             _group(stream, file.header.signals, survey, _known(rates[stream.signals[0]]), choice, codecs[0])
             for stream in share(file.header.signals, coded, choice)
         )
+    chunk_records = _chunk_records(file, chunk_seconds)
+    layer_sets: tuple[eegz.LayerSet, ...] = ()
+    if coded and targets is not None:
+        longest = max(signals[i].samples_per_record for i in coded)
+        chunk_records = max(1, min(chunk_records, MAX_LAYER_SAMPLES // longest))
+        layer_sets = _layer_sets(signals, survey, coded, chunk_records)
     return eegz.FileHeader(
         software=f"eegzip {__version__}",
         edf_header=file.header.raw,
@@ -162,11 +185,37 @@ def plan(
         trailing_bytes=file.trailing_size,
         source_sha256=survey.sha256,
         deviations=tuple(str(deviation) for deviation in file.deviations),
-        chunk_records=_chunk_records(file, chunk_seconds),
+        chunk_records=chunk_records,
         signals=signals,
         codecs=codecs,
         groups=groups,
+        layer_sets=layer_sets,
+        targets=targets if layer_sets else None,
     )
+
+
+def _layer_sets(
+    signals: Sequence[eegz.SignalEntry], survey: Survey, coded: Sequence[int], chunk_records: int
+) -> tuple[eegz.LayerSet, ...]:
+    """Signals of one sample rate together, as many as a chunk's memory allows."""
+    rates: dict[int, list[int]] = {}
+    for index in coded:
+        rates.setdefault(signals[index].samples_per_record, []).append(index)
+    sets = []
+    for samples, members in rates.items():
+        most = max(1, min(MAX_LAYER_SIGNALS, _SET_SAMPLES // (samples * chunk_records)))
+        # Of about one size: a last one of a signal or two would not know its neighbours.
+        count = -(-len(members) // most)
+        for part in range(count):
+            chosen = tuple(members[part * len(members) // count : (part + 1) * len(members) // count])
+            sets.append(
+                eegz.LayerSet(
+                    signals=chosen,
+                    lowest=tuple(survey.signals[index].lowest for index in chosen),
+                    highest=tuple(survey.signals[index].highest for index in chosen),
+                )
+            )
+    return tuple(sets)
 
 
 def _known(rate: Fraction | None) -> Fraction:

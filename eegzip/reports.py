@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from eegzip.formats.eegz.header import TOKENS, FileHeader
+from eegzip.formats.eegz.header import EXACT, FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 
 KEPT_AS_ASKED = "kept exactly as asked"
@@ -32,7 +32,8 @@ class SignalReport:
     stored_bytes : int
     bits_per_second, bits_per_sample : float or None
         From the bytes stored; ``None`` without a sample rate or samples.
-    prd, snr, r, largest_error_uv : float or None
+    prd, snr, r, largest_error_uv, worst_chunk_prd : float or None
+    chunks : dict of str to int or None
         See :class:`~eegzip.formats.eegz.summary.SignalSummary`.
     """
 
@@ -46,6 +47,8 @@ class SignalReport:
     snr: float | None
     r: float | None
     largest_error_uv: float | None
+    worst_chunk_prd: float | None
+    chunks: dict[str, int] | None
 
 
 def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalReport, ...]:
@@ -67,6 +70,8 @@ def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalRepo
                 snr=measured.snr,
                 r=measured.r,
                 largest_error_uv=measured.largest_error_uv,
+                worst_chunk_prd=measured.worst_chunk_prd,
+                chunks=measured.chunks,
             )
         )
     return tuple(reports)
@@ -83,8 +88,10 @@ class CompressionReport:
     original_bytes, compressed_bytes : int
         Their sizes.
     token_bytes, exact_bytes, knot_bytes, overhead_bytes : int
-        What the compressed file is made of; overhead is all that is neither tokens nor exact signals nor the EDF
-        header.
+        What the compressed file is made of; overhead is all that is neither tokens nor layers nor exact signals nor
+        the EDF header.
+    layer_bytes : int or None
+        Of layers and residuals, where there are any.
     duration : float or None
         Seconds of recording.
     elapsed : float
@@ -107,6 +114,7 @@ class CompressionReport:
     token_bytes: int
     exact_bytes: int
     knot_bytes: int
+    layer_bytes: int | None
     overhead_bytes: int
     duration: float | None
     elapsed: float
@@ -125,7 +133,7 @@ class CompressionReport:
     @property
     def coded(self) -> tuple[SignalReport, ...]:
         """Signals that were coded lossily."""
-        return tuple(signal for signal in self.signals if signal.coding == TOKENS)
+        return tuple(signal for signal in self.signals if signal.coding != EXACT)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -148,7 +156,7 @@ class CompressionReport:
         return "; ".join(part for part in parts if part)
 
     def _exact(self) -> str:
-        labels = [signal.label or "(no label)" for signal in self.signals if signal.coding != TOKENS]
+        labels = [signal.label or "(no label)" for signal in self.signals if signal.coding == EXACT]
         if not labels:
             return "nothing but the header"
         if not self.coded:
@@ -208,7 +216,7 @@ class Verification:
         Whether every check passed.
     deep : bool
         Whether waveforms were synthesised too.
-    blocks, chunks, tokens, exact_samples : int
+    blocks, chunks, tokens, exact_samples, layered_samples : int
         How much was checked.
     problems : tuple of str
         One sentence each.
@@ -223,6 +231,7 @@ class Verification:
     chunks: int
     tokens: int
     exact_samples: int
+    layered_samples: int
     problems: tuple[str, ...]
     deviations: tuple[str, ...]
 
@@ -234,5 +243,6 @@ class Verification:
         """The one line that a person reads."""
         if not self.intact:
             return f"{Path(self.source).name}: DAMAGED, {len(self.problems)} problem(s)"
-        checked = f"{self.blocks} blocks, {self.tokens} tokens and {self.exact_samples} exact samples checked"
+        layered = f"{self.layered_samples} samples in layers, " if self.layered_samples else ""
+        checked = f"{self.blocks} blocks, {layered}{self.tokens} tokens and {self.exact_samples} exact samples checked"
         return f"{Path(self.source).name}: intact; {checked}{', waveforms synthesised' if self.deep else ''}"

@@ -16,6 +16,7 @@ from eegzip.formats.eegz.exact_ahead import exact_chunks
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
+from eegzip.layers import restore_layers
 
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
@@ -94,14 +95,30 @@ class Restorer:
             chunk = first // header.chunk_records
             chunk_first, chunk_stop = header.records_of_chunk(chunk)
             kept = next(ahead)
+            layered = self._layered(chunk, wanted)
             end = min(stop, chunk_stop)
             for begin in range(first, end, step):
                 last = min(begin + step, end)
                 rows = slice(begin - chunk_first, last - chunk_first)
                 samples = {index: values[rows] for index, values in kept.items()}
                 samples.update(self._coded(chunk, begin, last, wanted))
+                samples.update((index, values[rows]) for index, values in layered.items())
                 yield begin, last, samples
             first = end
+
+    def _layered(self, chunk: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
+        """Digital values [records, samples_per_record] of a chunk's signals that are coded in layers."""
+        header = self.reader.header
+        restored = {}
+        for number, entry in enumerate(header.layer_sets):
+            signals = wanted.intersection(entry.signals)
+            if chunk in self.lost:
+                records = header.records_of_chunk(chunk)
+                shape = (records[1] - records[0], header.signals[entry.signals[0]].samples_per_record)
+                restored.update((index, np.zeros(shape, np.int32)) for index in signals)
+            elif signals:
+                restored.update(restore_layers(self.reader, chunk, number, signals))
+        return restored
 
     def _coded(self, chunk: int, begin: int, last: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
         samples = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from eegzip.coding import Progress
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError
+from eegzip.layers import restore_layers
 from eegzip.reports import Verification
 from eegzip.restoring import Restorer, restored_sha256, stored_edf_header
 
@@ -58,11 +59,12 @@ def verify(
             blocks += 1
             if problem is not None:
                 problems.append(problem)
-        tokens = exact = 0
+        tokens = exact = layered = 0
         for chunk in reader.chunks:
             for kind, count, problem in _check_chunk(reader, chunk):
                 tokens += count if kind == "tokens" else 0
                 exact += count if kind == "exact" else 0
+                layered += count if kind == "layers" else 0
                 if problem is not None and problem not in problems:
                     problems.append(problem)
             report("verifying", header.records_of_chunk(chunk)[1], header.n_records)
@@ -81,6 +83,7 @@ def verify(
             chunks=len(reader.chunks),
             tokens=tokens,
             exact_samples=exact,
+            layered_samples=layered,
             problems=tuple(problems),
             deviations=header.deviations,
         )
@@ -104,6 +107,12 @@ def _check_chunk(reader: EegzReader, chunk: int) -> Iterator[tuple[str, int, str
             yield "exact", int(reader.chunk_exact(chunk, signal).size), None
         except ContainerError as error:
             yield "exact", 0, str(error)
+    for number, entry in enumerate(header.layer_sets):
+        try:
+            restored = restore_layers(reader, chunk, number, entry.signals)
+            yield "layers", sum(values.size for values in restored.values()), None
+        except ContainerError as error:
+            yield "layers", 0, str(error)
     if reader.knot_owners():
         try:
             reader.chunk_knots(chunk)
@@ -113,7 +122,7 @@ def _check_chunk(reader: EegzReader, chunk: int) -> Iterator[tuple[str, int, str
 
 def _check_waveforms(reader: EegzReader, model: str | Path | None, device: str, progress: Progress) -> list[str]:
     digest = restored_sha256(Restorer(reader, None, model, device), progress)
-    if not reader.header.groups and digest != reader.header.source_sha256:
+    if not reader.header.groups and not reader.header.layer_sets and digest != reader.header.source_sha256:
         sentence = (
             f"{reader.path}: everything is kept exactly, but the restored file's SHA-256 {digest[:16]}... is not the "
             f"original's {reader.header.source_sha256[:16]}...; keep the original and report this."

@@ -23,6 +23,8 @@ class StreamKind(IntEnum):
     KNOTS = 0
     TOKENS = 1
     EXACT = 2
+    LAYER = 3
+    RESIDUAL = 4
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class StreamEntry:
     kind : int
         A :class:`StreamKind`; readers skip numbers that they don't know.
     id : int
-        Group of a token stream, signal of an exact stream, 0 for the knots.
+        Group of a token stream, signal of an exact stream or a residual, layer set of a layer, 0 for the knots.
     offset, length : int
         Place of the payload, from the beginning of the chunk's payload.
     crc : int

@@ -112,6 +112,23 @@ class Fields:
         """Return a list of maps, each able to name its place."""
         return [Fields(item, f"{self._place}, {key} {number}") for number, item in enumerate(self.items(key, longest))]
 
+    def optional_maps(self, key: str, longest: int) -> list[Fields]:
+        """Return a list of maps, empty where the field is absent or nil."""
+        return [] if self._content.get(key) is None else self.maps(key, longest)
+
+    def optional_map(self, key: str) -> Fields | None:
+        """Return a map within this one, or ``None`` where the field is absent or nil."""
+        return None if self._content.get(key) is None else self.map(key)
+
+    def optional_counts(self, key: str, longest: int, high: int) -> dict[str, int] | None:
+        """Return a map of integers from 0 to `high`, or ``None`` where the field is absent or nil."""
+        found = self.optional_map(key)
+        if found is None:
+            return None
+        if len(found._content) > longest:
+            raise self._wrong(key, found._content)
+        return {name: found.integer(name, 0, high) for name in found._content}
+
     def map(self, key: str) -> Fields:
         """Return a map within this one."""
         return Fields(self._content.get(key), f"{self._place}, {key}")

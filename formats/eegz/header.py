@@ -10,7 +10,7 @@ from eegzip.formats.eegz.packing import pack_map
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.eegz.tokens import bits_per_token
 
-TOKENS, EXACT = "tokens", "exact"
+TOKENS, EXACT, LAYERS = "tokens", "exact", "layers"
 ADAPTIVE, FIXED = "adaptive", "fixed"
 MULTICHANNEL = "dac-mc"
 """Name of the codec whose groups have styles; files of it are at least of minor version 1."""
@@ -35,7 +35,7 @@ class SignalEntry:
     sample_rate : float or None
         Hz; ``None`` where data records have no duration.
     coding : str
-        ``tokens`` (lossy, in a group) or ``exact``.
+        ``tokens`` (lossy, in a group), ``layers`` (lossy, in a layer set and perhaps a group) or ``exact``.
     reason : str
         Why, in words for a person.
     """
@@ -132,6 +132,42 @@ class GroupEntry:
 
 
 @dataclass(frozen=True)
+class LayerSet:
+    """Signals whose layers are coded together.
+
+    Parameters
+    ----------
+    signals : tuple of int
+        Indices into the recording's signals; all of one sample rate.
+    lowest, highest : tuple of int
+        Range of each signal's digital values in the original, to which a decoder clips.
+    """
+
+    signals: tuple[int, ...]
+    lowest: tuple[int, ...]
+    highest: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a writer promised of every signal coded in layers, in every chunk; ``None`` where nothing was.
+
+    Parameters
+    ----------
+    max_prd : float or None
+        Percent, the mean of the chunk removed.
+    min_snr : float or None
+        dB, likewise.
+    max_error_uv : float or None
+        Of every sample, in uV.
+    """
+
+    max_prd: float | None = None
+    min_snr: float | None = None
+    max_error_uv: float | None = None
+
+
+@dataclass(frozen=True)
 class FileHeader:
     """Content of the HEAD block.
 
@@ -155,8 +191,10 @@ class FileHeader:
         Where the original strays from the letter of EDF.
     chunk_records : int
         Data records a chunk; the last may hold fewer.
-    signals, codecs, groups : tuple
+    signals, codecs, groups, layer_sets : tuple
         See the entries' own classes.
+    targets : Targets or None
+        ``None`` without layer sets.
     """
 
     software: str
@@ -171,6 +209,8 @@ class FileHeader:
     signals: tuple[SignalEntry, ...]
     codecs: tuple[CodecEntry, ...]
     groups: tuple[GroupEntry, ...]
+    layer_sets: tuple[LayerSet, ...] = ()
+    targets: Targets | None = None
 
     @property
     def n_chunks(self) -> int:
@@ -186,9 +226,10 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        2 where a signal other than annotations is kept exactly, as it may be predicted; else 1 with ``dac-mc``; else 0.
+        2 with layers, or where a signal other than annotations is kept exactly, as it may be predicted; else 1 with
+        ``dac-mc``; else 0.
         """
-        if any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals()):
+        if self.layer_sets or any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals()):
             return 2
         return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
@@ -223,6 +264,8 @@ class FileHeader:
             if group["styles"] is None:
                 # Not nil but absent, as in files of version 1.0.
                 del group["styles"]
+        if not self.layer_sets:
+            del content["layer_sets"], content["targets"]
         return pack_map(content)
 
 

@@ -10,12 +10,15 @@ from eegzip.formats.eegz.header import (
     ADAPTIVE,
     EXACT,
     FIXED,
+    LAYERS,
     MULTICHANNEL,
     TOKENS,
     CodecEntry,
     FileHeader,
     GroupEntry,
+    LayerSet,
     SignalEntry,
+    Targets,
 )
 from eegzip.formats.eegz.packing import unpack_map
 from eegzip.formats.errors import ContainerError
@@ -45,14 +48,17 @@ def unpack_header(payload: bytes) -> FileHeader:
         signals=signals,
         codecs=codecs,
         groups=tuple(_group(item, codecs) for item in fields.maps("groups", limits.MAX_SIGNALS)),
+        layer_sets=tuple(_layer_set(item) for item in fields.optional_maps("layer_sets", limits.MAX_SIGNALS)),
+        targets=_targets(fields),
     )
     _check(header)
+    _check_layer_sets(header)
     return header
 
 
 def _signal(fields: Fields) -> SignalEntry:
     coding = fields.text("coding")
-    if coding not in (TOKENS, EXACT):
+    if coding not in (TOKENS, EXACT, LAYERS):
         raise ContainerError(f"the header codes a signal as '{coding}', which this version does not know.")
     return SignalEntry(
         label=fields.text("label"),
@@ -113,6 +119,22 @@ def _group(fields: Fields, codecs: tuple[CodecEntry, ...]) -> GroupEntry:
     )
 
 
+def _layer_set(fields: Fields) -> LayerSet:
+    return LayerSet(
+        signals=fields.integers("signals", limits.MAX_LAYER_SIGNALS, 0, limits.MAX_SIGNALS),
+        lowest=fields.integers("lowest", limits.MAX_LAYER_SIGNALS, -(1 << 23), 1 << 23),
+        highest=fields.integers("highest", limits.MAX_LAYER_SIGNALS, -(1 << 23), 1 << 23),
+    )
+
+
+def _targets(fields: Fields) -> Targets | None:
+    found = fields.optional_map("targets")
+    if found is None:
+        return None
+    names = ("max_prd", "min_snr", "max_error_uv")
+    return Targets(**{name: found.optional_number(name) for name in names})
+
+
 def _check(header: FileHeader) -> None:
     """Refuse a header whose parts contradict one another or ask for more than the limits."""
     if header.record_bytes > limits.MAX_RECORD_BYTES:
@@ -137,7 +159,7 @@ def _check(header: FileHeader) -> None:
             if not -limit <= low <= high < limit:
                 raise ContainerError(f"group {number} of the header has a range that its samples can't take.")
         members = [header.signals[index] for index in group.signals]
-        if any(m.coding != TOKENS or m.samples_per_record != members[0].samples_per_record for m in members):
+        if any(m.coding == EXACT or m.samples_per_record != members[0].samples_per_record for m in members):
             raise ContainerError(f"group {number} of the header holds signals that can't share a stream.")
         repeated = len(set(group.signals)) < len(group.signals) or grouped.intersection(group.signals)
         if members[0].samples_per_record == 0 or repeated:
@@ -152,8 +174,33 @@ def _check(header: FileHeader) -> None:
             knots += (end - begin) * len(group.signals)
     if knots > limits.MAX_KNOTS:
         raise ContainerError("the header declares more scaling knots a chunk than can be.")
-    if grouped != {index for index, signal in enumerate(header.signals) if signal.coding == TOKENS}:
+    if not grouped >= {index for index, signal in enumerate(header.signals) if signal.coding == TOKENS}:
         raise ContainerError("the header codes a signal with tokens but puts it in no group.")
+
+
+def _check_layer_sets(header: FileHeader) -> None:
+    """Refuse layer sets whose signals are none, not alike, or not all those that are coded in layers."""
+    seen: set[int] = set()
+    limit = 1 << (8 * header.sample_bytes - 1)
+    for number, entry in enumerate(header.layer_sets):
+        what = f"layer set {number} of the header"
+        if not entry.signals or max(entry.signals) >= len(header.signals):
+            raise ContainerError(f"{what} is empty or names a signal that is not there.")
+        members = [header.signals[index] for index in entry.signals]
+        samples = members[0].samples_per_record
+        if not samples or any(m.coding != LAYERS or m.samples_per_record != samples for m in members):
+            raise ContainerError(f"{what} holds signals that can't be coded together.")
+        if len(set(entry.signals)) < len(members) or seen.intersection(entry.signals):
+            raise ContainerError(f"{what} holds a signal twice, or one of another set.")
+        if len(entry.lowest) != len(members) or len(entry.highest) != len(members):
+            raise ContainerError(f"{what} has no range for each signal.")
+        if any(not -limit <= low <= high < limit for low, high in zip(entry.lowest, entry.highest, strict=True)):
+            raise ContainerError(f"{what} has a range that its samples can't take.")
+        if len(members) * samples * min(header.chunk_records, header.n_records) > limits.MAX_LAYER_SAMPLES:
+            raise ContainerError(f"{what} declares more samples a chunk than can be.")
+        seen.update(entry.signals)
+    if seen != {index for index, signal in enumerate(header.signals) if signal.coding == LAYERS}:
+        raise ContainerError("the header codes a signal in layers but puts it in no set of them.")
 
 
 def _check_styles(number: int, group: GroupEntry) -> None:

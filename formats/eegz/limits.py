@@ -38,6 +38,12 @@ MAX_RATIO = 1 << 24
 MAX_STYLE = 1 << 16
 """Number of a channel name in a checkpoint's vocabulary."""
 
+MAX_LAYER_SIGNALS = 64
+"""Signals of one layer set."""
+
+MAX_LAYER_SAMPLES = 1 << 23
+"""Of all signals of a layer set in one chunk."""
+
 CHUNK_BYTES = 64 << 20
 """A writer makes chunks shorter than asked for when their raw records would exceed this."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.eegz.tokens import decode_tokens
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.files import open_for_reading
+
+_Content = TypeVar("_Content")
 
 # A decoder asks for the same chunk and its neighbours again and again; a few megabytes hold them all.
 _CACHED_STREAMS = 4096
@@ -257,15 +260,34 @@ class EegzReader:
             )
         return data
 
+    def has_stream(self, chunk: int, kind: StreamKind, stream_id: int) -> bool:
+        """Whether a chunk holds a stream; raises :class:`ContainerError` where its directory can't be read."""
+        return (kind, stream_id) in self.directory(chunk).streams
+
+    def decoded(self, chunk: int, kind: StreamKind, stream_id: int, decode: Callable[[bytes], _Content]) -> _Content:
+        """Decode a stream of a chunk, and name the chunk's place and time where that fails.
+
+        Raises
+        ------
+        ContainerError
+            The stream is missing, fails its checksum, or `decode` refuses it.
+        """
+        data = self._stream(chunk, kind, stream_id)
+        try:
+            return decode(data)
+        except ContainerError as error:
+            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+
     def _load_tokens(self, chunk: int, group: int) -> np.ndarray:
         entry = self.header.groups[group]
         size = self.header.codecs[entry.codec].codebook_size
         first, stop = self.header.grid(group).frames_of_records(*self.header.records_of_chunk(chunk))
-        data = self._stream(chunk, StreamKind.TOKENS, group)
-        try:
-            codes = decode_tokens(data, entry.codebooks, stop - first, size)
-        except ContainerError as error:
-            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+        codes = self.decoded(
+            chunk,
+            StreamKind.TOKENS,
+            group,
+            lambda data: decode_tokens(data, entry.codebooks, stop - first, size),
+        )
         codes.setflags(write=False)  # the cache hands it out again
         return codes
 

@@ -9,6 +9,9 @@ from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.eegz.limits import MAX_SIGNALS
 from eegzip.formats.eegz.packing import pack_map, unpack_map
 
+_LAYERED_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes"})
+_WAYS = 64
+
 
 @dataclass(frozen=True)
 class SignalSummary:
@@ -29,6 +32,11 @@ class SignalSummary:
         Largest absolute error in uV; ``None`` where the unit is not a voltage.
     largest_error_digits : int
         The same in digital units.
+    worst_chunk_prd : float or None
+        The largest `prd` of a single chunk, its own mean removed; ``None`` where every chunk is constant, and for
+        signals not coded in layers.
+    chunks : dict of str to int or None
+        How many chunks store the signal in which way; ``None`` for signals not coded in layers.
     """
 
     stored_bytes: int
@@ -37,6 +45,8 @@ class SignalSummary:
     r: float | None
     largest_error_uv: float | None
     largest_error_digits: int
+    worst_chunk_prd: float | None = None
+    chunks: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class FileSummary:
         Payloads of all chunks, by kind.
     signals : tuple of SignalSummary
         In the order of the recording's signals.
+    layer_bytes : int or None
+        Payloads of layers and residuals; ``None`` where the file has no layer sets.
     """
 
     original_bytes: int
@@ -58,10 +70,16 @@ class FileSummary:
     exact_bytes: int
     knot_bytes: int
     signals: tuple[SignalSummary, ...]
+    layer_bytes: int | None = None
 
     def pack(self) -> bytes:
         """Serialise to the payload of the SUMM block."""
         content: dict[str, Any] = asdict(self)
+        # What files without layers have no use for is absent, as in files of version 1.0.
+        for entry in (content, *content["signals"]):
+            for key in _LAYERED_FIELDS.intersection(entry):
+                if entry[key] is None:
+                    del entry[key]
         return pack_map(content)
 
 
@@ -87,7 +105,10 @@ def unpack_summary(payload: bytes) -> FileSummary:
                 r=item.optional_number("r"),
                 largest_error_uv=item.optional_number("largest_error_uv"),
                 largest_error_digits=item.integer("largest_error_digits", 0, 1 << 32),
+                worst_chunk_prd=item.optional_number("worst_chunk_prd"),
+                chunks=item.optional_counts("chunks", _WAYS, 1 << 62),
             )
             for item in fields.maps("signals", MAX_SIGNALS)
         ),
+        layer_bytes=fields.optional_integer("layer_bytes", 0, 1 << 62),
     )

@@ -14,6 +14,7 @@ from eegzip.formats.eegz.header import ANNOTATIONS, FileHeader
 from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index
 from eegzip.formats.eegz.knots import encode_knots
+from eegzip.formats.eegz.layers import LayeredChunk
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.tail import pack_tail
 from eegzip.formats.eegz.tokens import encode_tokens
@@ -34,10 +35,10 @@ class EegzWriter:
 
     Attributes
     ----------
-    token_bytes, exact_bytes, knot_bytes : int
+    token_bytes, exact_bytes, knot_bytes, layer_bytes : int
         Payload written so far, by kind.
     signal_bytes : list of float
-        Payload written so far for each signal; a group's tokens are shared out evenly.
+        Payload written so far for each signal; what several signals share is shared out evenly.
 
     Raises
     ------
@@ -56,7 +57,7 @@ class EegzWriter:
         self._exact = ExactEncoder(header.sample_bytes, text)
         self._offset = layout.SIGNATURE_BYTES
         self._next_chunk = self._trailing_bytes = 0
-        self.token_bytes = self.exact_bytes = self.knot_bytes = 0
+        self.token_bytes = self.exact_bytes = self.knot_bytes = self.layer_bytes = 0
         self.signal_bytes = [0.0] * len(header.signals)
         file.write(layout.pack_signature(header.minor_version))
         self._head = packed
@@ -75,6 +76,7 @@ class EegzWriter:
         tokens: list[np.ndarray],
         knots: list[np.ndarray],
         exact: dict[int, np.ndarray],
+        layered: LayeredChunk | None = None,
     ) -> None:
         """Write the next chunk.
 
@@ -86,6 +88,8 @@ class EegzWriter:
             One for each signal with adaptive scaling, in the order of groups and of signals in them.
         exact : dict of int to ndarray of int32, each of shape (n,)
             The samples of each signal that is kept exactly.
+        layered : LayeredChunk, optional
+            Streams of the signals coded in layers.
         """
         header = self._header
         first, stop = header.records_of_chunk(self._next_chunk)
@@ -104,8 +108,28 @@ class EegzWriter:
             streams[StreamKind.EXACT, signal] = payload
             self.exact_bytes += len(payload)
             self.signal_bytes[signal] += len(payload)
+        if layered is not None:
+            streams.update(self._layered(layered))
         self._block(layout.CHUNK, pack_chunk(self._next_chunk, first, stop - first, streams, self._seed))
         self._next_chunk += 1
+
+    def _layered(self, layered: LayeredChunk) -> dict[tuple[int, int], bytes]:
+        """Streams of a chunk's layers, in the order of kinds and numbers, their bytes counted."""
+        streams: dict[tuple[int, int], bytes] = {}
+        for signal, payload in sorted(layered.exact.items()):
+            streams[StreamKind.EXACT, signal] = payload
+            self.exact_bytes += len(payload)
+            self.signal_bytes[signal] += len(payload)
+        for number, (payload, signals) in sorted(layered.layers.items()):
+            streams[StreamKind.LAYER, number] = payload
+            self.layer_bytes += len(payload)
+            for signal in signals:
+                self.signal_bytes[signal] += len(payload) / len(signals)
+        for signal, payload in sorted(layered.residuals.items()):
+            streams[StreamKind.RESIDUAL, signal] = payload
+            self.layer_bytes += len(payload)
+            self.signal_bytes[signal] += len(payload)
+        return streams
 
     def write_trailing(self, piece: bytes) -> None:
         """Write the next piece of what follows the last complete record in the original file."""

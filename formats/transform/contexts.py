@@ -1,0 +1,172 @@
+"""What is known about a coefficient before it is decoded, and the adaptive model that makes probabilities of it.
+
+A magnitude is coded as binary decisions: decision 0 says that it is not 0, decision i that it is at least 2**i, up to
+the first no; then come the bits below the highest. Each of the first kind is an opinion of several contexts, mixed
+(:mod:`~eegzip.formats.entropy.mixing`). Contexts are made of the magnitudes of neighbours that are known already: bins
+before it in its block, bins around it in the two blocks before, the same bins of the components before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.mixing import learn, learn_weights, mix, new_probabilities, squash, stretch
+
+LEVELS = 24
+BANDS = 28
+CONTEXTS = 7
+DECISIONS = 12
+"""Decisions beyond share the last one's probabilities."""
+MAX_BITS = 31
+LARGEST_NEIGHBOUR = 1 << 16
+"""Neighbours count as no larger than this."""
+
+_MARGIN = 2
+_CERTAIN = 32
+_FIRST_WEIGHT = 18000
+_WEIGHT_RATE = 6
+_SLOWEST = 250
+_AVERAGE_SHIFT = 3
+
+# Where the probabilities of each context begin, in units of DECISIONS; the component's context comes last.
+_STARTS = np.array(
+    [
+        0,
+        LEVELS * LEVELS,
+        2 * LEVELS * LEVELS,
+        3 * LEVELS * LEVELS,
+        4 * LEVELS * LEVELS,
+        5 * LEVELS * LEVELS,
+        5 * LEVELS * LEVELS + 768,
+    ],
+    np.int64,
+)
+
+
+@compiled
+def level(value: int) -> int:
+    """A size on a scale of two steps an octave: 0, 1, 2, 3, then 4 for 4 and 5, 5 for 6 and 7... up to LEVELS - 1."""
+    if value < 2:
+        return value
+    octave = 1
+    while value >> (octave + 1):
+        octave += 1
+    return min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
+
+
+@compiled
+def band_of(place: int, bins: int) -> int:
+    """The band of a bin: eight of width 1/256 of all bins, then four an octave."""
+    place = 256 * place // bins
+    if place < 8:
+        return place
+    octave = 3
+    while place >> (octave + 1):
+        octave += 1
+    return 4 * octave - 4 + ((place >> (octave - 2)) & 3)
+
+
+@compiled
+def new_neighbours(components: int, blocks: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Magnitudes known so far, with zeros around them, and running averages of each component's bins in 1/64."""
+    known = np.zeros((components + _MARGIN, blocks + _MARGIN, bins + 2 * _MARGIN), np.int32)
+    averages = np.zeros((components, bins + 2 * _MARGIN), np.int32)
+    return known, averages
+
+
+@compiled
+def look(
+    known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, bins: int, found: np.ndarray
+) -> int:
+    """Fill in the contexts of a coefficient; return the one that chooses the mixture's weights."""
+    here, before, older = known[component + 2, block + 2], known[component + 2, block + 1], known[component + 2, block]
+    first, second = known[component + 1, block + 2], known[component, block + 2, place + 2]
+    left, left2 = here[place + 1], here[place]
+    past, past_sides = before[place + 2], before[place + 1] + before[place + 3]
+    past_far = before[place] + before[place + 4]
+    old, old_sides = older[place + 2], older[place + 1] + older[place + 3]
+    beside, beside_sides = first[place + 2], first[place + 1] + first[place + 3]
+    average = 2 * averages[component, place + 2] + averages[component, place + 1] + averages[component, place + 3]
+    near = 2 * left + left2 + 2 * past + past_sides + old
+    wide = (
+        4 * left
+        + 2 * left2
+        + 3 * past
+        + 2 * past_sides
+        + past_far
+        + 2 * old
+        + old_sides
+        + 3 * beside
+        + beside_sides
+        + second
+    )
+    usual = level(average >> 3)
+    around = level(wide // 3)
+    found[0] = level(4 * left + 2 * left2) * LEVELS + level(2 * past + past_sides)
+    found[1] = around * LEVELS + usual
+    found[2] = level(4 * beside + 2 * beside_sides) * LEVELS + level(3 * left + 2 * past + left2 + old)
+    found[3] = usual * LEVELS + level(near)
+    found[4] = level(4 * old + 2 * old_sides) * LEVELS + level(4 * second + 4 * beside)
+    corner = (min(left, 3) * 4 + min(past, 3)) * 12 + min(left2, 2) * 4 + min(beside, 3)
+    found[5] = corner * 3 + min(before[place + 3], 2)
+    found[6] = component * BANDS + band_of(place, bins)
+    return around
+
+
+@compiled
+def remember(known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, magnitude: int) -> None:
+    """Take note of a magnitude, for the contexts of those to come."""
+    kept = min(magnitude, LARGEST_NEIGHBOUR)
+    known[component + 2, block + 2, place + 2] = kept
+    averages[component, place + 2] += ((kept << 6) - averages[component, place + 2]) >> _AVERAGE_SHIFT
+
+
+Model = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def new_model(components: int) -> Model:
+    """Probabilities and counts of decisions and of lower bits, and weights of the mixture."""
+    size = int(_STARTS[-1]) + components * BANDS
+    weights = np.full((4 * LEVELS, CONTEXTS + 1), _FIRST_WEIGHT, np.int32)
+    return (*new_probabilities(size * DECISIONS), *new_probabilities(MAX_BITS * LEVELS * 4), weights)
+
+
+@compiled
+def predict(model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray) -> int:
+    """Probability, in 1/65536, that the answer to a decision is yes."""
+    kind = min(decision, DECISIONS - 1)
+    for context in range(CONTEXTS):
+        opinions[context] = stretch(model[0][(_STARTS[context] + found[context]) * DECISIONS + kind])
+    opinions[CONTEXTS] = 256
+    probability = squash(mix(opinions, model[4], min(decision, 3) * LEVELS + row))
+    return min(max(probability, _CERTAIN), 65536 - _CERTAIN)
+
+
+@compiled
+def adapt(
+    model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray, bit: int, probability: int
+) -> None:
+    """Learn from the answer to a decision; `opinions` and `probability` are those of :func:`predict`."""
+    kind = min(decision, DECISIONS - 1)
+    learn_weights(opinions, model[4], min(decision, 3) * LEVELS + row, bit, probability, _WEIGHT_RATE)
+    for context in range(CONTEXTS):
+        learn(model[0], model[1], (_STARTS[context] + found[context]) * DECISIONS + kind, bit, _SLOWEST)
+
+
+@compiled
+def lower_context(octave: int, row: int, taken: int, prefix: int) -> int:
+    """Context of one of the two bits after the highest; `prefix` is the first of them once it is known."""
+    return (octave * LEVELS + row) * 4 + 2 * taken + prefix
+
+
+@compiled
+def predict_lower(model: Model, context: int) -> int:
+    """Probability that a lower bit is 1."""
+    return min(max(model[2][context], _CERTAIN), 65536 - _CERTAIN)
+
+
+@compiled
+def adapt_lower(model: Model, context: int, bit: int) -> None:
+    """Learn from a lower bit."""
+    learn(model[2], model[3], context, bit, _SLOWEST)

@@ -1,0 +1,148 @@
+"""The steps of the transform coder: lapped transform, rotations of channels, streams of coefficients and of layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder
+from eegzip.formats.errors import ContainerError
+from eegzip.formats.transform import lapped, spatial
+from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
+from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level, new_model
+from eegzip.formats.transform.layer import (
+    Form,
+    analyse,
+    block_size,
+    decode_layer,
+    encode_layer,
+    step_code,
+    step_size,
+)
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_the_lapped_transform_is_orthonormal_and_comes_back(blocks: int, half: int, seed: int) -> None:
+    samples = np.random.default_rng(seed).normal(size=(2, blocks * 2 * half))
+    coefficients = lapped.forward(samples, 2 * half)
+    assert np.allclose((coefficients**2).sum(), (samples**2).sum())
+    assert np.allclose(lapped.inverse(coefficients), samples, atol=1e-10)
+
+
+def test_a_constant_is_one_coefficient_a_block() -> None:
+    inner = lapped.forward(np.ones((1, 1280)), 128)[0, 1:-1]
+    assert (inner[:, 0] ** 2).min() > 0.9999 * 128
+    assert (inner[:, 1:] ** 2).sum(axis=1).max() < 0.0001 * 128
+
+
+@pytest.mark.parametrize("signals", [1, 2, 7, 20])
+def test_rotations_are_orthonormal_and_gather_what_channels_share(signals: int) -> None:
+    random = np.random.default_rng(signals)
+    common = random.normal(size=(1, 40, 64))
+    coefficients = 50 * common * random.uniform(0.5, 2, (signals, 1, 1)) + random.normal(size=(signals, 40, 64))
+    bands = spatial.plan(coefficients, 1.0)
+    assert bands[-1].stop == 64
+    turned = spatial.apply(coefficients, bands)
+    assert np.allclose(spatial.apply(turned, bands, back=True), coefficients)
+    for band in bands:
+        matrix = spatial.matrix(signals, band)
+        assert np.allclose(matrix @ matrix.T, np.eye(signals))
+    if signals > 1:
+        assert (turned[0] ** 2).sum() > 0.99 * ((coefficients**2).sum() - coefficients.size)
+
+
+def test_channels_that_share_nothing_are_left_alone() -> None:
+    coefficients = 30 * np.random.default_rng(3).normal(size=(6, 20, 32))
+    assert all(not band.widths for band in spatial.plan(coefficients, 1.0))
+
+
+def test_levels_and_bands_rise_and_stay_in_range() -> None:
+    levels = [level(value) for value in range(1 << 14)]
+    assert levels[:9] == [0, 1, 2, 3, 4, 4, 5, 5, 6]
+    assert levels == sorted(levels)
+    assert levels[-1] == LEVELS - 1
+    for bins in (2, 64, 250, 1024):
+        bands = [band_of(place, bins) for place in range(bins)]
+        assert bands == sorted(bands)
+        assert bands[-1] < BANDS
+
+
+@given(
+    arrays.arrays(
+        np.int64,
+        st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 12)),
+        elements=st.integers(-(2**29), 2**29),
+    ),
+    st.integers(0, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_integers_come_back_from_coefficients(values: np.ndarray, shift: int) -> None:
+    wanted = values >> (10 * shift)
+    shape = wanted.shape
+    ends = np.full(shape[0], shape[2], np.int64)
+    out, state = np.zeros(room(wanted.astype(np.float64)), np.uint8), new_encoder()
+    # Without a penalty, integers are their own best quantisation.
+    quantised = encode_coefficients(wanted.astype(np.float64), ends, 0.0, new_model(shape[0]), state, out)
+    assert np.array_equal(quantised, wanted)
+    data = out[: finish(state, out)]
+    assert np.array_equal(decode_coefficients(shape, ends, new_model(shape[0]), new_decoder(data), data), wanted)
+
+
+def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> tuple[bytes, np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    samples = np.cumsum(random.normal(size=(signals, n_samples)), axis=1) * random.uniform(1, 300, (signals, 1))
+    members = np.ones(signals, bool)
+    steps = step_code(np.full(signals, step))
+    coefficients = analyse(samples, blocks)
+    bands = spatial.plan(coefficients / step_size(steps)[:, None, None], 1 / 12)
+    form = Form(members, blocks, (0,) * signals, tuple(map(int, steps)), bands)
+    stream, restored = encode_layer(coefficients, n_samples, form, 0.1)
+    return stream, restored, samples
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(2, 300), st.integers(1, 6), st.floats(0.01, 500))
+@settings(max_examples=40, deadline=None)
+def test_a_layer_decodes_to_what_its_encoder_restored(
+    seed: int, signals: int, n_samples: int, blocks: int, step: float
+) -> None:
+    blocks = min(blocks, n_samples // 2)
+    stream, restored, samples = make(seed, signals, n_samples, blocks, step)
+    members, again = decode_layer(stream, signals, n_samples)
+    assert members.all()
+    assert np.array_equal(again, restored)
+    size = block_size(n_samples, blocks)
+    assert np.abs(again - samples).max() <= step * np.sqrt(size * signals) * 2
+
+
+@given(st.binary(max_size=200), st.integers(1, 64), st.integers(1, 400))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_decode_or_are_refused(data: bytes, signals: int, n_samples: int) -> None:
+    try:
+        members, samples = decode_layer(data, signals, n_samples)
+    except ContainerError:
+        return
+    assert samples.shape == (members.sum(), n_samples)
+
+
+def test_damaged_layers_decode_or_are_refused() -> None:
+    stream, _, _ = make(5, 3, 300, 4, 5.0)
+    random = np.random.default_rng(0)
+    for _ in range(150):
+        damaged = bytearray(stream[: random.integers(1, len(stream) + 1)])
+        for place in random.integers(0, len(damaged), random.integers(0, 4)):
+            damaged[place] = random.integers(0, 256)
+        try:
+            members, samples = decode_layer(bytes(damaged), 3, 300)
+        except ContainerError:
+            continue
+        assert samples.shape == (members.sum(), 300)
+
+
+def test_what_follows_a_layer_is_refused() -> None:
+    stream, _, _ = make(6, 2, 200, 3, 2.0)
+    with pytest.raises(ContainerError, match="followed by bytes"):
+        decode_layer(stream + b"\1\2\3\4\5\6\7\10", 2, 200)
