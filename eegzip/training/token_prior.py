@@ -17,10 +17,11 @@ import torch
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.loading import build_network
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.prior.references import choose_references
 from eegzip.formats.prior.stream import encode_stream, predicted
 from eegzip.formats.prior.tables import CLASSES, MAX_FACTOR, MAX_START, PriorTables, TokenPrior, pack_prior
-from eegzip.formats.prior.tracking import ABSENT, energy_class, variances, vectors
+from eegzip.formats.prior.tracking import energy_class, variances, vectors
 
 _WORD_PEAK = 2047
 _WIDEST = 128

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.entropy.binary_coder import (
     MIN_PROBABILITY,
     decode_bit,
@@ -26,7 +27,7 @@ from eegzip.formats.entropy.mixing import (
 )
 from eegzip.formats.prior.likelihood import hidden_of_frame, likelihoods
 from eegzip.formats.prior.tables import PriorTables
-from eegzip.formats.prior.tracking import ABSENT, energy_class, follow, start_variance
+from eegzip.formats.prior.tracking import energy_class, follow, start_variance
 
 _SLOWEST = 250
 _TOKEN_RATE, _DEPTH_RATE = 3, 12

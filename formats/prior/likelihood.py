@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.prior.tables import PriorTables
-from eegzip.formats.prior.tracking import ABSENT
 
 LIMIT = 4095
 """Largest magnitude of what is multiplied with the tables."""

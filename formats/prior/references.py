@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.prior.stream import WEIGHT_BITS, StreamParameters, predicted
 from eegzip.formats.prior.tables import TokenPrior
-from eegzip.formats.prior.tracking import ABSENT, STARTS, start_variance, vectors
+from eegzip.formats.prior.tracking import STARTS, start_variance, vectors
 
 MOST_REFERENCES = 4
 _RIDGE = 1e-3
@@ -33,6 +34,7 @@ def choose_references(prior: TokenPrior, streams: Sequence[np.ndarray]) -> list[
     list of (int, StreamParameters)
         Numbers of the streams in an order in which references come first; references are such numbers, too.
     """
+    streams = [np.array(codes, np.uint16, order="C") for codes in streams]
     words = np.stack([vectors(prior.tables.words, codes) for codes in streams]).astype(np.float64)
     flat = words.reshape(len(streams), -1)
     products = flat @ flat.T

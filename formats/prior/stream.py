@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.prior.coder import code_tokens
 from eegzip.formats.prior.tables import TokenPrior
-from eegzip.formats.prior.tracking import ABSENT, STARTS, vectors
+from eegzip.formats.prior.tracking import STARTS, vectors
 
 MAX_CONTEXT_TOKENS = 1 << 20
 """Of a stream coded in context; longer ones are coded otherwise."""
@@ -49,6 +50,10 @@ class StreamParameters:
         head = _FIXED.pack(self.varying * _VARYING, self.start_class, len(self.references))
         pairs = zip(self.references, self.weights, strict=True)
         return head + b"".join(_REFERENCE.pack(group, weight) for group, weight in pairs)
+
+    def renamed(self, groups: Sequence[int]) -> StreamParameters:
+        """Return the same with references as numbers of groups, where they were places among these."""
+        return replace(self, references=tuple(groups[place] for place in self.references))
 
     @property
     def size(self) -> int:
@@ -98,9 +103,9 @@ def predicted(
     """
     total = np.zeros((frames, prior.width), np.int64)
     for group, weight in zip(parameters.references, parameters.weights, strict=True):
-        total += weight * vectors(prior.tables.words, known[group])
+        total += weight * vectors(prior.tables.words, np.array(known[group], np.uint16, order="C"))
     first = known[parameters.references[0]] if parameters.references else np.zeros((0, frames), np.uint16)
-    return total >> WEIGHT_BITS, np.ascontiguousarray(first)
+    return total >> WEIGHT_BITS, np.array(first, order="C")
 
 
 def encode_stream(
@@ -112,7 +117,7 @@ def encode_stream(
     ----------
     prior : TokenPrior
     codes : ndarray of uint16, shape (codebooks, frames)
-        Where `parameters` say so, :data:`~eegzip.formats.prior.tracking.ABSENT` above a frame's depth.
+        Where `parameters` say so, :data:`~eegzip.formats.eegz.tokens.ABSENT` above a frame's depth.
     parameters : StreamParameters
     prediction, beside : ndarray
         From :func:`predicted`.
@@ -124,7 +129,7 @@ def encode_stream(
     room = np.empty(16 + 2 * codes.size * (2 + int(prior.entries - 1).bit_length()), np.uint8)
     length = code_tokens(
         prior.tables,
-        np.ascontiguousarray(codes, np.uint16),
+        np.array(codes, np.uint16, order="C"),
         prediction,
         beside,
         int(bool(parameters.references)),
@@ -169,7 +174,8 @@ def decode_stream(
     parameters = unpack_parameters(data)
     prediction, beside = predicted(prior, parameters, known, shape[1])
     codes = np.full(shape, ABSENT, np.uint16)
-    body = np.frombuffer(data, np.uint8)[parameters.size :]
+    # A copy can be written to, as the coder wants for both directions; so it is compiled once.
+    body = np.frombuffer(data, np.uint8)[parameters.size :].copy()
     together = int(bool(parameters.references))
     wrong = code_tokens(
         prior.tables, codes, prediction, beside, together, parameters.start_class, int(parameters.varying), body, 1

@@ -188,7 +188,7 @@ def _read_tensors(data: bytes) -> dict[str, np.ndarray]:
             dtype = _DTYPES[entry["dtype"]]
             if not 0 <= begin <= end <= len(body) or min(shape, default=1) < 0:
                 raise ModelError(f"the prior's table '{str(name)[:40]}' lies outside its file; get the model again.")
-            tensors[str(name)] = np.frombuffer(body[begin:end], dtype).reshape(shape)
+            tensors[str(name)] = np.frombuffer(body[begin:end], dtype).reshape(shape).copy()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ModelError("the prior is no safetensors file of integers; get the model again.") from error
     return tensors

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.prior.tables import CLASSES
 
 _RATE_BITS = 3
-ABSENT = 65535
-"""In place of a token that is not there."""
-
 STARTS = 64
 """Start classes of a stream, half an octave each."""
 
