@@ -1,7 +1,8 @@
 """A checkpoint is a folder: ``model.safetensors``, ``config.json`` and a card, ``README.md``.
 
-It may have a prior besides, ``prior.safetensors``: integer tables that code its tokens in context. Its digest names it for ever, so a file can say which model it needs. Reading the config and computing the
-digest need no torch; the weights are read when they are asked for. Nothing in a checkpoint is executed.
+It may have a prior besides, ``prior.safetensors``: integer tables that code its tokens in context. Its digest names it
+for ever, so a file can say which model it needs. Reading the config and computing the digest need no torch; the weights
+are read when they are asked for. Nothing in a checkpoint is executed.
 """
 
 from __future__ import annotations

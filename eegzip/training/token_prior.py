@@ -1,9 +1,9 @@
 """Fits the integer tables that code a checkpoint's tokens in context (SPEC.md, section 10.1).
 
-What the tables compute is a small network. Its linear part is a Gaussian's: references and lower levels say which vector
-is still missing, a running variance says how far to trust that, and an entry is the likelier the better it fits. Hidden
-units add what the tokens of lower levels, of the frame before and of the nearest reference say besides. It is trained in
-floats on the very integers that the coder will see, and rounded in the end.
+What the tables compute is a small network. Its linear part is a Gaussian's: references and lower levels say which
+vector is still missing, a running variance says how far to trust that, and an entry is the likelier the better it fits.
+Hidden units add what the tokens of lower levels, of the frame before and of the nearest reference say besides. It is
+trained in floats on the very integers that the coder will see, and rounded in the end.
 """
 
 from __future__ import annotations

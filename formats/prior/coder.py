@@ -185,9 +185,7 @@ def code_tokens(
     start_variance(tables.start[together], start_class, variance)
     last, mean = levels, 16 * levels
     for f in range(frames):
-        hidden_of_frame(
-            tables, before, beside[:, f], together, energy_class(variance, tables.lowest_class[0]), hidden
-        )
+        hidden_of_frame(tables, before, beside[:, f], together, energy_class(variance, tables.lowest_class[0]), hidden)
         depth = levels
         if varying:
             other = -1

@@ -62,7 +62,9 @@ def _chosen(products: np.ndarray, place: int, earlier: list[int]) -> tuple[list[
                 continue
             trial = [*chosen, other]
             ridge = _RIDGE * whole * np.eye(len(trial))
-            solved = np.linalg.solve(products[np.ix_(trial, trial)] + ridge + _FLOOR * np.eye(len(trial)), products[trial, place])
+            solved = np.linalg.solve(
+                products[np.ix_(trial, trial)] + ridge + _FLOOR * np.eye(len(trial)), products[trial, place]
+            )
             gain = float(solved @ products[trial, place])
             if best is None or gain > best[0]:
                 best = gain, other, solved

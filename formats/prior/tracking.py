@@ -68,9 +68,7 @@ def vectors(words: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def variances(
-    own: np.ndarray, prediction: np.ndarray, start: np.ndarray, start_class: int
-) -> np.ndarray:
+def variances(own: np.ndarray, prediction: np.ndarray, start: np.ndarray, start_class: int) -> np.ndarray:
     """Variance that each frame is expected to have; int64, shape (frames, D), as of vectors and predictions."""
     frames, width = own.shape
     result = np.zeros((frames, width), np.int64)
