@@ -220,6 +220,8 @@ class Verification:
         How much was checked.
     problems : tuple of str
         One sentence each.
+    unchecked : tuple of str
+        What could not be checked beyond its checksum, and what it would take; one sentence each.
     deviations : tuple of str
         Where the original strays from the letter of EDF; no fault of this file.
     """
@@ -233,6 +235,7 @@ class Verification:
     exact_samples: int
     layered_samples: int
     problems: tuple[str, ...]
+    unchecked: tuple[str, ...]
     deviations: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -245,4 +248,5 @@ class Verification:
             return f"{Path(self.source).name}: DAMAGED, {len(self.problems)} problem(s)"
         layered = f"{self.layered_samples} samples in layers, " if self.layered_samples else ""
         checked = f"{self.blocks} blocks, {layered}{self.tokens} tokens and {self.exact_samples} exact samples checked"
-        return f"{Path(self.source).name}: intact; {checked}{', waveforms synthesised' if self.deep else ''}"
+        state = "all checksums right, not all streams decoded" if self.unchecked else "intact"
+        return f"{Path(self.source).name}: {state}; {checked}{', waveforms synthesised' if self.deep else ''}"

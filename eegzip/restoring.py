@@ -109,7 +109,7 @@ class Restorer:
     def _layered(self, chunk: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
         """Digital values [records, samples_per_record] of a chunk's signals that are coded in layers."""
         header = self.reader.header
-        restored = {}
+        restored: dict[int, np.ndarray] = {}
         for number, entry in enumerate(header.layer_sets):
             signals = wanted.intersection(entry.signals)
             if chunk in self.lost:

@@ -75,6 +75,9 @@ class CodecEntry:
         ``adaptive`` (knots in every chunk) or ``fixed`` (a constant range, clipped).
     knot_spacing : int
         Model samples between knots; 0 for fixed scaling.
+    prior : str or None
+        SHA-256 of the checkpoint's ``prior.safetensors``, with which tokens may be coded in context; ``None`` where it
+        has none.
     """
 
     name: str
@@ -86,6 +89,7 @@ class CodecEntry:
     codebook_size: int
     scaling: str
     knot_spacing: int
+    prior: str | None = None
 
 
 @dataclass(frozen=True)
@@ -226,10 +230,11 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        2 with layers, or where a signal other than annotations is kept exactly, as it may be predicted; else 1 with
-        ``dac-mc``; else 0.
+        2 with layers, with a prior, or where a signal other than annotations is kept exactly, as it may be predicted;
+        else 1 with ``dac-mc``; else 0.
         """
-        if self.layer_sets or any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals()):
+        predicted = any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals())
+        if self.layer_sets or predicted or any(codec.prior is not None for codec in self.codecs):
             return 2
         return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
@@ -260,6 +265,9 @@ class FileHeader:
         for codec in content["codecs"]:
             rate = codec["rate"]
             codec["rate"] = None if rate is None else [rate.numerator, rate.denominator]
+            if codec["prior"] is None:
+                # Not nil but absent, as in files of versions 1.0 and 1.1.
+                del codec["prior"]
         for group in content["groups"]:
             if group["styles"] is None:
                 # Not nil but absent, as in files of version 1.0.

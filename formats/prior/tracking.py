@@ -1,0 +1,80 @@
+"""What a stream's prediction missed so far: the variance that the next frame is expected to have (SPEC.md, 6.2.3)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eegzip.formats.eegz.tokens import ABSENT
+from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.prior.tables import CLASSES
+
+_RATE_BITS = 3
+STARTS = 64
+"""Start classes of a stream, half an octave each."""
+
+
+@compiled
+def start_variance(start: np.ndarray, start_class: int, variance: np.ndarray) -> None:
+    """Fill `variance` (int64, shape (D,)) with the start's, half an octave more a class."""
+    factor = 181 if start_class & 1 else 128
+    for d in range(len(variance)):
+        variance[d] = max(((np.int64(start[d]) * factor) << (start_class >> 1)) >> 16, 1)
+
+
+@compiled
+def follow(variance: np.ndarray, vector: np.ndarray, prediction: np.ndarray) -> None:
+    """Move `variance` towards the square of what the prediction (int64, shape (D,)) missed of the vector."""
+    for d in range(len(variance)):
+        missed = vector[d] - prediction[d]
+        variance[d] += (missed * missed - variance[d]) >> _RATE_BITS
+
+
+@compiled
+def energy_class(variance: np.ndarray, lowest: int) -> int:
+    """Half-octave of the summed variance, counted from `lowest`, from 0 to CLASSES - 1."""
+    total = np.int64(0)
+    for d in range(len(variance)):
+        total += variance[d]
+    octave = 0
+    while total >> (octave + 1):
+        octave += 1
+    half = 1 if octave and total >= (np.int64(3) << (octave - 1)) else 0
+    return min(max(2 * octave + half - lowest, 0), CLASSES - 1)
+
+
+@compiled
+def vectors(words: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Sum of the words of each frame's tokens.
+
+    Parameters
+    ----------
+    words : ndarray of int16, shape (K, S, D)
+    codes : ndarray of uint16, shape (at most K, frames)
+        Below S, or :data:`ABSENT`, which adds nothing.
+
+    Returns
+    -------
+    ndarray of int64, shape (frames, D)
+    """
+    levels, frames = codes.shape
+    result = np.zeros((frames, words.shape[2]), np.int64)
+    for f in range(frames):
+        for level in range(levels):
+            code = codes[level, f]
+            if code != ABSENT:
+                for d in range(words.shape[2]):
+                    result[f, d] += words[level, code, d]
+    return result
+
+
+@compiled
+def variances(own: np.ndarray, prediction: np.ndarray, start: np.ndarray, start_class: int) -> np.ndarray:
+    """Variance that each frame is expected to have; int64, shape (frames, D), as of vectors and predictions."""
+    frames, width = own.shape
+    result = np.zeros((frames, width), np.int64)
+    variance = np.zeros(width, np.int64)
+    start_variance(start, start_class, variance)
+    for f in range(frames):
+        result[f] = variance
+        follow(variance, own[f], prediction[f])
+    return result
