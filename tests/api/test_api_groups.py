@@ -239,15 +239,22 @@ def test_a_channel_alone_is_coded_as_by_its_backbone(source: Path, tmp_path: Pat
     assert (tmp_path / "sc.edf").read_bytes() == (tmp_path / "mc.edf").read_bytes()
 
 
-def test_only_files_of_groups_need_the_newer_format(source: Path, packed: Path, model: Path, tmp_path: Path) -> None:
-    """So a reader of version 1.0 never meets a file that it can't restore without being told."""
-    eegzip.compress(source, tmp_path / "exact.eegz", model=model, exact=["*"])
-    eegzip.compress(source, tmp_path / "sc.eegz", model=save_single(tmp_path / "sc").folder)
-    for path, version in ((packed, 1), (tmp_path / "exact.eegz", 0), (tmp_path / "sc.eegz", 0)):
-        assert path.read_bytes()[9:11] == bytes([1, version])
+def test_a_file_states_the_lowest_version_that_describes_it(source: Path, model: Path, tmp_path: Path) -> None:
+    """So an older reader never meets a file that it can't restore without being told."""
+    single = save_single(tmp_path / "single").folder
+    cases = {
+        "sc": ({"model": single, "lossy": ["*"]}, 0),
+        "mc": ({"model": model, "lossy": ["*"]}, 1),
+        "partly": ({"model": single}, 2),
+        "exact": ({"model": model, "exact": ["*"]}, 2),
+    }
+    for name, (options, version) in cases.items():
+        path = tmp_path / f"{name}.eegz"
+        eegzip.compress(source, path, **options)
+        assert path.read_bytes()[9:11] == bytes([1, version]), name
         with eegzip.open(path) as recording:
             assert recording.info["format"] == f"eegz 1.{version}"
-            assert all(("styles" in group) == (version == 1) for group in recording.info["groups"])
+            assert all(("styles" in group) == (name == "mc") for group in recording.info["groups"])
 
 
 def test_kinds_of_groups(source: Path, packed: Path, model: Path, tmp_path: Path) -> None:
