@@ -35,7 +35,9 @@ def main() -> None:
     if len(sys.argv) != 3:
         sys.exit("Usage: python examples/paper/table1a.py SCRATCH_RUN AUDIO_TO_EEG_RUN")
     scratch, transfer = validations(sys.argv[1]), validations(sys.argv[2])
-    step = max(set(scratch) & set(transfer))
+    step = max(set(scratch) & set(transfer), default=0)
+    if step == 0:
+        sys.exit("The two runs share no validation after step 0: nothing was trained that could be compared.")
     rows = {"Audio-pretrained": transfer[0], "Scratch": scratch[step], "Audio-to-EEG": transfer[step]}
     print(f"People held out, at step {step} of both runs.\n")
     print("| model | spectrogram loss | PRD % | SNR dB | the paper's loss |")
