@@ -8,18 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.transform import spatial
-from eegzip.formats.transform.layer import Form, analyse, block_size, encode_layer, step_code, step_size
+from eegzip.formats.transform.layer import EncodedLayer, Form, analyse, block_size, encode_layer, step_code, step_size
+from eegzip.formats.transform.trimming import trim
 
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
 _BLOCK_SECONDS = (0.125, 0.25, 0.5, 1.0, 2.0)
-_ROUGH_TRIALS = 5
-_MOST_TRIALS = 10
-_AIM = 0.995
-_CLOSE = 0.985
+_ROUGH_TRIALS = 3
+_MOST_TRIALS = 6
+_TRIMS = 4
+_AIM = 0.9997
+_NEAR = 1.05
+_FAR = 1.25
+_ROUNDING = 1 / 12
 _REPLAN = 0.05
-_MOVED = 0.02
+_MOVED = 0.03
+_CHANCE = 0.04
 _CENTRE_WORTH = 0.1
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -77,15 +82,39 @@ def fit_layer(
             bands = spatial.plan(coefficients / sizes[:, None, None], 1 / 12)
             planned = sizes
         form = Form(members, blocks, tuple(map(int, centres)), tuple(map(int, codes)), bands)
-        stream, restored = encode_layer(coefficients, n_samples, form, PENALTY)
-        excess = np.maximum(judge(restored), 1e-9)
-        if excess.max() <= 1:
-            if best is None or len(stream) < len(best.stream):
-                best = FittedLayer(stream, restored)
-            if excess.min() > _CLOSE or trial >= _ROUGH_TRIALS:
+        layer = encode_layer(coefficients, n_samples, form, PENALTY)
+        excess = np.maximum(judge(layer.samples), 1e-9)
+        near = excess.max() < _NEAR and excess.min() > 1 / _NEAR
+        if near or (trial >= _ROUGH_TRIALS and excess.max() < _FAR):
+            best = _trimmed(coefficients, n_samples, form, layer, judge, excess, errors)
+            if best is not None:
                 break
-        search.learn(sizes, excess, all_at_once=trial >= _ROUGH_TRIALS)
+        search.learn(sizes, excess)
     return best
+
+
+def _trimmed(
+    coefficients: np.ndarray,
+    n_samples: int,
+    form: Form,
+    layer: EncodedLayer,
+    judge: Judge,
+    excess: np.ndarray,
+    errors: np.ndarray,
+) -> FittedLayer | None:
+    """Bring all errors to their bounds coefficient by coefficient."""
+    aim = _AIM
+    for _ in range(_TRIMS):
+        # Rounding to digital values adds its own error, which no coefficient can change.
+        rounding = np.minimum(_ROUNDING, 0.5 * errors**2)
+        shares = ((aim * errors) ** 2 - rounding) / np.maximum((excess * errors) ** 2 - rounding, 1e-12)
+        quantised = trim(layer.values, layer.quantised, layer.restored, form.bands, shares)
+        layer = encode_layer(coefficients, n_samples, form, PENALTY, quantised)
+        excess = np.maximum(judge(layer.samples), 1e-9)
+        if excess.max() <= 1:
+            return FittedLayer(layer.stream, layer.samples)
+        aim *= 0.999
+    return None
 
 
 class _Search:
@@ -96,11 +125,8 @@ class _Search:
         self._slopes = np.full(len(steps), 0.7)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
-    def learn(self, sizes: np.ndarray, excess: np.ndarray, *, all_at_once: bool) -> None:
-        """Take note of a trial and choose the next steps; `all_at_once` moves all alike, which is the surest."""
-        if all_at_once:
-            self.steps = sizes * (_AIM / excess.max()) ** 1.2
-            return
+    def learn(self, sizes: np.ndarray, excess: np.ndarray) -> None:
+        """Take note of a trial and choose the next steps."""
         if self._last is not None:
             moved = np.log(sizes / self._last[0])
             followed = np.log(excess / self._last[1])
@@ -108,7 +134,9 @@ class _Search:
             seen = np.clip(followed[known] / moved[known], 0.4, 1.2)
             self._slopes[known] = (self._slopes[known] + seen) / 2
         self._last = (sizes, excess)
-        self.steps = sizes * np.clip((_AIM / excess) ** (1 / self._slopes), 0.3, 2.5)
+        # Near the bound half of what is seen is chance.
+        speed = np.where(np.abs(np.log(excess)) < _CHANCE, 0.6, 1.0)
+        self.steps = sizes * np.clip((1 / excess) ** (speed / self._slopes), 0.3, 2.5)
 
 
 def _choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> tuple[int, np.ndarray, float]:
