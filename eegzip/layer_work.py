@@ -14,7 +14,8 @@ from eegzip.evaluation.fidelity import Fidelity, FidelityMeter
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.layers import LayeredChunk
-from eegzip.layering import CodedChunk, LayerCoder, LayerTally
+from eegzip.layering import CodedChunk, LayerCoder
+from eegzip.tally import LayerTally
 
 _MOST_THREADS = 4
 """Each holds a chunk of a layer set, some hundred megabytes where there are many channels."""

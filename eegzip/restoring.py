@@ -15,7 +15,7 @@ from eegzip.formats.edf import EdfHeader, assemble_records, parse_header
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
-from eegzip.layers import restore_layers
+from eegzip.layers import LayerReader
 
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
@@ -119,7 +119,9 @@ class Restorer:
             if chunk in self.lost:
                 restored.update((index, self._exact(chunk, index)) for index in signals)
             elif signals:
-                restored.update(restore_layers(self.reader, chunk, number, signals))
+                found = LayerReader(self.reader, chunk, number, {}).restore(signals)
+                records = header.records_of_chunk(chunk)
+                restored.update((index, row.reshape(records[1] - records[0], -1)) for index, row in found.items())
         return restored
 
     def _coded(self, chunk: int, begin: int, last: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:

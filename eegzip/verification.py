@@ -8,7 +8,7 @@ from pathlib import Path
 from eegzip.coding import Progress
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError
-from eegzip.layers import restore_layers
+from eegzip.layers import LayerReader
 from eegzip.reports import Verification
 from eegzip.restoring import Restorer, restored_sha256, stored_edf_header
 
@@ -109,7 +109,7 @@ def _check_chunk(reader: EegzReader, chunk: int) -> Iterator[tuple[str, int, str
             yield "exact", 0, str(error)
     for number, entry in enumerate(header.layer_sets):
         try:
-            restored = restore_layers(reader, chunk, number, entry.signals)
+            restored = LayerReader(reader, chunk, number, {}).restore(entry.signals)
             yield "layers", sum(values.size for values in restored.values()), None
         except ContainerError as error:
             yield "layers", 0, str(error)

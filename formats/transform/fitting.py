@@ -40,7 +40,7 @@ class FittedLayer:
 
 
 def fit_layer(
-    samples: np.ndarray, members: np.ndarray, errors: np.ndarray, rate: float, judge: Judge
+    samples: np.ndarray, members: np.ndarray, errors: np.ndarray, rate: float, judge: Judge | None
 ) -> FittedLayer | None:
     """Code signals so that each keeps to its bound.
 
@@ -54,67 +54,78 @@ def fit_layer(
         Root-mean-square error at which each signal should be about at its bound; above 0.
     rate : float
         Samples a second, which decides how long blocks may be.
-    judge : callable
-        See :data:`Judge`.
+    judge : callable or None
+        See :data:`Judge`; ``None`` where it will do that errors are about as wanted.
 
     Returns
     -------
     FittedLayer or None
         ``None`` where no layer keeps to the bounds, as when they are finer than digital values.
     """
-    n_samples = samples.shape[1]
-    means = samples.mean(axis=1)
-    centres = np.where(np.abs(means) > _CENTRE_WORTH * samples.std(axis=1), np.rint(means), 0).astype(np.int64)
-    centred = samples - centres[:, None]
-    blocks, coefficients, unit = _choose_blocks(centred, errors, rate)
-    steps = errors * unit
-    bands = [spatial.Band(block_size(n_samples, blocks), (), ())]
-    best: FittedLayer | None = None
-    search = _Search(steps)
-    planned = np.full(len(steps), np.finfo(np.float64).max)
+    work = _Work(samples, members, errors, rate)
+    search = _Search(work.steps)
     for trial in range(_MOST_TRIALS):
-        codes = step_code(search.steps)
-        sizes = step_size(codes)
-        if (np.abs(coefficients) / sizes[:, None, None]).max(initial=0.0) * np.sqrt(len(samples)) >= 1 << 30:
+        layer = work.encode(search.steps)
+        if layer is None:
             return None
-        if np.abs(np.log(sizes / planned)).max() > _REPLAN:
-            # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
-            bands = spatial.plan(coefficients / sizes[:, None, None], 1 / 12)
-            planned = sizes
-        form = Form(members, blocks, tuple(map(int, centres)), tuple(map(int, codes)), bands)
-        layer = encode_layer(coefficients, n_samples, form, PENALTY)
-        excess = np.maximum(judge(layer.samples), 1e-9)
-        near = excess.max() < _NEAR and excess.min() > 1 / _NEAR
-        if near or (trial >= _ROUGH_TRIALS and excess.max() < _FAR):
-            best = _trimmed(coefficients, n_samples, form, layer, judge, excess, errors)
-            if best is not None:
-                break
-        search.learn(sizes, excess)
-    return best
-
-
-def _trimmed(
-    coefficients: np.ndarray,
-    n_samples: int,
-    form: Form,
-    layer: EncodedLayer,
-    judge: Judge,
-    excess: np.ndarray,
-    errors: np.ndarray,
-) -> FittedLayer | None:
-    """Bring all errors to their bounds coefficient by coefficient."""
-    aim = _AIM
-    for _ in range(_TRIMS):
-        # Rounding to digital values adds its own error, which no coefficient can change.
-        rounding = np.minimum(_ROUNDING, 0.5 * errors**2)
-        shares = ((aim * errors) ** 2 - rounding) / np.maximum((excess * errors) ** 2 - rounding, 1e-12)
-        quantised = trim(layer.values, layer.quantised, layer.restored, form.bands, shares)
-        layer = encode_layer(coefficients, n_samples, form, PENALTY, quantised)
-        excess = np.maximum(judge(layer.samples), 1e-9)
-        if excess.max() <= 1:
+        if judge is None and trial:
             return FittedLayer(layer.stream, layer.samples)
-        aim *= 0.999
+        excess = np.maximum(work.judge(layer.samples) if judge is None else judge(layer.samples), 1e-9)
+        near = excess.max() < _NEAR and excess.min() > 1 / _NEAR
+        if judge is not None and (near or (trial >= _ROUGH_TRIALS and excess.max() < _FAR)):
+            found = work.trimmed(layer, judge, excess)
+            if found is not None:
+                return found
+        search.learn(work.sizes, excess)
     return None
+
+
+class _Work:
+    """Signals on their way to a layer: what doesn't change from trial to trial, and the plan that they share."""
+
+    def __init__(self, samples: np.ndarray, members: np.ndarray, errors: np.ndarray, rate: float) -> None:
+        self._samples, self._members, self._errors = samples, members, errors
+        means = samples.mean(axis=1)
+        centres = np.where(np.abs(means) > _CENTRE_WORTH * samples.std(axis=1), np.rint(means), 0).astype(np.int64)
+        self._centres = tuple(map(int, centres))
+        self._blocks, self._coefficients, unit = _choose_blocks(samples - centres[:, None], errors, rate)
+        self._bands: list[spatial.Band] = []
+        self._planned = np.full(len(samples), np.finfo(np.float64).max)
+        self.steps = errors * unit
+
+    def encode(self, steps: np.ndarray) -> EncodedLayer | None:
+        """Code with steps near to these, which :attr:`sizes` then has; ``None`` where they are too fine."""
+        codes = step_code(steps)
+        self.sizes = step_size(codes)
+        scaled = self._coefficients / self.sizes[:, None, None]
+        if np.abs(scaled).max(initial=0.0) * np.sqrt(len(scaled)) >= 1 << 30:
+            return None
+        if np.abs(np.log(self.sizes / self._planned)).max() > _REPLAN:
+            # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
+            self._bands = spatial.plan(scaled, 1 / 12)
+            self._planned = self.sizes
+        self._form = Form(self._members, self._blocks, self._centres, tuple(map(int, codes)), self._bands)
+        return encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY)
+
+    def judge(self, restored: np.ndarray) -> np.ndarray:
+        """Errors in units of the wanted ones."""
+        errors = restored - self._samples
+        return np.sqrt(np.einsum("ij,ij->i", errors, errors) / errors.shape[1]) / self._errors
+
+    def trimmed(self, layer: EncodedLayer, judge: Judge, excess: np.ndarray) -> FittedLayer | None:
+        """Bring all errors of the latest layer to their bounds coefficient by coefficient."""
+        aim, squares = _AIM, self._errors**2
+        # Rounding to digital values adds its own error, which no coefficient can change.
+        rounding = np.minimum(_ROUNDING, 0.5 * squares)
+        for _ in range(_TRIMS):
+            shares = (aim**2 * squares - rounding) / np.maximum(excess**2 * squares - rounding, 1e-12)
+            quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares)
+            layer = encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY, quantised)
+            excess = np.maximum(judge(layer.samples), 1e-9)
+            if excess.max() <= 1:
+                return FittedLayer(layer.stream, layer.samples)
+            aim *= 0.999
+        return None
 
 
 class _Search:
