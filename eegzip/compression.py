@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.synthesis import Synthesis
-    from eegzip.layer_work import LayeredFidelity, LayerWork
+    from eegzip.layer_work import LayeredFidelity, LayerWork, Synthesiser
 
 DEFAULT_CHUNK_SECONDS = 60.0
 POOR_PRD = 50.0
@@ -198,7 +198,7 @@ def _write(
     writer = EegzWriter(output, header)
     banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
     exact = header.exact_signals()
-    layers = _layer_work(file, header)
+    layers = _layer_work(file, header, lambda chunk: _synthesised(header, banks, chunk))
     layered = iter(()) if layers is None else layers.chunks()
     for chunk in range(header.n_chunks):
         first, stop = header.records_of_chunk(chunk)
@@ -218,7 +218,9 @@ def _write(
             next(layered, None),
         )
         for work in banks:
-            _measure(file, header, work, first, stop)
+            if layers is None:
+                _measure(file, header, work, first, stop)
+            _forget(header, work, stop)
         progress("compressing", stop, header.n_records)
     for piece in trailing_pieces(file):
         writer.write_trailing(piece)
@@ -226,13 +228,31 @@ def _write(
     return writer.finish(summary), summary
 
 
-def _layer_work(file: EdfFile, header: FileHeader) -> LayerWork | None:
+def _layer_work(file: EdfFile, header: FileHeader, synthesise: Synthesiser) -> LayerWork | None:
     if not header.layer_sets:
         return None
     # Only now, as it needs numba, which takes a while to load.
     from eegzip.layer_work import LayerWork
 
-    return LayerWork(file, header)
+    return LayerWork(file, header, synthesise)
+
+
+def _synthesised(header: FileHeader, banks: list[_BankAtWork], chunk: int) -> dict[int, tuple[np.ndarray, float]]:
+    """What the tokens of a chunk make of each of their signals, and how far another machine's may be off."""
+    first, stop = header.records_of_chunk(chunk)
+    result = {}
+    for work in banks:
+        group = work.bank.groups[0]
+        per_record = header.signals[work.bank.signals[0]].samples_per_record
+        samples = work.synthesis.values(first * per_record, stop * per_record)
+        if header.codecs[header.groups[group].codec].knot_spacing:
+            knots = work.analysis.knots(*chunk_knot_range(header, chunk, group))
+            scales = 2.0 ** (knots[:, :, 0].max(axis=1, initial=0) / 4)
+        else:
+            scales = columns(header, work.bank, "ranges")
+        for signal, row, scale in zip(work.bank.signals, samples, scales, strict=True):
+            result[signal] = (row, 1 + float(scale) / 1024)
+    return result
 
 
 def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime) -> _BankAtWork:
@@ -268,6 +288,9 @@ def _measure(file: EdfFile, header: FileHeader, work: _BankAtWork, first: int, s
     for begin in range(first, stop, step):
         samples = (begin * per_record, min(begin + step, stop) * per_record)
         work.meter.update(read(*samples), work.synthesis.digital(*samples))
+
+
+def _forget(header: FileHeader, work: _BankAtWork, stop: int) -> None:
     grid = header.grid(work.bank.groups[0])
     # The decoder may yet look back by a window for the samples before the next chunk's first frame.
     next_frame = grid.frames_of_records(stop, header.n_records)[0]

@@ -1,8 +1,8 @@
 """Chooses, chunk by chunk, the fewest bytes that keep every signal within what was promised.
 
-For the signals of a layer set there are, in a chunk: the tokens alone; a layer of the transform coder, on top of them or
-alone; with a bound on every sample, corrections of single samples besides; and the predictive coder, within a bound or
-exact. What is written is what a decoder restores, and it is held against the original before it is written.
+For the signals of a layer set there are, in a chunk: the tokens alone; a layer of the transform coder, on top of them
+or alone; with a bound on every sample, corrections of single samples besides; and the predictive coder, within a bound
+or exact. What is written is what a decoder restores, and it is held against the original before it is written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.bounds import Bounds, bounds_of, excess
+from eegzip.bounds import TIE, Bounds, bounds_of, excess
 from eegzip.formats.eegz.exact import encode_exact
 from eegzip.formats.eegz.header import FileHeader, Targets
 from eegzip.formats.eegz.layers import LayeredChunk, StoredResidual, pack_layer
@@ -23,8 +23,8 @@ from eegzip.layers import correct, to_digital
 EXACT, TOKENS, LAYER, TOKENS_AND_LAYER, PREDICTED = "exact", "tokens", "layer", "tokens+layer", "predicted"
 CORRECTED = "+corrections"
 
-_FINEST = 0.6
-"""Digital units. Rounding alone costs a root-mean-square error of 0.29; below about twice that, integers are better."""
+_FINEST = 0.45
+"""Digital units. Rounding alone costs a root-mean-square error of 0.29; not far above that integers are better."""
 
 _PEAK_TO_RMS = (1.7, 2.1, 2.7)
 """Bounds of single samples over root-mean-square errors of layers that are tried: corrections do the rest."""
@@ -232,7 +232,7 @@ class LayerCoder:
         # A sample at its bound that may be rounded otherwise elsewhere has no room for that: another way must do.
         back = correct(near, steps, step, low, high)
         for side in (-1, 1):
-            elsewhere = to_digital(samples + side * 2.0**-20, low, high).astype(np.int64)
+            elsewhere = to_digital(samples + side * TIE, low, high).astype(np.int64)
             if np.abs(correct(elsewhere, steps, step, low, high).astype(np.int64) - original).max() > peak:
                 return None
         stream = StoredResidual(step, (), encode_corrections(steps), predicted=False).pack()

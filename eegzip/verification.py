@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from eegzip.coding import Progress
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError
@@ -107,9 +109,14 @@ def _check_chunk(reader: EegzReader, chunk: int) -> Iterator[tuple[str, int, str
             yield "exact", int(reader.chunk_exact(chunk, signal).size), None
         except ContainerError as error:
             yield "exact", 0, str(error)
+    with_tokens = {index for group in header.groups for index in group.signals}
     for number, entry in enumerate(header.layer_sets):
+        first, stop = header.records_of_chunk(chunk)
+        count = (stop - first) * header.signals[entry.signals[0]].samples_per_record
         try:
-            restored = LayerReader(reader, chunk, number, {}).restore(entry.signals)
+            # Whatever the tokens give, the streams on top of them decode alike.
+            silent = {index: np.zeros(count) for index in with_tokens.intersection(entry.signals)}
+            restored = LayerReader(reader, chunk, number, silent).restore(entry.signals)
             yield "layers", sum(values.size for values in restored.values()), None
         except ContainerError as error:
             yield "layers", 0, str(error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.transform import spatial
-from eegzip.formats.transform.layer import EncodedLayer, Form, analyse, block_size, encode_layer, step_code, step_size
+from eegzip.formats.transform.layer import EncodedLayer, Form, analyse, encode_layer, step_code, step_size
 from eegzip.formats.transform.trimming import trim
 
 PENALTY = 0.1
@@ -19,6 +19,7 @@ _ROUGH_TRIALS = 3
 _MOST_TRIALS = 6
 _TRIMS = 4
 _AIM = 0.9997
+_RETREAT = 0.995
 _NEAR = 1.05
 _FAR = 1.25
 _ROUNDING = 1 / 12
@@ -124,7 +125,7 @@ class _Work:
             excess = np.maximum(judge(layer.samples), 1e-9)
             if excess.max() <= 1:
                 return FittedLayer(layer.stream, layer.samples)
-            aim *= 0.999
+            aim *= _RETREAT
         return None
 
 
