@@ -153,12 +153,17 @@ def _details(report: CompressionReport) -> list[str]:
         loss = "" if signal.prd is None else f", PRD {signal.prd:.1f} %"
         if signal.coding == "exact":
             loss = f" ({signal.reason})"
+        if signal.chunks:
+            worst = "" if signal.worst_chunk_prd is None else f", worst chunk {signal.worst_chunk_prd:.2f} %"
+            loss += f"{worst}; chunks: {', '.join(f'{count} {way}' for way, count in signal.chunks.items())}"
         lines.append(f"{signal.label or '(no label)'}: {CODING_NAMES[signal.coding]}{loss}{cost}")
     lines += [f"one token stream: {', '.join(group)}" for group in report.groups if len(group) > 1]
     lines += [f"deviation: {deviation}" for deviation in report.deviations]
     lines += [f"note: {note}" for note in report.notes]
     share = 100 * report.overhead_bytes / report.compressed_bytes
-    lines.append(f"{report.overhead_bytes} bytes ({share:.1f} %) are neither tokens nor exact signals nor EDF header")
+    lines.append(
+        f"{report.overhead_bytes} bytes ({share:.1f} %) are neither tokens nor layers nor exact signals nor EDF header"
+    )
     if report.duration:
         lines.append(f"{report.elapsed:.1f} s, {report.duration / report.elapsed:.0f} times as fast as recorded")
     return lines

@@ -181,6 +181,7 @@ def compress(
         digest=checkpoint.digest if header.groups else None,
         signals=signal_reports(header, summary),
         groups=tuple(tuple(header.signals[index].label for index in group.signals) for group in header.groups),
+        targets=header.targets,
         deviations=header.deviations,
         notes=_notes(header, summary, lossy, exact),
     )

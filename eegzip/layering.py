@@ -153,11 +153,16 @@ class LayerCoder:
             ]
         bounded = any(bounds[place].peak is not None for place in places)
         best: tuple[int, CodedChunk] | None = None
-        for ratio in _PEAK_TO_RMS if bounded else _PEAK_TO_RMS[:1]:
-            found = self._one_layer(values, bounds, members, base, tokens, ratio)
+        tried: np.ndarray | None = None
+        for ratio in _PEAK_TO_RMS:
+            wanted = np.array([_wanted(bounds[place], ratio) for place in places])
+            if tried is not None and np.array_equal(wanted, tried):
+                break
+            tried = wanted
+            found = self._one_layer(values, bounds, members, base, tokens, wanted)
             if found is not None and (best is None or found[0] < best[0]):
                 best = found
-            if best is not None and found is not None and found[0] > 1.05 * best[0]:
+            elif best is not None:
                 break
         if best is None or (bounded and 8 * best[0] > _PREDICTION_WORTH * values[members].size):
             predicted = CodedChunk(LayeredChunk(), values.copy(), list(coded.ways))
@@ -179,16 +184,15 @@ class LayerCoder:
         members: np.ndarray,
         base: np.ndarray,
         tokens: Synthesis | None,
-        ratio: float,
+        wanted: np.ndarray,
     ) -> tuple[int, CodedChunk] | None:
-        """A layer whose root-mean-square errors are bounded so, with its corrections; and its size."""
+        """A layer with about the root-mean-square errors that are wanted, and its corrections; with its size."""
         places = np.flatnonzero(members)
         original = values[members]
         low, high = self._lowest[members][:, None], self._highest[members][:, None]
         below = np.zeros(original.shape)
         if tokens is not None:
             below[base[members]] = tokens.samples[members & base]
-        wanted = np.array([_wanted(bounds[place], ratio) for place in places])
         # Corrections see to single samples; what is left to the layer is the error on average.
         loose = [Bounds(bounds[place].rms, None) for place in places]
 

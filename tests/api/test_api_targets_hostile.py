@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from api.plain_edf import PlainEdf, build
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import eegzip
-from api.plain_edf import PlainEdf, build
 
 RATE = 128
 KINDS = ("walk", "noise", "flat", "spike", "steps", "clipped", "sine", "offset", "extremes", "grid", "late")
