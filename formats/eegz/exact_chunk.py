@@ -33,7 +33,9 @@ _SHAPES = (
     (Shape(24, 7, 7, 10, 2), 3),
     (Shape(32, 2, 2, 9, 4), 2),
 )
+_TRIED_PART = 4
 _TRIED_SAMPLES = 4096
+"""A shape is tried on a quarter of the chunk, and on so many samples at most."""
 _TRIED_AGAIN = 16
 """Chunks after which an encoder looks anew for the best way to predict a signal."""
 
@@ -105,7 +107,8 @@ class ExactEncoder:
             return encode_predicted(samples, {other: signals[other] for other in references[:most]}, shape, upto)
 
         if signal not in self._shape:
-            self._shape[signal] = min(range(len(_SHAPES)), key=lambda number: len(code(number, _TRIED_SAMPLES)))
+            tried = min(len(samples.values) // _TRIED_PART, _TRIED_SAMPLES)
+            self._shape[signal] = min(range(len(_SHAPES)), key=lambda number: len(code(number, tried)))
         return bytes([PREDICTED_FROM_OTHERS]) + code(self._shape[signal])
 
 
