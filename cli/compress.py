@@ -31,7 +31,7 @@ Examples:
   eegzip compress night.edf                          makes night.eegz
   eegzip compress night.edf small.eegz -k 4          fewer codebooks: smaller and coarser
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
-  eegzip compress night.edf exact.eegz --exact '*'   keeps everything exactly
+  eegzip compress night.edf exact.eegz --lossless    keeps everything exactly
   eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
   eegzip compress night.edf --max-prd 9              as small as an error of 9 % allows, everywhere
   eegzip compress night.edf --max-error 2uV          no sample further off than 2 uV
@@ -72,6 +72,7 @@ Examples:
 @click.option("--max-prd", type=float, metavar="PERCENT", help="Error at most, of each channel in each chunk.")
 @click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
+@click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
 @device_option
 @force_option
@@ -100,6 +101,7 @@ def compress(
     quiet: bool,
     verbose: bool,
     as_json: bool,
+    lossless: bool,
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
@@ -126,6 +128,7 @@ def compress(
             max_prd=max_prd,
             min_snr=min_snr,
             keep_tokens=keep_tokens,
+            lossless=lossless,
             chunk_seconds=chunk,
             device=device,
             overwrite=force,

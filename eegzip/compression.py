@@ -63,6 +63,7 @@ def compress(
     min_snr: float | None = None,
     quality: str | None = None,
     keep_tokens: bool = False,
+    lossless: bool = False,
     chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
     device: str = "cpu",
     overwrite: bool = False,
@@ -107,6 +108,8 @@ def compress(
         bounds besides, all must hold.
     keep_tokens : bool
         Store the tokens too where bounds are met without them, for programs that learn from tokens and for previews.
+    lossless : bool
+        Keep every signal exactly: what comes back is the same file.
     chunk_seconds : float
         Length of a chunk: what is lost when a part of the file is damaged.
     device : str
@@ -143,7 +146,8 @@ def compress(
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)
     wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
-    exact = ("*",) if wanted.exact else exact
+    if lossless or wanted.exact:
+        exact = ("*",)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:

@@ -12,6 +12,7 @@ import numpy as np
 
 from eegzip.coding import Bank, Progress, StoredTokens, banks_of, block_records, load_runtime, synthesis_of
 from eegzip.formats.edf import EdfHeader, assemble_records, parse_header
+from eegzip.formats.eegz.exact_ahead import exact_chunks
 from eegzip.formats.eegz.header import LAYERS, FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
@@ -91,10 +92,12 @@ class Restorer:
         wanted = frozenset(range(len(header.signals)) if self.signals is None else self.signals)
         exact = [index for index in header.exact_signals() if index in wanted]
         step = block_records(header)
+        chunks = range(first // header.chunk_records, -(-stop // header.chunk_records))
+        ahead = exact_chunks(self.reader, chunks, exact, self.lost)
         while first < stop:
             chunk = first // header.chunk_records
             chunk_first, chunk_stop = header.records_of_chunk(chunk)
-            kept = {index: self._exact(chunk, index) for index in exact}
+            kept = next(ahead)
             layered = self._layered(chunk, wanted)
             end = min(stop, chunk_stop)
             for begin in range(first, end, step):
@@ -105,13 +108,6 @@ class Restorer:
                 samples.update((index, values[rows]) for index, values in layered.items())
                 yield begin, last, samples
             first = end
-
-    def _exact(self, chunk: int, index: int) -> np.ndarray:
-        if chunk not in self.lost:
-            return self.reader.chunk_exact(chunk, index)
-        header = self.reader.header
-        first, stop = header.records_of_chunk(chunk)
-        return np.zeros((stop - first, header.signals[index].samples_per_record), np.int32)
 
     def _layered(self, chunk: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
         """Digital values [records, samples_per_record] of a chunk's signals that are coded in layers."""
@@ -131,7 +127,8 @@ class Restorer:
         for number, entry in enumerate(header.layer_sets):
             signals = wanted.intersection(entry.signals)
             if chunk in self.lost:
-                restored.update((index, self._exact(chunk, index)) for index in signals)
+                samples = header.signals[entry.signals[0]].samples_per_record
+                restored.update((index, np.zeros((stop - first, samples), np.int32)) for index in signals)
             elif signals:
                 found = LayerReader(self.reader, chunk, number, tokens).restore(signals)
                 restored.update((index, row.reshape(stop - first, -1)) for index, row in found.items())

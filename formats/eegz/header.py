@@ -13,7 +13,10 @@ from eegzip.formats.eegz.tokens import bits_per_token
 TOKENS, EXACT, LAYERS = "tokens", "exact", "layers"
 ADAPTIVE, FIXED = "adaptive", "fixed"
 MULTICHANNEL = "dac-mc"
-"""Name of the codec whose groups have styles; files of it are of minor version 1 or later."""
+"""Name of the codec whose groups have styles; files of it are at least of minor version 1."""
+
+ANNOTATIONS = "annotations"
+"""Kind of the signals that hold text; of the exact signals only the others are predicted (minor version 2)."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +224,14 @@ class FileHeader:
 
     @property
     def minor_version(self) -> int:
-        """The lowest minor version that describes this content: 2 with layers, 1 with ``dac-mc``, else 0."""
-        return 2 if self.layer_sets else int(any(codec.name == MULTICHANNEL for codec in self.codecs))
+        """The lowest minor version of the format that describes this content.
+
+        2 with layers, and where a signal other than annotations is kept exactly, as it may be predicted; else 1 with
+        ``dac-mc``; else 0.
+        """
+        if self.layer_sets or any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals()):
+            return 2
+        return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
     def records_of_chunk(self, number: int) -> tuple[int, int]:
         """First record of a chunk and one past its last."""

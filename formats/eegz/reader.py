@@ -21,8 +21,8 @@ from eegzip.formats.eegz.chunk import (
     directory_size,
     unpack_directory,
 )
-from eegzip.formats.eegz.exact import decode_exact
-from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
+from eegzip.formats.eegz.exact_chunk import ExactDecoder
+from eegzip.formats.eegz.header import ADAPTIVE, TOKENS, FileHeader
 from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.knots import decode_knots
@@ -40,6 +40,8 @@ _Content = TypeVar("_Content")
 _CACHED_STREAMS = 4096
 _CACHED_BYTES = 64 << 20
 _CACHED_DIRECTORIES = 16
+# Signals of a chunk are predicted from each other, so what was decoded serves the next; a chunk may take 128 MiB.
+_CACHED_EXACT_CHUNKS = 1
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class EegzReader:
         ``chunk_tokens(chunk, group)``: tokens, uint16, shape (codebooks, frames).
     chunk_knots : callable
         ``chunk_knots(chunk)``: one array of shape (knots, 2) for each of :meth:`knot_owners`.
-        All three remember what was read last and raise :class:`ContainerError`, naming the chunk's place and
+    exact_decoder : callable
+        ``exact_decoder(chunk)``: the chunk's :class:`ExactDecoder`.
+        All four remember what was read last and raise :class:`ContainerError`, naming the chunk's place and
         time, where it is missing or damaged.
 
     Raises
@@ -103,6 +107,7 @@ class EegzReader:
         self.directory = lru_cache(_CACHED_DIRECTORIES)(self._load_directory)
         self.chunk_tokens = lru_cache(self._cached_streams())(self._load_tokens)
         self.chunk_knots = lru_cache(_CACHED_DIRECTORIES)(self._load_knots)
+        self.exact_decoder = lru_cache(_CACHED_EXACT_CHUNKS)(self._make_exact_decoder)
 
     def _cached_streams(self) -> int:
         """Token streams worth keeping: as many as fit into a fixed amount of memory."""
@@ -341,15 +346,23 @@ class EegzReader:
         return knots
 
     def chunk_exact(self, chunk: int, signal: int) -> np.ndarray:
-        """Samples of an exact signal in one chunk, shape (records, samples_per_record), int32."""
-        first, stop = self.header.records_of_chunk(chunk)
-        samples = self.header.signals[signal].samples_per_record
-        data = self._stream(chunk, StreamKind.EXACT, signal)
-        try:
-            values = decode_exact(data, (stop - first) * samples, self.header.sample_bytes)
-        except ContainerError as error:
-            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
-        return values.reshape(stop - first, samples)
+        """Samples of an exact signal in one chunk, shape (records, samples_per_record), int32, not to be written to."""
+        return self.exact_decoder(chunk).decode(signal)
+
+    def _make_exact_decoder(self, chunk: int) -> ExactDecoder:
+        header = self.header
+        first, stop = header.records_of_chunk(chunk)
+        shapes = {
+            index: (stop - first, signal.samples_per_record)
+            for index, signal in enumerate(header.signals)
+            if signal.coding != TOKENS and signal.samples_per_record
+        }
+        return ExactDecoder(
+            lambda signal: self._stream(chunk, StreamKind.EXACT, signal),
+            shapes,
+            header.sample_bytes,
+            lambda error: ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")),
+        )
 
     def trailing(self) -> Iterator[bytes]:
         """What followed the last complete record in the original, piece by piece.

@@ -9,8 +9,8 @@ import numpy as np
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
-from eegzip.formats.eegz.exact import encode_exact
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.exact_chunk import ExactEncoder
+from eegzip.formats.eegz.header import ANNOTATIONS, FileHeader
 from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index
 from eegzip.formats.eegz.knots import encode_knots
@@ -53,6 +53,8 @@ class EegzWriter:
         self._file = file
         self._header = header
         self._places: list[BlockPlace] = []
+        text = frozenset(index for index, signal in enumerate(header.signals) if signal.kind == ANNOTATIONS)
+        self._exact = ExactEncoder(header.sample_bytes, text)
         self._offset = layout.SIGNATURE_BYTES
         self._next_chunk = self._trailing_bytes = 0
         self.token_bytes = self.exact_bytes = self.knot_bytes = self.layer_bytes = 0
@@ -102,8 +104,7 @@ class EegzWriter:
             self.token_bytes += len(payload)
             for signal in entry.signals:
                 self.signal_bytes[signal] += len(payload) / len(entry.signals)
-        for signal, values in exact.items():
-            payload = encode_exact(values, header.sample_bytes)
+        for signal, payload in self._exact.encode(exact).items():
             streams[StreamKind.EXACT, signal] = payload
             self.exact_bytes += len(payload)
             self.signal_bytes[signal] += len(payload)

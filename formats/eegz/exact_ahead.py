@@ -1,0 +1,88 @@
+"""Exact signals of chunk after chunk, the next chunks being decoded meanwhile."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from eegzip.formats.eegz.exact_chunk import ExactDecoder, cores
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import ContainerError
+
+_MOST_CHUNKS = 4
+"""Under way at a time: each takes memory."""
+
+
+def exact_chunks(
+    reader: EegzReader, chunks: Iterable[int], signals: Collection[int], lost: Collection[int] = ()
+) -> Iterator[dict[int, np.ndarray]]:
+    """Decode exact signals of some chunks, on all cores.
+
+    Parameters
+    ----------
+    reader : EegzReader
+    chunks : iterable of int
+    signals : collection of int
+        Signals that are kept exactly.
+    lost : collection of int
+        Chunks that can't be read: their samples are 0.
+
+    Yields
+    ------
+    dict of int to ndarray of int32, shape (records, samples_per_record)
+        Of the next chunk, by signal; not to be written to.
+
+    Raises
+    ------
+    ContainerError
+        When the turn comes of a chunk that is missing or damaged.
+    """
+    waiting: deque[Future[dict[int, np.ndarray]]] = deque()
+    if len(signals) == 0:
+        yield from ({} for _ in chunks)
+        return
+    most = min(cores(), _MOST_CHUNKS)
+    with ThreadPoolExecutor(most) as pool:
+        try:
+            for chunk in chunks:
+                if chunk in lost:
+                    waiting.append(pool.submit(_zeros, reader, chunk, signals))
+                else:
+                    waiting.append(_begin(reader, chunk, signals, pool))
+                if len(waiting) == most:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _begin(
+    reader: EegzReader, chunk: int, signals: Collection[int], pool: ThreadPoolExecutor
+) -> Future[dict[int, np.ndarray]]:
+    """Read what a chunk needs, here, as a file is read by one thread at a time; decode it in another thread."""
+    decoder = reader.exact_decoder(chunk)
+    try:
+        for signal in signals:
+            decoder.gather(signal)
+    except ContainerError as error:
+        failed: Future[dict[int, np.ndarray]] = Future()
+        failed.set_exception(error)
+        return failed
+    return pool.submit(_decode, decoder, signals)
+
+
+def _decode(decoder: ExactDecoder, signals: Collection[int]) -> dict[int, np.ndarray]:
+    return {signal: decoder.decode(signal) for signal in signals}
+
+
+def _zeros(reader: EegzReader, chunk: int, signals: Collection[int]) -> dict[int, np.ndarray]:
+    first, stop = reader.header.records_of_chunk(chunk)
+    return {
+        signal: np.zeros((stop - first, reader.header.signals[signal].samples_per_record), np.int32)
+        for signal in signals
+    }
