@@ -62,7 +62,6 @@ Examples:
 @click.option(
     "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
 )
-@click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option(
     "--quality",
     metavar="archive|clinical|compact|tokens",
@@ -73,6 +72,7 @@ Examples:
 @click.option("--max-prd", type=float, metavar="PERCENT", help="Error at most, of each channel in each chunk.")
 @click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
+@click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
 @device_option
 @force_option
@@ -123,12 +123,12 @@ def compress(
             groups=groups,
             lossy=lossy,
             exact=exact,
-            lossless=lossless,
             quality=quality,
             max_error=max_error,
             max_prd=max_prd,
             min_snr=min_snr,
             keep_tokens=keep_tokens,
+            lossless=lossless,
             chunk_seconds=chunk,
             device=device,
             overwrite=force,
@@ -156,12 +156,17 @@ def _details(report: CompressionReport) -> list[str]:
         loss = "" if signal.prd is None else f", PRD {signal.prd:.1f} %"
         if signal.coding == "exact":
             loss = f" ({signal.reason})"
+        if signal.chunks:
+            worst = "" if signal.worst_chunk_prd is None else f", worst chunk {signal.worst_chunk_prd:.2f} %"
+            loss += f"{worst}; chunks: {', '.join(f'{count} {way}' for way, count in signal.chunks.items())}"
         lines.append(f"{signal.label or '(no label)'}: {CODING_NAMES[signal.coding]}{loss}{cost}")
     lines += [f"one token stream: {', '.join(group)}" for group in report.groups if len(group) > 1]
     lines += [f"deviation: {deviation}" for deviation in report.deviations]
     lines += [f"note: {note}" for note in report.notes]
     share = 100 * report.overhead_bytes / report.compressed_bytes
-    lines.append(f"{report.overhead_bytes} bytes ({share:.1f} %) are neither tokens nor exact signals nor EDF header")
+    lines.append(
+        f"{report.overhead_bytes} bytes ({share:.1f} %) are neither tokens nor layers nor exact signals nor EDF header"
+    )
     if report.duration:
         lines.append(f"{report.elapsed:.1f} s, {report.duration / report.elapsed:.0f} times as fast as recorded")
     return lines

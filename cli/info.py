@@ -122,6 +122,11 @@ def _compressed_text(content: dict[str, Any]) -> Iterator[str]:
             f"{codec['scaling']} scaling"
         )
     yield from _groups_text(content)
+    if content["targets"]:
+        from eegzip.formats.eegz.header import Targets
+        from eegzip.reports import promise
+
+        yield f"  promised    {promise(Targets(**content['targets']))}, for each bounded channel in each chunk"
     for problem in content["problems"]:
         yield f"  PROBLEM     {problem}"
 
@@ -151,7 +156,7 @@ def _groups_text(content: dict[str, Any]) -> Iterator[str]:
 def _table(signals: list[dict[str, Any]], *, compressed: bool) -> Iterator[str]:
     head = f"{'channel':<18}{'kind':<12}{'Hz':>8}  "
     yield head + (
-        f"{'coding':<8}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why" if compressed else "unit"
+        f"{'coding':<9}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why" if compressed else "unit"
     )
     for signal in signals:
         line = f"{signal['label'][:17]:<18}{signal['kind']:<12}{_plain(signal['sample_rate']):>8}  "
@@ -159,10 +164,19 @@ def _table(signals: list[dict[str, Any]], *, compressed: bool) -> Iterator[str]:
             yield line + (signal["unit"] or "-")
             continue
         yield line + (
-            f"{CODING_NAMES[signal['coding']]:<8}{_number(signal.get('bits_per_second'), 0):>7}"
+            f"{CODING_NAMES[signal['coding']]:<9}{_number(signal.get('bits_per_second'), 0):>7}"
             f"{_number(signal.get('prd'), 2):>8}{_number(signal.get('snr'), 1):>8}{_number(signal.get('r'), 4):>8}"
-            f"{_number(signal.get('largest_error_uv'), 1):>9}  {signal['reason']}"
+            f"{_number(signal.get('largest_error_uv'), 1):>9}  {signal['reason']}{_ways(signal)}"
         )
+
+
+def _ways(signal: dict[str, Any]) -> str:
+    """How the chunks of a bounded channel are stored, and the worst of them."""
+    if not signal.get("chunks"):
+        return ""
+    ways = ", ".join(f"{count} {way}" for way, count in signal["chunks"].items())
+    worst = signal.get("worst_chunk_prd")
+    return f"; chunks: {ways}" + ("" if worst is None else f"; worst chunk {worst:.2f} %")
 
 
 def _number(value: float | None, digits: int) -> str:

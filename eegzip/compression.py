@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.synthesis import Synthesis
-    from eegzip.layer_work import LayeredFidelity, LayerWork
+    from eegzip.layer_work import LayeredFidelity, LayerWork, Synthesiser
 
 DEFAULT_CHUNK_SECONDS = 60.0
 POOR_PRD = 50.0
@@ -59,12 +59,12 @@ def compress(
     groups: str | Path | None = None,
     lossy: Sequence[str] = (),
     exact: Sequence[str] = (),
-    lossless: bool = False,
     max_error: float | str | None = None,
     max_prd: float | None = None,
     min_snr: float | None = None,
     quality: str | None = None,
     keep_tokens: bool = False,
+    lossless: bool = False,
     chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
     device: str = "cpu",
     overwrite: bool = False,
@@ -95,8 +95,6 @@ def compress(
     lossy, exact : sequence of str
         Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
         `exact` wins.
-    lossless : bool
-        Keep every signal exactly: what comes back is the same file.
     max_error : float or str, optional
         No sample of a channel coded lossily may be further off than this: uV, or a text such as ``'2uV'`` or
         ``'0.5 mV'``. It holds for the digital values of the restored file.
@@ -111,6 +109,8 @@ def compress(
         bounds besides, all must hold.
     keep_tokens : bool
         Store the tokens too where bounds are met without them, for programs that learn from tokens and for previews.
+    lossless : bool
+        Keep every signal exactly: what comes back is the same file.
     chunk_seconds : float
         Length of a chunk: what is lost when a part of the file is damaged.
     device : str
@@ -147,7 +147,8 @@ def compress(
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)
     wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
-    exact = ("*",) if lossless or wanted.exact else exact
+    if lossless or wanted.exact:
+        exact = ("*",)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
@@ -186,6 +187,7 @@ def compress(
         digest=checkpoint.digest if header.groups else None,
         signals=signal_reports(header, summary),
         groups=tuple(tuple(header.signals[index].label for index in group.signals) for group in header.groups),
+        targets=header.targets,
         deviations=header.deviations,
         notes=_notes(header, summary, lossy, exact),
     )
@@ -202,7 +204,7 @@ def _write(
     """Write all blocks; return the size of the file and its summary."""
     banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
     exact = header.exact_signals()
-    layers = _layer_work(file, header)
+    layers = _layer_work(file, header, lambda chunk: _synthesised(header, banks, chunk))
     layered = iter(()) if layers is None else layers.chunks()
     for chunk in range(header.n_chunks):
         first, stop = header.records_of_chunk(chunk)
@@ -222,7 +224,9 @@ def _write(
             next(layered, None),
         )
         for work in banks:
-            _measure(file, header, work, first, stop)
+            if layers is None:
+                _measure(file, header, work, first, stop)
+            _forget(header, work, stop)
         progress("compressing", stop, header.n_records)
     for piece in trailing_pieces(file):
         writer.write_trailing(piece)
@@ -230,13 +234,31 @@ def _write(
     return writer.finish(summary), summary
 
 
-def _layer_work(file: EdfFile, header: FileHeader) -> LayerWork | None:
+def _layer_work(file: EdfFile, header: FileHeader, synthesise: Synthesiser) -> LayerWork | None:
     if not header.layer_sets:
         return None
     # Only now, as it needs numba, which takes a while to load.
     from eegzip.layer_work import LayerWork
 
-    return LayerWork(file, header)
+    return LayerWork(file, header, synthesise)
+
+
+def _synthesised(header: FileHeader, banks: list[_BankAtWork], chunk: int) -> dict[int, tuple[np.ndarray, float]]:
+    """What the tokens of a chunk make of each of their signals, and how far another machine's may be off."""
+    first, stop = header.records_of_chunk(chunk)
+    result = {}
+    for work in banks:
+        group = work.bank.groups[0]
+        per_record = header.signals[work.bank.signals[0]].samples_per_record
+        samples = work.synthesis.values(first * per_record, stop * per_record)
+        if header.codecs[header.groups[group].codec].knot_spacing:
+            knots = work.analysis.knots(*chunk_knot_range(header, chunk, group))
+            scales = 2.0 ** (knots[:, :, 0].max(axis=1, initial=0) / 4)
+        else:
+            scales = columns(header, work.bank, "ranges")
+        for signal, row, scale in zip(work.bank.signals, samples, scales, strict=True):
+            result[signal] = (row, 1 + float(scale) / 1024)
+    return result
 
 
 def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime) -> _BankAtWork:
@@ -272,6 +294,9 @@ def _measure(file: EdfFile, header: FileHeader, work: _BankAtWork, first: int, s
     for begin in range(first, stop, step):
         samples = (begin * per_record, min(begin + step, stop) * per_record)
         work.meter.update(read(*samples), work.synthesis.digital(*samples))
+
+
+def _forget(header: FileHeader, work: _BankAtWork, stop: int) -> None:
     grid = header.grid(work.bank.groups[0])
     # The decoder may yet look back by a window for the samples before the next chunk's first frame.
     next_frame = grid.frames_of_records(stop, header.n_records)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,12 +12,25 @@ import numpy as np
 
 from eegzip.evaluation.fidelity import Fidelity, FidelityMeter
 from eegzip.formats.edf import EdfFile, decode_signal
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.header import FileHeader, LayerSet
 from eegzip.formats.eegz.layers import LayeredChunk
-from eegzip.layering import CodedChunk, LayerCoder, LayerTally
+from eegzip.layering import CodedChunk, LayerCoder, Synthesis
+from eegzip.tally import LayerTally
 
 _MOST_THREADS = 4
 """Each holds a chunk of a layer set, some hundred megabytes where there are many channels."""
+
+Synthesiser = Callable[[int], dict[int, tuple[np.ndarray, float]]]
+
+
+def _of_set(found: dict[int, tuple[np.ndarray, float]], entry: LayerSet) -> Synthesis | None:
+    """Of all signals of a set; ``None`` where one has no tokens, as then none has."""
+    if not all(signal in found for signal in entry.signals):
+        return None
+    return Synthesis(
+        np.stack([found[signal][0] for signal in entry.signals]),
+        np.array([found[signal][1] for signal in entry.signals]),
+    )
 
 
 @dataclass(frozen=True)
@@ -45,11 +58,15 @@ class LayerWork:
     ----------
     file : EdfFile
     header : FileHeader
+    synthesise : callable, optional
+        Gives, for the number of a chunk, what its tokens make of each signal that has tokens, with the tolerance
+        of another machine's.
     """
 
-    def __init__(self, file: EdfFile, header: FileHeader) -> None:
+    def __init__(self, file: EdfFile, header: FileHeader, synthesise: Synthesiser | None = None) -> None:
         self._file = file
         self._header = header
+        self._synthesise = synthesise
         signals = file.header.signals
         self._coders = [
             LayerCoder(header, number, [signals[index].microvolts_per_digit for index in entry.signals])
@@ -67,9 +84,14 @@ class LayerWork:
         pending: deque[list[tuple[np.ndarray, Future[CodedChunk]]]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             for chunk in range(self._header.n_chunks):
-                values = self._values(chunk)
+                found = {} if self._synthesise is None else self._synthesise(chunk)
                 pending.append(
-                    [(rows, pool.submit(coder.code, rows)) for coder, rows in zip(self._coders, values, strict=True)]
+                    [
+                        (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
+                        for coder, rows, entry in zip(
+                            self._coders, self._values(chunk), self._header.layer_sets, strict=True
+                        )
+                    ]
                 )
                 if len(pending) >= threads:
                     yield self._finish(pending.popleft())

@@ -69,6 +69,8 @@ def quality_of(
     if preset is not None:
         max_prd = preset if max_prd is None else min(preset, max_prd)
     if max_prd is None and not bounded:
+        if keep_tokens:
+            raise UsageError("without a bound there is nothing but tokens; --keep-tokens is for use with one.")
         return Quality(None, exact=False, keep_tokens=False)
     return Quality(Targets(max_prd, min_snr, error), exact=False, keep_tokens=keep_tokens)
 

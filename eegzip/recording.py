@@ -54,7 +54,7 @@ class Recording:
         self._model = model
         self._device = device
         # Of the channels read last; the network serves any.
-        self._restorer_in_use: tuple[tuple[int, ...], Restorer] | None = None
+        self._restorer_in_use: tuple[tuple[tuple[int, ...], bool], Restorer] | None = None
         self._runtime: CodecRuntime | None = None
 
     @property
@@ -123,6 +123,7 @@ class Recording:
                 {key: value for key, value in asdict(group).items() if value is not None} for group in header.groups
             ],
             "signals": [asdict(signal) for signal in header.signals],
+            "targets": None if header.targets is None else asdict(header.targets),
         }
         if summary:
             for entry, report in zip(content["signals"], signal_reports(header, summary), strict=True):
@@ -130,7 +131,12 @@ class Recording:
         return content
 
     def read(
-        self, channels: Sequence[str] | str | None = None, start: float = 0.0, stop: float | None = None
+        self,
+        channels: Sequence[str] | str | None = None,
+        start: float = 0.0,
+        stop: float | None = None,
+        *,
+        layer: int | None = None,
     ) -> np.ndarray:
         """Read a stretch of some channels.
 
@@ -141,6 +147,9 @@ class Recording:
             one sample rate.
         start, stop : float
             Seconds of recorded data (gaps don't count), to the nearest sample; `stop` defaults to the end.
+        layer : {0}, optional
+            0: only what the tokens give, as a preview of channels coded in layers; `channels` then defaults to those
+            that have tokens. Everything that is stored by default.
 
         Returns
         -------
@@ -151,14 +160,21 @@ class Recording:
         Raises
         ------
         UsageError
-            No such channel or time, or channels of different sample rates.
+            No such channel or time, channels of different sample rates, or `layer` 0 of channels without tokens.
         ContainerError, ModelError
             The file is damaged there, or its model is not at hand.
         """
-        patterns = ["*"] if channels is None else [channels] if isinstance(channels, str) else list(channels)
+        if layer not in (None, 0):
+            raise UsageError(f"there is no layer {layer} to be read by itself; layer 0 holds the tokens.")
         header = self._reader.header
+        tokens_only = layer == 0
+        if tokens_only and channels is None:
+            channels = self._with_tokens()
+        patterns = ["*"] if channels is None else [channels] if isinstance(channels, str) else list(channels)
         found = [index for pattern in patterns for index in chosen_signals(header, [pattern])]
         chosen = [index for index in dict.fromkeys(found) if header.signals[index].samples_per_record]
+        if tokens_only:
+            self._refuse_without_tokens(chosen)
         per_record = {header.signals[index].samples_per_record for index in chosen}
         if len(per_record) != 1:
             raise UsageError("channels of different sample rates can't share an array; read each rate by itself.")
@@ -172,7 +188,7 @@ class Recording:
             raise UsageError(f"{start:g} to {end / rate:g} s is not within the {total / rate:g} s of the recording.")
         result = np.empty((len(chosen), end - begin))
         first_record, stop_record = begin // samples, -(-end // samples)
-        for first, _, block in self._restorer(tuple(chosen)).blocks(first_record, stop_record):
+        for first, _, block in self._restorer(tuple(chosen), tokens_only=tokens_only).blocks(first_record, stop_record):
             offset = first * samples
             for row, index in enumerate(chosen):
                 values = block[index].reshape(-1)
@@ -182,10 +198,32 @@ class Recording:
             result[row] = self._physical(index, result[row])
         return result
 
-    def _restorer(self, signals: tuple[int, ...]) -> Restorer:
-        if self._restorer_in_use is None or self._restorer_in_use[0] != signals:
-            restorer = Restorer(self._reader, list(signals), self._model, self._device, runtime=self._runtime)
-            self._restorer_in_use, self._runtime = (signals, restorer), restorer.runtime
+    def _with_tokens(self) -> list[str]:
+        """Labels of the channels that have tokens."""
+        header = self._reader.header
+        return [header.signals[index].label for index in sorted(i for group in header.groups for i in group.signals)]
+
+    def _refuse_without_tokens(self, signals: Sequence[int]) -> None:
+        header = self._reader.header
+        if not header.groups:
+            raise UsageError(f"{self._reader.path} has no tokens to read; compress with --keep-tokens to have them.")
+        having = {index for group in header.groups for index in group.signals}
+        without = [header.signals[index].label for index in signals if index not in having]
+        if without:
+            raise UsageError(f"{', '.join(without)}: kept exactly, without tokens to read.")
+
+    def _restorer(self, signals: tuple[int, ...], *, tokens_only: bool) -> Restorer:
+        wanted = (signals, tokens_only)
+        if self._restorer_in_use is None or self._restorer_in_use[0] != wanted:
+            restorer = Restorer(
+                self._reader,
+                list(signals),
+                self._model,
+                self._device,
+                runtime=self._runtime,
+                tokens_only=tokens_only,
+            )
+            self._restorer_in_use, self._runtime = (wanted, restorer), restorer.runtime
         return self._restorer_in_use[1]
 
     def _physical(self, index: int, digital: np.ndarray) -> np.ndarray:
@@ -219,7 +257,7 @@ class Recording:
             number for number, group in enumerate(header.groups) if wanted is None or wanted.intersection(group.signals)
         ]
         if wanted is not None and not groups:
-            raise UsageError(f"'{channel}' is kept exactly and has no tokens.")
+            raise UsageError(f"'{channel}' has no tokens: it is kept exactly, or coded without them.")
         return [read_tokens(self._reader, number) for number in groups]
 
     def close(self) -> None:

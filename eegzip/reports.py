@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from eegzip.formats.eegz.header import EXACT, FileHeader
+from eegzip.formats.eegz.header import EXACT, FileHeader, Targets
 from eegzip.formats.eegz.summary import FileSummary
 
 KEPT_AS_ASKED = "kept exactly as asked"
@@ -20,6 +21,20 @@ def human_size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
         size /= 1000
     raise AssertionError("unreachable")
+
+
+def promise(targets: Targets | None) -> str:
+    """Bounds as a person says them: ``"PRD at most 9 %"``."""
+    if targets is None:
+        return "nothing"
+    parts = []
+    if targets.max_prd is not None:
+        parts.append(f"PRD at most {targets.max_prd:g} %")
+    if targets.min_snr is not None:
+        parts.append(f"SNR at least {targets.min_snr:g} dB")
+    if targets.max_error_uv is not None:
+        parts.append(f"no error above {targets.max_error_uv:g} uV")
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,8 @@ class CompressionReport:
     signals : tuple of SignalReport
     groups : tuple of tuple of str
         Labels of the channels of each token stream.
+    targets : Targets or None
+        What was promised of every channel coded in layers, in every chunk.
     deviations : tuple of str
         Where the recording strays from the letter of EDF.
     notes : tuple of str
@@ -122,6 +139,7 @@ class CompressionReport:
     digest: str | None
     signals: tuple[SignalReport, ...]
     groups: tuple[tuple[str, ...], ...]
+    targets: Targets | None
     deviations: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -152,8 +170,19 @@ class CompressionReport:
                 worst, label = max(prds)
                 middle = median(prd for prd, _ in prds)
                 parts.append(f"error (PRD) {middle:.1f} % median, {worst:.1f} % worst ({label})")
+        if self.targets is not None and self.coded:
+            parts.append(self._met())
         parts.append(f"kept exactly: {self._exact()}")
         return "; ".join(part for part in parts if part)
+
+    def _met(self) -> str:
+        """What was promised and how near the worst chunk came to it, and how often each way of storing was taken."""
+        worst = max((s.worst_chunk_prd for s in self.coded if s.worst_chunk_prd is not None), default=0.0)
+        largest = max((s.largest_error_uv for s in self.coded if s.largest_error_uv is not None), default=0.0)
+        ways = sum((Counter(s.chunks) for s in self.coded if s.chunks), start=Counter[str]())
+        stored = ", ".join(f"{count} {way}" for way, count in sorted(ways.items()))
+        found = f"worst chunk {worst:.2f} %, largest error {largest:.3g} uV"
+        return f"promised {promise(self.targets)}: {found}; chunks of channels: {stored}"
 
     def _exact(self) -> str:
         labels = [signal.label or "(no label)" for signal in self.signals if signal.coding == EXACT]

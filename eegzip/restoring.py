@@ -13,10 +13,10 @@ import numpy as np
 from eegzip.coding import Bank, Progress, StoredTokens, banks_of, block_records, load_runtime, synthesis_of
 from eegzip.formats.edf import EdfHeader, assemble_records, parse_header
 from eegzip.formats.eegz.exact_ahead import exact_chunks
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.header import LAYERS, FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
-from eegzip.layers import restore_layers
+from eegzip.layers import LayerReader
 
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
@@ -55,6 +55,8 @@ class Restorer:
         Chunks to be left out: their samples become 0.
     runtime : CodecRuntime, optional
         The network, where it is loaded already; loaded when it is needed by default.
+    tokens_only : bool
+        Give the synthesis of the tokens of signals coded in layers, and nothing on top of it.
     """
 
     reader: EegzReader
@@ -63,6 +65,7 @@ class Restorer:
     device: str = "cpu"
     lost: frozenset[int] = frozenset()
     runtime: CodecRuntime | None = None
+    tokens_only: bool = False
     _banks: list[tuple[Bank, Synthesis]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -109,21 +112,35 @@ class Restorer:
     def _layered(self, chunk: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
         """Digital values [records, samples_per_record] of a chunk's signals that are coded in layers."""
         header = self.reader.header
+        if self.tokens_only or not header.layer_sets:
+            return {}
+        first, stop = header.records_of_chunk(chunk)
+        layered = wanted.intersection(index for entry in header.layer_sets for index in entry.signals)
+        tokens: dict[int, np.ndarray] = {}
+        if chunk not in self.lost:
+            for bank, synthesis in self._banks:
+                if layered.intersection(bank.signals):
+                    per_record = header.signals[bank.signals[0]].samples_per_record
+                    values = synthesis.values(first * per_record, stop * per_record)
+                    tokens.update(zip(bank.signals, values, strict=True))
         restored: dict[int, np.ndarray] = {}
         for number, entry in enumerate(header.layer_sets):
             signals = wanted.intersection(entry.signals)
             if chunk in self.lost:
-                records = header.records_of_chunk(chunk)
-                shape = (records[1] - records[0], header.signals[entry.signals[0]].samples_per_record)
-                restored.update((index, np.zeros(shape, np.int32)) for index in signals)
+                samples = header.signals[entry.signals[0]].samples_per_record
+                restored.update((index, np.zeros((stop - first, samples), np.int32)) for index in signals)
             elif signals:
-                restored.update(restore_layers(self.reader, chunk, number, signals))
+                found = LayerReader(self.reader, chunk, number, tokens).restore(signals)
+                restored.update((index, row.reshape(stop - first, -1)) for index, row in found.items())
         return restored
 
     def _coded(self, chunk: int, begin: int, last: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
+        header = self.reader.header
         samples = {}
         for bank, synthesis in self._banks:
-            per_record = self.reader.header.signals[bank.signals[0]].samples_per_record
+            if not self.tokens_only and all(header.signals[index].coding == LAYERS for index in bank.signals):
+                continue
+            per_record = header.signals[bank.signals[0]].samples_per_record
             if chunk in self.lost:
                 values = np.zeros((len(bank.signals), (last - begin) * per_record), np.int32)
             else:

@@ -120,11 +120,15 @@ class Synthesis:
             window += 1
         return np.concatenate(pieces, axis=1)
 
-    def digital(self, start: int, stop: int) -> np.ndarray:
-        """Restored digital values of the samples from `start` up to `stop`, shape (channels, samples), int32."""
+    def values(self, start: int, stop: int) -> np.ndarray:
+        """Restored values of the samples from `start` up to `stop`, in digital units before rounding, float64."""
         if stop <= start:
-            return np.zeros((len(self._centres), 0), np.int32)
+            return np.zeros((len(self._centres), 0))
         first, last = self._resampler.input_range(start, stop)
         model = read_extended(self._model_samples, first, last, self._grid.n_model_samples)
-        values = self._resampler.resample(model, first, start, stop) + self._centres
-        return np.clip(np.rint(values), self._lowest, self._highest).astype(np.int32)
+        result: np.ndarray = self._resampler.resample(model, first, start, stop) + self._centres
+        return result
+
+    def digital(self, start: int, stop: int) -> np.ndarray:
+        """Restored digital values of the samples from `start` up to `stop`, shape (channels, samples), int32."""
+        return np.clip(np.rint(self.values(start, stop)), self._lowest, self._highest).astype(np.int32)

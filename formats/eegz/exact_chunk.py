@@ -16,7 +16,8 @@ import numpy as np
 from eegzip.formats.eegz.exact import decode_exact, encode_exact
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.predictive.references import choose_references
-from eegzip.formats.predictive.stream import decode_predicted, encode_predicted, references_of
+from eegzip.formats.predictive.shape import Shape
+from eegzip.formats.predictive.stream import decode_predicted, encode_predicted, references_of, transform
 
 PREDICTED_FROM_OTHERS = 3
 
@@ -24,8 +25,17 @@ _LEAST_SAMPLES = 64
 _HARDLY_ANY = 40
 """A signal that zstd makes this many times smaller is a trigger or the like: nothing is left to predict."""
 
-# Samples of the past, of references before and after, and the logarithm of the memory; and how many references.
-_SHAPES = (((16, 4, 4, 11), 3), ((16, 2, 2, 11), 6), ((32, 1, 1, 11), 0), ((24, 7, 7, 10), 3), ((32, 2, 2, 9), 3))
+# Shapes that an encoder chooses from, and how many references they take.
+_SHAPES = (
+    (Shape(16, 4, 4, 11, 16), 4),
+    (Shape(16, 4, 4, 11, 6), 4),
+    (Shape(16, 3, 3, 11, 14), 6),
+    (Shape(24, 7, 7, 10, 2), 3),
+    (Shape(32, 2, 2, 9, 4), 2),
+)
+_TRIED_PART = 4
+_TRIED_SAMPLES = 4096
+"""A shape is tried on a quarter of the chunk, and on so many samples at most."""
 _TRIED_AGAIN = 16
 """Chunks after which an encoder looks anew for the best way to predict a signal."""
 
@@ -51,6 +61,7 @@ class ExactEncoder:
         self._text = text
         self._chunk = 0
         self._shape: dict[int, int] = {}
+        self._plain: set[int] = set()
 
     def encode(self, signals: Mapping[int, np.ndarray]) -> dict[int, bytes]:
         """Code the signals of the next chunk.
@@ -67,6 +78,7 @@ class ExactEncoder:
         """
         if self._chunk % _TRIED_AGAIN == 0:
             self._shape.clear()
+            self._plain.clear()
         self._chunk += 1
         with ThreadPoolExecutor(cores()) as pool:
             coded = pool.map(lambda values: encode_exact(values, self._width), signals.values())
@@ -80,20 +92,24 @@ class ExactEncoder:
                 rows = [signals[member] for member in members]
                 chosen = choose_references(np.stack(rows), max(most for _, most in _SHAPES))
                 references = [[members[place] for place in row] for row in chosen]
-                found = pool.map(lambda pair: self._best(signals, *pair), zip(members, references, strict=True))
+                found = pool.map(lambda pair: self._predicted(signals, *pair), zip(members, references, strict=True))
                 for member, stream in zip(members, found, strict=True):
                     streams[member] = min(streams[member], stream, key=len)
         return streams
 
-    def _best(self, signals: Mapping[int, np.ndarray], signal: int, references: list[int]) -> bytes:
-        numbers = [self._shape[signal]] if signal in self._shape else range(len(_SHAPES))
-        streams = {}
-        for number in numbers:
+    def _predicted(self, signals: Mapping[int, np.ndarray], signal: int, references: list[int]) -> bytes:
+        samples = transform(signals[signal], look=signal not in self._plain)
+        if samples.plain:
+            self._plain.add(signal)
+
+        def code(number: int, upto: int | None = None) -> bytes:
             shape, most = _SHAPES[number]
-            chosen = {other: signals[other] for other in references[:most]}
-            streams[number] = encode_predicted(signals[signal], chosen, shape)
-        self._shape[signal] = min(streams, key=lambda number: len(streams[number]))
-        return bytes([PREDICTED_FROM_OTHERS]) + streams[self._shape[signal]]
+            return encode_predicted(samples, {other: signals[other] for other in references[:most]}, shape, upto)
+
+        if signal not in self._shape:
+            tried = min(len(samples.values) // _TRIED_PART, _TRIED_SAMPLES)
+            self._shape[signal] = min(range(len(_SHAPES)), key=lambda number: len(code(number, tried)))
+        return bytes([PREDICTED_FROM_OTHERS]) + code(self._shape[signal])
 
 
 class ExactDecoder:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.formats.eegz.chunk import StreamKind
+from eegzip.formats.eegz.packing import put_varint, take_varint
 from eegzip.formats.errors import ContainerError
 
 if TYPE_CHECKING:
     from eegzip.formats.eegz.reader import EegzReader
+
+MAX_STEP = 1 << 26
+MAX_REFERENCES = 8
 
 
 @dataclass
@@ -50,6 +54,77 @@ class StoredLayer:
 def pack_layer(stream: bytes, on_tokens: list[bool]) -> bytes:
     """Payload of a layer: which signals of the set build on tokens, as bits, and the transform coder's stream."""
     return np.packbits(np.array(on_tokens, bool)).tobytes() + stream
+
+
+@dataclass(frozen=True)
+class StoredResidual:
+    """What restores one signal of a chunk to within a number of digital units.
+
+    Parameters
+    ----------
+    step : int
+        Digital units between the values that a sample may take; its error is at most ``step // 2``.
+    references : tuple of int
+        Places in the layer set of signals that must be restored first. They come before the signal.
+    stream : bytes
+    predicted : bool
+        Whether the stream is one of the predictive coder, or corrections of what layer and tokens give.
+    """
+
+    step: int
+    references: tuple[int, ...]
+    stream: bytes
+    predicted: bool
+
+    def pack(self) -> bytes:
+        """Payload of the stream."""
+        out = bytearray([int(self.predicted)])
+        put_varint(out, self.step)
+        if self.predicted:
+            put_varint(out, len(self.references))
+            for place in self.references:
+                put_varint(out, place)
+        return bytes(out) + self.stream
+
+
+def unpack_residual(data: bytes, place: int) -> StoredResidual:
+    """Read a residual of the signal at a place of its layer set.
+
+    Raises
+    ------
+    ContainerError
+        Its method is unknown, or a reference does not come before the signal.
+    """
+    if not data or data[0] > 1:
+        raise ContainerError("a residual is coded with a method that this version does not know.")
+    step, position = take_varint(data, 1)
+    if not 1 <= step <= MAX_STEP:
+        raise ContainerError(f"a residual has a step of {step}.")
+    references = []
+    if data[0]:
+        count, position = take_varint(data, position)
+        if count > MAX_REFERENCES:
+            raise ContainerError(f"a residual declares {count} references, more than can be.")
+        for _ in range(count):
+            reference, position = take_varint(data, position)
+            references.append(reference)
+        if any(reference >= place for reference in references):
+            raise ContainerError("a residual has a reference that does not come before its signal.")
+    return StoredResidual(step, tuple(references), data[position:], bool(data[0]))
+
+
+def chunk_residual(reader: EegzReader, chunk: int, number: int, place: int) -> StoredResidual | None:
+    """Read the residual of the signal at a place of a layer set in one chunk, ``None`` where there is none.
+
+    Raises
+    ------
+    ContainerError
+        The chunk is missing or damaged.
+    """
+    signal = reader.header.layer_sets[number].signals[place]
+    if not reader.has_stream(chunk, StreamKind.RESIDUAL, signal):
+        return None
+    return reader.decoded(chunk, StreamKind.RESIDUAL, signal, lambda data: unpack_residual(data, place))
 
 
 def chunk_layer(reader: EegzReader, chunk: int, number: int) -> dict[int, StoredLayer]:

@@ -23,7 +23,7 @@ from eegzip.formats.eegz.chunk import (
 )
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors, stored_stream
 from eegzip.formats.eegz.exact_chunk import ExactDecoder
-from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
+from eegzip.formats.eegz.header import ADAPTIVE, TOKENS, FileHeader
 from eegzip.formats.eegz.header_reading import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.knots import decode_knots
@@ -366,7 +366,9 @@ class EegzReader:
         header = self.header
         first, stop = header.records_of_chunk(chunk)
         shapes = {
-            signal: (stop - first, header.signals[signal].samples_per_record) for signal in header.exact_signals()
+            index: (stop - first, signal.samples_per_record)
+            for index, signal in enumerate(header.signals)
+            if signal.coding != TOKENS and signal.samples_per_record
         }
         return ExactDecoder(
             lambda signal: self._stream(chunk, StreamKind.EXACT, signal),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,41 +14,14 @@ from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.predictive.decisions import EXPERTS, Model, code_integer, new_model, observe
 from eegzip.formats.predictive.regression import learn, solve
+from eegzip.formats.predictive.shape import Shape
 
-MAX_REGRESSORS = 96
-"""Own past samples and samples of references that one sample may be predicted from; bounds a decoder's time."""
-
-MAX_MEMORY = 16
 _BLOCK = 4096
 _BYTES_A_SAMPLE = 64
 _ECHO = 32
-_ECHO_SPEED = 0.005
-_VARIANCE_RATE = 0.1
+_ECHO_SPEED = 0.008
+_VARIANCE_RATE = 0.15
 _SOLVE_EVERY = 16
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a sample is predicted from.
-
-    Parameters
-    ----------
-    past : int
-        Samples of the signal itself.
-    before, after : int
-        Samples of each reference before and after the one at the same time.
-    memory : int
-        All earlier samples lose 2**-memory of their weight with each new one.
-    """
-
-    past: int = 16
-    before: int = 4
-    after: int = 4
-    memory: int = 11
-
-    def regressors(self, references: int) -> int:
-        """Number of regressors, unpadded."""
-        return self.past + references * (self.before + 1 + self.after)
 
 
 class _Work(NamedTuple):
@@ -68,6 +40,7 @@ class _Work(NamedTuple):
 def _new_work(size: int) -> _Work:
     padded = -(-size // 8) * 8
     weights = np.zeros(padded)
+    weights[0] = 1.0
     return _Work(
         np.zeros((padded, padded)),
         np.zeros(padded),
@@ -98,6 +71,7 @@ def _run(
     past: int,
     width: int,
     keep: float,
+    ridge: float,
     lowest: int,
     highest: int,
     step: int,
@@ -144,7 +118,7 @@ def _run(
             echo[place] = echo[place - 1]
         echo[0] = error
         if (time + 1) % _SOLVE_EVERY == 0 or (time < 64 and time % 4 == 3):
-            solve(work.matrix, work.vector, work.room, work.right, weights)
+            solve(work.matrix, work.vector, ridge, work.room, work.right, weights)
         for place in range(past - 1, 0, -1):
             regressors[place] = regressors[place - 1]
         if past:
@@ -185,7 +159,7 @@ def encode_residual(
     shape = shape or Shape()
     lowest, highest = int(flat.min()), int(flat.max())
     centre = int(flat.sum()) // count
-    head = bytearray([shape.past, shape.before, shape.after, shape.memory])
+    head = bytearray([shape.past, shape.before, shape.after, shape.memory, shape.ridge])
     put_varint(head, 2 * lowest if lowest >= 0 else -2 * lowest - 1)
     put_varint(head, highest - lowest)
     put_varint(head, centre - lowest)
@@ -199,7 +173,7 @@ def encode_residual(
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
         _run(
-            start, stop, flat, padded, shape.past, shape.before + 1 + shape.after, 1.0 - 2.0**-shape.memory,
+            start, stop, flat, padded, shape.past, shape.window, shape.keep, shape.penalty,
             lowest - centre, highest - centre, step, work, model, state, room, True,
         )  # fmt: skip
         if stop == count:
@@ -234,16 +208,12 @@ def decode_residual(data: bytes, count: int, references: Sequence[np.ndarray], s
         if data:
             raise ContainerError("a predicted signal without samples should be empty but is not.")
         return np.zeros(0, np.int32)
-    if len(data) < 4:
+    if len(data) < 5:
         raise ContainerError("a predicted signal is too short.")
-    shape = Shape(*data[:4])
-    if (
-        max(shape.before, shape.after) >= MAX_REGRESSORS
-        or not 1 <= shape.memory <= MAX_MEMORY
-        or shape.regressors(len(references)) > MAX_REGRESSORS
-    ):
+    shape = Shape(*data[:5])
+    if not shape.allowed(len(references)):
         raise ContainerError("a predicted signal is predicted from more samples than the format allows.")
-    zigzagged, place = take_varint(data, 4)
+    zigzagged, place = take_varint(data, 5)
     span, place = take_varint(data, place)
     height, place = take_varint(data, place)
     lowest = zigzagged >> 1 if zigzagged % 2 == 0 else -(zigzagged + 1 >> 1)
@@ -261,7 +231,7 @@ def decode_residual(data: bytes, count: int, references: Sequence[np.ndarray], s
     payload = np.frombuffer(data, np.uint8, offset=place).copy()
     state = new_decoder(payload)
     _run(
-        0, count, flat, _padded(references, count, shape), shape.past, shape.before + 1 + shape.after,
-        1.0 - 2.0**-shape.memory, lowest - centre, highest - centre, step, work, model, state, payload, False,
+        0, count, flat, _padded(references, count, shape), shape.past, shape.window, shape.keep, shape.penalty,
+        lowest - centre, highest - centre, step, work, model, state, payload, False,
     )  # fmt: skip
     return (flat + centre).astype(np.int32)

@@ -20,10 +20,10 @@ from eegzip.formats.entropy.mixing import LIMIT, RATES, SQUASH, STRETCH
 _STEPS = 64
 _END = 24
 TAIL = np.array([round(2**32 / (1 + math.exp(i / _STEPS))) for i in range(_END * _STEPS + 1)]) / 2**32
-HEAVY = 0.03
+HEAVY = 0.02
 """Share of a heavy tail, 0.5 / (1 + z), that keeps surprises affordable."""
 
-SPREAD_RATES = np.array([0.1, 0.03, 0.005, 0.03])
+SPREAD_RATES = np.array([0.35, 0.1, 0.03, 0.006])
 EXPERTS = len(SPREAD_RATES)
 _OPINIONS = EXPERTS + 2
 _SPREAD_SCALE = 0.6

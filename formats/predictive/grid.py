@@ -1,22 +1,27 @@
-"""Values that sit on a sparse regular grid: v = floor((k * step + origin) / 2**24), or the same towards zero.
+"""Integers that sit on a sparse regular grid: v = floor((k * step + origin) / 2**24), or the same towards zero.
 
 Recordings that were scaled after digitisation have such values: all that the converter said lies in k, and between two
-values of the grid there is nothing to code (SPEC.md, section 6.3).
+values of the grid there is nothing to code. Recordings that were resampled by repetition have new values at such times
+only (SPEC.md, section 6.3).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 FRACTION_BITS = 24
 _ONE = 1 << FRACTION_BITS
-_LEAST_STEP = 1.05
+_WORTH = 1.05
 _GROWTH = 1.25
 _ROUNDS = 60
-MAX_STEP = 1 << 56
-MAX_RANK = 1 << 31
+LEAST_STEP, MOST_STEP = 1 << FRACTION_BITS, 1 << 56
+_MOST_RANK = 1 << 31
+_LEAST_SPAN, _MOST_SPAN = 64, 1 << 20
+_NEARLY_ALL = 0.6
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Grid:
 
 
 def find_grid(values: np.ndarray) -> tuple[Grid, np.ndarray] | None:
-    """Find the grid that all values sit on, with few values that are not used between those that are.
+    """Find the grid that all values sit on.
 
     Parameters
     ----------
@@ -56,63 +61,117 @@ def find_grid(values: np.ndarray) -> tuple[Grid, np.ndarray] | None:
         The grid and the ranks of the values on it; ``None`` where there is none, or none that is sparse.
     """
     used, places = np.unique(values, return_inverse=True)
-    wide = used.astype(np.int64)
-    if len(wide) < 3 or wide[-1] - wide[0] < _LEAST_STEP * (len(wide) - 1):
+    fits = _fits(used.astype(np.int64), (False, True))
+    if not fits:
         return None
-    for towards_zero in (False, True):
-        found = _fit(wide, towards_zero)
-        if found is not None:
-            grid, ranks = found
-            return grid, ranks[places.reshape(-1)]
-    return None
+    # A grid that is finer than need be may fit too.
+    grid, ranks = max(fits, key=lambda fit: fit[0].step)
+    return grid, ranks[places.reshape(-1)]
 
 
-def _fit(used: np.ndarray, towards_zero: bool) -> tuple[Grid, np.ndarray] | None:
-    """Grid and ranks of sorted distinct values."""
+def find_holds(values: np.ndarray) -> Grid | None:
+    """Find the grid of times outside of which every value repeats the one before, or ``None``.
+
+    Parameters
+    ----------
+    values : ndarray of int32, shape (n,)
+    """
+    fits = _fits(np.flatnonzero(np.diff(values)) + 1, (False,))
+    return fits[0][0] if fits else None
+
+
+def kept_times(grid: Grid, count: int) -> np.ndarray:
+    """Times from 0 to `count` - 1 at which a value may differ from the one before: 0 and those of the grid, int64."""
+    ranks = np.arange(max(0, -((grid.origin - (count << FRACTION_BITS)) // grid.step)))
+    times = grid.values(ranks)
+    return np.concatenate([np.zeros(1, np.int64), times[times > 0]])
+
+
+def _fits(used: np.ndarray, roundings: Sequence[bool]) -> list[tuple[Grid, np.ndarray]]:
+    """Grids of sorted distinct integers, and ranks on each, the first being 0; at most one for each way of rounding."""
+    if len(used) < 3 or used[-1] - used[0] < _WORTH * (len(used) - 1):
+        return []
+    fits: dict[bool, tuple[Grid, np.ndarray]] = {}
+    for ranks in _possible_ranks(used):
+        if (np.diff(ranks) <= 0).any() or ranks[-1] - ranks[0] >= _MOST_RANK:
+            continue
+        for towards_zero in roundings:
+            grid = _grid_of(used, ranks - ranks[0], towards_zero) if towards_zero not in fits else None
+            if grid is not None and grid.step >= _WORTH * _ONE:
+                fits[towards_zero] = grid, ranks - ranks[0]
+    return list(fits.values())
+
+
+def _possible_ranks(used: np.ndarray) -> Iterator[np.ndarray]:
+    ranks = _ranks_by_neighbours(used)
+    if ranks is not None:
+        yield ranks
+    if _LEAST_SPAN <= used[-1] - used[0] <= _MOST_SPAN:
+        yield from _ranks_by_spectrum(used)
+
+
+def _ranks_by_neighbours(used: np.ndarray) -> np.ndarray | None:
+    """Count steps from one value to the next, knowing the step better with each: for steps of some size."""
     gaps = np.diff(used)
     smallest = int(gaps.min())
-    # Neighbours on the grid differ by a whole number next to its step; towards zero the gap around 0 is wider.
-    single = gaps[gaps <= smallest + (1 if not towards_zero else 2)]
-    low, high = float(smallest), float(smallest + (1 if not towards_zero else 2))
-    middle = int(np.argmin(np.abs(gaps - np.median(single))))
+    # Neighbours on the grid differ by a whole number next to its step; towards zero by one less around 0.
+    single = gaps[gaps <= smallest + 2]
+    step = float(np.median(single))
+    middle = int(np.argmin(np.abs(gaps - step)))
     distances = used - used[middle]
     order = np.argsort(np.abs(distances), kind="stable")[1:]
     far = np.abs(distances[order])
-    step = float(single.mean())
-    slack = 2.0 if towards_zero else 1.0
-    reach = 4.0 * max(step, 1.0)
-    done = 0
-    for _ in range(1000):
-        stop = int(np.searchsorted(far, reach, "right"))
-        part = distances[order[done:stop]].astype(float)
-        if len(part):
-            ranks = np.round(part / step)
-            if (ranks == 0).any():
-                return None
-            low = max(low, float(((np.abs(part) - slack) / np.abs(ranks)).max()))
-            high = min(high, float(((np.abs(part) + slack) / np.abs(ranks)).min()))
-            if low > high:
-                return None
-            step = (low + high) / 2
-        done = stop
-        if done == len(order):
-            break
+    low, high = smallest - 1.0, smallest + 3.0
+    reach, done = 4.0 * step, 0
+    while done < len(order):
         reach = max(reach * _GROWTH, float(far[done]))
-    ranks = np.round(distances / step).astype(np.int64)
-    ranks -= ranks[0]
-    if ranks[-1] >= MAX_RANK or (np.diff(ranks) <= 0).any() or step < _LEAST_STEP:
-        return None
-    floors = np.where((used < 0) & towards_zero, used - 1, used).astype(float)
-    # A value at 0 may come from either side of it.
-    below = np.where((used == 0) & towards_zero, -1.0, floors)
-    above = np.where((used == 0) & towards_zero, 1.0, floors + 1.0)
+        stop = int(np.searchsorted(far, reach, "right"))
+        part = far[done:stop].astype(float)
+        steps = np.round(part / step)
+        if (steps == 0).any():
+            return None
+        low, high = max(low, float(((part - 2) / steps).max())), min(high, float(((part + 2) / steps).min()))
+        if not 0 < low <= high:
+            return None
+        step, done = (low + high) / 2, stop
+    ranks: np.ndarray = np.round(distances / step).astype(np.int64)
+    return ranks
+
+
+def _ranks_by_spectrum(used: np.ndarray) -> Iterator[np.ndarray]:
+    """Find the step as the strongest period of the values that are used: for small steps."""
+    places = (used - used[0]).astype(float)
+    span = int(used[-1] - used[0])
+    size = 1 << (4 * span).bit_length()
+    comb = np.zeros(size)
+    comb[used - used[0]] = 1.0
+    # What is slower than a few periods in all is the values' frequency of use, not a grid.
+    first = 8 * size // span
+    peak = (first + int(np.argmax(np.abs(np.fft.rfft(comb)[first:])))) / size
+    # Integers can't tell a frequency from its mirror image.
+    for frequency in (peak, 1.0 - peak):
+        if (np.diff(np.floor(places * frequency)) > 0).mean() < _NEARLY_ALL:
+            continue
+        some = places[:: 1 + len(places) // _LOOKED_AT]
+        near = frequency + np.linspace(-1.0, 1.0, 41) / size
+        sums = np.exp(2j * np.pi * near[:, None] * some).sum(axis=1)
+        best = int(np.argmax(np.abs(sums)))
+        yield np.round(places * near[best] - np.angle(sums[best]) / (2 * np.pi)).astype(np.int64)
+
+
+def _grid_of(used: np.ndarray, ranks: np.ndarray, towards_zero: bool) -> Grid | None:
+    """The grid that gives these values for these ranks, or ``None``."""
+    below, above = used.astype(float), used + 1.0
     if towards_zero:
-        below, above = np.where(used < 0, used - 1.0, below), np.where(used < 0, used + 0.0, above)
-    best = _origin(ranks.astype(float), below, above, low, high)
-    grid = Grid(round(best[0] * _ONE), round(best[1] * _ONE), towards_zero)
-    if not (_ONE < grid.step < MAX_STEP) or not np.array_equal(grid.values(ranks), used):
-        return None
-    return grid, ranks
+        below[used <= 0] -= 1.0
+        above[used < 0] -= 1.0
+    step = (used[-1] - used[0]) / ranks[-1]
+    slack = 3.0 / ranks[-1]
+    step, origin = _origin(ranks.astype(float), below, above, step - slack, step + slack)
+    grid = Grid(round(step * _ONE), round(origin * _ONE), towards_zero)
+    if LEAST_STEP <= grid.step < MOST_STEP and np.array_equal(grid.values(ranks), used):
+        return grid
+    return None
 
 
 def _origin(ranks: np.ndarray, below: np.ndarray, above: np.ndarray, low: float, high: float) -> tuple[float, float]:

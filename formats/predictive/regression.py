@@ -12,9 +12,6 @@ import numpy as np
 
 from eegzip.formats.entropy.compiling import compiled
 
-RIDGE = 0.1
-"""Added to the diagonal, so that regressors that say nothing keep small weights."""
-
 _COLLINEAR = 1e-10
 _NOTHING = 1e-30
 
@@ -47,13 +44,18 @@ def learn(
 
 
 @compiled
-def solve(matrix: np.ndarray, vector: np.ndarray, work: np.ndarray, right: np.ndarray, weights: np.ndarray) -> None:
+def solve(
+    matrix: np.ndarray, vector: np.ndarray, ridge: float, work: np.ndarray, right: np.ndarray, weights: np.ndarray
+) -> None:
     """Solve the normal equations; a regressor that others determine gets the weight 0.
 
     Parameters
     ----------
     matrix, vector : ndarray of float64, shape (N, N) and (N,)
         From :func:`learn`.
+    ridge : float
+        Added to the diagonal, so that regressors that say nothing keep small weights; the weight of the first is drawn
+        to 1 instead, as a signal's last sample is the best first guess.
     work, right : ndarray of float64, shape (N, N) and (N,)
         Room to work in.
     weights : ndarray of float64, shape (N,)
@@ -65,8 +67,9 @@ def solve(matrix: np.ndarray, vector: np.ndarray, work: np.ndarray, right: np.nd
         entries, given = work[row, first:], matrix[row, first:]
         for column in range(len(entries)):
             entries[column] = given[column]
-        work[row, row] += RIDGE
+        work[row, row] += ridge
         right[row] = vector[row]
+    right[0] += ridge
     # Four pivots are taken at a time; each entry still sees them one after the other.
     for panel in range(0, size, 4):
         for pivot in range(panel, panel + 4):

@@ -3,39 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from eegzip.formats.eegz.packing import put_varint, take_varint
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.predictive.grid import MAX_STEP, Grid, find_grid
+from eegzip.formats.predictive.grid import LEAST_STEP, MOST_STEP, Grid, find_grid, find_holds, kept_times
+from eegzip.formats.predictive.shape import Shape
 
 MAX_REFERENCES = 64
-_PLAIN, _DOWN, _TOWARDS_ZERO = 0, 1, 2
+_GRID, _TOWARDS_ZERO, _HOLDS = 1, 2, 4
+
+
+def _put_grid(out: bytearray, grid: Grid) -> None:
+    put_varint(out, grid.step)
+    put_varint(out, 2 * grid.origin if grid.origin >= 0 else -2 * grid.origin - 1)
+
+
+def _take_grid(data: bytes, place: int, *, towards_zero: bool) -> tuple[Grid, int]:
+    step, place = take_varint(data, place)
+    zigzagged, place = take_varint(data, place)
+    origin = zigzagged >> 1 if zigzagged % 2 == 0 else -(zigzagged + 1 >> 1)
+    if not LEAST_STEP <= step < MOST_STEP or abs(origin) >= MOST_STEP:
+        raise ContainerError("an exact signal has an impossible grid.")
+    return Grid(step, origin, towards_zero), place
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """A signal's samples without what a grid of values or held samples make certain.
+
+    Parameters
+    ----------
+    head : bytes
+        Says in the stream what was done.
+    values : ndarray of int, shape (m,)
+        What is left to code.
+    times : ndarray of int64, shape (m,), or None
+        The times of these values; ``None`` where they are all.
+    """
+
+    head: bytes
+    values: np.ndarray
+    times: np.ndarray | None
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing was done."""
+        return self.head == b"\0"
+
+
+def transform(values: np.ndarray, *, look: bool = True) -> Transformed:
+    """Find out whether a signal's values or the times of its changes sit on a grid, and take what is left then.
+
+    Parameters
+    ----------
+    values : ndarray of int32, shape (n,)
+    look : bool
+        False: take the values as they are.
+    """
+    holds = find_holds(values) if look else None
+    times = None if holds is None else kept_times(holds, len(values))
+    kept = values if times is None else values[times]
+    found = find_grid(kept) if look else None
+    towards_zero = found is not None and found[0].towards_zero
+    head = bytearray([(_GRID if found else 0) | (_TOWARDS_ZERO if towards_zero else 0) | (_HOLDS if holds else 0)])
+    if holds is not None:
+        _put_grid(head, holds)
+    if found is not None:
+        _put_grid(head, found[0])
+        kept = found[1]
+    return Transformed(bytes(head), kept, times)
 
 
 def encode_predicted(
-    values: np.ndarray,
-    references: Mapping[int, np.ndarray],
-    shape: tuple[int, int, int, int],
+    signal: Transformed, references: Mapping[int, np.ndarray], shape: Shape, samples: int | None = None
 ) -> bytes:
-    """Code a signal, given others of the same length by id."""
+    """Code a signal.
+
+    Parameters
+    ----------
+    signal : Transformed
+    references : mapping of int to ndarray of int32, each of shape (n,)
+        By number of the signal.
+    shape : Shape
+    samples : int, optional
+        Code only the first so many, to see what they cost.
+
+    Returns
+    -------
+    bytes
+    """
     # Only here, so that what asks for a stream's references alone needs no compiler.
-    from eegzip.formats.predictive.coder import Shape, encode_residual
+    from eegzip.formats.predictive.coder import encode_residual
 
     out = bytearray()
     put_varint(out, len(references))
-    for signal in references:
-        put_varint(out, signal)
-    found = find_grid(values)
-    if found is None:
-        out.append(_PLAIN)
-    else:
-        grid, values = found
-        out.append(_TOWARDS_ZERO if grid.towards_zero else _DOWN)
-        put_varint(out, grid.step)
-        put_varint(out, 2 * grid.origin if grid.origin >= 0 else -2 * grid.origin - 1)
-    return bytes(out) + encode_residual(values, list(references.values()), 1, Shape(*shape))
+    for number in references:
+        put_varint(out, number)
+    others = [values if signal.times is None else values[signal.times] for values in references.values()]
+    return (
+        bytes(out) + signal.head + encode_residual(signal.values[:samples], [row[:samples] for row in others], 1, shape)
+    )
 
 
 def references_of(data: bytes) -> tuple[list[int], int]:
@@ -69,18 +139,20 @@ def decode_predicted(data: bytes, count: int, references: Sequence[np.ndarray]) 
     from eegzip.formats.predictive.coder import decode_residual
 
     _, place = references_of(data)
-    kind = data[place] if place < len(data) else -1
+    flags = data[place] if place < len(data) else -1
     place += 1
-    if kind == _PLAIN:
-        return decode_residual(data[place:], count, references).astype(np.int64)
-    if kind not in (_DOWN, _TOWARDS_ZERO):
-        raise ContainerError("an exact signal has a grid of a kind that this version does not know.")
-    step, place = take_varint(data, place)
-    zigzagged, place = take_varint(data, place)
-    origin = zigzagged >> 1 if zigzagged % 2 == 0 else -(zigzagged + 1 >> 1)
-    ranks = decode_residual(data[place:], count, references)
-    if step >= MAX_STEP or abs(origin) >= MAX_STEP:
-        raise ContainerError("an exact signal has an impossible grid.")
-    if count and (int(ranks.min()) < 0 or int(ranks.max()) * step >= MAX_STEP):
-        raise ContainerError("an exact signal leaves its grid.")
-    return Grid(step, origin, kind == _TOWARDS_ZERO).values(ranks)
+    if flags not in (0, _GRID, _GRID | _TOWARDS_ZERO, _HOLDS, _HOLDS | _GRID, _HOLDS | _GRID | _TOWARDS_ZERO):
+        raise ContainerError("an exact signal is transformed in a way that this version does not know.")
+    times = grid = None
+    if flags & _HOLDS:
+        holds, place = _take_grid(data, place, towards_zero=False)
+        times = kept_times(holds, count)
+        references = [other[times] for other in references]
+    if flags & _GRID:
+        grid, place = _take_grid(data, place, towards_zero=bool(flags & _TOWARDS_ZERO))
+    values = decode_residual(data[place:], count if times is None else len(times), references).astype(np.int64)
+    if grid is not None:
+        if count and (int(values.min()) < 0 or int(values.max()) * grid.step >= MOST_STEP):
+            raise ContainerError("an exact signal leaves its grid.")
+        values = grid.values(values)
+    return values if times is None else np.repeat(values, np.diff(times, append=count))

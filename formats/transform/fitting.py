@@ -8,18 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.transform import spatial
-from eegzip.formats.transform.layer import Form, analyse, block_size, encode_layer, step_code, step_size
+from eegzip.formats.transform.layer import EncodedLayer, Form, analyse, encode_layer, step_code, step_size
+from eegzip.formats.transform.trimming import trim
 
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
 _BLOCK_SECONDS = (0.125, 0.25, 0.5, 1.0, 2.0)
-_ROUGH_TRIALS = 5
-_MOST_TRIALS = 10
-_AIM = 0.995
-_CLOSE = 0.985
+_ROUGH_TRIALS = 3
+_MOST_TRIALS = 6
+_TRIMS = 4
+_AIM = 0.9997
+_RETREAT = 0.995
+_NEAR = 1.05
+_FAR = 1.25
+_ROUNDING = 1 / 12
 _REPLAN = 0.05
-_MOVED = 0.02
+_MOVED = 0.03
+_CHANCE = 0.04
 _CENTRE_WORTH = 0.1
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -35,7 +41,7 @@ class FittedLayer:
 
 
 def fit_layer(
-    samples: np.ndarray, members: np.ndarray, errors: np.ndarray, rate: float, judge: Judge
+    samples: np.ndarray, members: np.ndarray, errors: np.ndarray, rate: float, judge: Judge | None
 ) -> FittedLayer | None:
     """Code signals so that each keeps to its bound.
 
@@ -49,43 +55,78 @@ def fit_layer(
         Root-mean-square error at which each signal should be about at its bound; above 0.
     rate : float
         Samples a second, which decides how long blocks may be.
-    judge : callable
-        See :data:`Judge`.
+    judge : callable or None
+        See :data:`Judge`; ``None`` where it will do that errors are about as wanted.
 
     Returns
     -------
     FittedLayer or None
         ``None`` where no layer keeps to the bounds, as when they are finer than digital values.
     """
-    n_samples = samples.shape[1]
-    means = samples.mean(axis=1)
-    centres = np.where(np.abs(means) > _CENTRE_WORTH * samples.std(axis=1), np.rint(means), 0).astype(np.int64)
-    centred = samples - centres[:, None]
-    blocks, coefficients, unit = _choose_blocks(centred, errors, rate)
-    steps = errors * unit
-    bands = [spatial.Band(block_size(n_samples, blocks), (), ())]
-    best: FittedLayer | None = None
-    search = _Search(steps)
-    planned = np.full(len(steps), np.finfo(np.float64).max)
+    work = _Work(samples, members, errors, rate)
+    search = _Search(work.steps)
     for trial in range(_MOST_TRIALS):
-        codes = step_code(search.steps)
-        sizes = step_size(codes)
-        if (np.abs(coefficients) / sizes[:, None, None]).max(initial=0.0) * np.sqrt(len(samples)) >= 1 << 30:
+        layer = work.encode(search.steps)
+        if layer is None:
             return None
-        if np.abs(np.log(sizes / planned)).max() > _REPLAN:
+        if judge is None and trial:
+            return FittedLayer(layer.stream, layer.samples)
+        excess = np.maximum(work.judge(layer.samples) if judge is None else judge(layer.samples), 1e-9)
+        near = excess.max() < _NEAR and excess.min() > 1 / _NEAR
+        if judge is not None and (near or (trial >= _ROUGH_TRIALS and excess.max() < _FAR)):
+            found = work.trimmed(layer, judge, excess)
+            if found is not None:
+                return found
+        search.learn(work.sizes, excess)
+    return None
+
+
+class _Work:
+    """Signals on their way to a layer: what doesn't change from trial to trial, and the plan that they share."""
+
+    def __init__(self, samples: np.ndarray, members: np.ndarray, errors: np.ndarray, rate: float) -> None:
+        self._samples, self._members, self._errors = samples, members, errors
+        means = samples.mean(axis=1)
+        centres = np.where(np.abs(means) > _CENTRE_WORTH * samples.std(axis=1), np.rint(means), 0).astype(np.int64)
+        self._centres = tuple(map(int, centres))
+        self._blocks, self._coefficients, unit = _choose_blocks(samples - centres[:, None], errors, rate)
+        self._bands: list[spatial.Band] = []
+        self._planned = np.full(len(samples), np.finfo(np.float64).max)
+        self.steps = errors * unit
+
+    def encode(self, steps: np.ndarray) -> EncodedLayer | None:
+        """Code with steps near to these, which :attr:`sizes` then has; ``None`` where they are too fine."""
+        codes = step_code(steps)
+        self.sizes = step_size(codes)
+        scaled = self._coefficients / self.sizes[:, None, None]
+        if np.abs(scaled).max(initial=0.0) * np.sqrt(len(scaled)) >= 1 << 30:
+            return None
+        if np.abs(np.log(self.sizes / self._planned)).max() > _REPLAN:
             # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
-            bands = spatial.plan(coefficients / sizes[:, None, None], 1 / 12)
-            planned = sizes
-        form = Form(members, blocks, tuple(map(int, centres)), tuple(map(int, codes)), bands)
-        stream, restored = encode_layer(coefficients, n_samples, form, PENALTY)
-        excess = np.maximum(judge(restored), 1e-9)
-        if excess.max() <= 1:
-            if best is None or len(stream) < len(best.stream):
-                best = FittedLayer(stream, restored)
-            if excess.min() > _CLOSE or trial >= _ROUGH_TRIALS:
-                break
-        search.learn(sizes, excess, all_at_once=trial >= _ROUGH_TRIALS)
-    return best
+            self._bands = spatial.plan(scaled, 1 / 12)
+            self._planned = self.sizes
+        self._form = Form(self._members, self._blocks, self._centres, tuple(map(int, codes)), self._bands)
+        return encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY)
+
+    def judge(self, restored: np.ndarray) -> np.ndarray:
+        """Errors in units of the wanted ones."""
+        errors = restored - self._samples
+        return np.sqrt(np.einsum("ij,ij->i", errors, errors) / errors.shape[1]) / self._errors
+
+    def trimmed(self, layer: EncodedLayer, judge: Judge, excess: np.ndarray) -> FittedLayer | None:
+        """Bring all errors of the latest layer to their bounds coefficient by coefficient."""
+        aim, squares = _AIM, self._errors**2
+        # Rounding to digital values adds its own error, which no coefficient can change.
+        rounding = np.minimum(_ROUNDING, 0.5 * squares)
+        for _ in range(_TRIMS):
+            shares = (aim**2 * squares - rounding) / np.maximum(excess**2 * squares - rounding, 1e-12)
+            quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares)
+            layer = encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY, quantised)
+            excess = np.maximum(judge(layer.samples), 1e-9)
+            if excess.max() <= 1:
+                return FittedLayer(layer.stream, layer.samples)
+            aim *= _RETREAT
+        return None
 
 
 class _Search:
@@ -96,11 +137,8 @@ class _Search:
         self._slopes = np.full(len(steps), 0.7)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
-    def learn(self, sizes: np.ndarray, excess: np.ndarray, *, all_at_once: bool) -> None:
-        """Take note of a trial and choose the next steps; `all_at_once` moves all alike, which is the surest."""
-        if all_at_once:
-            self.steps = sizes * (_AIM / excess.max()) ** 1.2
-            return
+    def learn(self, sizes: np.ndarray, excess: np.ndarray) -> None:
+        """Take note of a trial and choose the next steps."""
         if self._last is not None:
             moved = np.log(sizes / self._last[0])
             followed = np.log(excess / self._last[1])
@@ -108,7 +146,9 @@ class _Search:
             seen = np.clip(followed[known] / moved[known], 0.4, 1.2)
             self._slopes[known] = (self._slopes[known] + seen) / 2
         self._last = (sizes, excess)
-        self.steps = sizes * np.clip((_AIM / excess) ** (1 / self._slopes), 0.3, 2.5)
+        # Near the bound half of what is seen is chance.
+        speed = np.where(np.abs(np.log(excess)) < _CHANCE, 0.6, 1.0)
+        self.steps = sizes * np.clip((1 / excess) ** (speed / self._slopes), 0.3, 2.5)
 
 
 def _choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> tuple[int, np.ndarray, float]:

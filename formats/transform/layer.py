@@ -82,7 +82,30 @@ def analyse(samples: np.ndarray, blocks: int) -> np.ndarray:
     return lapped.forward(padded, size)
 
 
-def encode_layer(coefficients: np.ndarray, n_samples: int, form: Form, penalty: float) -> tuple[bytes, np.ndarray]:
+@dataclass(frozen=True)
+class EncodedLayer:
+    """A layer's stream, and what led to it.
+
+    Parameters
+    ----------
+    stream : bytes
+    samples : ndarray of float64, shape (members, n_samples)
+        What :func:`decode_layer` makes of it.
+    values, restored : ndarray of float64, shape (members, blocks, bins)
+        Coefficients of the components in units of the step, and what their quantised values stand for.
+    quantised : ndarray of int32, same shape
+    """
+
+    stream: bytes
+    samples: np.ndarray
+    values: np.ndarray
+    restored: np.ndarray
+    quantised: np.ndarray
+
+
+def encode_layer(
+    coefficients: np.ndarray, n_samples: int, form: Form, penalty: float, quantised: np.ndarray | None = None
+) -> EncodedLayer:
     """Quantise and code a layer.
 
     Parameters
@@ -94,25 +117,27 @@ def encode_layer(coefficients: np.ndarray, n_samples: int, form: Form, penalty: 
     form : Form
     penalty : float
         See :func:`~eegzip.formats.transform.coefficients.encode_coefficients`.
-
-    Returns
-    -------
-    stream : bytes
-    samples : ndarray of float64, shape (members, n_samples)
-        What :func:`decode_layer` makes of it.
+    quantised : ndarray of int32, shape (members, blocks, bins), optional
+        Quantised values, where they are chosen already.
     """
     values = spatial.apply(coefficients / step_size(form.steps)[:, None, None], form.bands)
     members, _, bins = values.shape
-    parts = _end_parts(values)
-    out = np.zeros(room(values) + _head_room(form), np.uint8)
+    wanted = values if quantised is None else quantised.astype(np.float64)
+    parts = _end_parts(wanted)
+    out = np.zeros(room(wanted) + _head_room(form), np.uint8)
     state = new_encoder()
     _put_form(state, out, form, parts)
-    quantised = encode_coefficients(values, _ends(parts, bins), penalty, new_model(members), state, out)
+    # Integers are their own best quantisation as long as bits don't count.
+    quantised = encode_coefficients(
+        wanted, _ends(parts, bins), penalty if quantised is None else 0.0, new_model(members), state, out
+    )
     # What a magnitude stands for is known only now, so it comes last.
     offsets = _offset_codes(values, quantised)
     for code in offsets:
         put_bits(state, out, code, _OFFSET_BITS)
-    return out[: finish(state, out)].tobytes(), _synthesise(quantised, offsets, form, n_samples)
+    restored = _restored(quantised, offsets)
+    samples = _synthesise(restored, form, n_samples)
+    return EncodedLayer(out[: finish(state, out)].tobytes(), samples, values, restored, quantised)
 
 
 def decode_layer(data: bytes, signals: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -146,14 +171,18 @@ def decode_layer(data: bytes, signals: int, n_samples: int) -> tuple[np.ndarray,
     offsets = [take_bits(state, stream, _OFFSET_BITS) for _ in range(_OFFSETS)]
     if state[PLACE] < len(stream):
         raise ContainerError("a layer is followed by bytes that belong to nothing.")
-    return form.members, _synthesise(quantised, offsets, form, n_samples)
+    return form.members, _synthesise(_restored(quantised, offsets), form, n_samples)
 
 
-def _synthesise(quantised: np.ndarray, offsets: list[int], form: Form, n_samples: int) -> np.ndarray:
+def _restored(quantised: np.ndarray, offsets: list[int]) -> np.ndarray:
+    """What quantised values stand for, in steps."""
     size = np.abs(quantised)
     bias = np.array([0.0, *((code - _OFFSET_ZERO) / (2 * _OFFSET_ZERO) for code in offsets)])
-    values = np.sign(quantised) * (size + bias[np.minimum(size, _OFFSETS)])
-    coefficients = spatial.apply(values, form.bands, back=True) * step_size(form.steps)[:, None, None]
+    return np.sign(quantised) * (size + bias[np.minimum(size, _OFFSETS)])
+
+
+def _synthesise(restored: np.ndarray, form: Form, n_samples: int) -> np.ndarray:
+    coefficients = spatial.apply(restored, form.bands, back=True) * step_size(form.steps)[:, None, None]
     return lapped.inverse(coefficients)[:, :n_samples] + np.array(form.centres, np.float64)[:, None]
 
 

@@ -202,9 +202,7 @@ def test_parts_of_a_bank_that_fit_the_memory_give_the_same(
     assert (tmp_path / "again.eegz").read_bytes() == packed.read_bytes()
 
 
-def test_a_damaged_chunk_costs_its_own_seconds(
-    packed: Path, model: Path, whole: PlainEdf, tmp_path: Path
-) -> None:
+def test_a_damaged_chunk_costs_its_own_seconds(packed: Path, model: Path, whole: PlainEdf, tmp_path: Path) -> None:
     with EegzReader(packed) as reader:
         place = reader.chunks[3]
         context = CodecRuntime(eegzip.models.load(model)).decoder_context

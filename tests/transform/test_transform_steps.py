@@ -100,8 +100,8 @@ def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> t
     coefficients = analyse(samples, blocks)
     bands = spatial.plan(coefficients / step_size(steps)[:, None, None], 1 / 12)
     form = Form(members, blocks, (0,) * signals, tuple(map(int, steps)), bands)
-    stream, restored = encode_layer(coefficients, n_samples, form, 0.1)
-    return stream, restored, samples
+    layer = encode_layer(coefficients, n_samples, form, 0.1)
+    return layer.stream, layer.samples, samples
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(2, 300), st.integers(1, 6), st.floats(0.01, 500))

@@ -1,0 +1,90 @@
+"""Corrections of single samples: a whole number of steps each, nearly all of them 0 (SPEC.md, section 6.6)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eegzip.formats.entropy.binary_coder import PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
+from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.mixing import learn, new_probabilities
+from eegzip.formats.errors import ContainerError
+
+MAX_STEPS = 63
+"""Steps that a correction can have at most."""
+
+_NEAR = 3
+_CONTEXTS = 9
+_CERTAIN = 32
+_HALF = 32768
+_SLOWEST = 255
+
+
+@compiled
+def _probability(probabilities: np.ndarray, context: int) -> int:
+    return min(max(probabilities[context], _CERTAIN), 65536 - _CERTAIN)
+
+
+@compiled
+def _context(values: np.ndarray, time: int, decision: int) -> int:
+    """By how many of the two samples before were corrected, and by the number of steps known so far."""
+    near = 0
+    for back in range(1, _NEAR):
+        if time >= back and values[time - back] != 0:
+            near += 1
+    return near if decision == 0 else 3 + min(decision - 1, _CONTEXTS - 4)
+
+
+@compiled
+def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, out: np.ndarray) -> int:
+    state = new_encoder()
+    for time in range(len(values)):
+        size = abs(values[time])
+        for decision in range(MAX_STEPS):
+            context = _context(values, time, decision)
+            bit = int(size > decision)
+            encode_bit(state, out, bit, _probability(probabilities, context))
+            learn(probabilities, counts, context, bit, _SLOWEST)
+            if not bit:
+                break
+        if size:
+            encode_bit(state, out, int(values[time] < 0), _HALF)
+    return finish(state, out)
+
+
+@compiled
+def _decode(data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, values: np.ndarray) -> int:
+    state = new_decoder(data)
+    for time in range(len(values)):
+        size = 0
+        while size < MAX_STEPS:
+            context = _context(values, time, size)
+            bit = decode_bit(state, data, _probability(probabilities, context))
+            learn(probabilities, counts, context, bit, _SLOWEST)
+            if not bit:
+                break
+            size += 1
+        if size:
+            values[time] = -size if decode_bit(state, data, _HALF) else size
+    return int(state[PLACE])
+
+
+def encode_corrections(values: np.ndarray) -> bytes:
+    """Code numbers of steps, int64 of shape (n,), each from -63 to 63."""
+    out = np.zeros(16 + 2 * int(2 * len(values) + np.abs(values).sum()), np.uint8)
+    used = _encode(np.ascontiguousarray(values, np.int64), *new_probabilities(_CONTEXTS), out)
+    return out[:used].tobytes()
+
+
+def decode_corrections(data: bytes, count: int) -> np.ndarray:
+    """Inverse of :func:`encode_corrections`.
+
+    Raises
+    ------
+    ContainerError
+        The stream goes on after the last correction.
+    """
+    values = np.zeros(count, np.int64)
+    stream = np.frombuffer(data, np.uint8)
+    if _decode(stream, *new_probabilities(_CONTEXTS), values) < len(stream):
+        raise ContainerError("corrections are followed by bytes that belong to nothing.")
+    return values

@@ -1,0 +1,132 @@
+"""Streams of predicted signals: grids, held samples, references, and what a forger could write."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from eegzip.formats.eegz.packing import put_varint
+from eegzip.formats.errors import ContainerError
+from eegzip.formats.predictive.grid import find_grid, find_holds, kept_times
+from eegzip.formats.predictive.references import choose_references
+from eegzip.formats.predictive.shape import Shape
+from eegzip.formats.predictive.stream import decode_predicted, encode_predicted, references_of, transform
+
+
+def walk(count: int, seed: int, size: float = 3.0) -> np.ndarray:
+    return np.round(np.cumsum(np.random.default_rng(seed).normal(0, size, count))).astype(np.int32)
+
+
+@given(
+    step=st.floats(2.5, 400),
+    origin=st.floats(-5000, 5000),
+    towards_zero=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+@settings(deadline=None, max_examples=80)
+def test_scaled_integers_are_found_to_sit_on_a_grid(step, origin, towards_zero, seed):
+    exact = walk(3000, seed) * step + origin
+    assume(np.abs(exact - np.round(exact)).min() > 1e-6)  # else rounding errors decide, as on no grid
+    values = (np.trunc(exact) if towards_zero else np.floor(exact)).astype(np.int32)
+    found = find_grid(values)
+    assert found is not None
+    grid, ranks = found
+    assert np.array_equal(grid.values(ranks), values)
+    assert ranks.min() == 0
+    assert ranks.max() <= (values.max() - values.min()) / (step - 0.1)
+
+
+def test_what_sits_on_no_grid_is_left_alone():
+    assert find_grid(walk(5000, 1)) is None
+    assert find_grid(np.random.default_rng(0).integers(-30000, 30000, 3000).astype(np.int32)) is None
+    assert find_grid(np.zeros(100, np.int32)) is None
+    assert find_holds(walk(5000, 1)) is None
+    assert find_holds(np.zeros(100, np.int32)) is None
+
+
+@pytest.mark.parametrize(("rate", "to"), [(100, 200), (128, 512), (200, 256), (173, 500), (64, 1000)])
+@pytest.mark.parametrize("phase", [0, 3])
+def test_a_recording_resampled_by_repetition_costs_what_it_held(rate, to, phase):
+    values = walk(4000, rate, 20.0)
+    held = values[(np.arange(phase, 3000 * to // rate) * rate) // to]
+    others = walk(len(held), 7)
+    stream = encode_predicted(transform(held), {5: others}, Shape())
+    assert np.array_equal(decode_predicted(stream, len(held), [others]), held)
+    plain = encode_predicted(transform(values[:3000]), {}, Shape())
+    assert len(stream) < 1.1 * len(plain) + 60
+
+
+@given(
+    kind=st.sampled_from(["walk", "grid", "held", "both", "binary", "text"]),
+    count=st.integers(1, 400),
+    references=st.integers(0, 3),
+    seed=st.integers(0, 100),
+)
+@settings(deadline=None, max_examples=120)
+def test_every_transform_comes_back(kind, count, references, seed):
+    rng = np.random.default_rng(seed)
+    values = walk(count, seed)
+    if kind in ("grid", "both"):
+        values = np.floor(values * 3.7 - 11).astype(np.int32)
+    if kind in ("held", "both"):
+        values = np.repeat(values, 5)[seed % 5 :][:count]
+    if kind == "binary":
+        values = rng.integers(0, 2, count).astype(np.int32) * 4096
+    if kind == "text":
+        values = rng.integers(0, 1 << 15, count).astype(np.int32)
+    others = {number: walk(count, seed + number + 1) for number in range(references)}
+    stream = encode_predicted(transform(values), others, Shape(8, 1, 1, 9, 8))
+    assert references_of(stream)[0] == list(others)
+    restored = decode_predicted(stream, count, list(others.values()))
+    assert np.array_equal(restored, values)
+
+
+@given(data=st.binary(max_size=60), count=st.integers(0, 300))
+@settings(deadline=None, max_examples=300)
+def test_any_bytes_give_samples_or_a_sentence(data, count):
+    with contextlib.suppress(ContainerError):
+        needed, _ = references_of(data)
+        assert len(decode_predicted(data, count, [walk(count, other % 1000) for other in needed])) == count
+
+
+@pytest.mark.parametrize(
+    ("step", "origin", "sentence"),
+    [(1, 0, "impossible grid"), (1 << 60, 0, "impossible grid"), (1 << 24, 1 << 62, "impossible grid")],
+)
+@pytest.mark.parametrize("flags", [1, 3, 4])
+def test_impossible_grids_are_refused(step, origin, sentence, flags):
+    data = bytearray([0, flags])
+    put_varint(data, step)
+    put_varint(data, 2 * origin)
+    with pytest.raises(ContainerError, match=sentence):
+        decode_predicted(bytes(data) + bytes([16, 1, 1, 9, 8, 0, 0, 0]), 10, [])
+
+
+def test_times_that_are_kept():
+    found = find_holds(np.repeat(walk(50, 3, 30.0), 4)[1:])
+    assert found is not None
+    assert kept_times(found, 199).tolist() == [0, *range(3, 199, 4)]
+
+
+def test_references_make_no_circles_and_find_the_source():
+    rng = np.random.default_rng(0)
+    source = rng.normal(0, 100, (3, 2000))
+    mixed = np.round(rng.normal(0, 1, (12, 3)) @ source + rng.normal(0, 5, (12, 2000))).astype(np.int32)
+    chosen = choose_references(mixed, 4)
+    order: list[int] = []
+    while len(order) < 12:
+        ready = [row for row in range(12) if row not in order and set(chosen[row]) <= set(order)]
+        assert ready
+        order += ready
+    assert sum(len(row) >= 3 for row in chosen) >= 8
+    assert all(len(row) <= 4 for row in chosen)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_references_of_short_and_flat_signals(count):
+    signals = np.vstack([np.zeros((2, count)), np.arange(3 * count).reshape(3, count)]).astype(np.int32)
+    assert len(choose_references(signals, 3)) == 5
