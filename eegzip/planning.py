@@ -166,6 +166,10 @@ def plan(
         signals=signals,
         codecs=codecs,
         groups=groups,
+        predicted=any(
+            entry.coding == eegz.EXACT and entry.kind != eegz.ANNOTATIONS and entry.samples_per_record
+            for entry in signals
+        ),
     )
 
 

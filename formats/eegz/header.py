@@ -16,7 +16,7 @@ MULTICHANNEL = "dac-mc"
 """Name of the codec whose groups have styles; files of it are at least of minor version 1."""
 
 ANNOTATIONS = "annotations"
-"""Kind of the signals that hold text; of the exact signals only the others are predicted (minor version 2)."""
+"""Kind of the signals that hold text, and are never predicted."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,8 @@ class FileHeader:
         Data records a chunk; the last may hold fewer.
     signals, codecs, groups : tuple
         See the entries' own classes.
+    predicted : bool
+        Whether exact signals may be predicted from each other, which readers of version 1.1 can't undo.
     """
 
     software: str
@@ -171,6 +173,7 @@ class FileHeader:
     signals: tuple[SignalEntry, ...]
     codecs: tuple[CodecEntry, ...]
     groups: tuple[GroupEntry, ...]
+    predicted: bool = False
 
     @property
     def n_chunks(self) -> int:
@@ -186,11 +189,9 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        2 where a signal other than annotations is kept exactly, as it may be predicted; else 1 with ``dac-mc``; else 0.
+        2 where signals may be predicted from each other, else 1 with ``dac-mc``, else 0.
         """
-        if any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals()):
-            return 2
-        return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
+        return 2 if self.predicted else int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
     def records_of_chunk(self, number: int) -> tuple[int, int]:
         """First record of a chunk and one past its last."""
@@ -223,6 +224,8 @@ class FileHeader:
             if group["styles"] is None:
                 # Not nil but absent, as in files of version 1.0.
                 del group["styles"]
+        if not self.predicted:
+            del content["predicted"]
         return pack_map(content)
 
 

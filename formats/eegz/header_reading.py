@@ -45,6 +45,7 @@ def unpack_header(payload: bytes) -> FileHeader:
         signals=signals,
         codecs=codecs,
         groups=tuple(_group(item, codecs) for item in fields.maps("groups", limits.MAX_SIGNALS)),
+        predicted=fields.flag("predicted"),
     )
     _check(header)
     return header
