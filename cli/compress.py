@@ -61,7 +61,9 @@ Examples:
     "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
 )
 @click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
-@click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
+@click.option(
+    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 with --lossless]"
+)
 @device_option
 @force_option
 @quiet_option
@@ -77,7 +79,7 @@ def compress(
     groups: str | None,
     lossy: tuple[str, ...],
     exact: tuple[str, ...],
-    chunk: float,
+    chunk: float | None,
     device: str,
     *,
     force: bool,
