@@ -73,7 +73,9 @@ Examples:
 @click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
 @click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
-@click.option("--chunk", default=60.0, show_default=True, metavar="SECONDS", help="Length of a chunk.")
+@click.option(
+    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 with --lossless]"
+)
 @device_option
 @force_option
 @quiet_option
@@ -93,7 +95,7 @@ def compress(
     max_error: str | None,
     max_prd: float | None,
     min_snr: float | None,
-    chunk: float,
+    chunk: float | None,
     device: str,
     *,
     keep_tokens: bool,

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from eegzip.layer_work import LayeredFidelity, LayerWork, Synthesiser
 
 DEFAULT_CHUNK_SECONDS = 60.0
+LOSSLESS_CHUNK_SECONDS = 120.0
+"""Prediction begins anew in every chunk, so longer ones are smaller."""
+
 POOR_PRD = 50.0
 """Percent. From here on a channel gets a note: a flat line has 100 %, and half of that is no trace to read."""
 
@@ -65,7 +68,7 @@ def compress(
     quality: str | None = None,
     keep_tokens: bool = False,
     lossless: bool = False,
-    chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
+    chunk_seconds: float | None = None,
     device: str = "cpu",
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -111,8 +114,8 @@ def compress(
         Store the tokens too where bounds are met without them, for programs that learn from tokens and for previews.
     lossless : bool
         Keep every signal exactly: what comes back is the same file.
-    chunk_seconds : float
-        Length of a chunk: what is lost when a part of the file is damaged.
+    chunk_seconds : float, optional
+        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s with `lossless`.
     device : str
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
     overwrite : bool
@@ -143,6 +146,8 @@ def compress(
     """
     started = time.monotonic()
     report_progress = progress or (lambda *_: None)
+    if chunk_seconds is None:
+        chunk_seconds = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
     if not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)

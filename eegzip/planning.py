@@ -191,6 +191,10 @@ def plan(
         groups=groups,
         layer_sets=layer_sets,
         targets=targets if layer_sets else None,
+        predicted=any(
+            entry.coding == eegz.EXACT and entry.kind != eegz.ANNOTATIONS and entry.samples_per_record
+            for entry in signals
+        ),
     )
 
 

@@ -8,7 +8,7 @@ several chunks side by side.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -52,13 +52,13 @@ class ExactEncoder:
     ----------
     width : int
         Bytes a sample in the EDF (2) or BDF (3) file.
-    text : frozenset of int
-        Signals that hold text (annotations) and are not predicted.
+    predicted : collection of int
+        Signals that may be predicted: not those that hold text.
     """
 
-    def __init__(self, width: int, text: frozenset[int]) -> None:
+    def __init__(self, width: int, predicted: Collection[int]) -> None:
         self._width = width
-        self._text = text
+        self._predictable = frozenset(predicted)
         self._chunk = 0
         self._shape: dict[int, int] = {}
         self._plain: set[int] = set()
@@ -86,7 +86,7 @@ class ExactEncoder:
             by_length: dict[int, list[int]] = {}
             for signal, values in signals.items():
                 worth = _HARDLY_ANY * len(streams[signal]) > self._width * len(values)
-                if worth and len(values) >= _LEAST_SAMPLES and signal not in self._text:
+                if worth and len(values) >= _LEAST_SAMPLES and signal in self._predictable:
                     by_length.setdefault(len(values), []).append(signal)
             for members in by_length.values():
                 rows = [signals[member] for member in members]

@@ -44,6 +44,13 @@ class Fields:
             raise self._wrong(key, value)
         return value
 
+    def flag(self, key: str) -> bool:
+        """Take a truth value; where there is none it is false."""
+        value = self._content.get(key, False)
+        if not isinstance(value, bool):
+            raise self._wrong(key, value)
+        return value
+
     def optional_integer(self, key: str, low: int, high: int) -> int | None:
         """Return an integer in the range, or ``None`` where the field is absent or nil."""
         return None if self._content.get(key) is None else self.integer(key, low, high)

@@ -16,7 +16,7 @@ MULTICHANNEL = "dac-mc"
 """Name of the codec whose groups have styles; files of it are at least of minor version 1."""
 
 ANNOTATIONS = "annotations"
-"""Kind of the signals that hold text; of the exact signals only the others are predicted (minor version 2)."""
+"""Kind of the signals that hold text, and are never predicted."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,8 @@ class FileHeader:
         See the entries' own classes.
     targets : Targets or None
         ``None`` without layer sets.
+    predicted : bool
+        Whether exact signals may be predicted from each other, which readers of version 1.1 can't undo.
     """
 
     software: str
@@ -215,6 +217,7 @@ class FileHeader:
     groups: tuple[GroupEntry, ...]
     layer_sets: tuple[LayerSet, ...] = ()
     targets: Targets | None = None
+    predicted: bool = False
 
     @property
     def n_chunks(self) -> int:
@@ -230,11 +233,9 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        2 with layers, with a prior, or where a signal other than annotations is kept exactly, as it may be predicted;
-        else 1 with ``dac-mc``; else 0.
+        2 with layers, with a prior, or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
-        predicted = any(self.signals[index].kind != ANNOTATIONS for index in self.exact_signals())
-        if self.layer_sets or predicted or any(codec.prior is not None for codec in self.codecs):
+        if self.layer_sets or self.predicted or any(codec.prior is not None for codec in self.codecs):
             return 2
         return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
@@ -274,6 +275,8 @@ class FileHeader:
                 del group["styles"]
         if not self.layer_sets:
             del content["layer_sets"], content["targets"]
+        if not self.predicted:
+            del content["predicted"]
         return pack_map(content)
 
 

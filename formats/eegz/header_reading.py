@@ -50,6 +50,7 @@ def unpack_header(payload: bytes) -> FileHeader:
         groups=tuple(_group(item, codecs) for item in fields.maps("groups", limits.MAX_SIGNALS)),
         layer_sets=tuple(_layer_set(item) for item in fields.optional_maps("layer_sets", limits.MAX_SIGNALS)),
         targets=_targets(fields),
+        predicted=fields.flag("predicted"),
     )
     _check(header)
     _check_layer_sets(header)

@@ -57,8 +57,14 @@ class EegzWriter:
         self._header = header
         self._priors = priors
         self._places: list[BlockPlace] = []
-        text = frozenset(index for index, signal in enumerate(header.signals) if signal.kind == ANNOTATIONS)
-        self._exact = ExactEncoder(header.sample_bytes, text)
+        self._exact = ExactEncoder(
+            header.sample_bytes,
+            {
+                index
+                for index in header.exact_signals()
+                if header.predicted and header.signals[index].kind != ANNOTATIONS
+            },
+        )
         self._offset = layout.SIGNATURE_BYTES
         self._next_chunk = self._trailing_bytes = 0
         self.token_bytes = self.exact_bytes = self.knot_bytes = self.layer_bytes = 0

@@ -1,4 +1,4 @@
-"""Codes one signal, exactly or within a bound, given signals that a decoder has (SPEC.md, sections 6.3 to 6.6)."""
+"""Codes one signal, exactly or within a bound, given signals that a decoder has (SPEC.md, sections 6.3, 6.7 and 6.8)."""
 
 from __future__ import annotations
 
@@ -113,7 +113,8 @@ def _run(
         gain = _ECHO_SPEED * (error - correction) / (numbers[1] + 1.0)
         for place in range(_ECHO):
             echo_weights[place] += gain * echo[place]
-        numbers[1] += error * error - echo[_ECHO - 1] * echo[_ECHO - 1]
+        # Rounding errors of a loud stretch may not leave less than nothing.
+        numbers[1] = max(numbers[1] + (error * error - echo[_ECHO - 1] * echo[_ECHO - 1]), 0.0)
         for place in range(_ECHO - 1, 0, -1):
             echo[place] = echo[place - 1]
         echo[0] = error

@@ -1,4 +1,4 @@
-"""From an expected value and its uncertainty to the probability of binary decisions (SPEC.md, section 6.6).
+"""From an expected value and its uncertainty to the probability of binary decisions (SPEC.md, section 6.8).
 
 An integer k is coded by asking where it lies: left or right of the expected value, how many times farther from it than
 usual, and where in that range. For each question some experts state the probability that follows from their own

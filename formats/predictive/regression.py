@@ -1,4 +1,4 @@
-"""Weighted least squares with forgetting: the predictor of the exact coder (SPEC.md, section 6.5).
+"""Weighted least squares with forgetting: the predictor of the exact coder (SPEC.md, section 6.7).
 
 Normal equations are kept up to date sample by sample and solved now and then by elimination. Everything is IEEE double
 with +, -, *, / in the order written here, so every machine predicts the same. Sizes are multiples of 8 (regressors

@@ -1,4 +1,4 @@
-"""What a sample is predicted from (SPEC.md, section 6.5)."""
+"""What a sample is predicted from (SPEC.md, section 6.7)."""
 
 from __future__ import annotations
 

@@ -33,6 +33,8 @@ def mixed() -> Recording:
 
 @pytest.fixture
 def bdf() -> Recording:
-    """24 bits, nothing lossy."""
-    header = build_header((), exact=(64, 16, 40), sample_bytes=3, n_records=5, chunk_records=2, trailing_bytes=5)
+    """24 bits, nothing lossy, signals predicted where that pays."""
+    header = build_header(
+        (), exact=(64, 16, 40), sample_bytes=3, n_records=5, chunk_records=2, trailing_bytes=5, predicted=True
+    )
     return build_recording(header, 2)

@@ -56,6 +56,7 @@ def build_header(
     record_duration: float | None = 1.0,
     trailing_bytes: int = 0,
     edf_header: bytes = b"0       an EDF header",
+    predicted: bool = False,
 ) -> FileHeader:
     """Build a header with these token streams, followed by exact signals of so many samples a record."""
     limit = 1 << (8 * sample_bytes - 1)
@@ -113,6 +114,7 @@ def build_header(
         signals=tuple(signals),
         codecs=tuple(codecs),
         groups=tuple(entries),
+        predicted=predicted,
     )
 
 

@@ -13,6 +13,7 @@ from zlib import crc32
 import msgpack
 import numpy as np
 import zstandard
+from second_prediction import predicted, references_of
 from second_synthesis import Network, ceil_div, resample
 
 KNOTS, TOKENS, EXACT = 0, 1, 2
@@ -24,7 +25,7 @@ class SpecError(ValueError):
 
 
 class UnknownFeatureError(ValueError):
-    """The file asks for something that a reader of versions 1.0 and 1.1 must refuse."""
+    """The file asks for something that a reader of versions 1.0 to 1.2 must refuse."""
 
 
 def need(condition: bool, message: str) -> None:
@@ -179,7 +180,7 @@ class SecondReader:
         self.head = head = msgpack.unpackb(unzstd(blocks[0][1], 1 << 26))
         self.summary = next((msgpack.unpackb(unzstd(data, 1 << 26)) for kind, data in blocks if kind == "SUMM"), None)
         self.n_chunks, self.chunks = ceil_div(head["n_records"], head["chunk_records"]), {}
-        self.tail = b""
+        self.tail, self.known = b"", {}
         for payload in (payload for kind, payload in blocks if kind == "TAIL"):
             need(integer(payload[:8]) == len(self.tail), "a hole in the trailing bytes")
             self.tail += unzstd(payload[8:], 1 << 22)
@@ -247,10 +248,25 @@ class SecondReader:
         """Samples of an exact signal; 0 where a chunk is missing."""
         each = self.head["signals"][signal]["samples_per_record"]
         samples = np.zeros(self.head["n_records"] * each, np.int64)
-        for chunk, streams in self.chunks.items() if each else ():
+        for chunk in self.chunks if each else ():
             a, b = (record * each for record in self.records(chunk))
-            samples[a:b] = read_exact(streams[EXACT, signal], b - a, self.head["sample_bytes"])
+            samples[a:b] = self.exact_chunk(chunk, signal, ())
         return samples
+
+    def exact_chunk(self, chunk: int, signal: int, above: tuple[int, ...]) -> np.ndarray:
+        """Samples of an exact signal in a chunk, for the signals `above` that are predicted from it (6.3)."""
+        if (chunk, signal) not in self.known:
+            entry, stream = self.head["signals"][signal], self.chunks[chunk][EXACT, signal]
+            count = (self.records(chunk)[1] - self.records(chunk)[0]) * entry["samples_per_record"]
+            if stream[0] == 3:
+                need(self.head.get("predicted") is True and signal not in above, "prediction")
+                others = references_of(stream[1:])[0]
+                rows = [self.exact_chunk(chunk, other, (*above, signal)) for other in others]
+                samples = predicted(stream[1:], count, rows)
+            else:
+                samples = read_exact(stream, count, self.head["sample_bytes"])
+            self.known[chunk, signal] = samples
+        return self.known[chunk, signal]
 
     def curves(self, group: dict, place: int) -> tuple[np.ndarray, np.ndarray]:
         """Scale s(m) and offset o(m) at every model sample of one of a group's signals (9)."""

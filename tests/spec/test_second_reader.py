@@ -186,10 +186,13 @@ def test_fields(case: Case) -> None:
         if name == "groups" and head["codecs"][fields["codec"]]["name"] == "dac-mc":
             known = known | FIELDS["groups of several"]
             assert all(type(style) is int for style in fields["styles"])
+        if name == "head" and "predicted" in fields:
+            known = known | {"predicted": (bool,)}
+            assert fields["predicted"] is True
         assert fields.keys() == known.keys()
         for key, value in fields.items():
             assert type(value) in known[key], (name, key)
-    assert case.packed[10] == any(codec["name"] == "dac-mc" for codec in head["codecs"])
+    assert case.packed[10] == (2 if "predicted" in head else any(codec["name"] == "dac-mc" for codec in head["codecs"]))
     assert all(signal["kind"] in ("eeg", "voltage", "other", "annotations") for signal in head["signals"])
 
 
