@@ -153,7 +153,7 @@ def _rows_of(prior: TokenPrior, piece: Piece, rng: np.random.Generator) -> list[
     found = []
     for plan in plan_streams(prior, piece.streams):
         if plan.parameters.references and rng.random() < _ALONE_SHARE:
-            plan = Plan(plan.place, replace(plan.parameters, references=()), plan.weights[:0])  # noqa: PLW2901
+            plan = Plan(plan.place, replace(plan.parameters, references=()), plan.weights[:0])
         codes, parameters = piece.streams[plan.place], plan.parameters
         frames = codes.shape[1]
         prediction = predicted(prior, plan, piece.streams)

@@ -154,7 +154,7 @@ class TokenPrior:
         tables = self.tables
         factors = max(int(np.abs(table.astype(np.int32)).max()) for table in (tables.match, tables.norm))
         least = min(int(tables.rest.min()), int(tables.start.min()), MAX_START + 1 - int(tables.start.max()))
-        banded = 0 <= int(tables.bands.min()) and int(tables.bands.max()) < BANDS
+        banded = int(tables.bands.min()) >= 0 and int(tables.bands.max()) < BANDS
         if (
             not banded
             or factors > MAX_FACTOR
