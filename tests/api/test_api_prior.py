@@ -1,4 +1,4 @@
-"""Files whose tokens are coded in context: smaller, the same tokens, and what happens where the model is not at hand."""
+"""Files whose tokens are coded in context: smaller, with the same tokens; and what is said where the model is missing."""
 
 from __future__ import annotations
 
@@ -209,6 +209,6 @@ class TestReferences:
             assert all(file.chunk_tokens(0, group).shape == shape for group in (1, 2))
 
     def test_a_header_without_a_prior_has_no_such_streams(self, plain, packed, tmp_path):
-        with self.forged(plain, tmp_path / "forged.eegz", {0: ()}, provider.priors()) as file:
-            with pytest.raises(ContainerError, match="names no prior"):
-                file.chunk_tokens(0, 0)
+        file = self.forged(plain, tmp_path / "forged.eegz", {0: ()}, provider.priors())
+        with file, pytest.raises(ContainerError, match="names no prior"):
+            file.chunk_tokens(0, 0)
