@@ -1,4 +1,4 @@
-"""Files whose tokens are coded in context: smaller, with the same tokens; and what is said where the model is missing."""
+"""Files whose tokens are coded in context: smaller, the same tokens; and what is said where the model is missing."""
 
 from __future__ import annotations
 
