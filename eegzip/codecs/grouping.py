@@ -183,9 +183,7 @@ def random_groups(
     return channels.arrange(groups)
 
 
-def manual_groups(
-    names: Sequence[str], limit: int = 5, *, vocabulary: Sequence[str] = STANDARD_VOCABULARY
-) -> Groups:
+def manual_groups(names: Sequence[str], limit: int = 5, *, vocabulary: Sequence[str] = STANDARD_VOCABULARY) -> Groups:
     """Group channels by fixed tables, or by place where no table fits.
 
     * **Table 3** (abnormal EEG) where a channel has a name of the Temple University recorder's inputs that ordinary
@@ -236,9 +234,7 @@ def _fitting_table(keys: set[str]) -> tuple[str, ...] | None:
     return None
 
 
-def _regions(
-    where: npt.NDArray[np.float64], indices: npt.NDArray[np.int64], count: int
-) -> list[npt.NDArray[np.int64]]:
+def _regions(where: npt.NDArray[np.float64], indices: npt.NDArray[np.int64], count: int) -> list[npt.NDArray[np.int64]]:
     """Divide electrodes into `count` regions of neighbours."""
     if count <= 1 or len(indices) <= 1:
         return [indices]

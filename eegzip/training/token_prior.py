@@ -18,9 +18,9 @@ import torch
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.loading import build_network
 from eegzip.formats.eegz.tokens import ABSENT
-from eegzip.formats.prior.references import choose_references
-from eegzip.formats.prior.stream import encode_stream, predicted
-from eegzip.formats.prior.tables import CLASSES, MAX_FACTOR, MAX_START, PriorTables, TokenPrior, pack_prior
+from eegzip.formats.prior.references import Plan, plan_streams, predicted
+from eegzip.formats.prior.stream import encode_stream, stacked
+from eegzip.formats.prior.tables import BANDS, CLASSES, MAX_FACTOR, MAX_START, PriorTables, TokenPrior, pack_prior
 from eegzip.formats.prior.tracking import energy_class, variances, vectors
 
 _WORD_PEAK = 2047
@@ -107,7 +107,17 @@ def _blank(words: np.ndarray, hidden: int) -> PriorTables:
         out=np.zeros((levels, hidden, entries), np.int8),
         start=np.ones((2, width), np.int32),
         lowest_class=np.zeros(1, np.int32),
+        bands=np.zeros(width, np.int8),
     )
+
+
+def _bands(variance: np.ndarray) -> np.ndarray:
+    """Bands of coordinates of falling variance, the loudest in the narrowest: EEG is alike where it is loud."""
+    width = len(variance)
+    edges = width ** (np.arange(1, BANDS) / BANDS)
+    ranks = np.empty(width, np.int64)
+    ranks[np.argsort(-variance, kind="stable")] = np.arange(width)
+    return np.searchsorted(edges, ranks + 0.5).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -141,14 +151,14 @@ def _rows_of(prior: TokenPrior, piece: Piece, rng: np.random.Generator) -> list[
     """Rows of a piece, a share of its streams as if they were alone."""
     levels, entries = prior.levels, prior.entries
     found = []
-    for place, parameters in choose_references(prior, piece.streams):
-        codes = piece.streams[place]
+    for plan in plan_streams(prior, piece.streams):
+        if plan.parameters.references and rng.random() < _ALONE_SHARE:
+            plan = Plan(plan.place, replace(plan.parameters, references=()), plan.weights[:0])
+        codes, parameters = piece.streams[plan.place], plan.parameters
         frames = codes.shape[1]
-        if parameters.references and rng.random() < _ALONE_SHARE:
-            parameters = replace(parameters, references=(), weights=())
-        known = {other: piece.streams[other] for other in parameters.references}
-        prediction, beside = predicted(prior, parameters, known, frames)
-        together = int(bool(parameters.references))
+        prediction = predicted(prior, plan, piece.streams)
+        beside = stacked([piece.streams[other] for other in parameters.references[:1]], frames)
+        together = len(beside)
         variance = variances(
             vectors(prior.tables.words, codes), prediction, prior.tables.start[together], parameters.start_class
         )
@@ -163,7 +173,7 @@ def _rows_of(prior: TokenPrior, piece: Piece, rng: np.random.Generator) -> list[
                 torch.full((frames,), together, dtype=torch.int64),
                 torch.from_numpy(tokens),
                 torch.from_numpy(before),
-                torch.from_numpy(_padded(beside, levels, entries)),
+                torch.from_numpy(_padded(beside[0] if together else codes[:0], levels, entries)),
             )
         )
     return found
@@ -172,17 +182,18 @@ def _rows_of(prior: TokenPrior, piece: Piece, rng: np.random.Generator) -> list[
 def _begun(words: np.ndarray, pieces: Sequence[Piece], hidden: int) -> PriorTables:
     """Tables with start variances and energy classes from data."""
     tables = _blank(words, hidden)
+    energy = sum(np.square(vectors(words, codes), dtype=np.float64).sum(0) for p in pieces for codes in p.streams)
+    tables = tables._replace(bands=_bands(np.asarray(energy)))
     sums = np.zeros((2, words.shape[2]))
     counts = np.full((2, 1), 1e-9)
     octaves = []
     prior = TokenPrior(pack_prior(tables))
     for piece in pieces:
-        for place, parameters in choose_references(prior, piece.streams):
-            own = vectors(words, piece.streams[place])
-            known = {other: piece.streams[other] for other in parameters.references}
-            missed = own - predicted(prior, parameters, known, len(own))[0]
-            squares = np.square(missed, dtype=np.float64)
-            for together, part in ((0, np.square(own, dtype=np.float64)), (int(bool(known)), squares)):
+        for plan in plan_streams(prior, piece.streams):
+            own = vectors(words, piece.streams[plan.place])
+            squares = np.square(own - predicted(prior, plan, piece.streams), dtype=np.float64)
+            referring = int(bool(plan.parameters.references))
+            for together, part in ((0, np.square(own, dtype=np.float64)), (referring, squares)):
                 sums[together] += part.sum(axis=0)
                 counts[together] += len(part)
             octaves.append(2 * np.log2(squares.sum(axis=1).mean() + 1.0))
@@ -346,10 +357,10 @@ def measure(prior: TokenPrior, pieces: Sequence[Piece]) -> dict[str, tuple[int, 
     found: dict[str, tuple[int, int]] = {}
     for piece in pieces:
         packed, coded = found.get(piece.group, (0, 0))
-        for place, parameters in choose_references(prior, piece.streams):
-            codes = piece.streams[place]
-            known = {other: piece.streams[other] for other in parameters.references}
-            stream = encode_stream(prior, codes, parameters, *predicted(prior, parameters, known, codes.shape[1]))
+        for plan in plan_streams(prior, piece.streams):
+            codes = piece.streams[plan.place]
+            others = [piece.streams[other] for other in plan.parameters.references]
+            stream = encode_stream(prior, codes, plan.parameters, others, plan.weights)
             packed += -(-int((codes != ABSENT).sum()) * bits // 8)
             coded += len(stream)
         found[piece.group] = packed, coded

@@ -50,8 +50,9 @@ def encode_chunk_tokens(header: FileHeader, tokens: Sequence[np.ndarray], priors
     streams = []
     for number, codes in enumerate(tokens):
         candidates = [in_context[number]] if number in in_context else []
-        if not (codes == ABSENT).any():
-            candidates.append(encode_tokens(codes, header.codecs[header.groups[number].codec].codebook_size))
+        size = header.codecs[header.groups[number].codec].codebook_size
+        if size > ABSENT or not (codes == ABSENT).any():
+            candidates.append(encode_tokens(codes, size))
         elif not candidates:
             raise ContainerError("tokens of varying depth can only be coded in context, which takes a prior.")
         streams.append(min(candidates, key=len))
@@ -69,20 +70,18 @@ def _alike(header: FileHeader) -> list[list[int]]:
 def _encode_together(prior: TokenPrior, groups: list[int], tokens: list[np.ndarray]) -> dict[int, bytes]:
     from eegzip.formats.prior import references, stream
 
-    known = dict(enumerate(tokens))
-
-    def encode(entry: tuple[int, stream.StreamParameters]) -> tuple[int, bytes]:
-        place, parameters = entry
-        body = stream.predicted(prior, parameters, known, tokens[place].shape[1])
-        named = parameters.renamed(groups)
-        return groups[place], bytes([IN_CONTEXT]) + stream.encode_stream(prior, tokens[place], named, *body)
+    def encode(plan: references.Plan) -> tuple[int, bytes]:
+        others = [tokens[place] for place in plan.parameters.references]
+        parameters = plan.parameters.renamed(groups)
+        data = stream.encode_stream(prior, tokens[plan.place], parameters, others, plan.weights)
+        return groups[plan.place], bytes([IN_CONTEXT]) + data
 
     if not tokens[0].shape[1] or max(codes.size for codes in tokens) > stream.MAX_CONTEXT_TOKENS:
         return {}
-    chosen = references.choose_references(prior, tokens)
+    plans = references.plan_streams(prior, tokens)
     # Compiled code lets other threads run.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return dict(pool.map(encode, chosen))
+        return dict(pool.map(encode, plans))
 
 
 def stored_stream(header: FileHeader, group: int, frames: int, data: bytes, priors: PriorSource) -> StoredStream:

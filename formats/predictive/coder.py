@@ -1,4 +1,4 @@
-"""Codes one signal, exactly or within a bound, given signals that a decoder has (SPEC.md, sections 6.3, 6.7 and 6.8)."""
+"""Codes one signal, exactly or within a bound, given signals that a decoder has (SPEC.md, 6.3, 6.7 and 6.8)."""
 
 from __future__ import annotations
 

@@ -27,12 +27,14 @@ from eegzip.formats.entropy.mixing import (
 )
 from eegzip.formats.prior.likelihood import hidden_of_frame, likelihoods
 from eegzip.formats.prior.tables import PriorTables
-from eegzip.formats.prior.tracking import energy_class, follow, start_variance
+from eegzip.formats.prior.tracking import energy_class, follow, predict, start_variance
 
 _SLOWEST = 250
 _TOKEN_RATE, _DEPTH_RATE = 3, 12
 _DEPTH_SLOWEST = 60
 _DEPTH_CONTEXTS = 131
+_WEIGHT_SLOWEST = 30
+LARGEST_WEIGHT = 63
 
 
 @compiled
@@ -92,6 +94,45 @@ def _code_depth(
 
 
 @compiled
+def _simple(
+    state: np.ndarray, data: np.ndarray, bit: int, probabilities: np.ndarray, counts: np.ndarray, context: int
+) -> int:
+    """Code one decision by its own context's probability; `bit` is -1 to decode it."""
+    probability = min(max(probabilities[context], MIN_PROBABILITY), 65536 - MIN_PROBABILITY)
+    if bit < 0:
+        bit = decode_bit(state, data, probability)
+    else:
+        encode_bit(state, data, bit, probability)
+    learn(probabilities, counts, context, bit, _WEIGHT_SLOWEST)
+    return bit
+
+
+@compiled
+def _code_weights(state: np.ndarray, data: np.ndarray, weights: np.ndarray, decoding: int) -> None:
+    """Code the references' weights, band by band, each as its difference from the band before.
+
+    A difference is a magnitude in unary and a sign, each decision with a probability of its own that adapts.
+    """
+    probabilities, counts = _halves(3 * 17)
+    for place in range(len(weights)):
+        last = 0
+        for band in range(weights.shape[1]):
+            start = 17 * min(band, 2)
+            value = 0 if decoding else weights[place, band] - last
+            size = 0
+            while size < 2 * LARGEST_WEIGHT:
+                more = -1 if decoding else int(size < abs(value))
+                if not _simple(state, data, more, probabilities, counts, start + 1 + min(size, 15)):
+                    break
+                size += 1
+            negative = 0
+            if size:
+                negative = _simple(state, data, -1 if decoding else int(value < 0), probabilities, counts, start)
+            last = min(max(last - size if negative else last + size, -LARGEST_WEIGHT), LARGEST_WEIGHT)
+            weights[place, band] = last
+
+
+@compiled
 def _code_token(
     state: np.ndarray,
     data: np.ndarray,
@@ -126,9 +167,8 @@ def _code_token(
 def code_tokens(
     tables: PriorTables,
     codes: np.ndarray,
-    prediction: np.ndarray,
-    beside: np.ndarray,
-    together: int,
+    others: np.ndarray,
+    weights: np.ndarray,
     start_class: int,
     varying: int,
     data: np.ndarray,
@@ -141,11 +181,10 @@ def code_tokens(
     tables : PriorTables
     codes : ndarray of uint16, shape (K, frames)
         The tokens, :data:`ABSENT` above a frame's depth; filled in when decoding.
-    prediction : ndarray of int64, shape (frames, D)
-        Of each frame's sum of words, from the references.
-    beside : ndarray of uint16, shape (levels of the first reference, frames)
-    together : int
-        1 where the stream has references.
+    others : ndarray of uint16, shape (references, any number up to that of the prior, frames)
+        Tokens of the references, :data:`ABSENT` where they have none.
+    weights : ndarray of int32, shape (references, BANDS)
+        In 1/32, from -63 to 63; filled in when decoding.
     start_class : int
     varying : int
         1 where each frame has a depth of its own.
@@ -169,11 +208,11 @@ def code_tokens(
         depth_bits += 1
     state = new_decoder(data) if decoding else new_encoder()
     probabilities, counts = _halves(levels * leaves)
-    weights = np.zeros((levels * depth_bits, 2), np.int32)
-    weights[:, 0] = WEIGHT_ONE
+    trust = np.zeros((levels * depth_bits, 2), np.int32)
+    trust[:, 0] = WEIGHT_ONE
     opinions = np.zeros(2, np.int32)
     depth_probabilities, depth_counts = _halves(_DEPTH_CONTEXTS)
-    depth_weights = np.full((1, 3), WEIGHT_ONE // 3, np.int32)
+    depth_trust = np.full((1, 3), WEIGHT_ONE // 3, np.int32)
     depth_opinions = np.zeros(3, np.int32)
     tree = np.zeros(2 * leaves, np.int64)
     scores = np.zeros(entries, np.int32)
@@ -181,17 +220,24 @@ def code_tokens(
     missing = np.zeros(width, np.int64)
     vector = np.zeros(width, np.int64)
     variance = np.zeros(width, np.int64)
+    prediction = np.zeros(width, np.int64)
     before = np.full(levels, ABSENT, np.uint16)
+    beside = np.full(others.shape[1], ABSENT, np.uint16)
+    together = 1 if len(others) else 0
+    _code_weights(state, data, weights, decoding)
     start_variance(tables.start[together], start_class, variance)
     last, mean = levels, 16 * levels
     for f in range(frames):
-        hidden_of_frame(tables, before, beside[:, f], together, energy_class(variance, tables.lowest_class[0]), hidden)
+        predict(tables.words, tables.bands, others, weights, f, prediction)
+        if together:
+            beside[:] = others[0, :, f]
+        hidden_of_frame(tables, before, beside, together, energy_class(variance, tables.lowest_class[0]), hidden)
         depth = levels
         if varying:
             other = -1
             if together:
                 other = 0
-                while other < len(beside) and beside[other, f] != ABSENT:
+                while other < len(beside) and beside[other] != ABSENT:
                     other += 1
             if not decoding:
                 depth = 0
@@ -199,17 +245,17 @@ def code_tokens(
                     depth += 1
             depth = _code_depth(
                 state, data, -1 if decoding else depth, levels, last, mean, other,
-                depth_probabilities, depth_counts, depth_weights, depth_opinions,
+                depth_probabilities, depth_counts, depth_trust, depth_opinions,
             )  # fmt: skip
             mean += depth - (mean >> 4)
             last = depth
         for d in range(width):
             vector[d] = 0
-            missing[d] = prediction[f, d]
+            missing[d] = prediction[d]
         for level in range(depth):
             likelihoods(tables, level, together, missing, variance, hidden, scores, tree)
             token = -1 if decoding else int(codes[level, f])
-            token = _code_token(state, data, token, level, tree, probabilities, counts, weights, opinions)
+            token = _code_token(state, data, token, level, tree, probabilities, counts, trust, opinions)
             if token >= entries:
                 return -1
             if decoding:
@@ -224,5 +270,5 @@ def code_tokens(
             before[level] = ABSENT
             if decoding:
                 codes[level, f] = ABSENT
-        follow(variance, vector, prediction[f])
+        follow(variance, vector, prediction)
     return 0 if decoding else finish(state, data)

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from eegzip.formats.eegz.tokens import ABSENT
-from eegzip.formats.prior.stream import WEIGHT_BITS, StreamParameters, predicted
-from eegzip.formats.prior.tables import TokenPrior
-from eegzip.formats.prior.tracking import STARTS, start_variance, vectors
+from eegzip.formats.prior.coder import LARGEST_WEIGHT
+from eegzip.formats.prior.stream import MAX_REFERENCES, StreamParameters, stacked
+from eegzip.formats.prior.tables import BANDS, TokenPrior
+from eegzip.formats.prior.tracking import STARTS, WEIGHT_BITS, predictions, start_variance, vectors
 
-MOST_REFERENCES = 4
 _RIDGE = 1e-3
-_WORTH = 0.01
-_FLOOR = 1e-12
+_TINY = 1e-9
+# What a reference must save: its name and weights take about this.
+_REFERENCE_BITS = 16 + 4 * BANDS
+# Streams that are looked at beyond the first reference: those that would have been the best first ones.
+_CANDIDATES = 16
 
 
-def choose_references(prior: TokenPrior, streams: Sequence[np.ndarray]) -> list[tuple[int, StreamParameters]]:
-    """Choose an order of coding, and for each stream what it is predicted from.
+@dataclass(frozen=True)
+class Plan:
+    """How one stream is to be coded.
 
-    The stream that is most like all others comes first; each later one takes what of the earlier ones explains it
-    best, one after the other as long as another helps.
+    Parameters
+    ----------
+    place : int
+        Number of the stream.
+    parameters : StreamParameters
+        With references as numbers of streams.
+    weights : ndarray of int32, shape (references, BANDS)
+    """
+
+    place: int
+    parameters: StreamParameters
+    weights: np.ndarray
+
+
+def plan_streams(prior: TokenPrior, streams: Sequence[np.ndarray]) -> list[Plan]:
+    """Choose for each stream what it is predicted from.
+
+    The stream that is most like all others comes first; each later one takes what of the earlier ones saves most, one
+    after the other as long as another saves more than it takes.
 
     Parameters
     ----------
@@ -31,66 +53,84 @@ def choose_references(prior: TokenPrior, streams: Sequence[np.ndarray]) -> list[
 
     Returns
     -------
-    list of (int, StreamParameters)
-        Numbers of the streams in an order in which references come first; references are such numbers, too.
+    list of Plan
+        In an order in which references come first.
     """
     streams = [np.array(codes, np.uint16, order="C") for codes in streams]
-    words = np.stack([vectors(prior.tables.words, codes) for codes in streams]).astype(np.float64)
-    flat = words.reshape(len(streams), -1)
-    products = flat @ flat.T
-    lengths = np.sqrt(np.diag(products)) + _FLOOR
-    alike = np.abs(products / np.outer(lengths, lengths))
+    products = _products(prior, streams)
+    whole = np.diagonal(products, axis1=1, axis2=2) + _TINY
+    alike = (products**2 / (whole[:, :, None] * whole[:, None, :])).mean(axis=0)
     order = [int(place) for place in np.argsort(-alike.sum(axis=1), kind="stable")]
+    floors = np.bincount(prior.tables.bands, prior.tables.rest.min(axis=0), BANDS)
+    widths = np.bincount(prior.tables.bands, minlength=BANDS)
+    frames = streams[0].shape[1]
     result = []
     for rank, place in enumerate(order):
-        chosen, weights = _chosen(products, place, order[:rank])
-        parameters = StreamParameters(bool((streams[place] == ABSENT).any()), 0, tuple(chosen), tuple(weights))
-        result.append((place, _started(prior, parameters, streams, place)))
+        # Bits that a residual of so much energy takes, up to a constant.
+        def bits(energy: np.ndarray) -> np.ndarray:
+            worth: np.ndarray = 0.5 * frames * widths * np.log2(np.maximum(energy, 0.0) + frames * floors + _TINY)
+            return worth.sum(axis=-1)
+
+        chosen, weights = _chosen(products, place, order[:rank], bits)
+        parameters = StreamParameters(bool((streams[place] == ABSENT).any()), 0, tuple(chosen))
+        result.append(_started(prior, Plan(place, parameters, weights), streams))
     return result
 
 
-def _chosen(products: np.ndarray, place: int, earlier: list[int]) -> tuple[list[int], list[int]]:
-    """References of a stream and their weights, by one greedy regression."""
-    whole = products[place, place]
+def _products(prior: TokenPrior, streams: Sequence[np.ndarray]) -> np.ndarray:
+    """Inner products of all streams' vectors, band by band: shape (BANDS, streams, streams)."""
+    words = np.stack([vectors(prior.tables.words, codes) for codes in streams]).astype(np.float64)
+    result = np.zeros((BANDS, len(streams), len(streams)))
+    for band in range(BANDS):
+        flat = words[:, :, prior.tables.bands == band].reshape(len(streams), -1)
+        result[band] = flat @ flat.T
+    return result
+
+
+def _chosen(products, place, earlier, bits):  # type: ignore[no-untyped-def]
+    """References of a stream and their weights, by greedy regression in each band."""
+    own = products[:, place, place]
     chosen: list[int] = []
-    weights = np.zeros(0)
-    explained = 0.0
-    while len(chosen) < MOST_REFERENCES:
-        best: tuple[float, int, np.ndarray] | None = None
-        for other in earlier:
-            if other in chosen:
-                continue
-            trial = [*chosen, other]
-            ridge = _RIDGE * whole * np.eye(len(trial))
-            solved = np.linalg.solve(
-                products[np.ix_(trial, trial)] + ridge + _FLOOR * np.eye(len(trial)), products[trial, place]
-            )
-            gain = float(solved @ products[trial, place])
-            if best is None or gain > best[0]:
-                best = gain, other, solved
-        if best is None or best[0] - explained <= _WORTH * (whole - explained):
+    weights = np.zeros((0, BANDS))
+    spent = float(bits(own))
+    candidates = list(earlier)
+    while candidates and len(chosen) < MAX_REFERENCES:
+        trials = np.array([[*chosen, other] for other in candidates])
+        size = trials.shape[1]
+        # Normal equations of every candidate in every band: [candidates, BANDS, size, size].
+        matrix = products[:, trials[:, :, None], trials[:, None, :]].transpose(1, 0, 2, 3)
+        target = products[:, trials, place].transpose(1, 0, 2)
+        ridge = (_RIDGE * own[:, None, None] + _TINY) * np.eye(size)
+        solved = np.linalg.solve(matrix + ridge, target[..., None])[..., 0]
+        left = own - 2 * (solved * target).sum(-1) + np.einsum("cbi,cbij,cbj->cb", solved, matrix, solved)
+        costs = bits(left)
+        best = int(np.argmin(costs))
+        if costs[best] > spent - _REFERENCE_BITS:
             break
-        explained, weights = best[0], best[2]
-        chosen.append(best[1])
-    rounded = [int(weight) for weight in np.clip(np.rint(weights * (1 << WEIGHT_BITS)), -128, 127)]
-    kept = [(other, weight) for other, weight in zip(chosen, rounded, strict=True) if weight]
-    return [other for other, _ in kept], [weight for _, weight in kept]
+        spent, weights = float(costs[best]), solved[best].T
+        chosen.append(candidates[best])
+        nearest = np.argsort(costs, kind="stable")[: _CANDIDATES + 1]
+        candidates = [candidates[int(number)] for number in nearest if number != best]
+    limited = np.clip(np.rint(weights * (1 << WEIGHT_BITS)), -LARGEST_WEIGHT, LARGEST_WEIGHT)
+    return chosen, limited.astype(np.int32).reshape(-1, BANDS)
 
 
-def _started(
-    prior: TokenPrior, parameters: StreamParameters, streams: Sequence[np.ndarray], place: int
-) -> StreamParameters:
-    """The same parameters with the start class that fits the stream's mean variance."""
-    codes = streams[place]
-    known = {other: streams[other] for other in parameters.references}
-    prediction, _ = predicted(prior, parameters, known, codes.shape[1])
-    missed = vectors(prior.tables.words, codes) - prediction
-    mean = float(np.mean(np.square(missed, dtype=np.float64).sum(axis=1))) if codes.shape[1] else 0.0
-    start = prior.tables.start[int(bool(parameters.references))]
+def predicted(prior: TokenPrior, plan: Plan, streams: Sequence[np.ndarray]) -> np.ndarray:
+    """What a plan's references say of its stream: int64, shape (frames, D)."""
+    others = stacked([streams[other] for other in plan.parameters.references], streams[plan.place].shape[1])
+    return predictions(prior.tables.words, prior.tables.bands, others, plan.weights)
+
+
+def _started(prior: TokenPrior, plan: Plan, streams: Sequence[np.ndarray]) -> Plan:
+    """The same plan with the start class that fits the stream's mean variance."""
+    missed = vectors(prior.tables.words, streams[plan.place]) - predicted(prior, plan, streams)
+    mean = float(np.square(missed, dtype=np.float64).sum(axis=1).mean()) if len(missed) else 0.0
+    start = prior.tables.start[int(bool(plan.parameters.references))]
     variance = np.zeros(prior.width, np.int64)
     sums = np.empty(STARTS)
     for number in range(STARTS):
         start_variance(start, number, variance)
         sums[number] = variance.sum()
     best = int(np.argmin(np.abs(np.log(sums) - np.log(mean + 1.0))))
-    return StreamParameters(parameters.varying, best, parameters.references, parameters.weights)
+    parameters = StreamParameters(plan.parameters.varying, best, plan.parameters.references)
+    return Plan(plan.place, parameters, plan.weights)

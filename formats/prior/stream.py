@@ -11,22 +11,23 @@ import numpy as np
 from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.prior.coder import code_tokens
-from eegzip.formats.prior.tables import TokenPrior
-from eegzip.formats.prior.tracking import STARTS, vectors
+from eegzip.formats.prior.tables import BANDS, TokenPrior
+from eegzip.formats.prior.tracking import STARTS
 
 MAX_CONTEXT_TOKENS = 1 << 20
 """Of a stream coded in context; longer ones are coded otherwise."""
 
 MAX_REFERENCES = 8
-WEIGHT_BITS = 6
 _VARYING = 1
 _FIXED = struct.Struct("<BBB")
-_REFERENCE = struct.Struct("<Hb")
+_REFERENCE = struct.Struct("<H")
+# Decisions of a weight, at most, and bytes of a decision.
+_WEIGHT_ROOM = 2 * 128
 
 
 @dataclass(frozen=True)
 class StreamParameters:
-    """What a stream says before its bits.
+    """What a stream says before its tokens.
 
     Parameters
     ----------
@@ -35,21 +36,17 @@ class StreamParameters:
     start_class : int
         Variance that the first frame begins with, in half-octaves; 0 to STARTS - 1.
     references : tuple of int
-        Groups whose tokens of the same frames the stream is predicted from, the first the most alike.
-    weights : tuple of int
-        One each a reference, in 1/64; -128 to 127.
+        Groups whose tokens of the same frames the stream is predicted from, the most telling first.
     """
 
     varying: bool
     start_class: int
     references: tuple[int, ...] = ()
-    weights: tuple[int, ...] = ()
 
     def pack(self) -> bytes:
         """Serialise."""
         head = _FIXED.pack(self.varying * _VARYING, self.start_class, len(self.references))
-        pairs = zip(self.references, self.weights, strict=True)
-        return head + b"".join(_REFERENCE.pack(group, weight) for group, weight in pairs)
+        return head + b"".join(_REFERENCE.pack(group) for group in self.references)
 
     def renamed(self, groups: Sequence[int]) -> StreamParameters:
         """Return the same with references as numbers of groups, where they were places among these."""
@@ -62,7 +59,7 @@ class StreamParameters:
 
 
 def unpack_parameters(data: bytes) -> StreamParameters:
-    """Read what a stream says before its bits.
+    """Read what a stream says before its tokens.
 
     Raises
     ------
@@ -76,40 +73,27 @@ def unpack_parameters(data: bytes) -> StreamParameters:
         raise ContainerError("a token stream has parameters that this version does not know.")
     if len(data) < _FIXED.size + count * _REFERENCE.size:
         raise ContainerError("a token stream is too short for its references.")
-    pairs = [_REFERENCE.unpack_from(data, _FIXED.size + place * _REFERENCE.size) for place in range(count)]
-    references = tuple(group for group, _ in pairs)
+    references = struct.unpack_from(f"<{count}H", data, _FIXED.size)
     if len(set(references)) < count:
         raise ContainerError("a token stream names a reference twice.")
-    return StreamParameters(bool(flags & _VARYING), start_class, references, tuple(weight for _, weight in pairs))
+    return StreamParameters(bool(flags & _VARYING), start_class, references)
 
 
-def predicted(
-    prior: TokenPrior, parameters: StreamParameters, known: Mapping[int, np.ndarray], frames: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """What a stream's references say about it.
-
-    Parameters
-    ----------
-    prior : TokenPrior
-    parameters : StreamParameters
-    known : mapping of int to ndarray of uint16, shape (codebooks, frames)
-        Tokens of the references.
-    frames : int
-
-    Returns
-    -------
-    prediction : ndarray of int64, shape (frames, D)
-    beside : ndarray of uint16, shape (codebooks of the first reference, frames)
-    """
-    total = np.zeros((frames, prior.width), np.int64)
-    for group, weight in zip(parameters.references, parameters.weights, strict=True):
-        total += weight * vectors(prior.tables.words, np.array(known[group], np.uint16, order="C"))
-    first = known[parameters.references[0]] if parameters.references else np.zeros((0, frames), np.uint16)
-    return total >> WEIGHT_BITS, np.array(first, order="C")
+def stacked(streams: Sequence[np.ndarray], frames: int) -> np.ndarray:
+    """Tokens of references as one array, uint16, shape (references, levels, frames); absent where one has fewer."""
+    levels = max((len(codes) for codes in streams), default=0)
+    result = np.full((len(streams), levels, frames), ABSENT, np.uint16)
+    for place, codes in enumerate(streams):
+        result[place, : len(codes)] = codes
+    return result
 
 
 def encode_stream(
-    prior: TokenPrior, codes: np.ndarray, parameters: StreamParameters, prediction: np.ndarray, beside: np.ndarray
+    prior: TokenPrior,
+    codes: np.ndarray,
+    parameters: StreamParameters,
+    others: Sequence[np.ndarray],
+    weights: np.ndarray,
 ) -> bytes:
     """Code tokens in context.
 
@@ -119,26 +103,29 @@ def encode_stream(
     codes : ndarray of uint16, shape (codebooks, frames)
         Where `parameters` say so, :data:`~eegzip.formats.eegz.tokens.ABSENT` above a frame's depth.
     parameters : StreamParameters
-    prediction, beside : ndarray
-        From :func:`predicted`.
+    others : sequence of ndarray of uint16, each of shape (codebooks, frames)
+        Tokens of the references.
+    weights : ndarray of int32, shape (references, BANDS)
+        In 1/32, from -63 to 63.
 
     Returns
     -------
     bytes
     """
-    room = np.empty(16 + 2 * codes.size * (2 + int(prior.entries - 1).bit_length()), np.uint8)
+    # Two bytes for each decision that there may be, at the very most.
+    room = 16 + 2 * codes.size * (2 + int(prior.entries - 1).bit_length()) + _WEIGHT_ROOM * weights.size
+    data = np.empty(room, np.uint8)
     length = code_tokens(
         prior.tables,
         np.array(codes, np.uint16, order="C"),
-        prediction,
-        beside,
-        int(bool(parameters.references)),
+        stacked(others, codes.shape[1]),
+        np.array(weights, np.int32, order="C"),
         parameters.start_class,
         int(parameters.varying),
-        room,
+        data,
         0,
     )
-    return parameters.pack() + room[:length].tobytes()
+    return parameters.pack() + data[:length].tobytes()
 
 
 def decode_stream(
@@ -157,7 +144,7 @@ def decode_stream(
     shape : tuple of int
         Codebooks and frames.
     codebook_size : int
-    known : mapping of int to ndarray of uint16
+    known : mapping of int to ndarray of uint16, each of shape (codebooks, frames)
         Tokens of the references that the stream names.
 
     Returns
@@ -172,15 +159,13 @@ def decode_stream(
     """
     check_shape(prior, shape, codebook_size)
     parameters = unpack_parameters(data)
-    prediction, beside = predicted(prior, parameters, known, shape[1])
     codes = np.full(shape, ABSENT, np.uint16)
     # A copy can be written to, as the coder wants for both directions; so it is compiled once.
     body = np.frombuffer(data, np.uint8)[parameters.size :].copy()
-    together = int(bool(parameters.references))
-    wrong = code_tokens(
-        prior.tables, codes, prediction, beside, together, parameters.start_class, int(parameters.varying), body, 1
-    )
-    if wrong:
+    others = stacked([known[group] for group in parameters.references], shape[1])
+    weights = np.zeros((len(others), BANDS), np.int32)
+    varying = int(parameters.varying)
+    if code_tokens(prior.tables, codes, others, weights, parameters.start_class, varying, body, 1):
         raise ContainerError(f"a token is outside its codebook of {codebook_size} entries.")
     return codes
 

@@ -19,9 +19,12 @@ PRIOR = "prior.safetensors"
 """Name of the file in a checkpoint's folder."""
 
 MAX_PRIOR_BYTES = 64 << 20
-MAX_LEVELS, MAX_ENTRIES, MAX_WIDTH, MAX_HIDDEN = 256, 1 << 16, 256, 128
+MAX_LEVELS, MAX_ENTRIES, MAX_WIDTH, MAX_HIDDEN = 256, 65535, 256, 128
 CLASSES = 24
 """Of the energy of what the prediction missed, half an octave each."""
+
+BANDS = 8
+"""Kinds of coordinates that a reference speaks for differently."""
 
 MAX_FACTOR = 511
 """Largest magnitude in ``match`` and ``norm``: their sums of products then stay within 32 bits."""
@@ -62,6 +65,8 @@ class PriorTables(NamedTuple):
         Variance that the first frame begins with, in the middle of its 64 classes; 1 to 2^20.
     lowest_class : ndarray of int32, shape (1,)
         Half-octave of the summed variance that energy class 0 stands for.
+    bands : ndarray of int8, shape (D,)
+        Band of each coordinate, 0 to BANDS - 1.
     """
 
     words: np.ndarray
@@ -79,6 +84,7 @@ class PriorTables(NamedTuple):
     out: np.ndarray
     start: np.ndarray
     lowest_class: np.ndarray
+    bands: np.ndarray
 
 
 def _shapes(levels: int, entries: int, width: int, hidden: int) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -99,6 +105,7 @@ def _shapes(levels: int, entries: int, width: int, hidden: int) -> dict[str, tup
         "out": ("I8", (levels, hidden, entries)),
         "start": ("I32", (2, width)),
         "lowest_class": ("I32", (1,)),
+        "bands": ("I8", (width,)),
     }
 
 
@@ -147,7 +154,13 @@ class TokenPrior:
         tables = self.tables
         factors = max(int(np.abs(table.astype(np.int32)).max()) for table in (tables.match, tables.norm))
         least = min(int(tables.rest.min()), int(tables.start.min()), MAX_START + 1 - int(tables.start.max()))
-        if factors > MAX_FACTOR or least < 1 or min(int(tables.gain.min()), int(tables.norm_gain.min())) < 0:
+        banded = int(tables.bands.min()) >= 0 and int(tables.bands.max()) < BANDS
+        if (
+            not banded
+            or factors > MAX_FACTOR
+            or least < 1
+            or min(int(tables.gain.min()), int(tables.norm_gain.min())) < 0
+        ):
             raise ModelError("the prior's tables hold values out of range; get the model again.")
 
 

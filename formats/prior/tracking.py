@@ -9,6 +9,7 @@ from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.prior.tables import CLASSES
 
 _RATE_BITS = 3
+WEIGHT_BITS = 5
 STARTS = 64
 """Start classes of a stream, half an octave each."""
 
@@ -64,6 +65,45 @@ def vectors(words: np.ndarray, codes: np.ndarray) -> np.ndarray:
             if code != ABSENT:
                 for d in range(words.shape[2]):
                     result[f, d] += words[level, code, d]
+    return result
+
+
+@compiled
+def predict(
+    words: np.ndarray, bands: np.ndarray, others: np.ndarray, weights: np.ndarray, frame: int, prediction: np.ndarray
+) -> None:
+    """Fill `prediction` (int64, shape (D,)) with what the references say of a frame.
+
+    Parameters
+    ----------
+    words : ndarray of int16, shape (K, S, D)
+    bands : ndarray of int8, shape (D,)
+    others : ndarray of uint16, shape (references, K, frames)
+        Their tokens.
+    weights : ndarray of int32, shape (references, BANDS)
+        In 1/32.
+    frame : int
+    prediction : ndarray
+    """
+    width = len(prediction)
+    for d in range(width):
+        prediction[d] = 0
+    for place in range(len(others)):
+        for level in range(others.shape[1]):
+            code = others[place, level, frame]
+            if code != ABSENT:
+                for d in range(width):
+                    prediction[d] += np.int64(weights[place, bands[d]]) * words[level, code, d]
+    for d in range(width):
+        prediction[d] >>= WEIGHT_BITS
+
+
+@compiled
+def predictions(words: np.ndarray, bands: np.ndarray, others: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Predictions of all frames, int64, shape (frames, D); see :func:`predict`."""
+    result = np.zeros((others.shape[2], words.shape[2]), np.int64)
+    for f in range(len(result)):
+        predict(words, bands, others, weights, f, result[f])
     return result
 
 
