@@ -18,7 +18,14 @@ from race.coders import TARGETS
 _RATES = (10, 20, 50, 100, 200, 500, 1000)
 _PRDS = (2, 5, 10, 20, 50, 100)
 _OURS = {"dac-sc": "#d62728", "dac-mc": "#8c1aff", TARGETS: "#ff7f0e"}
-_RIVALS = {"mdct": "#1f3b57", "klt-mdct": "#2b7bba", "wavelet": "#7fa37f", "opus": "#9a9a9a", "mp3": "#c0a080"}
+_RIVALS = {
+    "mdct": "#1f3b57",
+    "klt-mdct": "#2b7bba",
+    "klt-bands": "#8fc1e8",
+    "wavelet": "#7fa37f",
+    "opus": "#9a9a9a",
+    "mp3": "#c0a080",
+}
 
 
 def _look(coder: str) -> dict[str, Any]:

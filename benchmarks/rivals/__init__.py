@@ -40,6 +40,8 @@ class Rival:
 
 def all_rivals() -> list[Rival]:
     """Every rival, those that can't run here too."""
-    from rivals.transform import KLT_MDCT, MDCT
+    from rivals.audio import MP3, OPUS
+    from rivals.transform import KLT_BANDS, KLT_MDCT, MDCT
+    from rivals.wavelet import WAVELET
 
-    return [MDCT, KLT_MDCT]
+    return [MDCT, KLT_MDCT, KLT_BANDS, WAVELET, OPUS, MP3]

@@ -6,8 +6,8 @@ adaptive model would charge at that moment.
 
 An integer is a chain of binary decisions: is it zero, its sign, is it larger than 1, than 2 ... For each, six contexts
 give their opinions, which are mixed: weighted neighbours in time and frequency, neighbours of this frame against
-those of the last one, this very bin of this channel, the bin's running average, the bin's frequency, and (for
-rotated channels) what the channels coded before did at the same bin.
+those of the last one, this very bin of this channel, the bin's running average, the bin's frequency, and
+what the two channels coded before did there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit, finish, 
 from eegzip.formats.entropy.compiling import compiled
 from rivals.fields import Reader, Writer
 from rivals.integers import decode_integers, encode_integers
-from rivals.mdct import frames_of
 
 LAGRANGE = 0.11
 """Squared error, in steps squared, that is worth one bit; 0.1155 at high rate (6.02 dB a bit)."""
@@ -73,8 +72,8 @@ def _adapt(states, places, opinions, weights, row, bit, probability):
 
 
 @compiled
-def code(encoding, data, x, q, bins, shared):
-    """Code integers ``q[frames, channels, bins]`` from or to `data`; return the bytes used.
+def _code(encoding, data, x, q, used):
+    """Code integers ``q[frames, channels, K]`` from or to `data`; return the bytes used.
 
     Parameters
     ----------
@@ -83,20 +82,16 @@ def code(encoding, data, x, q, bins, shared):
     data : ndarray of uint8
         Written or read.
     x : ndarray of float64, shape (frames, channels, K)
-        Coefficients in steps; unused when decoding.
+        Coefficients in steps; not looked at when decoding.
     q : ndarray of int32, shape (frames, channels, K)
         Result.
-    bins : ndarray of int64, shape (channels,)
-        How many of K each channel uses.
-    shared : bool
-        Whether channels that were coded before may help.
+    used : ndarray of bool, shape (channels, K)
+        Where it may be other than 0.
     """
     frames, channels, width = q.shape
     coder = new_encoder() if encoding else new_decoder(data)
     kinds = LEVELS
-    sizes = np.array(
-        [_CLASSES * 3, 8 * 8 * 8, channels * width, _CLASSES * 3, width * 3, 8 * _CLASSES if shared else 1], np.int64
-    )
+    sizes = np.array([_CLASSES * 3, 8 * 8 * 8, channels * width, _CLASSES * 3, width * 3, 8 * _CLASSES], np.int64)
     starts = np.zeros(_OPINIONS + 1, np.int64)
     for i in range(_OPINIONS):
         starts[i + 1] = starts[i] + sizes[i] * kinds
@@ -117,7 +112,9 @@ def code(encoding, data, x, q, bins, shared):
     context = np.zeros(_OPINIONS, np.int64)
     for t in range(frames):
         for c in range(channels):
-            for k in range(bins[c]):
+            for k in range(width):
+                if not used[c, k]:
+                    continue
                 j = k + 2
                 n1, n2 = now[c, j - 1], now[c, j - 2]
                 p0, p1, p2 = last[c, j], last[c, j - 1], last[c, j + 1]
@@ -134,11 +131,10 @@ def code(encoding, data, x, q, bins, shared):
                 context[2] = c * width + k
                 context[3] = level * 3 + min(n1 + p0, 2)
                 context[4] = k * 3 + min(n1 + p0, 2)
-                if shared:
-                    other = 0
-                    for d in range(max(0, c - 2), c):
-                        other += 2 * now[d, j] + now[d, j - 1] + now[d, j + 1]
-                    context[5] = _COARSE_OF[min(other, 4095)] * _CLASSES + level
+                other = 0
+                for d in range(max(0, c - 2), c):
+                    other += 2 * now[d, j] + now[d, j - 1] + now[d, j + 1]
+                context[5] = _COARSE_OF[min(other, 4095)] * _CLASSES + level
                 row = min(7, _COARSE_OF[min(total, 4095)])
                 value = 0
                 if encoding:
@@ -161,8 +157,9 @@ def code(encoding, data, x, q, bins, shared):
                 else:
                     q[t, c, k] = 0
                 now[c, j] = magnitude
-                average[c, k + 1] += (min(magnitude, 4000) * 256 - average[c, k + 1]) >> 3
+                average[c, k + 1] += (min(magnitude, 4000) * 256 - average[c, k + 1]) >> 4
         before, last, now = last, now, before
+        now[:] = 0
     if encoding:
         return finish(coder, data)
     return coder[2]
@@ -212,42 +209,49 @@ def _escape(coder, data, encoding, value, escapes):
     return result - 1
 
 
-def encode_coefficients(x: np.ndarray, *, shared: bool) -> tuple[np.ndarray, bytes]:
+def encode_coefficients(x: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, bytes]:
     """Quantise and code coefficients.
 
     Parameters
     ----------
     x : ndarray of float64, shape (frames, channels, K)
         In steps of the quantiser.
-    shared : bool
-        Whether channels that were coded before may help.
+    allowed : ndarray of bool, shape (channels, K)
+        Where they may become other than 0; the decoder must know it.
 
     Returns
     -------
     q : ndarray of int32, shape (frames, channels, K)
     data : bytes
     """
-    frames, channels, width = x.shape
-    loudest = np.abs(x).max(axis=0) >= 0.5 if frames else np.zeros((channels, width), bool)
-    bins = np.where(loudest.any(axis=1), width - np.argmax(loudest[:, ::-1], axis=1), 0).astype(np.int64)
-    q = np.zeros(x.shape, np.int32)
     out = np.zeros(8 * x.size + 64, np.uint8)
-    used = code(True, out, x, q, bins, shared)
+    q = np.zeros(x.shape, np.int32)
+    ends = _ends(np.abs(x).max(axis=0) >= 0.5)
+    size = _code(True, out, x, q, _used(allowed, ends))
     # Whole bins at the end may have come to nothing; then it pays to know so from the start.
-    loudest = np.abs(q).max(axis=0) > 0
-    fewer = np.where(loudest.any(axis=1), width - np.argmax(loudest[:, ::-1], axis=1), 0).astype(np.int64)
-    if (fewer < bins).any():
-        bins = fewer
-        used = code(True, out, x, q, bins, shared)
+    shorter = _ends(np.abs(q).max(axis=0) > 0)
+    if (shorter < ends).any():
+        ends = shorter
+        size = _code(True, out, x, q, _used(allowed, ends))
     fields = Writer()
-    fields.block(encode_integers(np.diff(bins, prepend=width // 2), np.zeros(channels, np.int64)))
-    return q, fields.data() + out[:used].tobytes()
+    fields.block(encode_integers(np.diff(ends, prepend=x.shape[2] // 2), np.zeros(len(ends), np.int64)))
+    return q, fields.data() + out[:size].tobytes()
 
 
-def decode_coefficients(data: bytes, channels: int, length: int, hop: int, *, shared: bool) -> np.ndarray:
-    """Integers [frames, channels, hop] that :func:`encode_coefficients` wrote for signals of `length` samples."""
+def decode_coefficients(data: bytes, frames: int, allowed: np.ndarray) -> np.ndarray:
+    """Integers [frames, channels, K] that :func:`encode_coefficients` wrote."""
     fields = Reader(data)
-    bins = hop // 2 + np.cumsum(decode_integers(fields.block(), np.zeros(channels, np.int64)))
-    q = np.zeros((frames_of(length, hop), channels, hop), np.int32)
-    code(False, np.frombuffer(fields.rest(), np.uint8).copy(), np.zeros((1, 1, 1)), q, bins, shared)
+    channels, width = allowed.shape
+    ends = width // 2 + np.cumsum(decode_integers(fields.block(), np.zeros(channels, np.int64)))
+    q = np.zeros((frames, channels, width), np.int32)
+    _code(False, np.frombuffer(fields.rest(), np.uint8).copy(), np.zeros((1, 1, 1)), q, _used(allowed, ends))
     return q
+
+
+def _ends(loud: np.ndarray) -> np.ndarray:
+    """One more than the last true column of each row."""
+    return np.where(loud.any(axis=1), loud.shape[1] - np.argmax(loud[:, ::-1], axis=1), 0).astype(np.int64)
+
+
+def _used(allowed: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(allowed & (np.arange(allowed.shape[1]) < ends[:, None]))
