@@ -100,10 +100,10 @@ def _allowed(bases: list[np.ndarray], starts: list[int], channels: int, hop: int
 
 def _turned(coefficients: np.ndarray, bases: list[np.ndarray], starts: list[int]) -> np.ndarray:
     """Components [frames, components, hop] of channels [frames, C, hop]."""
-    frames, channels, hop = coefficients.shape
+    hop = coefficients.shape[2]
     if not bases:
         return coefficients
-    turned = np.zeros((frames, max(basis.shape[1] for basis in bases), hop))
+    turned = np.zeros((len(coefficients), max(basis.shape[1] for basis in bases), hop))
     for basis, (low, high) in zip(bases, _slices(starts, hop), strict=True):
         turned[:, : basis.shape[1], low:high] = basis.T @ coefficients[..., low:high]
     return turned

@@ -9,7 +9,8 @@ worst second        largest PRD of the whole seconds of the recording, each with
                     which the original is constant don't count, and the rest after the last whole second doesn't
 band power          100 * (restored / original - 1), in percent, for each of :data:`BANDS`: negative where power was
                     lost. Welch's method: periodic Hann windows of 4 s (the whole where it is shorter), half
-                    overlapping, each with its mean removed; bins from the band's lower edge, included, to its upper, excluded
+                    overlapping, each with its mean removed; bins from the band's lower edge,
+                    included, to its upper, excluded
 largest error       of any sample, in digital units
 spectrogram loss    as defined in eegzip/training/README.md, of samples at the recording's own rate after subtracting
                     the original's mean and dividing by the original's standard deviation
