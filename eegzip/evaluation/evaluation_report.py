@@ -133,4 +133,7 @@ class EvaluationReport:
 
 
 def _cell(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+    if value is None:
+        return "-"
+    text = format(value, form)
+    return text if float(text) else text.replace("-", "+")  # no minus before a zero

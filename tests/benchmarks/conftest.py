@@ -1,4 +1,4 @@
-"""Makes the rivals of the benchmarks importable; the folder itself stays off the path, as its scripts have common names."""
+"""Makes the rivals of the benchmarks importable; their folder stays off the path, as its scripts have common names."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_one_wrong_sample_is_not_lossless() -> None:
 
 @pytest.mark.parametrize(("factor", "letter"), [(0.96, "N"), (0.93, "M"), (0.91, "M"), (0.85, "A"), (0.75, "-")])
 def test_fidelity_decides(factor: float, letter: str) -> None:
-    # A loss of 4 % everywhere is within N; 7 % misses N's 5 and C's delta; 15 % and 25 % are A's 20 % for delta, or more.
+    # A loss of 4 % everywhere is within N; 7 % misses N's 5 and C's delta; 15 % is within A's delta (20), 25 % is not.
     x = mixture()
     y = np.rint(factor * x).astype(np.int32)
     report = graded(x, y, 1000.0)
