@@ -21,7 +21,7 @@ from eegzip.evaluation.tiers import TierMeter
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.reader import EegzReader
 
-DEPTHS = (1, 2, 3, 5, 8, 11)
+DEPTHS = (1, 2, 3, 5, 8, 11, 16, 24)
 TARGETS = "eegzip --max-prd"
 MAX_PRDS = (20.0, 9.0, 5.0, 2.0)
 
@@ -103,7 +103,7 @@ def _ours(coder: str, path: Path, eeg: list[int]) -> Iterator[tuple[str, np.ndar
     else:
         model = _models()[coder]
         available = eegzip.models.load(model).config.network.n_codebooks
-        depths = sorted({min(depth, available) for depth in DEPTHS})
+        depths = [depth for depth in DEPTHS if depth < available] + [available]
         options = [(f"-k {depth}", {"codebooks": depth, "model": model}) for depth in depths]
     with tempfile.TemporaryDirectory(prefix="eegzip-race-") as name:
         coded, back = Path(name) / "coded.eegz", Path(name) / "back.edf"

@@ -1,4 +1,4 @@
-"""Where results come from: commit, seed, machine, time."""
+"""Where results come from: command, commit, seed, machine."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import eegzip
 
 
-def origin(started: float) -> dict[str, str]:
-    """A sentence for each fact; `started` is what ``time.monotonic`` said at the beginning."""
+def origin() -> dict[str, str]:
+    """A sentence for each fact."""
     folder = Path(__file__).parent
 
     def git(*words: str) -> str:
@@ -26,7 +25,7 @@ def origin(started: float) -> dict[str, str]:
     commit = git("rev-parse", "--short=12", "HEAD") or "unknown"
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     return {
-        "command": f"Made by `{command}` in {(time.monotonic() - started) / 60:.0f} minutes.",
+        "command": f"Made by `{command}`.",
         "commit": f"Commit {commit}{changed}; eegzip {eegzip.__version__}.",
         "seed": "No step draws at random, so there is no seed.",
         "machine": f"{_processor()}, {os.cpu_count()} CPUs; Python {platform.python_version()} on {platform.system()}.",
