@@ -18,41 +18,18 @@ import csv
 import statistics
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import eegzip
-from eegzip.training.recordings import HELD_OUT, held_out
+from unseen import DATA, ROOT, unseen_recordings
 
-ROOT = Path(__file__).parents[1]
+import eegzip
+
 COLUMNS = [
     "set", "recording", "codebooks", "channel", "original_bytes", "compressed_bytes", "bits_per_second",
     "bits_per_sample", "prd", "snr", "r", "largest_error_uv",
 ]  # fmt: skip
-
-
-def recordings(data: Path, per_set: int, scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Yield set and file of what training did not see, at most `per_set` recordings of each set, spread over people."""
-    for group in HELD_OUT:
-        files = sorted((data / group).glob("*.edf"))
-        if HELD_OUT[group]:
-            files = [path for path in files if held_out(group, path.stem)]
-            step = max(len(files) // per_set, 1)
-            for path in files[::step][:per_set]:
-                yield group, path
-        elif files:
-            yield group, last_third(files[0], scratch)
-
-
-def last_third(path: Path, scratch: Path) -> Path:
-    """Cut the last third out of a recording, exactly."""
-    whole, part = scratch / "whole.eegz", scratch / f"{path.stem}-last-third.edf"
-    eegzip.compress(path, whole, exact=["*"])
-    with eegzip.open(whole) as opened:
-        duration = opened.duration or 0.0
-    eegzip.decompress(whole, part, start=duration * 2 / 3)
-    return part
 
 
 def code(group: str, path: Path, depth: int, scratch: Path) -> list[dict[str, Any]]:
@@ -98,7 +75,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
 def main() -> None:
     """Code, print, write."""
     parser = argparse.ArgumentParser(description="Loss and cost of the shipped model on people it never saw.")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "eeg", help="folder of the sets")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the sets")
     parser.add_argument("--per-set", type=int, default=3, help="recordings of each set at most (3)")
     parser.add_argument("--depths", nargs="+", default=["2", "4", "8", "all"], help="codebooks (2 4 8 all)")
     parser.add_argument("--sets", nargs="+", help="only these sets")
@@ -109,7 +86,7 @@ def main() -> None:
     depths = sorted({available if depth == "all" else min(int(depth), available) for depth in options.depths})
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="eegzip-fidelity-") as name:
-        for group, path in recordings(options.data, max(options.per_set, 1), Path(name)):
+        for group, path in unseen_recordings(options.data, max(options.per_set, 1), Path(name)):
             if options.sets and group not in options.sets:
                 continue
             for depth in depths:

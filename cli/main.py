@@ -15,6 +15,7 @@ from eegzip._version import __version__
 from eegzip.cli.common import sentence
 from eegzip.cli.compress import compress
 from eegzip.cli.decompress import decompress
+from eegzip.cli.evaluate import evaluate
 from eegzip.cli.info import info
 from eegzip.cli.models import models
 from eegzip.cli.train import train
@@ -27,6 +28,7 @@ Examples:
   eegzip decompress night.eegz back.edf       restores the recording
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
+  eegzip evaluate night.edf night.eegz        how far it is from the original
   eegzip models                               the models at hand
   eegzip train --data recordings/ --out mine  a model of one's own
 
@@ -50,7 +52,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, info, verify, models, train):
+for _command in (compress, decompress, info, verify, evaluate, models, train):
     main.add_command(_command)
 
 

@@ -17,8 +17,10 @@ from eegzip._version import __version__
 if TYPE_CHECKING:
     from eegzip import models
     from eegzip.arrays import compress_array
+    from eegzip.assessment import evaluate
     from eegzip.compression import compress
     from eegzip.decompression import decompress
+    from eegzip.evaluation.evaluation_report import EvaluationReport
     from eegzip.fine_tuning import TrainingReport, settings_for, train
     from eegzip.formats.eegz.token_stream import TokenStream, concatenate
     from eegzip.formats.errors import (
@@ -43,6 +45,7 @@ __all__ = [
     "DecompressionReport",
     "EdfError",
     "EegzipError",
+    "EvaluationReport",
     "ModelError",
     "OutputError",
     "OutputExistsError",
@@ -56,6 +59,7 @@ __all__ = [
     "compress_array",
     "concatenate",
     "decompress",
+    "evaluate",
     "models",
     "open",
     "settings_for",
@@ -67,6 +71,7 @@ _ERRORS = "eegzip.formats.errors"
 _HOMES = {
     "CompressionReport": "eegzip.reports",
     "DecompressionReport": "eegzip.reports",
+    "EvaluationReport": "eegzip.evaluation.evaluation_report",
     "Recording": "eegzip.recording",
     "TokenStream": "eegzip.formats.eegz.token_stream",
     "TrainingReport": "eegzip.fine_tuning",
@@ -75,6 +80,7 @@ _HOMES = {
     "compress_array": "eegzip.arrays",
     "concatenate": "eegzip.formats.eegz.token_stream",
     "decompress": "eegzip.decompression",
+    "evaluate": "eegzip.assessment",
     "settings_for": "eegzip.fine_tuning",
     "train": "eegzip.fine_tuning",
     "verify": "eegzip.verification",

@@ -1,0 +1,1 @@
+"""Parts of ``rate_distortion.py``."""

@@ -1,0 +1,54 @@
+"""Recordings of people whom no bundled model's training saw, for every benchmark that says "unseen".
+
+Who they are stands in one place, ``eegzip.training.recordings.HELD_OUT``. The neonatal set is one recording of one
+child: its last third, which training did not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import eegzip
+from eegzip.formats.edf import EdfFile
+from eegzip.training.recordings import HELD_OUT, held_out
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data" / "eeg"
+SETS = tuple(HELD_OUT)
+
+
+def unseen_recordings(data: Path, per_set: int, scratch: Path) -> Iterator[tuple[str, Path]]:
+    """Yield set and file of what training did not see, at most `per_set` recordings of each set, spread over people."""
+    for group in SETS:
+        files = sorted((data / group).glob("*.edf"))
+        if HELD_OUT[group]:
+            files = [path for path in files if held_out(group, path.stem)]
+            step = max(len(files) // per_set, 1)
+            for path in files[::step][:per_set]:
+                yield group, path
+        elif files:
+            yield group, cut(files[0], scratch, share=(2 / 3, 1.0))
+
+
+def cut(path: Path, scratch: Path, *, share: tuple[float, float] = (0.0, 1.0), seconds: float | None = None) -> Path:
+    """Cut a share of a recording, or of that the middle `seconds`, into a recording of its own, exactly."""
+    with EdfFile.open(path) as file:
+        duration = file.n_records * file.header.record_duration
+    start, stop = share[0] * duration, share[1] * duration
+    if seconds is not None and stop - start > seconds:
+        start = float(int(start + (stop - start - seconds) / 2))
+        stop = start + seconds
+    whole, part = scratch / f"{path.stem}.eegz", scratch / f"{path.stem}-from-{start:.0f}s.edf"
+    eegzip.compress(path, whole, exact=["*"], overwrite=True)
+    eegzip.decompress(whole, part, start=start, stop=stop, overwrite=True)
+    whole.unlink()
+    return part
+
+
+def chosen_sets(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The sets asked for, all by default."""
+    unknown = set(names or ()) - set(SETS)
+    if unknown:
+        raise SystemExit(f"there is no set {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
+    return tuple(name for name in SETS if not names or name in names)

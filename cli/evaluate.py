@@ -1,0 +1,44 @@
+"""``eegzip evaluate``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option
+
+_EPILOG = """\b
+Examples:
+  eegzip evaluate night.edf night.eegz          what a compressed file lost, channel by channel
+  eegzip evaluate night.edf back.edf            the same of two recordings
+  eegzip evaluate --json night.edf night.eegz | jq .tier.letter
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("original", metavar="ORIGINAL")
+@click.argument("restored", metavar="RESTORED|FILE.eegz")
+@click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@device_option
+@quiet_option
+@json_option
+def evaluate(original: str, restored: str, model: str | None, device: str, *, quiet: bool, as_json: bool) -> None:
+    """Compare a recording with what came back, or with an .eegz file made of it.
+
+    A line a channel: PRD (mean removed) of the whole and of the worst second, SNR, correlation, largest error, change
+    of band power (delta 0.5-4, theta 4-8, alpha 8-13, beta 13-30, gamma 30-45 Hz), spectrogram loss. Then the tier that
+    the EEG channels reach together, in the manner of OpenECS: L lossless, N near-lossless, C clinical, M monitoring, A
+    alerting.
+    """
+    import eegzip
+
+    with progress_bar(quiet=quiet) as progress:
+        report = eegzip.evaluate(original, restored, model=model, device=device, progress=progress)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    elif not quiet:
+        for line in report.table():
+            click.echo(line)
+        click.echo(report.sentence())
+        click.echo(report.tier_line())

@@ -1,0 +1,31 @@
+"""How many bytes of a file stand for some of its signals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eegzip.formats.eegz.chunk import StreamKind
+from eegzip.formats.eegz.reader import EegzReader
+
+
+def coded_bytes(reader: EegzReader, signals: Iterable[int]) -> int:
+    """Bytes that stand for `signals` and for nothing else in the recording.
+
+    Counted are the payloads of all chunks - their directories with a checksum for each stream, and all their streams:
+    tokens, scales, what else later versions add - without the streams in which other signals are kept exactly. Not
+    counted is what there is once a file whatever its length: headers, the EDF header in them, index, and summary.
+
+    Parameters
+    ----------
+    reader : EegzReader
+    signals : iterable of int
+        All that are not kept exactly must be among them, as channels may share streams.
+    """
+    wanted = frozenset(signals)
+    total = 0
+    for chunk, place in reader.chunks.items():
+        total += place.length
+        for (kind, owner), entry in reader.directory(chunk).streams.items():
+            if kind == StreamKind.EXACT and owner not in wanted:
+                total -= entry.length
+    return total
