@@ -82,7 +82,7 @@ def evaluate(
                     index: again.read_signal(index, 0, again.n_samples(index))
                     for index in range(len(file.header.signals))
                 }
-                size = coded = None
+                size, coded = None, None
         return _judged(file, samples, frozenset(eeg), (str(original), str(restored)), size, coded, report)
 
 

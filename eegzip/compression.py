@@ -151,14 +151,15 @@ def compress(
     """
     started = time.monotonic()
     report_progress = progress or (lambda *_: None)
+    wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
+    lossless = lossless or wanted.exact
+    if lossless:
+        exact = ("*",)
     if chunk_seconds is None:
         chunk_seconds = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
     if not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)
-    wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
-    if lossless or wanted.exact:
-        exact = ("*",)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
