@@ -173,7 +173,7 @@ def _write(
     """Write all blocks; return the size of the file and its summary."""
     banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
     if bitrate is not None and runtime is not None:
-        aim(header, survey, runtime, [(work.bank, work.analysis) for work in banks], bitrate)
+        aim(header, runtime, [(work.bank, work.analysis) for work in banks], bitrate)
     exact = header.exact_signals()
     for chunk in range(header.n_chunks):
         first, stop = header.records_of_chunk(chunk)
