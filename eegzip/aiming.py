@@ -11,7 +11,6 @@ from eegzip.codecs.checkpoint import read_prior
 from eegzip.coding import Bank
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.errors import UsageError
-from eegzip.survey import Survey
 
 if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis, Chooser
@@ -19,19 +18,15 @@ if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
 
 _WINDOWS = 6
-_QUIETEST = 1e-6
+_QUIETEST = 1e-12
 
 
-def aim(
-    header: FileHeader, survey: Survey, runtime: CodecRuntime, banks: Sequence[tuple[Bank, Analysis]], bitrate: float
-) -> None:
+def aim(header: FileHeader, runtime: CodecRuntime, banks: Sequence[tuple[Bank, Analysis]], bitrate: float) -> None:
     """Make encoders choose tokens that take so many bits a second, a mean over the signals of each bank.
 
     Parameters
     ----------
     header : FileHeader
-    survey : Survey
-        Errors count relative to its levels.
     runtime : CodecRuntime
     banks : sequence of (Bank, Analysis)
     bitrate : float
@@ -51,27 +46,32 @@ def aim(
     prior = read_prior(runtime.checkpoint.folder, config.prior) if config.prior else None
     search = rate_search(runtime, prior)
     for bank, analysis in banks:
-        levels = np.array([max(survey.signals[signal].level, _QUIETEST) for signal in bank.signals])
-        weights = _weigher(levels, [len(header.groups[group].signals) for group in bank.groups])
         rate = header.signals[bank.signals[0]].sample_rate or 1.0
         grid = header.grid(bank.groups[0])
         per_frame = bitrate * len(bank.signals) / len(bank.groups) * grid.hop * grid.down / (rate * grid.up)
         windows = np.unique(np.linspace(0, analysis.n_windows - 1, _WINDOWS).astype(int))
-        excerpts = []
-        for window in windows:
-            codes, latents, scales = analysis.look(int(window))
-            excerpts.append(Excerpt(latents.transpose(0, 2, 1), weights(scales), codes))
+        looks = [analysis.look(int(window)) for window in windows]
+        weights = _weigher([len(header.groups[group].signals) for group in bank.groups], looks)
+        excerpts = [Excerpt(latents.transpose(0, 2, 1), weights(scales), codes) for codes, latents, scales in looks]
         slope = slope_for(search, excerpts, per_frame)
-
         analysis.choose = _chooser(search, weights, slope)
 
 
-def _weigher(levels: np.ndarray, sizes: Sequence[int]) -> Callable[[np.ndarray], np.ndarray]:
-    """What a squared error in each group's latents counts, by the scales [channels, frames] of its channels."""
+def _weigher(
+    sizes: Sequence[int], looks: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What a squared error in each group's latents counts, by the scales [channels, frames] of its channels.
+
+    It is relative to what each channel's latents are worth at its scales, the mean of all looks.
+    """
     starts = np.cumsum([0, *sizes[:-1]])
+    worth = np.concatenate(
+        [np.repeat(np.square(latents).sum(axis=1), sizes, axis=0) * np.square(scales) for _, latents, scales in looks],
+        axis=1,
+    ).mean(axis=1, keepdims=True)
 
     def weights(scales: np.ndarray) -> np.ndarray:
-        relative = np.square(scales / levels[:, None])
+        relative = np.square(scales) / np.maximum(worth, _QUIETEST)
         shared: np.ndarray = np.add.reduceat(relative, starts) / np.array(sizes)[:, None]
         return shared
 

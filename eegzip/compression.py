@@ -216,7 +216,7 @@ def _write(
     """Write all blocks; return the size of the file and its summary."""
     banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
     if bitrate is not None and runtime is not None:
-        aim(header, survey, runtime, [(work.bank, work.analysis) for work in banks], bitrate)
+        aim(header, runtime, [(work.bank, work.analysis) for work in banks], bitrate)
     exact = header.exact_signals()
     layers = _layer_work(file, header, lambda chunk: _synthesised(header, banks, chunk))
     layered = iter(()) if layers is None else layers.chunks()
