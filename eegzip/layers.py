@@ -44,6 +44,8 @@ class LayerReader:
         self._set = reader.header.layer_sets[number]
         self._layer: dict[int, StoredLayer] | None = None
         self._done: dict[int, np.ndarray] = {}
+        # Places of signals that are the same integers on every machine.
+        self._certain: set[int] = set()
 
     def restore(self, signals: Collection[int]) -> dict[int, np.ndarray]:
         """Digital values [n] of signals of the set.
@@ -55,21 +57,29 @@ class LayerReader:
         """
         return {index: self._restored(self._set.signals.index(index)) for index in signals}
 
-    def _restored(self, place: int, *, reference: bool = False) -> np.ndarray:
+    def _restored(self, place: int) -> np.ndarray:
         # References come before their signal, so this ends.
         if place not in self._done:
-            self._done[place] = self._restore(place, reference=reference)
+            self._done[place] = self._restore(place)
         return self._done[place]
 
-    def _restore(self, place: int, *, reference: bool) -> np.ndarray:
+    def _reference(self, place: int) -> np.ndarray:
+        values = self._restored(place)
+        if place not in self._certain:
+            raise ContainerError(
+                f"{self._reader.path}: chunk {self._chunk} predicts from a signal that may differ elsewhere."
+            )
+        return values
+
+    def _restore(self, place: int) -> np.ndarray:
         reader, chunk, index = self._reader, self._chunk, self._set.signals[place]
         if reader.has_stream(chunk, StreamKind.EXACT, index):
+            self._certain.add(place)
             return reader.chunk_exact(chunk, index).reshape(-1)
         residual = chunk_residual(reader, chunk, self._number, place)
         if residual is not None and residual.predicted:
+            self._certain.add(place)
             return self._predicted(place, residual)
-        if reference:
-            raise ContainerError(f"{reader.path}: chunk {chunk} predicts from a signal that may differ elsewhere.")
         low, high = self._set.lowest[place], self._set.highest[place]
         values = to_digital(self._samples(index), low, high)
         if residual is None:
@@ -83,7 +93,7 @@ class LayerReader:
 
     def _predicted(self, place: int, residual: StoredResidual) -> np.ndarray:
         index, low, high = self._set.signals[place], self._set.lowest[place], self._set.highest[place]
-        references = [self._restored(other, reference=True) for other in residual.references]
+        references = [self._reference(other) for other in residual.references]
         header = self._reader.header
         first, stop = header.records_of_chunk(self._chunk)
         count = (stop - first) * header.signals[index].samples_per_record

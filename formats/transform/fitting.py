@@ -17,9 +17,9 @@ PENALTY = 0.1
 _BLOCK_SECONDS = (0.125, 0.25, 0.5, 1.0, 2.0)
 _ROUGH_TRIALS = 3
 _MOST_TRIALS = 6
-_TRIMS = 4
+_TRIMS = 5
 _AIM = 0.9997
-_RETREAT = 0.995
+_RETREAT = 0.9985
 _NEAR = 1.05
 _FAR = 1.25
 _ROUNDING = 1 / 12
@@ -125,7 +125,7 @@ class _Work:
             excess = np.maximum(judge(layer.samples), 1e-9)
             if excess.max() <= 1:
                 return FittedLayer(layer.stream, layer.samples)
-            aim *= _RETREAT
+            aim *= min(_RETREAT, _AIM / float(excess.max()))
         return None
 
 

@@ -23,7 +23,7 @@ def _window(half: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(16)
 def _twiddle(block: int) -> np.ndarray:
-    return np.exp(-1j * np.pi * (4 * np.arange(block // 2) + 1) / (4 * block))
+    return np.exp(-1j * np.pi * (np.arange(block // 2) + 0.125) / block)
 
 
 def _dct4(values: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from api.plain_edf import PlainEdf, build
+from api.recordings import SHARED
 
 import eegzip
 
@@ -192,3 +193,30 @@ def test_threads_change_nothing(eegmat: Path, tmp_path: Path, monkeypatch: pytes
         eegzip.compress(eegmat, tmp_path / f"{count}.eegz", max_prd=12, chunk_seconds=10)
         made.append((tmp_path / f"{count}.eegz").read_bytes())
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adhd/ADHD_v14p.edf", {"max_prd": 9.0}),
+        ("vep/co2a0000364.edf", {"max_prd": 5.0}),
+        ("vep/co2a0000364.edf", {"max_error": 4.0}),
+        ("neonatal/*.edf", {"max_prd": 20.0, "max_error": 30.0}),
+        ("eegmat/Subject10_2.edf", {"max_error": 2.0}),
+    ],
+)
+def test_bounds_hold_on_whole_recordings(tmp_path: Path, name: str, options: dict[str, float]) -> None:
+    found = sorted((SHARED / "eeg").glob(name))
+    if not found:
+        pytest.skip(f"{name} is not here")
+    target, back = tmp_path / "a.eegz", tmp_path / "a.edf"
+    report = eegzip.compress(found[0], target, **options)  # type: ignore[arg-type]
+    eegzip.decompress(target, back)
+    coded = lossy_signals(report)
+    assert coded
+    assert PlainEdf.read(back).without(coded) == PlainEdf.read(found[0]).without(coded)
+    for index in coded:
+        if "max_prd" in options:
+            assert max(chunk_prds(found[0], back, index), default=0.0) <= options["max_prd"]
+        if "max_error" in options:
+            assert largest_error_uv(found[0], back, index) <= options["max_error"] * (1 + 1e-9)

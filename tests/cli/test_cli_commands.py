@@ -371,3 +371,20 @@ def test_groups_of_channels(run: Run, refused: Callable[..., str], eegmat: Path,
 
 def test_without_groups_none_are_shown(run: Run, lossy_file: Path) -> None:
     assert "groups" not in run("info", lossy_file).stdout
+
+
+def test_bounds_from_the_command_line(run: Run, refused: Callable[..., str], eegmat: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.eegz"
+    done = run("compress", eegmat, target, "--quality", "compact", "--max-error", "0.03mV", "--min-snr", "12", "-v")
+    assert done.returncode == 0
+    assert "promised PRD at most 20 %, SNR at least 12 dB, no error above 30 uV: worst chunk" in done.stdout
+    assert "EEG Fp1: bounded" in done.stdout
+    shown = run("info", target).stdout
+    assert "promised    PRD at most 20 %, SNR at least 12 dB, no error above 30 uV" in shown
+    assert "chunks: 2 layer" in shown
+    content = json.loads(run("info", "--json", target).stdout)
+    assert content["targets"] == {"max_prd": 20.0, "min_snr": 12.0, "max_error_uv": 30.0}
+    assert sum(content["signals"][0]["chunks"].values()) == 2
+    assert "samples in layers" in run("verify", target).stdout
+    for words in (["--max-error", "2kg"], ["--quality", "best"], ["--keep-tokens"]):
+        assert refused(2, "compress", eegmat, tmp_path / "b.eegz", *words, folder=tmp_path)
