@@ -74,7 +74,8 @@ def test_lossless(run: Run, name: str, tmp_path: Path) -> None:
     assert run("decompress", packed, back).returncode == 0
     assert back.read_bytes() == source.read_bytes()
     assert run("verify", "--deep", packed).returncode == 0
-    reasons = {signal["reason"] for signal in eegzip.open(packed).info["signals"] if signal["kind"] != "annotations"}
+    with eegzip.open(packed) as recording:
+        reasons = {signal["reason"] for signal in recording.info["signals"] if signal["kind"] != "annotations"}
     assert reasons == {"kept exactly as asked"}
 
 
