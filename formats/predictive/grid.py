@@ -8,7 +8,7 @@ only (SPEC.md, section 6.3).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,11 +22,13 @@ _MOST_RANK = 1 << 31
 _LEAST_SPAN, _MOST_SPAN = 64, 1 << 20
 _NEARLY_ALL = 0.6
 _LOOKED_AT = 1000
+_COARSE = 4.0
+MOST_STRAYS = 32
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of values.
+    """A grid of values, and some values beside it.
 
     Parameters
     ----------
@@ -34,22 +36,46 @@ class Grid:
         In 2**-24.
     towards_zero : bool
         Values are cut towards zero, not rounded down.
+    strays : tuple of int
+        Further values, ascending. They take ranks of their own, so that ranks rise as values do.
     """
 
     step: int
     origin: int
     towards_zero: bool
+    strays: tuple[int, ...] = ()
 
     def values(self, ranks: np.ndarray) -> np.ndarray:
         """Values of ranks (integers from 0), int64."""
-        places = ranks.astype(np.int64) * self.step + self.origin
+        wide = ranks.astype(np.int64)
+        if not self.strays:
+            return self._regular(wide)
+        places = np.array([self._count_below(value) + before for before, value in enumerate(self.strays)])
+        before = np.searchsorted(places, wide)
+        stray = places[np.minimum(before, len(places) - 1)] == wide
+        regular = self._regular(wide - before)
+        return np.where(stray, np.array(self.strays)[np.minimum(before, len(places) - 1)], regular)
+
+    def _regular(self, ranks: np.ndarray) -> np.ndarray:
+        places = ranks * self.step + self.origin
         if self.towards_zero:
             return np.sign(places) * (np.abs(places) >> FRACTION_BITS)
         return places >> FRACTION_BITS
 
+    def _count_below(self, value: int) -> int:
+        """How many values of the grid itself are below a value."""
+        low, high = 0, MOST_STEP // self.step
+        while low < high:
+            middle = (low + high) // 2
+            if int(self._regular(np.array([middle]))[0]) < value:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
 
 def find_grid(values: np.ndarray) -> tuple[Grid, np.ndarray] | None:
-    """Find the grid that all values sit on.
+    """Find the grid that all values sit on, or all but a few.
 
     Parameters
     ----------
@@ -61,12 +87,22 @@ def find_grid(values: np.ndarray) -> tuple[Grid, np.ndarray] | None:
         The grid and the ranks of the values on it; ``None`` where there is none, or none that is sparse.
     """
     used, places = np.unique(values, return_inverse=True)
-    fits = _fits(used.astype(np.int64), (False, True))
-    if not fits:
-        return None
-    # A grid that is finer than need be may fit too.
-    grid, ranks = max(fits, key=lambda fit: fit[0].step)
-    return grid, ranks[places.reshape(-1)]
+    wide = used.astype(np.int64)
+    stray = _strays(wide)
+    for beside in (stray, np.zeros(len(wide), bool)) if stray is not None else (np.zeros(len(wide), bool),):
+        fits = _fits(wide[~beside], (False, True))
+        if fits:
+            # A grid that is finer than need be may fit too.
+            grid, own = max(fits, key=lambda fit: fit[0].step)
+            ranks = np.zeros(len(wide), np.int64)
+            ranks[~beside] = own
+            if beside.any():
+                ranks[beside] = [grid._count_below(value) for value in wide[beside].tolist()]
+                ranks += np.cumsum(beside) - beside
+                grid = replace(grid, strays=tuple(wide[beside].tolist()))
+            if np.array_equal(grid.values(ranks), wide):
+                return grid, ranks[places.reshape(-1)]
+    return None
 
 
 def find_holds(values: np.ndarray) -> Grid | None:
@@ -136,6 +172,41 @@ def _ranks_by_neighbours(used: np.ndarray) -> np.ndarray | None:
         step, done = (low + high) / 2, stop
     ranks: np.ndarray = np.round(distances / step).astype(np.int64)
     return ranks
+
+
+def _strays(used: np.ndarray) -> np.ndarray | None:
+    """Mark the few values that don't sit on the coarse grid of the others; ``None`` where there are none, or many."""
+    gaps = np.diff(used)
+    step = float(np.median(gaps)) if len(gaps) else 0.0
+    if step < _COARSE:
+        return None
+    # Begin where values follow each other as they should.
+    usual = np.abs(gaps - step) <= 2
+    middle = int(np.argmax(np.convolve(usual, np.ones(min(9, len(usual))), "same")))
+    distances = used - used[middle]
+    order = np.argsort(np.abs(distances), kind="stable")[1:]
+    far = np.abs(distances[order]).astype(float)
+    stray = np.zeros(len(used), bool)
+    low, high, reach, done = step - 1.0, step + 1.0, 1.5 * step, 0
+    while done < len(order):
+        reach = max(reach * _GROWTH, far[done])
+        stop = int(np.searchsorted(far, reach, "right"))
+        part = far[done:stop]
+        steps = np.maximum(np.round(part / step), 1.0)
+        lows, highs = (part - 2) / steps, (part + 2) / steps
+        # So far away that the count of steps is a guess, a value counts as stray too.
+        fine = (lows <= high) & (highs >= low) & ((high - low) * steps <= step / 4)
+        stray[order[done:stop]] = ~fine
+        low, high = max(low, *lows[fine], low), min(high, *highs[fine], high)
+        if low > high:
+            return None
+        step, done = (low + high) / 2, stop
+    # Of two values with one rank, the one farther from where it should be.
+    ranks = np.round(distances / step)
+    off = np.abs(distances - ranks * step)
+    for first in np.flatnonzero((np.diff(ranks) == 0) & ~stray[1:] & ~stray[:-1]):
+        stray[first + int(off[first + 1] > off[first])] = True
+    return stray if 0 < stray.sum() <= min(MOST_STRAYS, len(used) // 16 + 1) else None
 
 
 def _ranks_by_spectrum(used: np.ndarray) -> Iterator[np.ndarray]:

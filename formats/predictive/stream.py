@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from eegzip.formats.eegz.packing import put_varint, take_varint
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.predictive.grid import LEAST_STEP, MOST_STEP, Grid, find_grid, find_holds, kept_times
+from eegzip.formats.predictive.grid import LEAST_STEP, MOST_STEP, MOST_STRAYS, Grid, find_grid, find_holds, kept_times
 from eegzip.formats.predictive.shape import Shape
 
 MAX_REFERENCES = 64
-_GRID, _TOWARDS_ZERO, _HOLDS = 1, 2, 4
+_GRID, _TOWARDS_ZERO, _HOLDS, _STRAYS = 1, 2, 4, 8
 
 
 def _put_grid(out: bytearray, grid: Grid) -> None:
     put_varint(out, grid.step)
     put_varint(out, 2 * grid.origin if grid.origin >= 0 else -2 * grid.origin - 1)
+    if grid.strays:
+        put_varint(out, len(grid.strays))
+        put_varint(out, 2 * grid.strays[0] if grid.strays[0] >= 0 else -2 * grid.strays[0] - 1)
+        for lower, upper in pairwise(grid.strays):
+            put_varint(out, upper - lower)
+
+
+def _take_strays(data: bytes, place: int) -> tuple[tuple[int, ...], int]:
+    count, place = take_varint(data, place)
+    zigzagged, place = take_varint(data, place)
+    strays = [zigzagged >> 1 if zigzagged % 2 == 0 else -(zigzagged + 1 >> 1)]
+    if not 0 < count <= MOST_STRAYS:
+        raise ContainerError(f"an exact signal has {count} values beside its grid, which can't be.")
+    for _ in range(count - 1):
+        more, place = take_varint(data, place)
+        strays.append(strays[-1] + more)
+    if any(upper <= lower for lower, upper in pairwise(strays)) or max(map(abs, strays)) >= 1 << 31:
+        raise ContainerError("the values beside an exact signal's grid don't ascend, or are too large.")
+    return tuple(strays), place
 
 
 def _take_grid(data: bytes, place: int, *, towards_zero: bool) -> tuple[Grid, int]:
@@ -68,7 +88,8 @@ def transform(values: np.ndarray, *, look: bool = True) -> Transformed:
     kept = values if times is None else values[times]
     found = find_grid(kept) if look else None
     towards_zero = found is not None and found[0].towards_zero
-    head = bytearray([(_GRID if found else 0) | (_TOWARDS_ZERO if towards_zero else 0) | (_HOLDS if holds else 0)])
+    flags = (_GRID if found else 0) | (_TOWARDS_ZERO if towards_zero else 0) | (_HOLDS if holds else 0)
+    head = bytearray([flags | (_STRAYS if found is not None and found[0].strays else 0)])
     if holds is not None:
         _put_grid(head, holds)
     if found is not None:
@@ -141,7 +162,7 @@ def decode_predicted(data: bytes, count: int, references: Sequence[np.ndarray]) 
     _, place = references_of(data)
     flags = data[place] if place < len(data) else -1
     place += 1
-    if flags not in (0, _GRID, _GRID | _TOWARDS_ZERO, _HOLDS, _HOLDS | _GRID, _HOLDS | _GRID | _TOWARDS_ZERO):
+    if not 0 <= flags < 16 or (flags & (_TOWARDS_ZERO | _STRAYS) and not flags & _GRID):
         raise ContainerError("an exact signal is transformed in a way that this version does not know.")
     times = grid = None
     if flags & _HOLDS:
@@ -150,6 +171,9 @@ def decode_predicted(data: bytes, count: int, references: Sequence[np.ndarray]) 
         references = [other[times] for other in references]
     if flags & _GRID:
         grid, place = _take_grid(data, place, towards_zero=bool(flags & _TOWARDS_ZERO))
+        if flags & _STRAYS:
+            strays, place = _take_strays(data, place)
+            grid = replace(grid, strays=strays)
     values = decode_residual(data[place:], count if times is None else len(times), references).astype(np.int64)
     if grid is not None:
         if count and (int(values.min()) < 0 or int(values.max()) * grid.step >= MOST_STEP):

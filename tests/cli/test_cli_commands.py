@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from api.group_models import NAMES, many_channels, save_groups
 from api.plain_edf import PlainEdf
+from api.recordings import SHIPPED
 
 import eegzip
 from eegzip.formats.eegz.reader import EegzReader
@@ -63,6 +64,19 @@ def test_a_bdf_comes_back_as_bdf(run: Run, short_psg: Path, tmp_path: Path) -> N
     assert run("compress", source, tmp_path / "x.eegz", "--exact", "*").returncode == 0
     assert run("decompress", tmp_path / "x.eegz").returncode == 0
     assert (tmp_path / "x.bdf").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["eegmat/Subject16_rest_70s.edf", "edf/test.bdf"])
+def test_lossless(run: Run, name: str, tmp_path: Path) -> None:
+    source = SHIPPED / name
+    packed, back = tmp_path / "packed.eegz", tmp_path / f"back{source.suffix}"
+    assert run("compress", source, packed, "--lossless", "--lossy", "*").returncode == 0
+    assert run("decompress", packed, back).returncode == 0
+    assert back.read_bytes() == source.read_bytes()
+    assert run("verify", "--deep", packed).returncode == 0
+    with eegzip.open(packed) as recording:
+        reasons = {signal["reason"] for signal in recording.info["signals"] if signal["kind"] != "annotations"}
+    assert reasons == {"kept exactly as asked"}
 
 
 def test_standard_input_and_output(command: str, eegmat: Path, exact_file: Path, tmp_path: Path) -> None:

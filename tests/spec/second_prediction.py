@@ -229,8 +229,16 @@ def predicted(data: bytes, n: int, references: list[np.ndarray]) -> np.ndarray:
     if flags & 1:
         step, place = take(data, place)
         origin, place = take(data, place)
-        grid = step, signed(origin)
+        grid, beside = (step, signed(origin)), []
+        if flags & 8:
+            count, place = take(data, place)
+            lowest, place = take(data, place)
+            beside = [signed(lowest)]
+            for _ in range(count - 1):
+                more, place = take(data, place)
+                beside.append(beside[-1] + more)
     values = integers(data[place:], len(times), [row[times] for row in references])
     if grid:
-        values = grid_values(values, *grid, cut=bool(flags & 2))
+        row = grid_values(np.arange(values.max() + 1), *grid, cut=bool(flags & 2))
+        values = np.sort(np.concatenate([row, beside]).astype(np.int64))[values]
     return np.repeat(values, np.diff(times, append=n)) if n else values

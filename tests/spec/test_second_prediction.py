@@ -54,17 +54,19 @@ def test_hostile_signals(kind):
     assert np.array_equal(second_prediction.integers(data, 400, others), values)
 
 
-@pytest.mark.parametrize(("kind", "flags"), [("grid", 1), ("cut grid", 3), ("held", 4), ("both", 5)])
+@pytest.mark.parametrize(("kind", "flags"), [("grid", 1), ("cut grid", 3), ("held", 4), ("both", 5), ("beside", 9)])
 def test_transforms(kind, flags):
     walk = np.cumsum(np.random.default_rng(2).normal(0, 4, 600)).round()
     values = {"grid": np.floor(walk * 35.14 + 3.3), "cut grid": np.trunc(walk * 35.14 + 3.3)}.get(kind, walk * 5 + 1)
     if kind in ("held", "both"):
         values = np.repeat(values if kind == "both" else walk * 3 + np.arange(600) % 2, 3)[1:601]
+    if kind == "beside":
+        values = np.where(np.arange(600) % 150 == 7, np.arange(600) * 9 - 2222, np.trunc(walk * 35.14 + 3.3))
     reference = walk[::-1].astype(np.int32)
     data = encode_predicted(transform(values.astype(np.int32)), {9: reference}, Shape())
     numbers, place = second_prediction.references_of(data)
     assert numbers == [9]
-    assert data[place] & 5 == flags & 5  # whole steps may be taken either way
+    assert data[place] & 13 == flags & 13  # whole steps may be taken either way
     assert np.array_equal(second_prediction.predicted(data, 600, [reference]), values)
 
 
