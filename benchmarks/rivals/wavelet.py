@@ -86,7 +86,7 @@ def _read(fields: Reader) -> np.ndarray:
     return np.ascontiguousarray(planes.T).view(f"<i{size}").reshape(-1).astype(np.int32)
 
 
-_STEPS = (8.0, 5.0, 3.2, 2.0, 1.3, 0.8, 0.5, 0.3, 0.18)
+_STEPS = (8.0, 5.0, 3.2, 2.0, 1.3, 0.8, 0.5, 0.3, 0.18, 0.1)
 WAVELET = Rival(
     "wavelet",
     "discrete wavelet transform of each channel, zstd",
