@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from api.plain_edf import PlainEdf
+from spec import second_layers
+
 from eegzip.formats.transform.corrections import encode_corrections
 from eegzip.formats.transform.fitting import fit_layer
 from eegzip.formats.transform.layer import decode_layer
-from spec import second_layers
 
 
 @pytest.mark.parametrize(("n", "error"), [(500, 3.0), (1501, 40.0), (64, 0.6), (2, 1.0)])
