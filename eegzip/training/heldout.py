@@ -58,7 +58,7 @@ def excerpts(recordings: list[Waveforms], channels: int = 8, seconds: int = 30) 
         start = (r.y.shape[1] - length) // 2
         every = max(len(r.y) // channels, 1)
         cut = (slice(None, None, every), slice(start, start + length))
-        found.append(Waveforms(r.group, r.name, r.x[cut], r.y[cut], r.scale[cut]))
+        found.append(Waveforms(r.group, r.name, r.x[cut], r.y[cut], r.scale[cut], r.labels[::every]))
     return found
 
 
