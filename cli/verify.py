@@ -21,7 +21,7 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("sources", metavar="IN...", nargs=-1, required=True)
 @click.option("--deep", is_flag=True, help="Synthesise every waveform too; needs the model.")
-@click.option("-m", "--model", metavar="DIR", help="Checkpoint for --deep, where it is neither bundled nor cached.")
+@click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
 @quiet_option
 @verbose_option
@@ -62,6 +62,8 @@ def verify(
             click.echo(found.sentence())
         for problem in found.problems:
             click.echo(f"  problem: {problem}", err=True)
+        for missing in found.unchecked:
+            click.echo(f"  not checked: {missing}", err=True)
         for deviation in found.deviations if verbose else ():
             click.echo(f"  deviation of the original: {deviation}")
     if as_json:

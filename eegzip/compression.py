@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
 from eegzip.paths import refuse_own_source
 from eegzip.planning import matches, plan
+from eegzip.priors import priors
 from eegzip.reports import KEPT_AS_ASKED, CompressionReport, signal_reports
 from eegzip.survey import Survey, survey_recording, trailing_pieces
 
@@ -132,7 +133,8 @@ def compress(
             from eegzip.codecs.runtime import CodecRuntime
 
             runtime = CodecRuntime(checkpoint, device=device)
-        size, summary = _write(file, survey, header, runtime, output, report_progress)
+        writer = EegzWriter(output, header, priors(checkpoint.folder))
+        size, summary = _write(file, survey, header, runtime, writer, report_progress)
     stored = summary.token_bytes + summary.exact_bytes
     return CompressionReport(
         source=str(source),
@@ -159,11 +161,10 @@ def _write(
     survey: Survey,
     header: FileHeader,
     runtime: CodecRuntime | None,
-    output: BinaryIO,
+    writer: EegzWriter,
     progress: Progress,
 ) -> tuple[int, FileSummary]:
     """Write all blocks; return the size of the file and its summary."""
-    writer = EegzWriter(output, header)
     banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
     exact = header.exact_signals()
     for chunk in range(header.n_chunks):

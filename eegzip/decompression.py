@@ -14,6 +14,7 @@ from eegzip.formats.edf.cut import Cut, plan_cut
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
 from eegzip.paths import refuse_own_source
+from eegzip.priors import priors
 from eegzip.reports import DecompressionReport
 from eegzip.restoring import Restorer, damaged_chunks, stored_edf_header
 from eegzip.selection import chosen_signals, record_range
@@ -75,7 +76,7 @@ def decompress(
     started = time.monotonic()
     report = progress or (lambda *_: None)
     refuse_own_source(source, target)
-    with EegzReader(source) as reader:
+    with EegzReader(source, priors(model)) as reader:
         header = reader.header
         lost = damaged_chunks(reader) if salvage else frozenset[int]()
         if not salvage and not reader.complete and len(reader.chunks) < header.n_chunks:

@@ -195,6 +195,7 @@ def _codec_entry(choice: CodecChoice) -> eegz.CodecEntry:
         codebook_size=config.network.codebook_size,
         scaling=eegz.FIXED if fixed else eegz.ADAPTIVE,
         knot_spacing=0 if fixed else config.scaling.spacing,
+        prior=config.prior,
     )
 
 

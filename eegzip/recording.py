@@ -17,6 +17,7 @@ from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import UsageError
+from eegzip.priors import priors
 from eegzip.reports import signal_reports
 from eegzip.restoring import Restorer, stored_edf_header
 from eegzip.selection import chosen_signals
@@ -49,7 +50,7 @@ class Recording:
     """
 
     def __init__(self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu") -> None:
-        self._reader = EegzReader(path)
+        self._reader = EegzReader(path, priors(model))
         self._model = model
         self._device = device
         # Of the channels read last; the network serves any.

@@ -212,6 +212,8 @@ class Verification:
         How much was checked.
     problems : tuple of str
         One sentence each.
+    unchecked : tuple of str
+        What could not be checked beyond its checksum, and what it would take; one sentence each.
     deviations : tuple of str
         Where the original strays from the letter of EDF; no fault of this file.
     """
@@ -224,6 +226,7 @@ class Verification:
     tokens: int
     exact_samples: int
     problems: tuple[str, ...]
+    unchecked: tuple[str, ...]
     deviations: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -235,4 +238,5 @@ class Verification:
         if not self.intact:
             return f"{Path(self.source).name}: DAMAGED, {len(self.problems)} problem(s)"
         checked = f"{self.blocks} blocks, {self.tokens} tokens and {self.exact_samples} exact samples checked"
-        return f"{Path(self.source).name}: intact; {checked}{', waveforms synthesised' if self.deep else ''}"
+        state = "all checksums right, not all streams decoded" if self.unchecked else "intact"
+        return f"{Path(self.source).name}: {state}; {checked}{', waveforms synthesised' if self.deep else ''}"

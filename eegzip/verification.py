@@ -7,7 +7,8 @@ from pathlib import Path
 
 from eegzip.coding import Progress
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import BadInputError, ContainerError
+from eegzip.formats.errors import BadInputError, ContainerError, ModelError
+from eegzip.priors import priors
 from eegzip.reports import Verification
 from eegzip.restoring import Restorer, restored_sha256, stored_edf_header
 
@@ -29,14 +30,14 @@ def verify(
         Also synthesise every waveform, which needs the model; where everything is kept exactly, also compare the
         restored file's SHA-256 with that of the original.
     model : path-like, optional
-        As for :func:`eegzip.decompress`; only used when `deep`.
+        As for :func:`eegzip.decompress`; used when `deep`, and for tokens that are coded with a model's prior.
     device : str
     progress : callable, optional
 
     Returns
     -------
     Verification
-        All problems found, not only the first.
+        All problems found, not only the first; and what could not be checked for want of a model.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def verify(
         The file is not an ``.eegz`` file, or its header is damaged, so that nothing can be checked.
     """
     report = progress or (lambda *_: None)
-    with EegzReader(source) as reader:
+    with EegzReader(source, priors(model)) as reader:
         header = reader.header
         problems = list(reader.problems)
         if reader.summary is None:
@@ -59,8 +60,9 @@ def verify(
             if problem is not None:
                 problems.append(problem)
         tokens = exact = 0
+        unchecked: list[str] = []
         for chunk in reader.chunks:
-            for kind, count, problem in _check_chunk(reader, chunk):
+            for kind, count, problem in _check_chunk(reader, chunk, unchecked):
                 tokens += count if kind == "tokens" else 0
                 exact += count if kind == "exact" else 0
                 if problem is not None and problem not in problems:
@@ -82,12 +84,18 @@ def verify(
             tokens=tokens,
             exact_samples=exact,
             problems=tuple(problems),
+            unchecked=tuple(unchecked),
             deviations=header.deviations,
         )
 
 
-def _check_chunk(reader: EegzReader, chunk: int) -> Iterator[tuple[str, int, str | None]]:
-    """Decode every stream of a chunk; yield its kind, how much it holds, and what is wrong with it."""
+def _check_chunk(
+    reader: EegzReader, chunk: int, unchecked: list[str]
+) -> Iterator[tuple[str, int, str | None]]:
+    """Decode every stream of a chunk; yield its kind, how much it holds, and what is wrong with it.
+
+    What can't be checked for want of a model is added to `unchecked`, once.
+    """
     header = reader.header
     try:
         reader.directory(chunk)
@@ -99,6 +107,9 @@ def _check_chunk(reader: EegzReader, chunk: int) -> Iterator[tuple[str, int, str
             yield "tokens", int(reader.chunk_tokens(chunk, group).size), None
         except ContainerError as error:
             yield "tokens", 0, str(error)
+        except ModelError as error:
+            if str(error) not in unchecked:
+                unchecked.append(str(error))
     for signal in header.exact_signals():
         try:
             yield "exact", int(reader.chunk_exact(chunk, signal).size), None

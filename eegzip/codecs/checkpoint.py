@@ -1,7 +1,8 @@
 """A checkpoint is a folder: ``model.safetensors``, ``config.json`` and a card, ``README.md``.
 
-Its digest names it for ever, so a file can say which model it needs. Reading the config and computing the
-digest need no torch; the weights are read when they are asked for. Nothing in a checkpoint is executed.
+It may have a prior besides, ``prior.safetensors``: integer tables that code its tokens in context. Its digest names it
+for ever, so a file can say which model it needs. Reading the config and computing the digest need no torch; the weights
+are read when they are asked for. Nothing in a checkpoint is executed.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegzip.codecs.config import ModelConfig
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
+from eegzip.formats.prior.tables import MAX_PRIOR_BYTES, PRIOR, TokenPrior
 
 if TYPE_CHECKING:
     import torch
@@ -148,6 +150,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
     config = ModelConfig.from_json(data)
     _check_header(folder / WEIGHTS)
+    if config.prior is not None and read_prior(folder, config.prior) is None:
+        raise ModelError(f"{folder / PRIOR} is missing or not the one that {CONFIG} names; get the model again.")
     digest = compute_digest(config, _file_sha256(folder / WEIGHTS))
     stated = data.get("digest")
     if stated is not None and stated != digest:
@@ -156,6 +160,54 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
             f"not {str(stated)[:16]}...; get the model again."
         )
     return Checkpoint(folder, config, digest)
+
+
+def read_prior(folder: Path, digest: str) -> TokenPrior | None:
+    """Return the prior in a folder, or ``None`` where there is none of this digest.
+
+    Raises
+    ------
+    ModelError
+        It has the digest but is no prior.
+    """
+    path = folder / PRIOR
+    try:
+        if path.stat().st_size > MAX_PRIOR_BYTES:
+            return None
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return TokenPrior(content) if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def add_prior(folder: str | Path, content: bytes) -> Checkpoint:
+    """Give a checkpoint a prior, which makes it another one, of another digest.
+
+    Parameters
+    ----------
+    folder
+        Of the checkpoint; changed in place.
+    content
+        Of ``prior.safetensors``.
+
+    Raises
+    ------
+    ModelError
+        The checkpoint is damaged, or the prior is not for its codebooks.
+    """
+    checkpoint = load_checkpoint(folder)
+    prior, network = TokenPrior(content), checkpoint.config.network
+    if (prior.levels, prior.entries) != (network.n_codebooks, network.codebook_size):
+        raise ModelError(f"The prior is not made for the codebooks of the model in {folder}.")
+    config = replace(checkpoint.config, prior=prior.digest)
+    digest = compute_digest(config, _file_sha256(checkpoint.folder / WEIGHTS))
+    document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
+    try:
+        _replace(checkpoint.folder / PRIOR, content)
+        _replace(checkpoint.folder / CONFIG, document.encode("ascii"))
+    except OSError as error:
+        raise OutputError(f"The prior can't be written to {folder}: {error.strerror}.") from error
+    return load_checkpoint(folder)
 
 
 def save_checkpoint(
@@ -172,7 +224,7 @@ def save_checkpoint(
     folder
         Where to; made when missing.
     config
-        The model's config.
+        The model's config. A prior that it names is not taken over: it was fitted to other weights.
     state
         The network's full state dict; stored as float32.
     card
@@ -184,6 +236,7 @@ def save_checkpoint(
     import torch
 
     folder = Path(folder)
+    config = replace(config, prior=None)
     config.check()
     if (folder / CONFIG).exists() and not overwrite:
         raise OutputExistsError(f"{folder} already holds a model; choose another folder or allow overwriting.")
@@ -195,6 +248,7 @@ def save_checkpoint(
         folder.mkdir(parents=True, exist_ok=True)
         # The config goes last: a folder without it is no checkpoint, so a half-written one is never taken for one.
         (folder / CONFIG).unlink(missing_ok=True)
+        (folder / PRIOR).unlink(missing_ok=True)
         _replace(folder / WEIGHTS, content)
         if card is not None:
             _replace(folder / CARD, card.encode("utf-8"))

@@ -6,6 +6,7 @@ No torch here: a file's model can be named, checked and compared on a machine th
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -219,6 +220,9 @@ class ModelConfig:
         ``dac-sc``: every channel is coded alone; ``dac-mc``: groups of channels share their tokens.
     multichannel : MultichannelConfig or None
         Of ``dac-mc``, and only there.
+    prior : str or None
+        SHA-256, in hexadecimal, of the tables that code its tokens in context (``prior.safetensors``), where it has
+        them. So the model's digest covers them, too.
     """
 
     name: str
@@ -229,6 +233,7 @@ class ModelConfig:
     beam: int = 1
     architecture: str = "dac-sc"
     multichannel: MultichannelConfig | None = None
+    prior: str | None = None
 
     def check(self) -> None:
         """Raise :class:`ModelError` where a value is out of its range."""
@@ -246,6 +251,8 @@ class ModelConfig:
             raise ModelError(f"This eegzip does not know the architecture {self.architecture!r}; upgrade it.")
         if (self.architecture == "dac-mc") != (self.multichannel is not None):
             raise ModelError("The architecture 'dac-mc' needs an entry 'multichannel', and no other may have one.")
+        if self.prior is not None and not re.fullmatch("[0-9a-f]{64}", self.prior):
+            raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
             context = 2 * self.multichannel.encoder_reach
@@ -261,6 +268,8 @@ class ModelConfig:
         elif self.multichannel.styles == "names":
             # Likewise older than styles of places.
             del body["multichannel"]["styles"]
+        if self.prior is None:
+            del body["prior"]  # likewise
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **body}
 
     @classmethod

@@ -58,7 +58,7 @@ def _typed(kind: str, value: object, where: str) -> object:
         return float(value)  # type: ignore[arg-type]
     if kind == "bool" and isinstance(value, bool):
         return value
-    if kind == "str" and isinstance(value, str) and len(value) <= 200:
+    if kind in ("str", "str | None") and isinstance(value, str) and len(value) <= 200:
         return value
     if kind.startswith("tuple[") and isinstance(value, list):
         item = kind.removeprefix("tuple[").split(",")[0]

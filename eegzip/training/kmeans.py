@@ -9,6 +9,7 @@ hop 128, 22 levels: PRD 10.0 % with 16 dimensions a level, 11.0 % with 128), and
 from __future__ import annotations
 
 import logging
+import os
 
 import torch
 
@@ -27,7 +28,7 @@ _DEAD_SHARE = 0.02
 def nearest(rows: torch.Tensor, book: torch.Tensor) -> torch.Tensor:
     """Return the index of the nearest entry of ``book`` [K, D] for each of ``rows`` [N, D]."""
     search = BeamSearch(book[None].numpy(), 1)
-    return torch.from_numpy(search(rows.numpy(), 1, torch.get_num_threads())[:, 0].astype("int64"))
+    return torch.from_numpy(search(rows.numpy(), 1, os.cpu_count() or 1)[:, 0].astype("int64"))
 
 
 def kmeans(

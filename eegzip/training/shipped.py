@@ -96,8 +96,8 @@ RECIPES = {
             beam=6,
         ),
         support=32,
-        frames=90_000,
-        rounds=8,
+        frames=70_000,
+        rounds=6,
         beam=4,
     ),
     "eegz-mc-1": Recipe(
@@ -129,8 +129,8 @@ RECIPES = {
             ),
         ),
         support=24,
-        frames=80_000,
-        rounds=6,
+        frames=60_000,
+        rounds=5,
         beam=4,
     ),
 }
@@ -259,12 +259,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder of EDF files per set")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; the checkpoint comes into OUT/MODEL")
     parser.add_argument("--seed", type=int, default=20261124)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     recipe = RECIPES[options.model]
     tune_malloc()
-    torch.set_num_threads(options.threads)
+    # The searches have threads of their own, which don't wait for one another as torch's do.
+    torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     scaling = AdaptiveScaling(_SCALING.spacing, _SCALING.level_rms, _SCALING.level_peak)
     train, aside = load(options.data, _RATE, scaling)

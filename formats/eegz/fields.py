@@ -33,6 +33,10 @@ class Fields:
         shown = type(value).__name__ if isinstance(value, (list, dict)) else repr(value)
         return ContainerError(f"the {self._place} has no valid field '{key}' (found {shown[:60]}).")
 
+    def has(self, key: str) -> bool:
+        """Return whether a field is there and not nil."""
+        return self._content.get(key) is not None
+
     def integer(self, key: str, low: int, high: int) -> int:
         """Return an integer between `low` and `high`, both included."""
         value = self._content.get(key)

@@ -72,6 +72,9 @@ class CodecEntry:
         ``adaptive`` (knots in every chunk) or ``fixed`` (a constant range, clipped).
     knot_spacing : int
         Model samples between knots; 0 for fixed scaling.
+    prior : str or None
+        SHA-256 of the checkpoint's ``prior.safetensors``, with which tokens may be coded in context; ``None`` where it
+        has none.
     """
 
     name: str
@@ -83,6 +86,7 @@ class CodecEntry:
     codebook_size: int
     scaling: str
     knot_spacing: int
+    prior: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,9 @@ class FileHeader:
 
     @property
     def minor_version(self) -> int:
-        """The lowest minor version of the format that describes this content: 1 with ``dac-mc``, else 0."""
+        """The lowest minor version that describes this content: 2 with a prior, 1 with ``dac-mc``, else 0."""
+        if any(codec.prior is not None for codec in self.codecs):
+            return 2
         return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 
     def records_of_chunk(self, number: int) -> tuple[int, int]:
@@ -211,6 +217,9 @@ class FileHeader:
         for codec in content["codecs"]:
             rate = codec["rate"]
             codec["rate"] = None if rate is None else [rate.numerator, rate.denominator]
+            if codec["prior"] is None:
+                # Not nil but absent, as in files of versions 1.0 and 1.1.
+                del codec["prior"]
         for group in content["groups"]:
             if group["styles"] is None:
                 # Not nil but absent, as in files of version 1.0.

@@ -83,6 +83,7 @@ def _codec(fields: Fields) -> CodecEntry:
         codebook_size=fields.integer("codebook_size", 2, limits.MAX_CODEBOOK_SIZE),
         scaling=scaling,
         knot_spacing=fields.integer("knot_spacing", *((1, limits.MAX_HOP) if scaling == ADAPTIVE else (0, 0))),
+        prior=_digest(fields, "prior") if fields.has("prior") else None,
     )
 
 

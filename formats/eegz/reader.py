@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from eegzip.formats.eegz.chunk import (
     directory_size,
     unpack_directory,
 )
+from eegzip.formats.eegz.context_tokens import PriorSource, no_priors, stored_stream
 from eegzip.formats.eegz.exact import decode_exact
 from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
 from eegzip.formats.eegz.header_reading import unpack_header
@@ -29,7 +30,7 @@ from eegzip.formats.eegz.limits import MAX_HEADER_BYTES
 from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
-from eegzip.formats.eegz.tokens import decode_tokens
+from eegzip.formats.eegz.token_chains import StoredStream, TokenChains
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.files import open_for_reading
 
@@ -55,6 +56,9 @@ class EegzReader:
     ----------
     path : path-like
         The file.
+    priors : callable, optional
+        Gives the prior that a codec names (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`). Asked when tokens
+        are read that are coded in context; all else goes without.
 
     Attributes
     ----------
@@ -72,7 +76,8 @@ class EegzReader:
     directory : callable
         ``directory(chunk)``: the chunk's :class:`ChunkDirectory`.
     chunk_tokens : callable
-        ``chunk_tokens(chunk, group)``: tokens, uint16, shape (codebooks, frames).
+        ``chunk_tokens(chunk, group)``: tokens, uint16, shape (codebooks, frames); 65535 where a frame has fewer.
+        Raises :class:`ModelError` where it takes a prior that is not at hand.
     chunk_knots : callable
         ``chunk_knots(chunk)``: one array of shape (knots, 2) for each of :meth:`knot_owners`.
         All three remember what was read last and raise :class:`ContainerError`, naming the chunk's place and
@@ -86,8 +91,9 @@ class EegzReader:
         The file can't be opened.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, priors: PriorSource = no_priors) -> None:
         self.path = Path(path)
+        self._priors = priors
         self._file = open_for_reading(self.path)
         try:
             self._open()
@@ -98,7 +104,7 @@ class EegzReader:
             self._file.close()
             raise
         self.directory = lru_cache(_CACHED_DIRECTORIES)(self._load_directory)
-        self.chunk_tokens = lru_cache(self._cached_streams())(self._load_tokens)
+        self.chunk_tokens = TokenChains(self._load_tokens, self._damaged, self._cached_streams())
         self.chunk_knots = lru_cache(_CACHED_DIRECTORIES)(self._load_knots)
 
     def _cached_streams(self) -> int:
@@ -252,17 +258,24 @@ class EegzReader:
             )
         return data
 
-    def _load_tokens(self, chunk: int, group: int) -> np.ndarray:
-        entry = self.header.groups[group]
-        size = self.header.codecs[entry.codec].codebook_size
+    def _load_tokens(self, chunk: int, group: int) -> StoredStream:
         first, stop = self.header.grid(group).frames_of_records(*self.header.records_of_chunk(chunk))
         data = self._stream(chunk, StreamKind.TOKENS, group)
         try:
-            codes = decode_tokens(data, entry.codebooks, stop - first, size)
+            stream = stored_stream(self.header, group, stop - first, data, self._priors)
         except ContainerError as error:
-            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
-        codes.setflags(write=False)  # the cache hands it out again
-        return codes
+            raise self._damaged(chunk, error) from error
+
+        def decode(known: Mapping[int, np.ndarray]) -> np.ndarray:
+            try:
+                return stream.decode(known)
+            except ContainerError as error:
+                raise self._damaged(chunk, error) from error
+
+        return stream._replace(decode=decode)
+
+    def _damaged(self, chunk: int, what: object) -> ContainerError:
+        return ContainerError(self._chunk_sentence(chunk, f"damaged: {what}"))
 
     def tokens(self, group: int, start: int, stop: int, lost: frozenset[int] = frozenset()) -> np.ndarray:
         """Tokens of a group's frames from `start` up to `stop`, across chunks.

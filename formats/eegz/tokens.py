@@ -1,4 +1,7 @@
-"""Token planes: codebook indices of one stream in one chunk, bit-packed or zstd-compressed (SPEC.md, section 6.2)."""
+"""Token planes: codebook indices of one stream in one chunk, bit-packed or zstd-compressed (SPEC.md, section 6.2).
+
+Method 3, in context, is :mod:`eegzip.formats.eegz.context_tokens`'s matter.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ import numpy as np
 from eegzip.formats.eegz.packing import zstd_compress, zstd_decompress
 from eegzip.formats.errors import ContainerError
 
-BIT_PACKED, LEVEL_MAJOR, FRAME_MAJOR = 0, 1, 2
+BIT_PACKED, LEVEL_MAJOR, FRAME_MAJOR, IN_CONTEXT = 0, 1, 2, 3
+ABSENT = 65535
+"""In place of a token that is not there, as a frame has fewer than its stream; only method 3 can say so."""
+
 _ZSTD_LEVEL = 19
 _UNPACK_TOKENS = 1 << 16
 
@@ -53,7 +59,7 @@ def _join_planes(data: bytes, bits: int, count: int) -> np.ndarray:
 
 
 def encode_tokens(codes: np.ndarray, codebook_size: int) -> bytes:
-    """Code the tokens of one stream in one chunk with the smallest of the known methods.
+    """Code the tokens of one stream in one chunk with the smallest of methods 0 to 2.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import numpy as np
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
+from eegzip.formats.eegz.context_tokens import PriorSource, encode_chunk_tokens, no_priors
 from eegzip.formats.eegz.exact import encode_exact
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.header_reading import unpack_header
@@ -16,7 +17,6 @@ from eegzip.formats.eegz.index import BlockPlace, pack_index
 from eegzip.formats.eegz.knots import encode_knots
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.tail import pack_tail
-from eegzip.formats.eegz.tokens import encode_tokens
 
 # One damaged byte in the only header would cost the whole file; a hundredth of it is a fair price for a copy.
 _COPY_WORTH = 100
@@ -31,6 +31,9 @@ class EegzWriter:
         Open for writing, at its beginning.
     header : FileHeader
         Written at once.
+    priors : callable, optional
+        Gives the prior that a codec names, where one does
+        (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`).
 
     Attributes
     ----------
@@ -45,12 +48,13 @@ class EegzWriter:
         The header is one that a reader would refuse.
     """
 
-    def __init__(self, file: BinaryIO, header: FileHeader) -> None:
+    def __init__(self, file: BinaryIO, header: FileHeader, priors: PriorSource = no_priors) -> None:
         packed = header.pack()
         # What a reader would refuse must fail now, not in twenty years.
         unpack_header(packed)
         self._file = file
         self._header = header
+        self._priors = priors
         self._places: list[BlockPlace] = []
         self._offset = layout.SIGNATURE_BYTES
         self._next_chunk = self._trailing_bytes = 0
@@ -79,7 +83,7 @@ class EegzWriter:
         Parameters
         ----------
         tokens : list of ndarray of uint16, each of shape (codebooks, frames)
-            One a group.
+            One a group; with a prior, 65535 above a frame's depth where a frame has fewer.
         knots : list of ndarray of int, each of shape (knots, 2)
             One for each signal with adaptive scaling, in the order of groups and of signals in them.
         exact : dict of int to ndarray of int32, each of shape (n,)
@@ -91,9 +95,8 @@ class EegzWriter:
         if knots:
             streams[StreamKind.KNOTS, 0] = encode_knots(knots)
             self.knot_bytes += len(streams[StreamKind.KNOTS, 0])
-        for group, codes in enumerate(tokens):
+        for group, payload in enumerate(encode_chunk_tokens(header, tokens, self._priors)):
             entry = header.groups[group]
-            payload = encode_tokens(codes, header.codecs[entry.codec].codebook_size)
             streams[StreamKind.TOKENS, group] = payload
             self.token_bytes += len(payload)
             for signal in entry.signals:

@@ -1,4 +1,4 @@
-"""SPEC.md 13.1: every decision comes back, near the cost that its probabilities say, and the coder stays in its bounds."""
+"""SPEC.md 13.1: every decision comes back, near the cost that its probabilities say, within the coder's bounds."""
 
 from __future__ import annotations
 
