@@ -30,6 +30,7 @@ from eegzip.codecs.network import build, decoder_reach, encoder_reach
 from eegzip.codecs.search import ResidualSearch
 from eegzip.codecs.vocabulary import style_name, styles_of
 from eegzip.formats.edf import normalise_channel_name
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ModelError, UsageError
 
 __all__ = ["CodecRuntime", "build", "build_network", "tune_malloc"]
@@ -219,16 +220,21 @@ class CodecRuntime:
             return self._searches[width]
 
     def codewords(self, codes: CodeArray) -> torch.Tensor:
-        """Return the sum of the codewords, projected where the model projects: [B, D, F]."""
+        """Return the sum of the codewords, projected where the model projects: [B, D, F]; absent ones add nothing."""
         if codes.ndim != 3 or not 1 <= codes.shape[1] <= self.n_codebooks:
             raise UsageError(f"Codes must be [B, 1 to {self.n_codebooks}, frames]; shape {codes.shape}.")
-        if codes.size and int(codes.max()) >= self.codebook_size:
-            raise ModelError(f"A token {int(codes.max())} is beyond the model's {self.codebook_size} entries.")
-        index = torch.from_numpy(codes.astype(np.int64)).to(self.device)
-        quantizers = self.network.quantizer.quantizers
-        total = quantizers[0].out_proj(quantizers[0].decode_code(index[:, 0]))
-        for level in range(1, codes.shape[1]):
-            total = total + quantizers[level].out_proj(quantizers[level].decode_code(index[:, level]))
+        # Of the largest codebooks the last entry has that number; frames of such a model have all tokens.
+        there = (codes != ABSENT) | (self.codebook_size > ABSENT)
+        largest = int(codes.max(where=there, initial=0))
+        if largest >= self.codebook_size:
+            raise ModelError(f"A token {largest} is beyond the model's {self.codebook_size} entries.")
+        index = torch.from_numpy(np.where(there, codes, 0).astype(np.int64)).to(self.device)
+        present = None if there.all() else torch.from_numpy(there).to(self.device)
+        total = torch.zeros((), device=self.device)
+        for level in range(codes.shape[1]):
+            quantizer = self.network.quantizer.quantizers[level]
+            words = quantizer.out_proj(quantizer.decode_code(index[:, level]))
+            total = words + total if present is None else words * present[:, level, None] + total
         return total.contiguous()
 
     def in_batches(self, work: Callable[[int, slice], None], kinds: Sequence[tuple[int, int]]) -> None:

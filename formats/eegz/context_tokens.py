@@ -50,8 +50,9 @@ def encode_chunk_tokens(header: FileHeader, tokens: Sequence[np.ndarray], priors
     streams = []
     for number, codes in enumerate(tokens):
         candidates = [in_context[number]] if number in in_context else []
-        if not (codes == ABSENT).any():
-            candidates.append(encode_tokens(codes, header.codecs[header.groups[number].codec].codebook_size))
+        size = header.codecs[header.groups[number].codec].codebook_size
+        if size > ABSENT or not (codes == ABSENT).any():
+            candidates.append(encode_tokens(codes, size))
         elif not candidates:
             raise ContainerError("tokens of varying depth can only be coded in context, which takes a prior.")
         streams.append(min(candidates, key=len))

@@ -17,7 +17,7 @@ class TokenStream:
     Parameters
     ----------
     codes : ndarray of uint16, shape (codebooks, frames)
-        Indices, coarse level first.
+        Indices, coarse level first; 65535 in the upper levels of frames that have fewer tokens.
     labels : tuple of str
         Signals that the group codes together.
     first_frame : int

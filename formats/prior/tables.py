@@ -19,7 +19,7 @@ PRIOR = "prior.safetensors"
 """Name of the file in a checkpoint's folder."""
 
 MAX_PRIOR_BYTES = 64 << 20
-MAX_LEVELS, MAX_ENTRIES, MAX_WIDTH, MAX_HIDDEN = 256, 1 << 16, 256, 128
+MAX_LEVELS, MAX_ENTRIES, MAX_WIDTH, MAX_HIDDEN = 256, 65535, 256, 128
 CLASSES = 24
 """Of the energy of what the prediction missed, half an octave each."""
 

@@ -12,6 +12,7 @@ from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.descript import DAC
 from eegzip.codecs.network import EegDac, mdct_basis
 from eegzip.codecs.runtime import CodecRuntime, build_network
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ModelError, UsageError
 
 
@@ -151,6 +152,21 @@ def test_fewer_codebooks(linear: Checkpoint, plain: Checkpoint) -> None:
     z = z[:, :, beam.encoder_context : beam.encoder_context + beam.window_frames].numpy()
     cut = beam.latents(beam.encode(x)[:, :2])
     assert np.square(latents - z).sum() <= np.square(cut - z).sum()
+
+
+def test_absent_tokens_add_nothing(linear: Checkpoint, plain: Checkpoint) -> None:
+    for checkpoint in (linear, plain):
+        runtime = CodecRuntime(checkpoint)
+        codes = runtime.encode(windows(runtime, noise(2, 1000))[:2])
+        depths = np.random.default_rng(4).integers(1, codes.shape[1] + 1, codes.shape[2])
+        fewer = np.where(np.arange(codes.shape[1])[:, None] < depths, codes, ABSENT).astype(np.uint16)
+        latents = runtime.latents(fewer)
+        for depth in np.unique(depths):
+            wanted = runtime.latents(np.ascontiguousarray(codes[:, :depth]))
+            np.testing.assert_array_equal(latents[:, :, depths == depth], wanted[:, :, depths == depth])
+        silence = np.full_like(codes, ABSENT)
+        assert not runtime.latents(silence).any()
+        assert runtime.decode(silence).shape[0] == 2
 
 
 def test_another_beam(linear: Checkpoint, plain: Checkpoint) -> None:
