@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 
 import torch
 
@@ -93,25 +94,25 @@ def _drawn(
     return book
 
 
-def fit_levels(latents: list[Latents], levels: int, size: int, support: int, seed: int) -> torch.Tensor:
+def fit_levels(latents: list[Latents], supports: Sequence[int], size: int, seed: int) -> torch.Tensor:
     """Return codebooks [levels, size, D], each fitted to the residual before it; D is the widest latents' width.
 
     Parameters
     ----------
     latents
         In random order.
-    levels, size
-        Number and size of the codebooks.
-    support
-        Dimensions of each level's codewords.
+    supports
+        In how many dimensions each level has codewords.
+    size
+        Of the codebooks.
     seed
         Of the random choices.
     """
     generator = torch.Generator().manual_seed(seed)
     dim = max(part.width for part in latents)
     residual = [part.rows.reshape(-1, part.width).clone() for part in latents]
-    books = torch.zeros(levels, size, dim)
-    for level in range(levels):
+    books = torch.zeros(len(supports), size, dim)
+    for level, support in enumerate(supports):
         weight = [part.weights(rest) for part, rest in zip(latents, residual, strict=True)]
         need = torch.zeros(dim)
         for rest, each in zip(residual, weight, strict=True):

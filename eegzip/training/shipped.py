@@ -56,8 +56,8 @@ class Recipe:
     ----------
     config
         The model.
-    support
-        Dimensions in which a level has codewords.
+    supports
+        Number of dimensions in which each level has codewords.
     frames
         Latent vectors that the codebooks start from, and that each round of refinement sees afresh.
     rounds
@@ -67,7 +67,7 @@ class Recipe:
     """
 
     config: ModelConfig
-    support: int
+    supports: tuple[int, ...]
     frames: int
     rounds: int
     beam: int
@@ -95,9 +95,10 @@ RECIPES = {
             window_frames=120,
             beam=6,
         ),
-        support=32,
+        # Filtered recordings want narrow levels, raw ones with their noise wide ones.
+        supports=(32,) * 6 + (64,) * 4 + (128,) * 38,
         frames=70_000,
-        rounds=6,
+        rounds=4,
         beam=4,
     ),
     "eegz-mc-1": Recipe(
@@ -128,7 +129,7 @@ RECIPES = {
                 groups="manual",
             ),
         ),
-        support=24,
+        supports=(24,) * 96,
         frames=60_000,
         rounds=5,
         beam=4,
@@ -226,9 +227,7 @@ class Run:
             content = load_file(kept)
             books, done = content["books"], int(content["rounds"])
         else:
-            books = kmeans.fit_levels(
-                self.latents(0), shape.n_codebooks, shape.codebook_size, recipe.support, self.seed
-            )
+            books = kmeans.fit_levels(self.latents(0), recipe.supports, shape.codebook_size, self.seed)
             done = 0
             self._keep(books, done)
             self.record(stage="k-means")
