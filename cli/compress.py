@@ -43,6 +43,7 @@ Examples:
 @click.argument("target", metavar="[OUT]", required=False)
 @click.option("-m", "--model", metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]")
 @click.option("-k", "--codebooks", type=int, metavar="N", help="Use only the first N codebooks.  [default: all]")
+@click.option("--bitrate", type=float, metavar="BITS", help="Aim at so many bits of tokens a second and signal.")
 @click.option("--rate", metavar="HZ|native", help="Sample rate that the network sees.  [default: the model's]")
 @click.option(
     "--scaling",
@@ -71,6 +72,7 @@ def compress(
     target: str | None,
     model: str | None,
     codebooks: int | None,
+    bitrate: float | None,
     rate: str | None,
     scaling: str | None,
     groups: str | None,
@@ -99,6 +101,7 @@ def compress(
             write,
             model=model,
             codebooks=codebooks,
+            bitrate=bitrate,
             rate=rate,
             scaling=scaling,
             groups=groups,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip import models
+from eegzip.aiming import aim
 from eegzip.choice import choose
 from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, columns, synthesis_of
 from eegzip.evaluation.fidelity import FidelityMeter
@@ -52,6 +53,7 @@ def compress(
     *,
     model: str | Path | None = None,
     codebooks: int | None = None,
+    bitrate: float | None = None,
     rate: float | str | None = None,
     scaling: str | None = None,
     groups: str | Path | None = None,
@@ -74,6 +76,9 @@ def compress(
         Name, digest or folder of a checkpoint; the bundled one by default.
     codebooks : int, optional
         Residual levels to keep, from the first; all by default. Fewer are smaller and coarser.
+    bitrate : float, optional
+        Bits of tokens a second and signal to aim at, a mean over signals and time, with a model that has a prior. Each
+        frame then gets the tokens that are worth their bits, at most `codebooks`. Takes several times longer.
     rate : float or 'native', optional
         Sample rate in Hz at which the network sees the signals; the model's own by default. ``'native'`` does not
         resample.
@@ -134,7 +139,7 @@ def compress(
 
             runtime = CodecRuntime(checkpoint, device=device)
         writer = EegzWriter(output, header, priors(checkpoint.folder))
-        size, summary = _write(file, survey, header, runtime, writer, report_progress)
+        size, summary = _write(file, survey, header, runtime, writer, report_progress, bitrate)
     stored = summary.token_bytes + summary.exact_bytes
     return CompressionReport(
         source=str(source),
@@ -163,9 +168,12 @@ def _write(
     runtime: CodecRuntime | None,
     writer: EegzWriter,
     progress: Progress,
+    bitrate: float | None,
 ) -> tuple[int, FileSummary]:
     """Write all blocks; return the size of the file and its summary."""
     banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
+    if bitrate is not None and runtime is not None:
+        aim(header, runtime, [(work.bank, work.analysis) for work in banks], bitrate)
     exact = header.exact_signals()
     for chunk in range(header.n_chunks):
         first, stop = header.records_of_chunk(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,20 @@ def restored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]
         return done[source]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def model_with_prior(eegmat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled model with a prior of a few steps on the very recording that tests compress: enough to save bytes."""
+    from eegzip.codecs.checkpoint import add_prior
+    from eegzip.formats.prior.tables import pack_prior
+    from eegzip.prior_training import pieces_of
+    from eegzip.training.token_prior import Settings, fit, words_of
+
+    checkpoint = eegzip.models.load("dac-sc-compact-1")
+    pieces = pieces_of(eegmat, "eegmat", checkpoint.folder, None, tmp_path_factory.mktemp("pieces"))
+    prior = fit(words_of(checkpoint), pieces, Settings(steps=60, batch=128, hidden=8))
+    folder = tmp_path_factory.mktemp("models") / "with-prior"
+    shutil.copytree(checkpoint.folder, folder)
+    add_prior(folder, pack_prior(prior.tables))
+    return folder

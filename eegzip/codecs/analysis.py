@@ -40,6 +40,14 @@ class Encoder(Protocol):
     def encode(self, samples: np.ndarray, n_codebooks: int | None = None) -> np.ndarray:
         """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side."""
 
+    def encode_with_latents(self, samples: np.ndarray, n_codebooks: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the codes and the latents [groups, D, frames] that they stand for."""
+
+
+Chooser = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Takes a window's codes of least error [groups, codebooks, frames], latents [groups, D, frames] and scales [channels,
+frames], and gives the codes to be stored."""
+
 
 def mirror_indices(total: int, start: int, stop: int) -> np.ndarray:
     """Indices into a signal of `total` samples for the places [start, stop), mirrored at its first and last sample."""
@@ -76,8 +84,11 @@ class Analysis:
 
     Attributes
     ----------
-    window_frames : int
-        Frames of each window.
+    window_frames, n_windows : int
+        Frames of each window, and windows.
+    choose : callable or None
+        See :data:`Chooser`; set before the first frames are asked for. With ``None`` the codes of least error are
+        stored.
     """
 
     def __init__(
@@ -99,6 +110,8 @@ class Analysis:
         self._codebooks = codebooks
         self._resampler = Resampler(grid.up, grid.down)
         self.window_frames = window_size(grid.n_frames, encoder.window_frames)
+        self.n_windows = -(-grid.n_frames // self.window_frames)
+        self.choose: Chooser | None = None
         self._codes: dict[int, np.ndarray] = {}
         self._knots: dict[int, np.ndarray] = {}
 
@@ -126,13 +139,37 @@ class Analysis:
             inner = normalise(wide[:, low - need[0] : high - need[0]], offset, scale)
         return np.ascontiguousarray(inner[:, places - low])
 
+    def _samples(self, window: int) -> np.ndarray:
+        hop, frames, context = self._grid.hop, self.window_frames, self._encoder.encoder_context
+        start = (window * frames - context) * hop - hop // 2
+        return self._normalised(start, start + (frames + 2 * context) * hop)
+
     def _window(self, window: int) -> np.ndarray:
         if window not in self._codes:
-            hop, frames, context = self._grid.hop, self.window_frames, self._encoder.encoder_context
-            start = (window * frames - context) * hop - hop // 2
-            samples = self._normalised(start, start + (frames + 2 * context) * hop)
-            self._codes[window] = self._encoder.encode(samples, self._codebooks)
+            if self.choose is None:
+                self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
+            else:
+                self._codes[window] = self.choose(*self.look(window))
         return self._codes[window]
+
+    def look(self, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Codes of least error, latents and scales of a window, as a :data:`Chooser` takes them."""
+        codes, latents = self._encoder.encode_with_latents(self._samples(window), self._codebooks)
+        first = window * self.window_frames
+        return codes, latents, self._scales(first, first + self.window_frames)
+
+    def _scales(self, first: int, stop: int) -> np.ndarray:
+        """Scale in the middle of each frame [channels, frames], of frames whose samples were just normalised."""
+        places = np.minimum(np.arange(first, stop) * self._grid.hop, self._grid.n_model_samples - 1)
+        low, high = int(places[0]), int(places[-1]) + 1
+        scaling = self._scaling
+        if isinstance(scaling, FixedScaling):
+            scale = scaling.curves(low, high)[1]
+        else:
+            numbers = range(low // scaling.spacing, (high - 1) // scaling.spacing + 2)
+            knots = np.stack([self._knots[number] for number in numbers], axis=1)
+            scale = scaling.curves(knots, numbers[0], low, high, self._steps)[1]
+        return np.asarray(scale[:, places - low], np.float64)
 
     def frames(self, start: int, stop: int) -> np.ndarray:
         """Tokens of the frames from `start` up to `stop`, shape (groups, codebooks, frames), uint16."""

@@ -95,6 +95,16 @@ class GroupCoder:
         n_codebooks
             Use only the first so many codebooks; the search then aims at the best result with these.
         """
+        return self._encode(samples, n_codebooks, None)
+
+    def encode_with_latents(self, samples: FloatArray, n_codebooks: int | None = None) -> tuple[CodeArray, FloatArray]:
+        """Return the codes as :meth:`encode` does, and the latents [groups, D, n] that they stand for."""
+        frames = max(samples.shape[-1] // self._runtime.hop - 2 * self.encoder_context, 0)
+        width = self._runtime.checkpoint.config.network.latent_width
+        latents = np.empty((self.n_groups, width, frames), dtype=np.float32)
+        return self._encode(samples, n_codebooks, latents), latents
+
+    def _encode(self, samples: FloatArray, n_codebooks: int | None, latents: FloatArray | None) -> CodeArray:
         runtime, context, length = self._runtime, self.encoder_context, samples.shape[-1]
         frames = length // runtime.hop - 2 * context
         if samples.ndim != 2 or len(samples) != self.n_channels or length % runtime.hop or frames < 0:
@@ -110,8 +120,14 @@ class GroupCoder:
             wave = torch.from_numpy(np.ascontiguousarray(samples[rows.reshape(-1)], dtype=np.float32))
             latent = runtime.network.encoder(wave[:, None].to(runtime.device)).unflatten(0, styles.shape)
             joined = self._joined(latent, styles)[:, :, context : context + frames]
+<<<<<<< HEAD
             found = runtime.quantise(joined, levels, self._widths[kind])
             codes[self._members[kind][part]] = found.to("cpu", torch.int32).numpy()
+=======
+            if latents is not None:
+                latents[self._members[kind][part]] = joined.cpu().numpy()
+            codes[self._members[kind][part]] = runtime.quantise(joined, levels).to("cpu", torch.int32).numpy()
+>>>>>>> tokens
 
         runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
         return codes

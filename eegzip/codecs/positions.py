@@ -43,9 +43,7 @@ def _montage() -> dict[str, Position]:
     # |x|^2 = 2 x.c + (r^2 - |c|^2) is linear in the centre c and in the bracket.
     system = np.column_stack([2 * scalp, np.ones(len(scalp))])
     centre = np.linalg.lstsq(system, (scalp**2).sum(axis=1), rcond=None)[0][:3]
-    return {
-        label.casefold(): (place - centre) / np.linalg.norm(place - centre) for label, place in raw.items()
-    }
+    return {label.casefold(): (place - centre) / np.linalg.norm(place - centre) for label, place in raw.items()}
 
 
 def unit_positions(names: Sequence[str]) -> dict[str, Position]:

@@ -15,7 +15,7 @@ import torch
 from eegzip.codecs.beam import BeamSearch
 from eegzip.training.latents import Latents
 
-_SWEEPS = 3
+_SWEEPS = 6
 # Different depths a round, beside the full one.
 _DEPTHS = 7
 # Share of an entry's fair part of the weight that holds it where it is.

@@ -93,13 +93,12 @@ RECIPES = {
             ),
             scaling=_SCALING,
             window_frames=120,
-            beam=6,
+            beam=8,
         ),
-        # Filtered recordings want narrow levels, raw ones with their noise wide ones.
-        supports=(32,) * 6 + (64,) * 4 + (128,) * 38,
+        supports=(32,) * 48,
         frames=70_000,
-        rounds=4,
-        beam=4,
+        rounds=12,
+        beam=8,
     ),
     "eegz-mc-1": Recipe(
         ModelConfig(
@@ -120,7 +119,7 @@ RECIPES = {
             ),
             scaling=_SCALING,
             window_frames=240,
-            beam=6,
+            beam=8,
             architecture="dac-mc",
             multichannel=MultichannelConfig(
                 max_channels=_LARGEST_GROUP,
@@ -131,8 +130,8 @@ RECIPES = {
         ),
         supports=(24,) * 96,
         frames=60_000,
-        rounds=5,
-        beam=4,
+        rounds=11,
+        beam=8,
     ),
 }
 

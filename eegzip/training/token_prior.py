@@ -24,7 +24,7 @@ from eegzip.formats.prior.tables import BANDS, CLASSES, MAX_FACTOR, MAX_START, P
 from eegzip.formats.prior.tracking import energy_class, variances, vectors
 
 _WORD_PEAK = 2047
-_WIDEST = 128
+_WIDEST = 64
 _X, _MATCH, _Y, _NORM = 256, 32, 1024, 8
 _HIDDEN, _NATURAL = 64, 256
 _X_MOST, _Y_MOST, _ACTIVE_MOST = 4095 / _X, 4095 / _Y, 4095 / (2 * _HIDDEN)

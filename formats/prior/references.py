@@ -16,7 +16,7 @@ from eegzip.formats.prior.tracking import STARTS, WEIGHT_BITS, predictions, star
 _RIDGE = 1e-3
 _TINY = 1e-9
 # What a reference must save: its name and weights take about this.
-_REFERENCE_BITS = 16 + 4 * BANDS
+_REFERENCE_BITS = 16 + 5 * BANDS
 # Streams that are looked at beyond the first reference: those that would have been the best first ones.
 _CANDIDATES = 16
 
@@ -61,7 +61,10 @@ def plan_streams(prior: TokenPrior, streams: Sequence[np.ndarray]) -> list[Plan]
     whole = np.diagonal(products, axis1=1, axis2=2) + _TINY
     alike = (products**2 / (whole[:, :, None] * whole[:, None, :])).mean(axis=0)
     order = [int(place) for place in np.argsort(-alike.sum(axis=1), kind="stable")]
-    floors = np.bincount(prior.tables.bands, prior.tables.rest.min(axis=0), BANDS)
+    # What tokens of such a depth leave open anyway, no reference can tell.
+    depth = float(np.mean([(codes != ABSENT).sum() / max(codes.shape[1], 1) for codes in streams]))
+    left = prior.tables.rest[min(max(round(depth), 1), prior.levels) - 1]
+    floors = np.bincount(prior.tables.bands, left, BANDS)
     widths = np.bincount(prior.tables.bands, minlength=BANDS)
     frames = streams[0].shape[1]
     result = []

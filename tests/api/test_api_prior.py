@@ -14,15 +14,15 @@ import eegzip
 from eegzip import models
 from eegzip import priors as provider
 from eegzip.codecs.checkpoint import add_prior, load_checkpoint, save_checkpoint
+from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.context_tokens import PriorSource
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.errors import ContainerError, ModelError
+from eegzip.formats.errors import ContainerError, ModelError, UsageError
 from eegzip.formats.prior.stream import StreamParameters
 from eegzip.formats.prior.tables import PRIOR, TokenPrior, pack_prior
-from eegzip.prior_training import pieces_of
-from eegzip.training.token_prior import Settings, fit, words_of
 
 CHUNK = 20
 
@@ -38,20 +38,13 @@ def forgotten() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def prior(eegmat, tmp_path_factory) -> bytes:
-    """A few steps on the very recording: enough to save bytes."""
-    checkpoint = models.load()
-    folder = tmp_path_factory.mktemp("pieces")
-    pieces = pieces_of(eegmat, "eegmat", checkpoint.folder, None, folder)
-    return pack_prior(fit(words_of(checkpoint), pieces, Settings(steps=60, batch=128, hidden=8)).tables)
+def model(model_with_prior) -> Path:
+    return model_with_prior
 
 
 @pytest.fixture(scope="module")
-def model(prior, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "with-prior"
-    shutil.copytree(models.load().folder, folder)
-    add_prior(folder, prior)
-    return folder
+def prior(model) -> bytes:
+    return (model / PRIOR).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +205,62 @@ class TestReferences:
         file = self.forged(plain, tmp_path / "forged.eegz", {0: ()}, provider.priors())
         with file, pytest.raises(ContainerError, match="names no prior"):
             file.chunk_tokens(0, 0)
+
+
+def rate_of(path: Path) -> float:
+    """Bits of tokens a second and signal."""
+    with EegzReader(path) as file:
+        return 8 * file.summary.token_bytes / (file.header.n_records * file.header.record_duration) / 3
+
+
+@pytest.fixture(scope="module")
+def three(eegmat, model, compressed) -> Path:
+    return compressed(eegmat, model=model, codebooks=3)
+
+
+@pytest.fixture(scope="module")
+def aimed(eegmat, model, compressed, three) -> Path:
+    return compressed(eegmat, model=model, bitrate=rate_of(three))
+
+
+class TestBitrate:
+    def test_the_tokens_take_what_was_asked_for(self, aimed, three):
+        assert rate_of(aimed) == pytest.approx(rate_of(three), rel=0.03)
+
+    def test_frames_have_depths_of_their_own(self, aimed, model):
+        for codes in tokens_of(aimed, model):
+            there = codes != ABSENT
+            assert (there[:-1] >= there[1:]).all()
+            assert len(np.unique(there.sum(axis=0))) > 2
+            assert (codes[there] < 256).all()
+
+    def test_about_as_good_as_codebooks_that_take_as_much(self, aimed, three):
+        """On a steady recording, by a prior of few steps; the errors in percent of all channels together."""
+        sums = []
+        for path in (aimed, three):
+            with EegzReader(path) as file:
+                sums.append(sum(signal.prd**2 for signal in file.summary.signals[:3]))
+        assert sums[0] <= 1.03 * sums[1]
+
+    def test_the_file_says_what_it_lost(self, aimed, eegmat, model, tmp_path):
+        eegzip.decompress(aimed, tmp_path / "back.edf", model=model)
+        with EegzReader(aimed) as file:
+            said = [signal.prd for signal in file.summary.signals[:3]]
+        with EdfFile.open(eegmat) as before, EdfFile.open(tmp_path / "back.edf") as after:
+            for index, wanted in enumerate(said):
+                x, y = (
+                    decode_signal(f.read_records(0, f.n_records), f.header, index).reshape(-1).astype(float)
+                    for f in (before, after)
+                )
+                prd = 100 * np.sqrt(np.square(y - x).sum() / np.square(x - x.mean()).sum())
+                assert prd == pytest.approx(wanted, rel=1e-3)
+
+    @pytest.mark.parametrize("bitrate", [0.0, -5.0, float("nan"), float("inf")])
+    def test_impossible_rates_are_refused(self, eegmat, model, tmp_path, bitrate):
+        with pytest.raises(UsageError, match="bit rate"):
+            eegzip.compress(eegmat, tmp_path / "no.eegz", model=model, bitrate=bitrate)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_model_without_a_prior_is_refused(self, eegmat, tmp_path):
+        with pytest.raises(UsageError, match="no prior"):
+            eegzip.compress(eegmat, tmp_path / "no.eegz", model="dac-sc-compact-1", bitrate=90)

@@ -13,6 +13,7 @@ from zlib import crc32
 import msgpack
 import numpy as np
 import zstandard
+from second_prior import read_in_context, references_of
 from second_synthesis import Network, ceil_div, resample
 
 KNOTS, TOKENS, EXACT = 0, 1, 2
@@ -171,7 +172,8 @@ def read_exact(stream: bytes, count: int, width: int) -> np.ndarray:
 class SecondReader:
     """An ``.eegz`` file. With `scan` it is read without its index, and blocks may be missing."""
 
-    def __init__(self, data: bytes, *, scan: bool = False) -> None:
+    def __init__(self, data: bytes, *, scan: bool = False, prior: dict[str, np.ndarray] | None = None) -> None:
+        self.prior = prior
         need(data[:9] == b"\x89EEGZ\r\n\x1a\n" and crc32(data[:12]) == integer(data[12:16]), "signature")
         need(data[9] == 1, "another major version")
         blocks = blocks_by_scan(data) if scan else blocks_by_index(data)
@@ -224,9 +226,18 @@ class SecondReader:
         tokens = np.full((group["codebooks"], self.shape(group)[2]), -1, np.int64)
         for chunk, streams in self.chunks.items():
             a, b = self.frames(group, chunk)
-            size = self.codec(group)["codebook_size"]
-            tokens[:, a:b] = read_tokens(streams[TOKENS, number], group["codebooks"], b - a, size)
+            tokens[:, a:b] = self.chunk_tokens(streams, chunk, number)
         return tokens
+
+    def chunk_tokens(self, streams: dict[tuple[int, int], bytes], chunk: int, number: int) -> np.ndarray:
+        """Tokens of a group in a chunk; those that they refer to are read for each anew."""
+        group, stream = self.head["groups"][number], streams[TOKENS, number]
+        a, b = self.frames(group, chunk)
+        if stream[0] != 3:
+            return read_tokens(stream, group["codebooks"], b - a, self.codec(group)["codebook_size"])
+        need(self.prior is not None, "a prior is needed")
+        known = [self.chunk_tokens(streams, chunk, other) for other in references_of(stream[1:])]
+        return read_in_context(stream[1:], group["codebooks"], b - a, self.prior, known)
 
     @cached_property
     def knots(self) -> dict[int, np.ndarray]:
