@@ -235,23 +235,6 @@ def _fitting_table(keys: set[str]) -> tuple[str, ...] | None:
     return None
 
 
-<<<<<<< HEAD
-=======
-def _regions(where: npt.NDArray[np.float64], indices: npt.NDArray[np.int64], count: int) -> list[npt.NDArray[np.int64]]:
-    """Divide electrodes into `count` regions of neighbours."""
-    if count <= 1 or len(indices) <= 1:
-        return [indices]
-    places = where[indices]
-    axis = int(places.var(axis=0).argmax())
-    # Rounded, as electrodes of one row or of the midline are no farther apart than that; their order is kept.
-    order = indices[np.argsort(places[:, axis].round(2), kind="stable")]
-    first = count // 2
-    # To the nearest: as n is at most `count * limit`, neither part gets more than its regions hold.
-    middle = (len(order) * first + count // 2) // count
-    return [*_regions(where, order[:middle], first), *_regions(where, order[middle:], count - first)]
-
-
->>>>>>> tokens
 def channel_styles(names: Sequence[str], vocabulary: Sequence[str] = STANDARD_VOCABULARY) -> list[int]:
     """Return each channel's style, from 1; 0 where the vocabulary lacks its name."""
     return list(_channels(names, vocabulary).styles)
