@@ -120,14 +120,10 @@ class GroupCoder:
             wave = torch.from_numpy(np.ascontiguousarray(samples[rows.reshape(-1)], dtype=np.float32))
             latent = runtime.network.encoder(wave[:, None].to(runtime.device)).unflatten(0, styles.shape)
             joined = self._joined(latent, styles)[:, :, context : context + frames]
-<<<<<<< HEAD
-            found = runtime.quantise(joined, levels, self._widths[kind])
-            codes[self._members[kind][part]] = found.to("cpu", torch.int32).numpy()
-=======
             if latents is not None:
                 latents[self._members[kind][part]] = joined.cpu().numpy()
-            codes[self._members[kind][part]] = runtime.quantise(joined, levels).to("cpu", torch.int32).numpy()
->>>>>>> tokens
+            found = runtime.quantise(joined, levels, self._widths[kind])
+            codes[self._members[kind][part]] = found.to("cpu", torch.int32).numpy()
 
         runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
         return codes
