@@ -5,8 +5,8 @@ frame) attends to those of all channels of its group within a few frames, and th
 padded with zeros up to the largest group, are projected back to the latent width. After it, each channel scales and
 shifts the latents by a style of its own before the decoder.
 
-Where styles are of places (:class:`~eegzip.codecs.config.MultichannelConfig`) there is neither attention nor projection:
-the styles alone gather the channels' latents and give them back.
+Where styles are of places (:class:`~eegzip.codecs.config.MultichannelConfig`) there is neither attention nor
+projection: the styles alone gather the channels' latents and give them back.
 
 At the start the attention adds nothing, the projection is the mean over the channels present and the styles change
 nothing: a group of one channel gives exactly what the backbone alone gives.
@@ -160,7 +160,7 @@ class Styles(nn.Module):
         return latent[:, None] * (1.0 + scale)[..., None] + bias[..., None]
 
     def gathered(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """Return a group's latents [B, D, F] from its channels' [B, G, D, F]: the reverse where styles mix orthonormally.
+        """Return a group's latents [B, D, F] from its channels' [B, G, D, F]; undoes an orthonormal mixing.
 
         Parameters
         ----------

@@ -35,7 +35,7 @@ def coder_of(runtime: CodecRuntime, labels: Sequence[str]) -> tuple[GroupCoder, 
 def encode_recording(
     coder: GroupCoder, hop: int, y: npt.NDArray[np.float32], n_codebooks: int | None = None
 ) -> npt.NDArray[np.uint16]:
-    """Return the codes [groups, levels, frames] of a whole normalised recording [C, n], channels in the coder's order."""
+    """Return the codes [groups, levels, frames] of a whole normalised recording [C, n], its rows as the coder wants."""
     window, context = coder.window_frames, coder.encoder_context
     total = y.shape[1]
     frames = FrameGrid(total, 1, 1, 1, hop).n_frames

@@ -1,8 +1,8 @@
 """Latents of training segments, and how much each of their frames matters.
 
 What counts in the end is the PRD of each channel, relative to its own energy. So a frame weighs as its scale says
-(errors of loud moments are larger in microvolts), and a segment by the slope of its PRD: a quiet or predictable recording
-must not be drowned by a noisy one.
+(errors of loud moments are larger in microvolts), and a segment by the slope of its PRD: a quiet or predictable
+recording must not be drowned by a noisy one.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Latents:
 def analysed(waves: np.ndarray, hop: int) -> torch.Tensor:
     """Return MDCT coefficients [rows, frames, hop] of waveforms [rows, T], the outer frames left out."""
     kernel = mdct_basis(hop)[:, None]
-    found = functional.conv1d(torch.from_numpy(np.ascontiguousarray(waves))[:, None], kernel, stride=hop, padding=hop // 2)
+    rows = torch.from_numpy(np.ascontiguousarray(waves))[:, None]
+    found = functional.conv1d(rows, kernel, stride=hop, padding=hop // 2)
     return found[:, :, 1:-1].transpose(1, 2)
 
 

@@ -255,7 +255,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train a checkpoint that ships with eegzip.")
     parser.add_argument("model", choices=list(RECIPES))
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder of EDF files per set")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; the checkpoint comes into OUT/MODEL")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; the checkpoint comes into OUT/MODEL"
+    )
     parser.add_argument("--seed", type=int, default=20261124)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,9 +27,7 @@ PLACES = replace(
     LINEAR,
     network=replace(LINEAR.network, latent_dim=SIZE * 32, codebook_dim=12),
     architecture="dac-mc",
-    multichannel=MultichannelConfig(
-        max_channels=SIZE, vocabulary=vocabulary_of_places(SIZE), styles="places"
-    ),
+    multichannel=MultichannelConfig(max_channels=SIZE, vocabulary=vocabulary_of_places(SIZE), styles="places"),
 )
 
 
@@ -75,9 +74,7 @@ def test_a_row_goes_from_neighbour_to_neighbour() -> None:
     everyone = np.array(list(where.values()))
     usual = np.linalg.norm(everyone[:, None] - everyone, axis=2).mean()
     steps = [
-        np.linalg.norm(where[a] - where[b])
-        for group in neighbour_groups(SIXTY_FOUR, 8)
-        for a, b in zip(group, group[1:], strict=False)
+        np.linalg.norm(where[a] - where[b]) for group in neighbour_groups(SIXTY_FOUR, 8) for a, b in pairwise(group)
     ]
     assert np.mean(steps) < 0.4 * usual
     assert [TEN_TWENTY[index] for index in (7, 8, 9, 10, 11)] == ["T7", "C3", "Cz", "C4", "T8"]
@@ -110,9 +107,12 @@ def test_small_groups_are_searched_where_they_are(runtime: CodecRuntime) -> None
     frames, context = 20, coder.encoder_context
     samples = np.random.default_rng(0).standard_normal((7, (frames + 2 * context) * runtime.hop)).astype(np.float32)
     codes = coder.encode(samples)
-    books = np.stack([
-        (q.out_proj(q.codebook.weight.t()[None])[0].t()).detach().numpy() for q in runtime.network.quantizer.quantizers
-    ])
+    books = np.stack(
+        [
+            (q.out_proj(q.codebook.weight.t()[None])[0].t()).detach().numpy()
+            for q in runtime.network.quantizer.quantizers
+        ]
+    )
     assert books.any(axis=1).sum(axis=1).tolist() == [12] * 4
     with torch.no_grad():
         wave = torch.from_numpy(samples[:1])[:, None]
