@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from eegzip.choice import CodecChoice
 from eegzip.codecs import grouping
+from eegzip.codecs.places import in_a_row, neighbour_groups, styles_of_group
+from eegzip.codecs.vocabulary import STANDARD_VOCABULARY
 from eegzip.formats.edf import SignalHeader
 from eegzip.formats.errors import UsageError
 
@@ -56,12 +58,17 @@ def share(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecCh
     if multichannel is None:
         return [SharedStream((index,), None) for index in coded]
     labels = [signal.label for signal in signals]
-    limit, vocabulary = multichannel.max_channels, multichannel.vocabulary
+    limit, by_place = multichannel.max_channels, multichannel.styles == "places"
+    vocabulary = STANDARD_VOCABULARY if by_place else multichannel.vocabulary
     groups: list[tuple[int, ...]] = []
     if choice.groups in grouping.KINDS:
         # Divided at each rate by itself: streams have one grid of frames.
         for part in _by_rate(signals, coded):
-            found = grouping.make(choice.groups, [labels[i] for i in part], limit, _SEED, vocabulary=vocabulary)
+            names = [labels[i] for i in part]
+            if by_place and choice.groups == "manual":
+                found = neighbour_groups(names, limit)
+            else:
+                found = grouping.make(choice.groups, names, limit, _SEED, vocabulary=vocabulary)
             groups += [tuple(part[place] for place in group) for group in found]
     else:
         # A file may name signals that turn out to be kept exactly (a flat one, say), so it is read for all.
@@ -74,6 +81,9 @@ def share(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecCh
                 shown = ", ".join(labels[index] for index in members)
                 raise UsageError(f"{choice.groups}: channels of different sample rates can't share tokens: {shown}.")
             groups += [tuple(members)] if members else []
+    if by_place:
+        rows = [tuple(group[place] for place in in_a_row([labels[i] for i in group])) for group in groups]
+        return [SharedStream(row, tuple(styles_of_group(len(row)))) for row in sorted(rows, key=min)]
     styles = dict(zip(coded, grouping.channel_styles([labels[i] for i in coded], vocabulary), strict=True))
     return [
         SharedStream(group, tuple(styles[index] for index in group)) for group in sorted(groups, key=min)

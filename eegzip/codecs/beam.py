@@ -2,6 +2,9 @@
 
 Compiled by numba without fast-math: every sum has one order and no fused multiply-add, so given the same
 latents the tokens are the same on every CPU, for any batch and any number of threads.
+
+Rows go through a level a block at a time, so its codewords are read from the nearest cache, and only the dimensions
+in which a level has codewords at all take part (its support): the others add nothing to any score.
 """
 
 from __future__ import annotations
@@ -13,88 +16,119 @@ import numpy.typing as npt
 
 from eegzip.formats.entropy.compiling import compiled
 
-_BLOCK_ROWS = 1024
+_JOB_ROWS = 1024
+_BLOCK_ROWS = 32
+# Hypotheses and dimensions that the inner loop takes at once; what is missing is filled with zeros.
+_STEP = 4
+# Partial sums of an energy.
+_LANES = 16
 
 
 @compiled
-def _search_rows(rows, columns, books, squares, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill s0..s3 [size] with |c|^2 - 2 r.c for four residuals `rest` [4, dim]; `columns` [dim, size] are -2 c."""
+    dim, size = columns.shape
+    for c in range(size):
+        s0[c] = squares[c]
+        s1[c] = squares[c]
+        s2[c] = squares[c]
+        s3[c] = squares[c]
+    for d in range(0, dim, 4):
+        a0, a1, a2, a3 = rest[0, d], rest[0, d + 1], rest[0, d + 2], rest[0, d + 3]
+        b0, b1, b2, b3 = rest[1, d], rest[1, d + 1], rest[1, d + 2], rest[1, d + 3]
+        e0, e1, e2, e3 = rest[2, d], rest[2, d + 1], rest[2, d + 2], rest[2, d + 3]
+        f0, f1, f2, f3 = rest[3, d], rest[3, d + 1], rest[3, d + 2], rest[3, d + 3]
+        u, v, w, x = columns[d], columns[d + 1], columns[d + 2], columns[d + 3]
+        for c in range(size):
+            u0, v0, w0, x0 = u[c], v[c], w[c], x[c]
+            s0[c] = s0[c] + a0 * u0 + a1 * v0 + a2 * w0 + a3 * x0
+            s1[c] = s1[c] + b0 * u0 + b1 * v0 + b2 * w0 + b3 * x0
+            s2[c] = s2[c] + e0 * u0 + e1 * v0 + e2 * w0 + e3 * x0
+            s3[c] = s3[c] + f0 * u0 + f1 * v0 + f2 * w0 + f3 * x0
+
+
+@compiled
+def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return the squared length of a vector, summed in lanes and then in order."""
+    lanes = np.zeros(_LANES, np.float32)
+    whole = len(vector) // _LANES * _LANES
+    for d in range(0, whole, _LANES):
+        for j in range(_LANES):
+            lanes[j] += vector[d + j] * vector[d + j]
+    total = np.float32(0.0)
+    for j in range(_LANES):
+        total += lanes[j]
+    for d in range(whole, len(vector)):
+        total += vector[d] * vector[d]
+    return total
+
+
+@compiled
+def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Fill `codes` [rows, levels] for `rows` [rows, dim].
 
-    `columns` [levels, dim, size] holds -2 times the codewords, `books` [levels, size, dim] the codewords and
-    `squares` [levels, size] their squared lengths.
+    `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
+    whole steps; `books` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and -2
+    times these; `squares` [levels, size] their squared lengths.
     """
-    levels, dim, size = columns.shape
-    wide = (dim // 8) * 8
-    residual = np.empty((2, beam, dim), np.float32)
-    energy = np.empty((2, beam), np.float32)
-    path = np.empty((2, beam, levels), np.uint16)
-    score = np.empty(size, np.float32)
+    levels, widest, size = columns.shape
+    count, dim = rows.shape
+    most = _BLOCK_ROWS * beam
+    residual = np.zeros((2, most, dim), np.float32)
+    energy = np.empty((2, most), np.float32)
+    path = np.empty((2, most, levels), np.uint16)
+    # Up to three more rows than there are hypotheses: the inner loop takes four at once.
+    rest = np.zeros((most + _STEP, widest), np.float32)
+    score = np.empty((most + _STEP, size), np.float32)
     best = np.empty(beam, np.float32)
     best_parent = np.empty(beam, np.int64)
     best_code = np.empty(beam, np.int64)
-    for n in range(rows.shape[0]):
+    for start in range(0, count, _BLOCK_ROWS):
+        block = min(_BLOCK_ROWS, count - start)
         now, alive = 0, 1
-        total = np.float32(0.0)
-        for d in range(dim):
-            residual[0, 0, d] = rows[n, d]
-            total += rows[n, d] * rows[n, d]
-        energy[0, 0] = total
+        for n in range(block):
+            residual[0, n] = rows[start + n]
+            energy[0, n] = _energy(rows[start + n])
         for level in range(levels):
             keep = beam if level + 1 < levels else 1
-            found = 0
-            for b in range(alive):
-                base = energy[now, b]
-                for c in range(size):
-                    score[c] = squares[level, c]
-                # Eight dimensions a pass: the scores are read and written an eighth as often.
-                for d in range(0, wide, 8):
-                    r0, r1 = residual[now, b, d], residual[now, b, d + 1]
-                    r2, r3 = residual[now, b, d + 2], residual[now, b, d + 3]
-                    r4, r5 = residual[now, b, d + 4], residual[now, b, d + 5]
-                    r6, r7 = residual[now, b, d + 6], residual[now, b, d + 7]
+            width = counts[level]
+            for h in range(block * alive):
+                for i in range(width):
+                    rest[h, i] = residual[now, h, support[level, i]]
+            for h in range(0, block * alive, _STEP):
+                _score_four(
+                    rest[h : h + _STEP], columns[level, :width], squares[level],
+                    score[h], score[h + 1], score[h + 2], score[h + 3],
+                )  # fmt: skip
+            after, found = 1 - now, 0
+            for n in range(block):
+                found = 0
+                for b in range(n * alive, (n + 1) * alive):
+                    base = energy[now, b]
                     for c in range(size):
-                        score[c] = (
-                            score[c]
-                            + r0 * columns[level, d, c]
-                            + r1 * columns[level, d + 1, c]
-                            + r2 * columns[level, d + 2, c]
-                            + r3 * columns[level, d + 3, c]
-                            + r4 * columns[level, d + 4, c]
-                            + r5 * columns[level, d + 5, c]
-                            + r6 * columns[level, d + 6, c]
-                            + r7 * columns[level, d + 7, c]
-                        )
-                for d in range(wide, dim):
-                    r0 = residual[now, b, d]
-                    for c in range(size):
-                        score[c] = score[c] + r0 * columns[level, d, c]
-                for c in range(size):
-                    s = base + score[c]
-                    if found == keep and not s < best[keep - 1]:
-                        continue
-                    place = found if found < keep else keep - 1
-                    while place > 0 and s < best[place - 1]:
-                        best[place] = best[place - 1]
-                        best_parent[place] = best_parent[place - 1]
-                        best_code[place] = best_code[place - 1]
-                        place -= 1
-                    best[place], best_parent[place], best_code[place] = s, b, c
-                    found = min(found + 1, keep)
-            after = 1 - now
-            for k in range(found):
-                parent, code = best_parent[k], best_code[k]
-                total = np.float32(0.0)
-                for d in range(dim):
-                    rest = residual[now, parent, d] - books[level, code, d]
-                    residual[after, k, d] = rest
-                    total += rest * rest
-                energy[after, k] = total
-                for earlier in range(level):
-                    path[after, k, earlier] = path[now, parent, earlier]
-                path[after, k, level] = code
+                        s = base + score[b, c]
+                        if found == keep and not s < best[keep - 1]:
+                            continue
+                        place = found if found < keep else keep - 1
+                        while place > 0 and s < best[place - 1]:
+                            best[place] = best[place - 1]
+                            best_parent[place] = best_parent[place - 1]
+                            best_code[place] = best_code[place - 1]
+                            place -= 1
+                        best[place], best_parent[place], best_code[place] = s, b, c
+                        found = min(found + 1, keep)
+                for k in range(found):
+                    parent, code, child = best_parent[k], best_code[k], n * found + k
+                    residual[after, child] = residual[now, parent]
+                    for i in range(width):
+                        residual[after, child, support[level, i]] -= books[level, code, i]
+                    # Measured afresh rather than carried along: differences of large sums would lose the small ones.
+                    energy[after, child] = _energy(residual[after, child])
+                    path[after, child, :level] = path[now, parent, :level]
+                    path[after, child, level] = code
             now, alive = after, found
-        for level in range(levels):
-            codes[n, level] = path[now, 0, level]
+        for n in range(block):
+            codes[start + n] = path[now, n]
 
 
 class BeamSearch:
@@ -109,7 +143,16 @@ class BeamSearch:
     """
 
     def __init__(self, books: npt.NDArray[np.float32], beam: int) -> None:
-        self._books = np.ascontiguousarray(books, np.float32)
+        levels, size, _ = books.shape
+        used = [np.flatnonzero(book.any(axis=0)) for book in books]
+        # To whole steps; where a support is filled up, zeros stand for codewords at dimension 0.
+        self._counts = np.array([max(-(-len(where) // _STEP), 1) * _STEP for where in used])
+        widest = int(self._counts.max())
+        self._support = np.zeros((levels, widest), np.int64)
+        self._books = np.zeros((levels, size, widest), np.float32)
+        for level, where in enumerate(used):
+            self._support[level, : len(where)] = where
+            self._books[level, :, : len(where)] = books[level][:, where]
         self._columns = np.ascontiguousarray((self._books * np.float32(-2.0)).transpose(0, 2, 1))
         self._squares = np.square(self._books, dtype=np.float64).sum(axis=2).astype(np.float32)
         self._beam = beam
@@ -133,12 +176,13 @@ class BeamSearch:
         rows = np.ascontiguousarray(rows, np.float32)
         codes = np.empty((len(rows), levels), np.uint16)
         books, columns, squares = self._books[:levels], self._columns[:levels], self._squares[:levels]
+        support, counts = self._support[:levels], self._counts[:levels]
 
         def search(start: int) -> None:
-            part = slice(start, start + _BLOCK_ROWS)
-            _search_rows(rows[part], columns, books, squares, self._beam, codes[part])
+            part = slice(start, start + _JOB_ROWS)
+            _search_rows(rows[part], books, columns, squares, support, counts, self._beam, codes[part])
 
-        starts = range(0, len(rows), _BLOCK_ROWS)
+        starts = range(0, len(rows), _JOB_ROWS)
         if threads == 1:
             for start in starts:
                 search(start)

@@ -12,6 +12,7 @@ from typing import Any
 
 from eegzip.codecs.schema import plain, strict
 from eegzip.codecs.vocabulary import STANDARD_VOCABULARY as STANDARD_VOCABULARY
+from eegzip.codecs.vocabulary import vocabulary_of_places
 from eegzip.formats.errors import ModelError
 
 FORMAT = "eegzip-model"
@@ -81,7 +82,7 @@ class NetworkConfig:
             ("encoder_dim", 1, 1024),
             ("latent_dim", 0, 8192),
             ("decoder_dim", 1, 8192),
-            ("n_codebooks", 1, 64),
+            ("n_codebooks", 1, 256),
             ("codebook_size", 2, 65536),
             ("codebook_dim", 1, 8192),
         ):
@@ -152,6 +153,11 @@ class MultichannelConfig:
         order of channels within a group.
     groups : str
         How recordings are divided into groups unless told: ``manual``, ``random`` or ``single``.
+    styles : str
+        ``names``: a channel has the style of its name. ``places``: it has that of its place in a row of neighbours
+        (:mod:`eegzip.codecs.places`), groups are always such rows, and the vocabulary names the places. Without
+        attention or projection, the latent of a group is then what its channels' styles take from their latents: the
+        sum of latent times (1 + scale), which undoes an orthonormal mixing.
     """
 
     max_channels: int = 5
@@ -160,6 +166,12 @@ class MultichannelConfig:
     reach: int = 8
     vocabulary: tuple[str, ...] = ()
     groups: str = "manual"
+    styles: str = "names"
+
+    @property
+    def encoder_reach(self) -> int:
+        """Frames on each side that the attention sees."""
+        return self.layers * self.reach if self.styles == "names" else 0
 
     def check(self, latent_width: int) -> None:
         """Raise :class:`ModelError` where the numbers make no adapters for a network of this latent width."""
@@ -173,6 +185,10 @@ class MultichannelConfig:
             raise ModelError(f"The model's {latent_width} latent dimensions can't be shared by {self.heads} heads.")
         if self.groups not in GROUPINGS:
             raise ModelError(f"The model's groups {self.groups!r} are none of {', '.join(GROUPINGS)}.")
+        if self.styles not in ("names", "places"):
+            raise ModelError(f"The model's styles {self.styles!r} are neither of 'names' nor of 'places'.")
+        if self.styles == "places" and self.vocabulary != vocabulary_of_places(self.max_channels):
+            raise ModelError("The model's styles are of places, but its vocabulary does not name those of its groups.")
         if len(self.vocabulary) > _MAX_NAMES:
             raise ModelError(f"The model's vocabulary has {len(self.vocabulary)} names; {_MAX_NAMES} are the most.")
         for name in self.vocabulary:
@@ -229,8 +245,8 @@ class ModelConfig:
             raise ModelError("The model's window_frames is out of range.")
         if not 1 <= self.beam <= MAX_BEAM:
             raise ModelError(f"The model's beam must lie between 1 and {MAX_BEAM}.")
-        if self.beam > 1 and not self.network.direct_codebooks:
-            raise ModelError("A beam needs codebooks in the latent space itself (Euclid, no projections).")
+        if self.beam > 1 and self.network.search != "euclid":
+            raise ModelError("A beam needs a search by Euclidean distance.")
         if self.architecture not in ARCHITECTURES:
             raise ModelError(f"This eegzip does not know the architecture {self.architecture!r}; upgrade it.")
         if (self.architecture == "dac-mc") != (self.multichannel is not None):
@@ -239,7 +255,7 @@ class ModelConfig:
             raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
-            context = 2 * self.multichannel.layers * self.multichannel.reach
+            context = 2 * self.multichannel.encoder_reach
             if (self.window_frames + context) * self.network.hop > _MAX_WINDOW_SAMPLES:
                 raise ModelError("The model's window_frames and the reach of its attention are out of range.")
 
@@ -249,6 +265,9 @@ class ModelConfig:
         if self.multichannel is None:
             # Models of single channels are older than this entry, and their digests don't count it.
             del body["multichannel"]
+        elif self.multichannel.styles == "names":
+            # Likewise older than styles of places.
+            del body["multichannel"]["styles"]
         if self.prior is None:
             del body["prior"]  # likewise
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **body}

@@ -60,6 +60,15 @@ class GroupCoder:
             for members in self._members
         ]
 
+        self._widths = [self._width(styles) for styles in self._styles]
+
+    def _width(self, styles: torch.Tensor) -> int | None:
+        """Return how many of the first latent dimensions matter to groups of one size; ``None`` for all."""
+        adapters = self._runtime.checkpoint.config.multichannel
+        if adapters is None or adapters.styles == "names":
+            return None
+        return self._runtime.network.styles.width_of(styles)
+
     @staticmethod
     def _check(runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
         """Refuse groups that the model can't code."""
@@ -113,7 +122,8 @@ class GroupCoder:
             joined = self._joined(latent, styles)[:, :, context : context + frames]
             if latents is not None:
                 latents[self._members[kind][part]] = joined.cpu().numpy()
-            codes[self._members[kind][part]] = runtime.quantise(joined, levels).to("cpu", torch.int32).numpy()
+            found = runtime.quantise(joined, levels, self._widths[kind])
+            codes[self._members[kind][part]] = found.to("cpu", torch.int32).numpy()
 
         runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
         return codes

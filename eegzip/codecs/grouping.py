@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegzip.codecs.group_files import read_groups
+from eegzip.codecs.places import regions
 from eegzip.codecs.positions import unit_positions
 from eegzip.codecs.vocabulary import STANDARD_VOCABULARY, style_name, styles_of
 from eegzip.formats.edf import normalise_channel_name
@@ -212,8 +213,8 @@ def manual_groups(names: Sequence[str], limit: int = 5, *, vocabulary: Sequence[
     table = _fitting_table({channels.keys[index] for index in channels.social})
     if table is None:
         count = len(channels.placed)
-        regions = _regions(channels.where, np.arange(count), max(1, math.ceil(count / limit)))
-        return channels.arrange([[channels.placed[index] for index in region] for region in regions])
+        found = regions(channels.where, np.arange(count), max(1, math.ceil(count / limit)))
+        return channels.arrange([[channels.placed[index] for index in region] for region in found])
     by_key = {channels.keys[index]: index for index in channels.social}
     groups = []
     for row in table:
@@ -232,20 +233,6 @@ def _fitting_table(keys: set[str]) -> tuple[str, ...] | None:
     if len(keys - second) <= _MAX_OTHERS and len(second - keys) <= _MAX_MISSING:
         return _TABLE_2
     return None
-
-
-def _regions(where: npt.NDArray[np.float64], indices: npt.NDArray[np.int64], count: int) -> list[npt.NDArray[np.int64]]:
-    """Divide electrodes into `count` regions of neighbours."""
-    if count <= 1 or len(indices) <= 1:
-        return [indices]
-    places = where[indices]
-    axis = int(places.var(axis=0).argmax())
-    # Rounded, as electrodes of one row or of the midline are no farther apart than that; their order is kept.
-    order = indices[np.argsort(places[:, axis].round(2), kind="stable")]
-    first = count // 2
-    # To the nearest: as n is at most `count * limit`, neither part gets more than its regions hold.
-    middle = (len(order) * first + count // 2) // count
-    return [*_regions(where, order[:middle], first), *_regions(where, order[middle:], count - first)]
 
 
 def channel_styles(names: Sequence[str], vocabulary: Sequence[str] = STANDARD_VOCABULARY) -> list[int]:

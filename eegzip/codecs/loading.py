@@ -65,6 +65,8 @@ def _check_widths(checkpoint: Checkpoint) -> None:
         f"quantizer.quantizers.{shape.n_codebooks - 1}.codebook.weight": (shape.codebook_size, shape.codebook_dim),
     }
     if adapters is not None:
+        expected["styles.scale"] = (len(adapters.vocabulary) + 1, width)
+    if adapters is not None and adapters.styles == "names":
         last = f"attention.{adapters.layers - 1}"
         styles = len(adapters.vocabulary) + 1
         expected |= {
@@ -72,7 +74,6 @@ def _check_widths(checkpoint: Checkpoint) -> None:
             f"{last}.channel": (styles, width),
             f"{last}.time_bias": (adapters.heads, 2 * adapters.reach + 1),
             "projection.weight": (width, adapters.max_channels * width),
-            "styles.scale": (styles, width),
         }
     for name, size in expected.items():
         found = tuple(checkpoint.state[name].shape) if name in checkpoint.state else None

@@ -5,6 +5,9 @@ frame) attends to those of all channels of its group within a few frames, and th
 padded with zeros up to the largest group, are projected back to the latent width. After it, each channel scales and
 shifts the latents by a style of its own before the decoder.
 
+Where styles are of places (:class:`~eegzip.codecs.config.MultichannelConfig`) there is neither attention nor
+projection: the styles alone gather the channels' latents and give them back.
+
 At the start the attention adds nothing, the projection is the mean over the channels present and the styles change
 nothing: a group of one channel gives exactly what the backbone alone gives.
 """
@@ -156,6 +159,26 @@ class Styles(nn.Module):
         scale, bias = self.scale[styles], self.bias[styles]
         return latent[:, None] * (1.0 + scale)[..., None] + bias[..., None]
 
+    def gathered(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        """Return a group's latents [B, D, F] from its channels' [B, G, D, F]; undoes an orthonormal mixing.
+
+        Parameters
+        ----------
+        latent
+            Latents of channels.
+        styles
+            Style numbers [B, G].
+        present
+            Channels that exist [B, G].
+        """
+        gain = (1.0 + self.scale[styles]) * present[:, :, None]
+        return ((latent - self.bias[styles][..., None]) * gain[..., None]).sum(1)
+
+    def width_of(self, styles: torch.Tensor) -> int:
+        """Return how many of the first latent dimensions reach any waveform of groups of styles [B, G]."""
+        used = (1.0 + self.scale[styles]).flatten(0, 1).any(0).nonzero()
+        return int(used[-1]) + 1 if len(used) else self.scale.shape[1]
+
 
 class EegDacMc(EegDac):
     """DAC-MC: :class:`~eegzip.codecs.network.EegDac` with adapters for groups of channels.
@@ -183,9 +206,11 @@ class EegDacMc(EegDac):
         width = config.latent_width
         multichannel.check(width)
         self.multichannel = multichannel
+        self.styles = Styles(width, len(multichannel.vocabulary) + 1)
+        if multichannel.styles == "places":
+            return
         self.attention = nn.ModuleList(BandedAttention(width, multichannel) for _ in range(multichannel.layers))
         self.projection = nn.Linear(multichannel.max_channels * width, width, bias=False)
-        self.styles = Styles(width, len(multichannel.vocabulary) + 1)
         with torch.no_grad():
             self.projection.weight.copy_(torch.eye(width).repeat(1, multichannel.max_channels))
 
@@ -194,6 +219,8 @@ class EegDacMc(EegDac):
         group = latent.shape[1]
         if group > self.multichannel.max_channels:
             raise ModelError(f"This model codes {self.multichannel.max_channels} channels as one at most, not {group}.")
+        if self.multichannel.styles == "places":
+            return self.styles.gathered(latent, styles, present)
         exists = present[:, :, None, None]
         tokens = latent.transpose(2, 3) * exists
         for layer in self.attention:

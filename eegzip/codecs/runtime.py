@@ -16,12 +16,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 
 import numpy as np
 import torch
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import MAX_BEAM
+from eegzip.codecs.descript import VectorQuantize
 from eegzip.codecs.group_coder import CodeArray, FloatArray, GroupCoder
 from eegzip.codecs.loading import build_network, prepare_for_inference
 from eegzip.codecs.network import build, decoder_reach, encoder_reach
@@ -49,6 +51,12 @@ def tune_malloc() -> None:
         return
     mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def codewords(quantizer: VectorQuantize) -> torch.Tensor:
+    """Return the latents [size, D] that the entries of a codebook stand for."""
+    projected: torch.Tensor = quantizer.out_proj(quantizer.codebook.weight.t()[None])
+    return projected[0].t()
 
 
 class CodecRuntime:
@@ -91,10 +99,10 @@ class CodecRuntime:
         self.checkpoint = checkpoint
         config = checkpoint.config
         shape = config.network
-        if beam is not None and not (1 <= beam <= MAX_BEAM and (beam == 1 or shape.direct_codebooks)):
+        if beam is not None and not (1 <= beam <= MAX_BEAM and (beam == 1 or shape.search == "euclid")):
             raise UsageError(
                 f"This model can't be searched with a beam of {beam}; 1 to {MAX_BEAM} is possible "
-                "where its codebooks lie in the latent space itself."
+                "where it searches by Euclidean distance."
             )
         self.rate = config.rate
         self.hop = shape.hop
@@ -104,7 +112,7 @@ class CodecRuntime:
         adapters = config.multichannel
         self.encoder_context = -(-encoder_reach(shape) // shape.hop)
         if adapters is not None:
-            self.encoder_context += adapters.layers * adapters.reach
+            self.encoder_context += adapters.encoder_reach
         self.decoder_context = -(-decoder_reach(shape) // shape.hop)
         self._workers = threads or torch.get_num_threads()
         try:
@@ -114,10 +122,9 @@ class CodecRuntime:
             raise UsageError(f"The device {device!r} can't be used: {str(error).splitlines()[0]}") from error
         prepare_for_inference(self.network)
         self._styles = styles_of(adapters.vocabulary) if adapters is not None else {}
-        self._search: ResidualSearch | None = None
-        if shape.direct_codebooks:
-            books = torch.stack([q.codebook.weight for q in self.network.quantizer.quantizers])
-            self._search = ResidualSearch(books, config.beam if beam is None else beam)
+        self._beam = config.beam if beam is None else beam
+        self._searches: dict[int, ResidualSearch] = {}
+        self._making_search = Lock()
         self._pool = ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,))
         # The widest activation and its temporaries decide how many samples fit into a batch.
         width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
@@ -184,13 +191,33 @@ class CodecRuntime:
             raise UsageError(f"The model has {self.n_codebooks} codebooks; {levels} were asked for.")
         return levels
 
-    def quantise(self, latent: torch.Tensor, levels: int) -> torch.Tensor:
-        """Return the codes [B, levels, F] of latents [B, D, F]."""
-        if self._search is None:
+    def quantise(self, latent: torch.Tensor, levels: int, width: int | None = None) -> torch.Tensor:
+        """Return the codes [B, levels, F] of latents [B, D, F].
+
+        Parameters
+        ----------
+        latent
+            What is to be coded.
+        levels
+            How many codebooks to use, the first ones.
+        width
+            How many of the first dimensions matter; by default all of them.
+        """
+        shape = self.checkpoint.config.network
+        if self._beam == 1 and not shape.direct_codebooks:
             codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
             return codes
-        rows = latent.transpose(1, 2).reshape(-1, latent.shape[1])
-        return self._search(rows, levels).view(len(latent), -1, levels).transpose(1, 2)
+        rows = latent[:, :width].transpose(1, 2).reshape(-1, shape.latent_width if width is None else width)
+        return self._search_of(rows.shape[1])(rows, levels).view(len(latent), -1, levels).transpose(1, 2)
+
+    def _search_of(self, width: int) -> ResidualSearch:
+        """Return the search in the first `width` dimensions; made when first asked for."""
+        with self._making_search:
+            if width not in self._searches:
+                with torch.inference_mode():
+                    books = torch.stack([codewords(q)[:, :width] for q in self.network.quantizer.quantizers])
+                self._searches[width] = ResidualSearch(books, self._beam)
+            return self._searches[width]
 
     def codewords(self, codes: CodeArray) -> torch.Tensor:
         """Return the sum of the codewords, projected where the model projects: [B, D, F]; absent ones add nothing."""

@@ -11,6 +11,8 @@ rows come at once.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 
@@ -37,14 +39,20 @@ class ResidualSearch:
         self.books = books
         self.beam = beam
         self._compiled = BeamSearch(books.detach().numpy(), beam) if books.device.type == "cpu" else None
-        # addmm wants the codewords as columns, scaled by the -2 of |r - c|^2 = |r|^2 - 2 r.c + |c|^2.
-        self._columns = (books * -2.0).transpose(1, 2).contiguous()
-        self._squares = books.square().sum(2)
         size = books.shape[1]
         self._groups = next(g for g in range(min(_GROUPS, size), 0, -1) if size % g == 0)
         # A codeword's place among the members of its group, for the low bits of its distance.
         self._member_mask = (1 << (size // self._groups - 1).bit_length()) - 1
         self._members = (torch.arange(size, device=books.device) // self._groups).to(torch.int32)
+
+    @functools.cached_property
+    def _columns(self) -> torch.Tensor:
+        # addmm wants the codewords as columns, scaled by the -2 of |r - c|^2 = |r|^2 - 2 r.c + |c|^2.
+        return (self.books * -2.0).transpose(1, 2).contiguous()
+
+    @functools.cached_property
+    def _squares(self) -> torch.Tensor:
+        return self.books.square().sum(2)
 
     def __call__(self, rows: torch.Tensor, levels: int) -> torch.Tensor:
         """Return the indices [N, levels] (int64) chosen for ``rows`` [N, dim].

@@ -93,7 +93,7 @@ def _adapters(
     ours: MultichannelConfig,
 ) -> dict[str, torch.Tensor]:
     """Return the adapters of a checkpoint with their styles in a network's places; names new to it keep their own."""
-    for name in ("max_channels", "heads", "layers", "reach"):
+    for name in ("max_channels", "heads", "layers", "reach", "styles"):
         _same(f"multichannel.{name}", getattr(theirs, name), getattr(ours, name))
     known = {"": 0, **styles_of(theirs.vocabulary)}
     wanted = {"": 0, **styles_of(ours.vocabulary)}

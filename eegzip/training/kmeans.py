@@ -1,62 +1,130 @@
-"""Start a residual vector quantiser from data: k-means on each level's residual.
+"""Start a residual vector quantiser from data: k-means on each level's residual, in the dimensions that need it most.
 
-Codebooks drawn at random collapse: a few entries take everything. Fitted to the residual that the levels
-before leave, each starts with all of its entries in use.
+Codebooks drawn at random collapse: a few entries take everything. Fitted to the residual that the levels before leave,
+each starts with all of its entries in use. A level has codewords only in its *support*, the dimensions in which most of
+the weighted residual lies: eight bits spread over all dimensions are mostly spent on noise (EEGMAT, people held out,
+hop 128, 22 levels, not yet refined: PRD 10.0 % with 16 dimensions a level, 11.0 % with 128), and the search is faster.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Sequence
+
 import torch
 
-_ROUNDS = 14
+from eegzip.codecs.beam import BeamSearch
+from eegzip.training.latents import Latents
+
+log = logging.getLogger(__name__)
+
+_ROUNDS = 10
 # The first rounds use a part of the data: the entries move far, exact means are wasted on them.
-_EARLY_ROUNDS, _EARLY_ROWS = 8, 100_000
-# An entry with fewer than this share of its fair number of rows is dead.
+_EARLY_ROUNDS, _EARLY_ROWS = 8, 25_000
+# An entry with fewer than this share of its fair part of the weight is dead.
 _DEAD_SHARE = 0.02
 
 
 def nearest(rows: torch.Tensor, book: torch.Tensor) -> torch.Tensor:
     """Return the index of the nearest entry of ``book`` [K, D] for each of ``rows`` [N, D]."""
-    squares = book.square().sum(1)
-    return torch.cat([torch.addmm(squares, part, book.t(), alpha=-2.0).argmin(1) for part in rows.split(8192)])
+    search = BeamSearch(book[None].numpy(), 1)
+    return torch.from_numpy(search(rows.numpy(), 1, os.cpu_count() or 1)[:, 0].astype("int64"))
 
 
-def kmeans(rows: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
-    """Return ``size`` centroids of ``rows``.
+def kmeans(
+    parts: list[tuple[torch.Tensor, torch.Tensor]], size: int, width: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Return ``size`` centroids [size, width].
 
     Dead entries are set onto rows drawn by their squared error, so rare large events (artefacts) get
     entries too: a residual quantiser can only reach as far as its entries do.
-    """
-    book = rows[torch.randperm(len(rows), generator=generator)[:size]].clone()
-    for turn in range(_ROUNDS):
-        part = rows[:_EARLY_ROWS] if turn < _EARLY_ROUNDS else rows
-        index = nearest(part, book)
-        count = torch.bincount(index, minlength=size).to(rows.dtype)
-        book = torch.zeros_like(book).index_add_(0, index, part) / count.clamp(min=1)[:, None]
-        dead = (count < max(2.0, _DEAD_SHARE * len(part) / size)).nonzero()[:, 0]
-        if len(dead) and turn + 1 < _ROUNDS:
-            error = (part - book[index]).square().sum(1)
-            book[dead] = part[torch.multinomial(error, len(dead), generator=generator)]
-    return book
-
-
-def fit_levels(rows: torch.Tensor, levels: int, size: int, seed: int) -> torch.Tensor:
-    """Return codebooks [levels, size, D], each fitted to the residual of ``rows`` [N, D] before it.
 
     Parameters
     ----------
-    rows
-        Latent vectors, in random order.
-    levels, size
-        Number and size of the codebooks.
+    parts
+        Rows [N, D] and their weights [N]; D is at most `width`, and dimensions that rows lack count for nothing.
+    size, width
+        Of the result.
+    generator
+        Source of the random choices.
+    """
+    total = sum(len(rows) for rows, _ in parts)
+    book = _drawn([rows.square().sum(1) * weight for rows, weight in parts], parts, size, width, generator)
+    for turn in range(_ROUNDS):
+        early = turn < _EARLY_ROUNDS
+        sums, count = torch.zeros(size, width), torch.zeros(size, width)
+        errors = []
+        used = []
+        for whole, weights in parts:
+            few = max(round(_EARLY_ROWS * len(whole) / total), 1) if early else len(whole)
+            rows, weight = whole[:few], weights[:few]
+            near = book[:, : rows.shape[1]]
+            index = nearest(rows, near)
+            sums[:, : rows.shape[1]].index_add_(0, index, rows * weight[:, None])
+            count[:, : rows.shape[1]] += torch.bincount(index, weight, size)[:, None]
+            errors.append((rows - near[index]).square().sum(1) * weight)
+            used.append((rows, weight))
+        book = torch.where(count > 0, sums / count.clamp_min(1e-12), book)
+        each = count[:, 0]
+        dead = (each < _DEAD_SHARE * each.mean()).nonzero()[:, 0]
+        if len(dead) and turn + 1 < _ROUNDS:
+            book[dead] = _drawn(errors, used, len(dead), width, generator)
+    return book
+
+
+def _drawn(
+    chances: list[torch.Tensor],
+    parts: list[tuple[torch.Tensor, torch.Tensor]],
+    count: int,
+    width: int,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Draw rows by chances, filled up with zeros to `width`."""
+    every = torch.cat(chances).double() + 1e-12
+    # A draw by cumulated chances, as multinomial takes no more than 2^24 of them.
+    points = torch.rand(count, generator=generator, dtype=torch.float64) * every.sum()
+    where = torch.searchsorted(every.cumsum(0), points).clamp_max(len(every) - 1)
+    book = torch.zeros(count, width)
+    first = 0
+    for rows, _ in parts:
+        mine = (where >= first) & (where < first + len(rows))
+        book[mine.nonzero()[:, 0], : rows.shape[1]] = rows[where[mine] - first]
+        first += len(rows)
+    return book
+
+
+def fit_levels(latents: list[Latents], supports: Sequence[int], size: int, seed: int) -> torch.Tensor:
+    """Return codebooks [levels, size, D], each fitted to the residual before it; D is the widest latents' width.
+
+    Parameters
+    ----------
+    latents
+        In random order.
+    supports
+        In how many dimensions each level has codewords.
+    size
+        Of the codebooks.
     seed
         Of the random choices.
     """
     generator = torch.Generator().manual_seed(seed)
-    residual = rows.clone()
-    books = []
-    for _ in range(levels):
-        book = kmeans(residual, size, generator)
-        residual -= book[nearest(residual, book)]
-        books.append(book)
-    return torch.stack(books)
+    dim = max(part.width for part in latents)
+    residual = [part.rows.reshape(-1, part.width).clone() for part in latents]
+    books = torch.zeros(len(supports), size, dim)
+    for level, support in enumerate(supports):
+        weight = [part.weights(rest) for part, rest in zip(latents, residual, strict=True)]
+        need = torch.zeros(dim)
+        for rest, each in zip(residual, weight, strict=True):
+            need[: rest.shape[1]] += (rest.square() * each[:, None]).sum(0)
+        where = need.topk(min(support, dim)).indices.sort().values
+        inside = [where[where < rest.shape[1]] for rest in residual]
+        chosen = [(rest[:, dims], each) for rest, dims, each in zip(residual, inside, weight, strict=True) if len(dims)]
+        book = kmeans(chosen, size, len(where), generator)
+        books[level][:, where] = book
+        log.info("level %d", level + 1)
+        for rest, dims in zip(residual, inside, strict=True):
+            if len(dims):
+                near = book[:, : len(dims)]
+                rest[:, dims] -= near[nearest(rest[:, dims], near)]
+    return books

@@ -49,6 +49,8 @@ class Waveforms:
         Normalised, float32 [C, n].
     scale : ndarray
         The scale at every sample, float32 [C, n].
+    labels : tuple of str
+        Of the channels.
     """
 
     group: str
@@ -56,6 +58,7 @@ class Waveforms:
     x: npt.NDArray[np.float64]
     y: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
+    labels: tuple[str, ...]
 
 
 def held_out(group: str, name: str) -> bool:
@@ -70,14 +73,15 @@ def files(data: Path) -> Iterator[tuple[str, Path]]:
             yield group, path
 
 
-def read_edf(path: Path) -> tuple[npt.NDArray[np.float64], float]:
-    """Return the EEG channels of an EDF file in digital units [C, n], and their rate in Hz."""
+def read_edf(path: Path) -> tuple[npt.NDArray[np.float64], float, tuple[str, ...]]:
+    """Return the EEG channels of an EDF file in digital units [C, n], their rate in Hz, and their labels."""
     reader = pyedflib.EdfReader(str(path))
     try:
         labels = reader.getSignalLabels()
         wanted = [i for i, label in enumerate(labels) if not any(word in label for word in _NOT_EEG)]
         rate = float(reader.getSampleFrequency(wanted[0]))
-        return np.stack([reader.readSignal(i, digital=True) for i in wanted]).astype(np.float64), rate
+        samples = np.stack([reader.readSignal(i, digital=True) for i in wanted]).astype(np.float64)
+        return samples, rate, tuple(labels[i] for i in wanted)
     finally:
         reader.close()
 
@@ -91,13 +95,15 @@ def resample_all(x: npt.NDArray[np.float64], rate_in: float, rate_out: float) ->
     return resampler.resample(x[:, where], start, 0, count)
 
 
-def at_model_level(group: str, name: str, x: npt.NDArray[np.float64], scaling: AdaptiveScaling) -> Waveforms:
+def at_model_level(
+    group: str, name: str, x: npt.NDArray[np.float64], scaling: AdaptiveScaling, labels: tuple[str, ...]
+) -> Waveforms:
     """Normalise a recording that is at the model's rate already."""
     total = x.shape[1]
     step = choose_offset_step(x.std(axis=1))
     codes = scaling.knots(x, 0, 0, scaling.n_knots(total), total, step)
     offset, scale = scaling.curves(codes, 0, 0, total, step)
-    return Waveforms(group, name, x, normalise(x, offset, scale), scale.astype(np.float32))
+    return Waveforms(group, name, x, normalise(x, offset, scale), scale.astype(np.float32), labels)
 
 
 def load(data: Path, rate: float, scaling: AdaptiveScaling) -> tuple[list[Waveforms], list[Waveforms]]:
@@ -105,77 +111,73 @@ def load(data: Path, rate: float, scaling: AdaptiveScaling) -> tuple[list[Wavefo
     train: list[Waveforms] = []
     aside: list[Waveforms] = []
     for group, path in files(data):
-        x, rate_in = read_edf(path)
+        x, rate_in, labels = read_edf(path)
         x = resample_all(x, rate_in, rate)
         if HELD_OUT[group]:
             target = aside if held_out(group, path.stem) else train
-            target.append(at_model_level(group, path.stem, x, scaling))
+            target.append(at_model_level(group, path.stem, x, scaling, labels))
         else:
             cut = x.shape[1] * 2 // 3
-            train.append(at_model_level(group, path.stem, x[:, :cut], scaling))
-            aside.append(at_model_level(group, path.stem, x[:, cut:], scaling))
+            train.append(at_model_level(group, path.stem, x[:, :cut], scaling, labels))
+            aside.append(at_model_level(group, path.stem, x[:, cut:], scaling, labels))
     return train, aside
 
 
-def augmented(recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: np.random.Generator) -> Waveforms:
+def augmented(
+    recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: np.random.Generator, *, bipolar: bool
+) -> Waveforms:
     """Return a variant of a recording as another amplifier or montage might have made it.
 
-    Half of the channels become differences of two (bipolar montages); time is stretched by up to 1.5
-    either way (other rates and filters, faster and slower rhythms); mains hum is added to some; the gain
-    is drawn anew, which the scaling's coarse steps turn into a slightly other level.
+    Time is stretched by up to 1.5 either way (other rates and filters, faster and slower rhythms); mains hum of up to
+    three times the EEG is added to some, nearly in phase on all channels; the gain is drawn anew, which the scaling's
+    coarse steps turn into a slightly other level. Where `bipolar`, half of the channels become differences of two.
     """
     x = recording.x - recording.x.mean(axis=1, keepdims=True)
     channels = len(x)
-    other = rng.permutation(channels)
-    bipolar = rng.random(channels) < 0.5
-    x = np.where((bipolar & (other != np.arange(channels)))[:, None], x - x[other], x)
+    if bipolar:
+        other = rng.permutation(channels)
+        chosen = (rng.random(channels) < 0.5) & (other != np.arange(channels))
+        x = np.where(chosen[:, None], x - x[other], x)
     x = resample_all(x, rate, float(round(rate * 2 ** rng.uniform(-0.6, 0.6))))
     level = x.std(axis=1, keepdims=True)
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:
         hum = rng.choice([50.0, 60.0]) + rng.normal(0, 0.05)
-        size = level * rng.uniform(0.02, 0.4, size=(channels, 1))
-        x = x + size * np.sin(2 * np.pi * hum / rate * np.arange(x.shape[1]) + rng.uniform(0, 6.28))
+        size = level * 2 ** (rng.uniform(-5, 1.6) + rng.normal(0, 0.4, size=(channels, 1)))
+        phase = rng.uniform(0, 6.28) + rng.normal(0, 0.3, size=(channels, 1))
+        x = x + size * np.sin(2 * np.pi * hum / rate * np.arange(x.shape[1]) + phase)
     gain = 2 ** rng.uniform(0, 1, size=(channels, 1)) * 100.0 / np.maximum(level, 1e-9)
-    return at_model_level(recording.group, recording.name, x * gain, scaling)
+    return at_model_level(recording.group, recording.name, x * gain, scaling, recording.labels)
 
 
-class Sampler:
-    """Draw training segments: a set by weight, then a recording by length, a channel, a place, a polarity."""
+class Draw:
+    """Draw places of training segments: a set by weight, then a recording by length, then a place.
 
-    def __init__(self, recordings: list[Waveforms], length: int, seed: int, heavy_hum: float = 0.0) -> None:
+    Parameters
+    ----------
+    recordings
+        Those of fewer samples than a segment are left out.
+    length
+        Samples a segment.
+    rng
+        Source of the draws.
+    """
+
+    def __init__(self, recordings: list[Waveforms], length: int, rng: np.random.Generator) -> None:
         self.length = length
-        self.heavy_hum = heavy_hum
-        self.rng = np.random.default_rng(seed)
-        self._pools: dict[str, list[npt.NDArray[np.float32]]] = {}
+        self.rng = rng
+        self._pools: dict[str, list[Waveforms]] = {}
         for recording in recordings:
             if recording.y.shape[1] >= length:
-                self._pools.setdefault(recording.group, []).append(recording.y)
+                self._pools.setdefault(recording.group, []).append(recording)
         self._names = list(self._pools)
         weights = np.array([SET_WEIGHTS[name] for name in self._names])
         self._weights = weights / weights.sum()
-        self._shares = {n: np.array([y.size for y in p]) / sum(y.size for y in p) for n, p in self._pools.items()}
+        self._shares = {n: np.array([r.y.size for r in p]) / sum(r.y.size for r in p) for n, p in self._pools.items()}
 
-    def batch(self, count: int) -> npt.NDArray[np.float32]:
-        """Return segments [count, length]."""
-        out = np.empty((count, self.length), dtype=np.float32)
-        for i in range(count):
-            name = self._names[self.rng.choice(len(self._names), p=self._weights)]
-            pool = self._pools[name]
-            y = pool[self.rng.choice(len(pool), p=self._shares[name])]
-            start = self.rng.integers(0, y.shape[1] - self.length + 1)
-            out[i] = y[self.rng.integers(len(y)), start : start + self.length]
-        out *= self.rng.choice(np.array([-1, 1], dtype=np.float32), size=(count, 1))
-        return self._with_hum(out) if self.heavy_hum else out
-
-    def _with_hum(self, segments: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Drown a share of the segments in a mains-like tone, at the level that the scaling would give them.
-
-        Recordings with dry or loose electrodes look so. A decoder that never saw them takes the tone for
-        something that it learned to remove.
-        """
-        for i in np.flatnonzero(self.rng.random(len(segments)) < self.heavy_hum):
-            tone = 2 * np.pi * self.rng.uniform(0.15, 0.27) * np.arange(self.length)
-            level = segments[i].std()
-            noisy = segments[i] + level * 2 ** self.rng.uniform(-1, 4) * np.sin(tone + self.rng.uniform(0, 6.28))
-            segments[i] = noisy * (level / noisy.std())
-        return segments
+    def __call__(self) -> tuple[Waveforms, slice]:
+        """Return a recording and a range of its samples."""
+        name = self._names[self.rng.choice(len(self._names), p=self._weights)]
+        pool = self._pools[name]
+        recording = pool[self.rng.choice(len(pool), p=self._shares[name])]
+        start = int(self.rng.integers(0, recording.y.shape[1] - self.length + 1))
+        return recording, slice(start, start + self.length)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
@@ -34,14 +33,17 @@ def main() -> None:
         aside = heldout.excerpts(aside)
     depths = tuple(options.depths or range(1, runtime.n_codebooks + 1))
     found = heldout.evaluate(runtime, aside, depths)
-    rate = runtime.rate / runtime.hop * math.log2(runtime.codebook_size)
     out = sys.stdout.write
-    out(f"| codebooks | bit/s per channel | {' | '.join(found)} |\n")
-    out("| --- " * (2 + len(found)) + "|\n")
+    out(f"| codebooks | {' | '.join(found)} |\n")
+    out("| --- " * (1 + len(found)) + "|\n")
     for depth in depths:
-        cells = [f"{found[g][depth]['prd']:.1f} ({found[g][depth]['prd_p90']:.1f})" for g in found]
-        out(f"| {depth} | {depth * rate:.0f} | {' | '.join(cells)} |\n")
-    out("\nPRD in percent, mean removed: median (90th percentile) over recordings and channels.\n")
+        cells = [
+            f"{found[g][depth]['rate']:.0f}: {found[g][depth]['prd']:.1f} ({found[g][depth]['prd_p90']:.1f})"
+            for g in found
+        ]
+        out(f"| {depth} | {' | '.join(cells)} |\n")
+    out("\nBit/s per channel before entropy coding: PRD in percent, mean removed, median (90th percentile) over\n")
+    out("recordings and channels.\n")
 
 
 if __name__ == "__main__":

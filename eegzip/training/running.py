@@ -16,8 +16,10 @@ from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import ModelConfig
 from eegzip.codecs.network import build
 from eegzip.codecs.official import cache_dir
+from eegzip.codecs.places import in_a_row, styles_of_group
 from eegzip.codecs.runtime import tune_malloc
 from eegzip.codecs.transfer import start_from
+from eegzip.codecs.vocabulary import STANDARD_VOCABULARY
 from eegzip.formats.errors import UsageError
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
 from eegzip.training.data.preprocessing import Preprocessing
@@ -135,13 +137,18 @@ def made(
     network = build(config)
     if start is not None:
         start_from(network, start)
-    vocabulary = config.multichannel.vocabulary if config.multichannel else ()
+    by_place = config.multichannel is not None and config.multichannel.styles == "places"
+    vocabulary = config.multichannel.vocabulary if config.multichannel and not by_place else STANDARD_VOCABULARY
     limit = config.multichannel.max_channels if config.multichannel else 1
     grouped = grouping_of(settings.groups if config.multichannel else GroupSettings(kind="single"), limit, vocabulary)
+    if by_place:
+        grouped = in_rows(grouped)
     length = segment_samples(settings, config)
     windows = chosen_windows(validation, length, settings.run.validation_windows, grouped, settings.run.seed)
 
     def styles_of(labels: Sequence[str]) -> list[int]:
+        if by_place:
+            return list(styles_of_group(len(labels)))
         return grouping.channel_styles(labels, vocabulary)
 
     if settings.adversarial.weight and length < _SHORTEST_JUDGED:
@@ -167,6 +174,16 @@ def segment_samples(settings: TrainSettings, config: ModelConfig) -> int:
     """Return the samples of a training segment: whole hops, as near to the window wished for as can be."""
     hop = config.network.hop
     return max(round(settings.data.window_seconds * settings.data.rate / hop), 1) * hop
+
+
+def in_rows(grouped: Grouping) -> Grouping:
+    """Return the same groups, the channels of each in the order of their row."""
+
+    def rows(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
+        groups = grouped(labels, rng)
+        return [tuple(group[place] for place in in_a_row([labels[i] for i in group])) for group in groups]
+
+    return rows
 
 
 def grouping_of(settings: GroupSettings, limit: int, vocabulary: Sequence[str]) -> Grouping:

@@ -8,6 +8,7 @@ from typing import Any
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import STANDARD_VOCABULARY, ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
+from eegzip.codecs.vocabulary import vocabulary_of_places
 from eegzip.training.settings import GROUPINGS, TrainSettings
 
 # Recordings with a rate above this are audio, not EEG: a checkpoint's rate and scaling then say nothing about EEG.
@@ -38,8 +39,13 @@ def model_config(settings: TrainSettings, name: str, labels: Iterable[str]) -> M
             heads=model.heads,
             layers=model.layers,
             reach=model.reach,
-            vocabulary=(*STANDARD_VOCABULARY, *added)[:_MAX_VOCABULARY],
+            vocabulary=(
+                vocabulary_of_places(model.max_channels)
+                if model.styles == "places"
+                else (*STANDARD_VOCABULARY, *added)[:_MAX_VOCABULARY]
+            ),
             groups=kind if kind in GROUPINGS else "manual",
+            styles=model.styles,
         )
     config = ModelConfig(
         name=name,
@@ -64,7 +70,7 @@ def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     model: dict[str, Any] = {f.name: getattr(config.network, f.name) for f in fields(NetworkConfig)}
     model.update(architecture=config.architecture, window_frames=config.window_frames, beam=config.beam)
     if config.multichannel is not None:
-        for name in ("max_channels", "heads", "layers", "reach"):
+        for name in ("max_channels", "heads", "layers", "reach", "styles"):
             model[name] = getattr(config.multichannel, name)
     values: dict[str, dict[str, Any]] = {"model": model}
     if config.rate <= _AUDIO_RATE:

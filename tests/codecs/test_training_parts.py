@@ -8,44 +8,67 @@ import pytest
 import torch
 
 from eegzip.codecs.checkpoint import Checkpoint
-from eegzip.codecs.runtime import CodecRuntime, build_network
+from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.scaling import AdaptiveScaling
-from eegzip.codecs.search import ResidualSearch
-from eegzip.training import heldout, kmeans, recordings, refine
-from eegzip.training.first_checkpoint import sorted_by_use
+from eegzip.training import heldout, kmeans, recordings, refine, shipped
+from eegzip.training.latents import Latents, of_channels
 
 
-def rows(n: int = 6000, dim: int = 8) -> torch.Tensor:
-    torch.manual_seed(2)
-    return torch.randn(n, dim) * torch.linspace(2, 0.2, dim) * torch.rand(n, 1).mul(2).exp()
+def latents(width: int = 8, segments: int = 150, seed: int = 2) -> Latents:
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randn(segments, 30, width, generator=generator) * torch.linspace(2, 0.2, width)
+    return Latents(rows * torch.rand(segments, 30, 1, generator=generator).mul(2).exp(), torch.ones(segments, 30))
 
 
-def error(books: torch.Tensor, data: torch.Tensor, beam: int) -> float:
-    codes = ResidualSearch(books, beam)(data, len(books))
-    return float((data - refine.sum_of_codewords(books, codes)).square().mean())
+def error(books: torch.Tensor, part: Latents, beam: int) -> float:
+    rows = part.rows.reshape(-1, part.width)
+    codes = refine.coded(books, rows, len(books), beam)
+    return float(part.log_prd(rows - refine.sum_of_codewords(books[:, :, : part.width], codes)).mean())
 
 
 def test_kmeans_levels_use_all_their_entries() -> None:
-    data = rows()
-    books = kmeans.fit_levels(data, 3, 32, seed=0)
-    codes = ResidualSearch(books, 1)(data, 3)
+    data = latents()
+    books = kmeans.fit_levels([data], [8] * 3, 32, seed=0)
+    codes = refine.coded(books, data.rows.reshape(-1, 8), 3, 1)
     for level in range(3):
         used = torch.bincount(codes[:, level], minlength=32)
         assert int((used > 0).sum()) == 32
     errors = [error(books[:k], data, 1) for k in (1, 2, 3)]
     assert errors[0] > errors[1] > errors[2]
-    assert torch.equal(books, kmeans.fit_levels(data, 3, 32, seed=0))
+    assert torch.equal(books, kmeans.fit_levels([data], [8] * 3, 32, seed=0))
+
+
+def test_levels_have_codewords_where_the_residual_is_and_for_narrow_latents_too() -> None:
+    books = kmeans.fit_levels([latents(8), latents(4, 50)], [3] * 4, 16, seed=0)
+    assert all(int(book.any(0).sum()) == 3 for book in books)
+    assert books[0].any(0).nonzero()[:, 0].tolist() == [0, 1, 2]
+    assert int(books.any(0).any(0).sum()) > 3
+    narrow = latents(4, 40, seed=9)
+    assert error(books, narrow, 2) < error(books[:1], narrow, 2) < 0
 
 
 def test_joint_refinement_lowers_the_error_of_the_beam_search() -> None:
-    data = rows().view(200, 30, 8)
-    data = data / data.square().mean((1, 2), keepdim=True).sqrt()
-    books = kmeans.fit_levels(data.reshape(-1, 8), 4, 16, seed=0)
-    before = error(books, data.reshape(-1, 8), 4)
+    parts = [latents(8), latents(4, 60)]
+    books = kmeans.fit_levels(parts, [6] * 5, 16, seed=0)
+    fresh = [latents(8, seed=5), latents(4, 60, seed=6)]
+    before = [error(books, part, 4) for part in fresh]
     generator = torch.Generator().manual_seed(0)
+    better = books
     for _ in range(4):
-        books = refine.refined(books, data, 4, generator)
-    assert error(books, data.reshape(-1, 8), 4) < 0.97 * before
+        better, _ = refine.refined(better, parts, 4, generator)
+    assert torch.equal(better.any(1), books.any(1))
+    for part, worse in zip(fresh, before, strict=True):
+        assert error(better, part, 4) < worse - 0.02
+
+
+def test_quiet_moments_weigh_less_and_predictable_segments_more() -> None:
+    rows = torch.ones(2, 4, 3)
+    loudness = torch.tensor([[0.5, 0.5, 1.5, 1.5], [1.0, 1.0, 1.0, 1.0]])
+    left = torch.cat([rows[:1] * 0.5, rows[1:] * 0.1]).reshape(-1, 3)
+    weights = Latents(rows, loudness).weights(left).view(2, 4)
+    assert weights[0, 2] == pytest.approx(3 * weights[0, 0])
+    assert weights[1, 0] > 5 * weights[0].mean()
+    assert Latents(rows, loudness).log_prd(left).exp().tolist() == pytest.approx([0.5, 0.1], rel=1e-4)
 
 
 def test_the_split_is_by_person() -> None:
@@ -78,28 +101,23 @@ def test_recordings_samplers_and_figures(data: Path, linear: Checkpoint) -> None
     assert [r.name for r in train] == ["Subject00_1"]
     assert [r.name for r in aside] == ["Subject16_1"]
     assert train[0].y.shape == (2, 40 * 256)
-    variant = recordings.augmented(train[0], 256.0, scaling, np.random.default_rng(1))
+    variant = recordings.augmented(train[0], 256.0, scaling, np.random.default_rng(1), bipolar=True)
     assert np.abs(variant.y).max() <= 8
-    batch = recordings.Sampler([*train, variant], 512, seed=0).batch(6)
-    assert batch.shape == (6, 512)
-    assert batch.dtype == np.float32
+    assert variant.labels == ("EEG Fp1", "EEG Fp2")
+    draw = recordings.Draw([*train, variant], 512, np.random.default_rng(0))
+    recording, part = draw()
+    assert recording.y[:, part].shape == (2, 512)
+    assert of_channels([*train, variant], 256.0, 64, 500, seed=1)[0].rows.shape[1:] == (62, 64)
     found = heldout.evaluate(CodecRuntime(linear), heldout.excerpts(aside, 2, 10), (1, 4))
     assert set(found["eegmat"]) == {1, 4}
 
 
-def test_sorting_by_use_changes_names_only(linear: Checkpoint) -> None:
-    runtime = CodecRuntime(linear)
-    assert runtime.n_codebooks == 4
-    sampler = recordings.Sampler(
-        [recordings.Waveforms("eegmat", "x", np.zeros((1, 0)), noise(2, 8192), noise(2, 8192))], 1024, seed=0
-    )
-    state = sorted_by_use(linear.state, build_network(linear), sampler, 2000)
-    for level in range(4):
-        name = f"quantizer.quantizers.{level}.codebook.weight"
-        before, after = linear.state[name], state[name]
-        assert not torch.equal(before, after)
-        assert torch.equal(before.sort(0).values, after.sort(0).values)
-
-
-def noise(channels: int, n: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((channels, n)).astype(np.float32)
+def test_sorting_by_use_changes_names_only() -> None:
+    data = latents()
+    books = kmeans.fit_levels([data], [8] * 3, 16, seed=0)
+    after = shipped.sorted_by_use(books, [data], 2)
+    codes = refine.coded(after, data.rows.reshape(-1, 8), 3, 2)
+    for level in range(3):
+        assert torch.equal(books[level].sort(0).values, after[level].sort(0).values)
+        use = torch.bincount(codes[:, level], minlength=16)
+        assert torch.equal(use, use.sort(descending=True).values)
