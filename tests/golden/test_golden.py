@@ -21,7 +21,8 @@ from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import ContainerError
 
 HERE = Path(__file__).parent
-VERSIONS = sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name.startswith("v"))
+VERSIONS = ["v1", "v1.1"]
+"""Of files of random content; those of real recordings have tests of their own."""
 
 
 def covers(found: Any, wanted: Any) -> bool:
@@ -61,7 +62,6 @@ def check_chunks(file: EegzReader, golden: Any, chunks: range) -> int:
 
 
 def test_there_are_golden_files():
-    assert VERSIONS == ["v1", "v1.1"]
     for version in VERSIONS:
         assert {path.name for path in (HERE / version).iterdir()} >= {"edf.eegz", "bdf.eegz", "errors.json"}
         assert all(path.stat().st_size < 20_000 for path in (HERE / version).iterdir())
