@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   eegzip models                               what is at hand
-  eegzip models dac-sc-compact-1              its figures and its card
+  eegzip models eegz-sc-1                     its figures and its card
   eegzip models runs/first                    those of a model in a folder
-  eegzip models --path dac-sc-compact-1       its folder, for scripts
+  eegzip models --path eegz-sc-1              its folder, for scripts
   eegzip models --json | jq '.[].digest'
   eegzip models import weights.pth audio      official DAC weights, as a model
 """

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--model", default=models.DEFAULT_MODEL, help="name or folder of the model")
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder of EDF files per set")
     parser.add_argument("--depths", type=int, nargs="+", help="numbers of codebooks; by default all of them")
-    parser.add_argument("--excerpts", action="store_true", help="only the middle 30 s of some channels")
+    parser.add_argument("--excerpts", action="store_true", help="the middle 30 s, if coded alone some channels")
     options = parser.parse_args()
     checkpoint = models.load(options.model)
     runtime = CodecRuntime(checkpoint)
@@ -30,7 +30,8 @@ def main() -> None:
     scaling = AdaptiveScaling(level.spacing, level.level_rms, level.level_peak)
     aside = load(options.data, runtime.rate, scaling)[1]
     if options.excerpts:
-        aside = heldout.excerpts(aside)
+        # A group needs all of its neighbours.
+        aside = heldout.excerpts(aside, 8 if checkpoint.config.multichannel is None else 0)
     depths = tuple(options.depths or range(1, runtime.n_codebooks + 1))
     found = heldout.evaluate(runtime, aside, depths)
     out = sys.stdout.write

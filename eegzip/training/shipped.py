@@ -130,7 +130,7 @@ RECIPES = {
         ),
         supports=(24,) * 96,
         frames=60_000,
-        rounds=11,
+        rounds=8,
         beam=8,
     ),
 }
