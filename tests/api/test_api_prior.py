@@ -54,7 +54,7 @@ def packed(eegmat, model, compressed) -> Path:
 
 @pytest.fixture(scope="module")
 def plain(eegmat, compressed) -> Path:
-    return compressed(eegmat, chunk_seconds=CHUNK)
+    return compressed(eegmat, model="dac-sc-compact-1", chunk_seconds=CHUNK)
 
 
 def tokens_of(path: Path, model: Path | None = None) -> list[np.ndarray]:
@@ -130,7 +130,7 @@ class TestCheckpoints:
 
     def test_a_prior_makes_another_model_of_it(self, model, prior):
         checkpoint = load_checkpoint(model)
-        assert checkpoint.digest != models.load().digest
+        assert checkpoint.digest != models.load("dac-sc-compact-1").digest
         assert checkpoint.config.prior == TokenPrior(prior).digest
 
     @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"{}" * 99)])
@@ -145,7 +145,7 @@ class TestCheckpoints:
         checkpoint = load_checkpoint(model)
         saved = save_checkpoint(tmp_path / "new", checkpoint.config, checkpoint.state)
         assert saved.config.prior is None
-        assert saved.digest == models.load().digest
+        assert saved.digest == models.load("dac-sc-compact-1").digest
 
     def test_a_prior_for_other_codebooks_is_refused(self, model, prior, tmp_path):
         folder = tmp_path / "copy"

@@ -45,7 +45,7 @@ def test_digest_is_what_is_documented(linear: Checkpoint) -> None:
 
 
 def test_models_without_groups_keep_their_form_and_digest() -> None:
-    bundled = models.load()
+    bundled = models.load("dac-sc-compact-1")
     data = json.loads((bundled.folder / CONFIG).read_text())
     assert "multichannel" not in data
     assert {**bundled.config.to_json(), "digest": bundled.digest} == data
