@@ -15,12 +15,13 @@ import eegzip
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent / "data"
+EXAMPLES = HERE.parents[1] / "examples" / "data"
 CHANNELS = ["Fp1", "F3", "C3", "P3", "O1", "Cz"]
 
 
 def cut(source: Path, target: Path, seconds: float, channels: list[str]) -> Path:
     """Cut a few channels and seconds out of a recording."""
-    whole = target.with_suffix(".whole.eegz")
+    whole = target.with_name(f"{target.name}.whole.eegz")
     eegzip.compress(source, whole, lossless=True)
     eegzip.decompress(whole, target, stop=seconds, channels=channels)
     return target
@@ -30,7 +31,7 @@ def main(folder: Path) -> None:
     """Write all files into a new folder."""
     folder.mkdir()
     with tempfile.TemporaryDirectory() as work:
-        edf = cut(DATA / "eegmat" / "Subject16_rest_70s.edf", Path(work) / "cut.edf", 6, CHANNELS)
+        edf = cut(EXAMPLES / "eegmat_subject18_arithmetic.edf", Path(work) / "cut.edf", 6, CHANNELS)
         bdf = cut(DATA / "edf" / "test_subsecond.bdf", Path(work) / "cut.bdf", 3, ["*"])
         eegzip.compress(edf, folder / "exact.eegz", lossless=True, chunk_seconds=4)
         eegzip.compress(bdf, folder / "exact24.eegz", lossless=True, chunk_seconds=2)
@@ -41,7 +42,7 @@ def main(folder: Path) -> None:
     content: dict[str, np.ndarray] = {}
     for name in ("error", "prd", "both", "tokens"):
         with eegzip.open(folder / f"{name}.eegz") as recording:
-            content[f"{name}_values"] = recording.read()
+            content[f"{name}_values"] = recording.read().astype(np.float32)
     for name in ("both", "tokens"):
         with eegzip.open(folder / f"{name}.eegz") as recording:
             content[f"{name}_codes"] = np.stack([stream.codes for stream in recording.tokens()])
