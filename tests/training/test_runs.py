@@ -124,7 +124,7 @@ def test_two_processes_do_what_one_does(tmp_path, architecture):
     assert len(one) == len(two) == 8
     for a, b in zip(one, two, strict=True):
         for name in ("total", "waveform", "spectrogram"):
-            tolerance = 1e-4 if a["step"] <= 2 else 0.03
+            tolerance = 1e-4 if a["step"] <= 2 else 0.03 if a["step"] <= 6 else 0.08
             assert b["loss"][name] == pytest.approx(a["loss"][name], rel=tolerance), (a["step"], name)
 
 
