@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   eegzip compress night.edf                          makes night.eegz
-  eegzip compress night.edf small.eegz -k 4          fewer codebooks: smaller and coarser
+  eegzip compress night.edf small.eegz -k 8          fewer codebooks: smaller and coarser
+  eegzip compress night.edf small.eegz --bitrate 100 the best that 100 bit/s a channel allow
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
   eegzip compress night.edf exact.eegz --lossless    keeps everything exactly
   eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
@@ -44,7 +45,13 @@ Examples:
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="[OUT]", required=False)
 @click.option("-m", "--model", metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]")
-@click.option("-k", "--codebooks", type=int, metavar="N", help="Use only the first N codebooks.  [default: all]")
+@click.option(
+    "-k",
+    "--codebooks",
+    type=int,
+    metavar="N",
+    help="Use only the first N codebooks.  [default: as many as cost 384 bit/s a channel, packed; with --bitrate: all]",
+)
 @click.option("--bitrate", type=float, metavar="BITS", help="Aim at so many bits of tokens a second and signal.")
 @click.option("--rate", metavar="HZ|native", help="Sample rate that the network sees.  [default: the model's]")
 @click.option(

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import ModelConfig
+from eegzip.formats.eegz.tokens import bits_per_token
 from eegzip.formats.errors import UsageError
+
+ORDINARY_BITS = 384.0
+"""A second and channel, in a full group and before entropy coding; see :func:`ordinary_depth`."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,17 @@ class CodecChoice:
     groups: str = "single"
 
 
+def ordinary_depth(config: ModelConfig) -> int:
+    """Return how many codebooks are used where nobody says: those that cost at most 384 bit/s a channel, packed.
+
+    That is where errors of ordinary EEG come under a tenth of the signal. What lies above is for those who ask.
+    """
+    network = config.network
+    channels = 1 if config.multichannel is None else config.multichannel.max_channels
+    level = bits_per_token(network.codebook_size) * config.rate / (network.hop * channels)
+    return max(1, min(network.n_codebooks, int(ORDINARY_BITS / level)))
+
+
 def choose(
     checkpoint: Checkpoint,
     codebooks: int | None,
@@ -57,7 +72,7 @@ def choose(
     """
     config = checkpoint.config
     available = config.network.n_codebooks
-    wanted = available if codebooks is None else codebooks
+    wanted = ordinary_depth(config) if codebooks is None else codebooks
     if not 1 <= wanted <= available:
         raise UsageError(f"the model {config.name} has {available} codebooks; {wanted} can't be used.")
     return CodecChoice(

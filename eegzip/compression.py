@@ -86,7 +86,8 @@ def compress(
     model : str or path-like, optional
         Name, digest or folder of a checkpoint; the bundled one by default.
     codebooks : int, optional
-        Residual levels to keep, from the first; all by default. Fewer are smaller and coarser.
+        Residual levels to keep, from the first; by default those that cost at most 384 bit/s a channel before entropy
+        coding. Fewer are smaller and coarser.
     bitrate : float, optional
         Bits of tokens a second and signal to aim at, a mean over signals and time, with a model that has a prior. Each
         frame then gets the tokens that are worth their bits, at most `codebooks`. Takes several times longer.
@@ -161,6 +162,8 @@ def compress(
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
+    if bitrate is not None and codebooks is None:
+        codebooks = checkpoint.config.network.n_codebooks
     choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
         survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
