@@ -21,7 +21,7 @@ from eegzip.evaluation.tiers import TierMeter
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.reader import EegzReader
 
-DEPTHS = (1, 2, 3, 5, 8, 11, 16, 24)
+DEPTHS = (1, 2, 3, 5, 8, 12, 16, 24, 36, 48, 72, 96)
 TARGETS = "eegzip --max-prd"
 MAX_PRDS = (20.0, 9.0, 5.0, 2.0)
 
