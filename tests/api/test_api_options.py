@@ -178,7 +178,7 @@ def test_the_header_says_what_was_used(eegmat: Path, compressed: Callable[..., P
             # Who says nothing gets as many codebooks as cost at most 384 bit/s.
             assert level * group.codebooks <= 384 < level * (group.codebooks + 1)
             assert group.codebooks < codec.codebooks
-            assert group.bits_per_sample == pytest.approx(bits / 500)
+            assert group.bits_per_sample == pytest.approx(group.bits_per_second / 500)
         stored = reader.header.software
     assert stored == f"eegzip {eegzip.__version__}"
     with eegzip.open(compressed(eegmat)) as recording:
