@@ -15,6 +15,7 @@ from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
 from eegzip.formats.files import open_for_reading
+from eegzip.priors import priors
 from eegzip.restoring import Restorer, stored_edf_header
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def evaluate(
         with open_for_reading(restored) as other:
             is_eegz = other.read(5)[1:] == b"EEGZ"
         if is_eegz:
-            with EegzReader(restored) as reader:
+            with EegzReader(restored, priors(model)) as reader:
                 _refuse_other(file, stored_edf_header(reader.header), reader.header.n_records, restored)
                 eeg = [i for i, kind in enumerate(classify_signals(file.header)) if kind is SignalKind.EEG]
                 eeg = sorted({*eeg, *(signal for group in reader.header.groups for signal in group.signals)})
