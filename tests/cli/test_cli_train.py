@@ -466,7 +466,12 @@ def test_resuming_takes_what_may_change_and_refuses_what_may_not(
 def test_a_signal_saves_and_the_run_goes_on(number: int, command: str, run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = subprocess.Popen(
-        [command, "train", *TINY, "--out", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [command, "train", *TINY, "--out", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever starts the tests in the background may have had this signal ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         deadline = time.monotonic() + 60

@@ -85,6 +85,8 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
         [sys.executable, "-I", "-c", script, json.dumps(settings.to_dict()), str(tmp_path / "run")],
         stdout=subprocess.PIPE,
         text=True,
+        # Whoever starts the tests in the background may have had this signal ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in child.stdout:
         if int(line) >= 5:
