@@ -170,6 +170,17 @@ def read_exact(stream: bytes, count: int, width: int) -> np.ndarray:
     return samples
 
 
+_PREDICTED: dict[tuple[bytes, ...], np.ndarray] = {}
+
+
+def predicted_once(data: bytes, n: int, references: list[np.ndarray]) -> np.ndarray:
+    """What `predicted` gives: written to be read, it is slow, and several tests read the same streams."""
+    key = (data, n.to_bytes(8, "little"), *(row.tobytes() for row in references))
+    if key not in _PREDICTED:
+        _PREDICTED[key] = predicted(data, n, references)
+    return _PREDICTED[key]
+
+
 class SecondReader:
     """An ``.eegz`` file. With `scan` it is read without its index, and blocks may be missing."""
 
@@ -273,7 +284,7 @@ class SecondReader:
                 need(self.head.get("predicted") is True and signal not in above, "prediction")
                 others = references_of(stream[1:])[0]
                 rows = [self.exact_chunk(chunk, other, (*above, signal)) for other in others]
-                samples = predicted(stream[1:], count, rows)
+                samples = predicted_once(stream[1:], count, rows)
             else:
                 samples = read_exact(stream, count, self.head["sample_bytes"])
             self.known[chunk, signal] = samples
