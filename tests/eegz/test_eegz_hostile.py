@@ -156,8 +156,8 @@ class TestBombs:
                 refused(target, forged, "the index ")
 
     def test_msgpack_of_many_small_lists(self, target):
-        """65 MiB of empty maps, 1023 to a list, would take 4 GiB as Python objects."""
-        raw = b"\xdc\xff\xff" + (b"\xdc\x03\xff" + b"\x80" * 1023) * 60_000
+        """2 MiB of empty maps, 1023 to a list, would take 130 MiB as Python objects."""
+        raw = b"\xdc\x07\xd0" + (b"\xdc\x03\xff" + b"\x80" * 1023) * 2_000
         data = join([Block(b"HEAD", zstd_compress(raw, 1), layout.CRITICAL)])
         with memory_below(len(raw) + (8 << 20)):
             refused(target, data, "the header holds more values, or deeper ones, than the format allows")
