@@ -89,9 +89,12 @@ def _passed(network: EegDac, latent: torch.Tensor) -> Quantised:
 
 
 def drawn_depths(batch: int, levels: int, dropout: float, generator: torch.Generator) -> torch.Tensor:
-    """Return the number of levels of each row of a batch: all, but for the first share of ``dropout`` (as DAC)."""
+    """Return the number of levels of each row of a batch: all, but for the first share of ``dropout`` (as DAC).
+
+    What is left of a row when that share is rounded down is one with that probability: small batches have their share.
+    """
     depth = torch.full((batch,), levels)
-    few = int(batch * dropout)
+    few = int(batch * dropout + float(torch.rand((), generator=generator)))
     depth[:few] = torch.randint(1, levels + 1, (few,), generator=generator)
     return depth
 

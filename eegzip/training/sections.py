@@ -167,7 +167,7 @@ class QuantiserSettings:
 
     start: str = "kmeans"
     open_steps: int = 400
-    update: str = "gradient"
+    update: str = "ema"
     ema_decay: float = 0.99
     revive_every: int = 50
     revive_below: float = 0.05
@@ -255,11 +255,11 @@ class OptimiserSettings:
         ``auto`` (bfloat16 on CUDA), ``bfloat16`` or ``off``.
     """
 
-    lr: float = 5e-4
+    lr: float = 2e-4
     betas: tuple[float, ...] = (0.8, 0.99)
     warmup: int = 50
     half_life: float = 0.0
-    batch: int = 8
+    batch: int = 4
     clip: float = 10.0
     average: float = 0.995
     autocast: str = "auto"

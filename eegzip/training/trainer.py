@@ -41,7 +41,7 @@ from eegzip.training.validation import Validation
 _START_STEPS = 1 << 40
 # Vectors for each entry that k-means sees.
 _ROWS_PER_ENTRY = 8
-_MOST_START_BATCHES = 200
+_MOST_START_BATCHES = 1000
 # Segments that set the gains of untrained weights.
 _LEVEL_ROWS = 16
 

@@ -453,7 +453,7 @@ def test_resuming_takes_what_may_change_and_refuses_what_may_not(
     assert "a resumed run keeps its data.rate: it is 256.0, not 128.0" in done.stderr
     done = run("train", "--resume", "--out", folder, "--max-steps", "10", "--lr", "0.001", "--json")
     assert done.returncode == 0, done.stderr
-    assert "optimiser.lr 0.0005 -> 0.001" in done.stderr
+    assert "optimiser.lr 0.0002 -> 0.001" in done.stderr
     assert json.loads(done.stdout)["steps"] == 10
     assert steps_logged(folder) == list(range(1, 11))
     # The whole command again, with --resume, is the same run.

@@ -1,5 +1,7 @@
 """The quantiser in training: what it rounds to is what the codec will store, and its codebooks stay in use."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -76,9 +78,15 @@ def test_open_quantiser_holds_vectors_at_the_size_of_codewords():
 @settings(max_examples=50, deadline=None)
 def test_depths_are_drawn_for_the_stated_share(batch, levels, dropout, seed):
     depth = drawn_depths(batch, levels, dropout, torch.Generator().manual_seed(seed))
-    few = int(batch * dropout)
+    few = math.ceil(batch * dropout)
     assert bool((depth[few:] == levels).all())
     assert bool(((depth >= 1) & (depth <= levels)).all())
+
+
+def test_small_batches_have_their_share_of_shallow_rows():
+    rows = [int(drawn_depths(1, 1000, 0.25, torch.Generator().manual_seed(seed))) for seed in range(400)]
+    shallow = sum(depth < 1000 for depth in rows) / len(rows)
+    assert 0.18 < shallow < 0.32
 
 
 @pytest.mark.parametrize("kind", KINDS)
