@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "quantiser": {"open_steps": 0, "update": "gradient", "dropout": 0.5},
         "losses": {"waveform_start": 100.0, "waveform_end": 1.0, "spectrogram": 15.0},
         "adversarial": {"weight": 0.1, "width": 32},
-        "optimiser": {"lr": 1e-5, "betas": [0.8, 0.999], "adapters": 1.0, "half_life": 0.0, "batch": 8},
+        "optimiser": {"lr": 1e-5, "betas": [0.8, 0.999], "half_life": 0.0, "batch": 8},
         "run": {"best": "spectrogram"},
     },
     # What differs for audio: its own rate, no filter, as many frames a segment as 30 s of EEG have at 256 Hz. It is

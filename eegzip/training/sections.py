@@ -241,8 +241,6 @@ class OptimiserSettings:
     ----------
     lr, betas
         Of Adam.
-    adapters : float
-        Times the learning rate: that of DAC-MC's attention, projection and styles, which begin as nothing.
     warmup : int
         Steps over which the learning rate rises from nothing.
     half_life : float
@@ -259,7 +257,6 @@ class OptimiserSettings:
 
     lr: float = 2e-4
     betas: tuple[float, ...] = (0.8, 0.99)
-    adapters: float = 10.0
     warmup: int = 50
     half_life: float = 0.0
     batch: int = 4

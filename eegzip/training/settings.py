@@ -128,7 +128,6 @@ _RANGES = (
     ("adversarial", "lr", 0, 1),
     ("adversarial", "width", 1, 1024),
     ("optimiser", "lr", 0, 1),
-    ("optimiser", "adapters", 0, 1e4),
     ("optimiser", "warmup", 0, 1e9),
     ("optimiser", "half_life", 0, 1e12),
     ("optimiser", "batch", 1, 1e6),

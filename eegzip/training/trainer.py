@@ -19,7 +19,7 @@ from torch import nn
 
 from eegzip.codecs.checkpoint import save_checkpoint
 from eegzip.codecs.config import ModelConfig
-from eegzip.codecs.network import ADAPTERS, EegDac, build
+from eegzip.codecs.network import EegDac, build
 from eegzip.codecs.vocabulary_reduction import reduced
 from eegzip.training.adversary import Adversary
 from eegzip.training.averaging import WeightAverage
@@ -33,7 +33,6 @@ from eegzip.training.objective import energies_of, losses_of, prd_of, weighted_s
 from eegzip.training.phases import AdversarialPhase
 from eegzip.training.quantiser import CodebookKeeper, drawn_depths, start_codebooks
 from eegzip.training.saving import LAST, load_state, save_state
-from eegzip.training.sections import OptimiserSettings
 from eegzip.training.settings import TrainSettings
 from eegzip.training.stopping import StopRequest, stop_on_signals
 from eegzip.training.validation import Validation
@@ -45,20 +44,6 @@ _ROWS_PER_ENTRY = 8
 _MOST_START_BATCHES = 1000
 # Segments that set the gains of untrained weights.
 _LEVEL_ROWS = 16
-
-
-def parameter_groups(network: EegDac, optimiser: OptimiserSettings) -> list[dict[str, Any]]:
-    """Return what Adam is to learn, each part with its ``pace``: what the learning rate is multiplied with.
-
-    Adapters begin as nothing at all around a backbone that has learned, so they go faster.
-    """
-    learned: list[nn.Parameter] = []
-    adapters: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            (adapters if name.startswith(ADAPTERS) else learned).append(parameter)
-    parts = [{"params": learned, "pace": 1.0}, {"params": adapters, "pace": optimiser.adapters}]
-    return [part for part in parts if part["params"]]
 
 
 @dataclass(frozen=True)
@@ -151,9 +136,8 @@ class Trainer:
         if self.settings.quantiser.update == "ema":
             for quantizer in network.quantizer.quantizers:
                 quantizer.codebook.weight.requires_grad_(False)
-        self.optimiser = torch.optim.Adam(
-            parameter_groups(network, optimiser), lr=optimiser.lr, betas=(optimiser.betas[0], optimiser.betas[1])
-        )
+        trained = [p for p in network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(trained, lr=optimiser.lr, betas=(optimiser.betas[0], optimiser.betas[1]))
         self.average = WeightAverage(network, optimiser.average)
         self.keeper = CodebookKeeper(network, self.settings.quantiser)
         autocast = optimiser.autocast == "bfloat16" or (optimiser.autocast == "auto" and self.device.type == "cuda")
@@ -273,7 +257,7 @@ class Trainer:
             discrimination = with_adversary(losses, self.adversary, x, y, part)
         total = weighted_sum(losses, weights_at(settings, step))
         for group in self.optimiser.param_groups:
-            group["lr"] = group["pace"] * self.learning_rate(step)
+            group["lr"] = self.learning_rate(step)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), settings.optimiser.clip)
