@@ -10,8 +10,8 @@ import numpy as np
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
 from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.transform.contexts import (
-    CONTEXTS,
     MAX_BITS,
+    Model,
     adapt,
     adapt_lower,
     look,
@@ -20,6 +20,7 @@ from eegzip.formats.transform.contexts import (
     predict,
     predict_lower,
     remember,
+    room_for_contexts,
 )
 
 HALF = 32768
@@ -76,7 +77,7 @@ def encode_coefficients(
     values: np.ndarray,
     ends: np.ndarray,
     penalty: float,
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     out: np.ndarray,
 ) -> np.ndarray:
@@ -102,8 +103,7 @@ def encode_coefficients(
     """
     components, blocks, bins = values.shape
     known, averages = new_neighbours(components, blocks, bins)
-    found = np.zeros(CONTEXTS, np.int64)
-    opinions = np.zeros(CONTEXTS + 1, np.int32)
+    found, opinions = room_for_contexts(model)
     result = np.zeros((components, blocks, bins), np.int32)
     for block in range(blocks):
         for component in range(components):
@@ -139,7 +139,7 @@ def encode_coefficients(
 
 @compiled
 def _put_lower(
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     out: np.ndarray,
     magnitude: int,
@@ -162,15 +162,14 @@ def _put_lower(
 def decode_coefficients(
     shape: tuple[int, int, int],
     ends: np.ndarray,
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     data: np.ndarray,
 ) -> np.ndarray:
     """Inverse of :func:`encode_coefficients`: int32 of the given shape. Any bytes decode to something."""
     components, blocks, bins = shape
     known, averages = new_neighbours(components, blocks, bins)
-    found = np.zeros(CONTEXTS, np.int64)
-    opinions = np.zeros(CONTEXTS + 1, np.int32)
+    found, opinions = room_for_contexts(model)
     result = np.zeros((components, blocks, bins), np.int32)
     for block in range(blocks):
         for component in range(components):
@@ -194,7 +193,7 @@ def decode_coefficients(
 
 @compiled
 def _take_lower(
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     data: np.ndarray,
     octave: int,

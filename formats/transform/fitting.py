@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.transform import spatial
-from eegzip.formats.transform.layer import EncodedLayer, Form, analyse, encode_layer, step_code, step_size
+from eegzip.formats.transform.blocks import choose_blocks
+from eegzip.formats.transform.forms import Form
+from eegzip.formats.transform.layer import EncodedLayer, analyse, encode_layer, step_code, step_size
+from eegzip.formats.transform.planning import plan
+from eegzip.formats.transform.spatial import Band
 from eegzip.formats.transform.trimming import trim
 
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
-_BLOCK_SECONDS = (0.125, 0.25, 0.5, 1.0, 2.0)
 _ROUGH_TRIALS = 3
 _MOST_TRIALS = 6
 _TRIMS = 5
@@ -89,10 +91,12 @@ class _Work:
         means = samples.mean(axis=1)
         centres = np.where(np.abs(means) > _CENTRE_WORTH * samples.std(axis=1), np.rint(means), 0).astype(np.int64)
         self._centres = tuple(map(int, centres))
-        self._blocks, self._coefficients, unit = _choose_blocks(samples - centres[:, None], errors, rate)
-        self._bands: list[spatial.Band] = []
+        centred = samples - centres[:, None]
+        self._blocks = choose_blocks(centred, errors, rate)
+        self._coefficients = analyse(centred, self._blocks.count, self._blocks.cuts)
+        self._bands: list[Band] = []
         self._planned = np.full(len(samples), np.finfo(np.float64).max)
-        self.steps = errors * unit
+        self.steps = errors * self._blocks.unit
 
     def encode(self, steps: np.ndarray) -> EncodedLayer | None:
         """Code with steps near to these, which :attr:`sizes` then has; ``None`` where they are too fine."""
@@ -103,9 +107,17 @@ class _Work:
             return None
         if np.abs(np.log(self.sizes / self._planned)).max() > _REPLAN:
             # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
-            self._bands = spatial.plan(scaled, 1 / 12)
+            self._bands = plan(scaled, 1 / 12)
             self._planned = self.sizes
-        self._form = Form(self._members, self._blocks, self._centres, tuple(map(int, codes)), self._bands)
+        self._form = Form(
+            self._members,
+            self._blocks.count,
+            self._centres,
+            tuple(map(int, codes)),
+            (),
+            tuple(self._bands),
+            self._blocks.cuts,
+        )
         return encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY)
 
     def judge(self, restored: np.ndarray) -> np.ndarray:
@@ -149,31 +161,3 @@ class _Search:
         # Near the bound half of what is seen is chance.
         speed = np.where(np.abs(np.log(excess)) < _CHANCE, 0.6, 1.0)
         self.steps = sizes * np.clip((1 / excess) ** (speed / self._slopes), 0.3, 2.5)
-
-
-def _choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> tuple[int, np.ndarray, float]:
-    """The number of blocks that promises the fewest bits; with coefficients, and the step in units of the errors."""
-    n_samples = samples.shape[1]
-    most = max(1, n_samples // 2)
-    numbers = {int(np.clip(round(n_samples / (seconds * rate)), 1, most)) for seconds in _BLOCK_SECONDS}
-    promises = []
-    for blocks in sorted(numbers):
-        coefficients = analyse(samples, blocks)
-        size = np.abs(coefficients / errors[:, None, None])
-        unit = _unit_step(size, n_samples)
-        promises.append((float(np.log2(1 + size / unit).sum()), blocks, coefficients, unit))
-    _, blocks, coefficients, unit = min(promises, key=lambda promise: promise[0])
-    return blocks, coefficients, unit
-
-
-def _unit_step(size: np.ndarray, n_samples: int) -> float:
-    """The step at which coefficients (in units of the wanted error) have about the wanted error on average."""
-    low, high = -4.0, 40.0
-    wanted = len(size) * n_samples
-    squares = size * size
-    for _ in range(14):
-        middle = (low + high) / 2
-        step = 2.0**middle
-        error = float(np.where(size < 0.6 * step, squares, step * step / 12).sum())
-        low, high = (middle, high) if error < wanted else (low, middle)
-    return float(2.0**low)

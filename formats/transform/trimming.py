@@ -7,10 +7,12 @@ an error, and those that matter least where there is room, puts all errors at th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.transform.spatial import Band, apply, matrix
+from eegzip.formats.transform.spatial import Band, apply, matrices
 
 _LEAST = 0.45
 """Steps that a coefficient must be above what it was quantised to for a step up to make sense."""
@@ -115,7 +117,7 @@ def trim(
     values: np.ndarray,
     quantised: np.ndarray,
     restored: np.ndarray,
-    bands: list[Band],
+    bands: Sequence[Band],
     shares: np.ndarray,
 ) -> np.ndarray:
     """Move coefficients until each signal's squared error is what it should be.
@@ -127,7 +129,7 @@ def trim(
     quantised : ndarray of int32, same shape
     restored : ndarray of float64, same shape
         What the quantised values stand for.
-    bands : list of Band
+    bands : sequence of Band
     shares : ndarray of float64, shape (signals,)
         Squared error wanted of each signal, as a share of what it is.
 
@@ -140,7 +142,7 @@ def trim(
     errors = np.ascontiguousarray(apply(values - restored, bands, back=True).reshape(components, -1).T)
     energy = np.einsum("ij,ij->j", errors, errors)
     excess, even = energy * (1 - shares), 1 / np.maximum(energy * shares, 1e-300)
-    turns = np.stack([matrix(components, band) for band in bands])
+    turns = np.stack(matrices(components, bands))
     band_of_bin = np.repeat(np.arange(len(bands)), np.diff([0, *(band.stop for band in bands)]))
     above = np.abs(values) - np.abs(restored)
     result = quantised.copy()
