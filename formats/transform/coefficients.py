@@ -29,6 +29,11 @@ HALF = 32768
 _BITS = -np.log2((np.arange(4096) + 0.5) / 4096)
 
 
+_WORTH_A_LOOK = 0.4
+"""Steps, from which on a coefficient may be anything but 0."""
+_LEAST_COST = 0.3
+
+
 @compiled
 def put_bits(state: np.ndarray, out: np.ndarray, value: int, count: int) -> None:
     """Write an unsigned integer of `count` bits, high bit first, without a model."""
@@ -73,6 +78,14 @@ def _choose(magnitude: float, penalty: float, zero: int, two: int) -> int:
 
 
 @compiled
+def _weigh(size: float, zero: int, two: int, costs: np.ndarray) -> None:
+    """Note what the steps from 0 to 1, 1 to 2 and beyond cost, given the probabilities as for :func:`_choose`."""
+    first = _BITS[zero >> 4] + 1.0 + _BITS[(65536 - two) >> 4] - _BITS[(65536 - zero) >> 4]
+    second = _BITS[two >> 4] + 1.5 - _BITS[(65536 - two) >> 4]
+    costs[0], costs[1], costs[2] = max(first, _LEAST_COST), max(second, _LEAST_COST), 1.44 / (0.4 + 0.5 * size)
+
+
+@compiled
 def encode_coefficients(
     values: np.ndarray,
     ends: np.ndarray,
@@ -80,6 +93,7 @@ def encode_coefficients(
     model: Model,
     state: np.ndarray,
     out: np.ndarray,
+    costs: np.ndarray,
 ) -> np.ndarray:
     """Quantise and write coefficients.
 
@@ -95,6 +109,9 @@ def encode_coefficients(
         From :func:`~eegzip.formats.transform.contexts.new_model`.
     state, out : ndarray
         Of the binary coder.
+    costs : ndarray of float32, shape (3, components, blocks, bins) or (0, components, blocks, bins)
+        Filled in, where there is room: about how many bits it costs to make a magnitude 1 of 0, 2 of 1, and one
+        more of it anywhere above.
 
     Returns
     -------
@@ -112,6 +129,9 @@ def encode_coefficients(
                 value = values[component, block, place]
                 size = abs(value)
                 magnitude = int(size + 0.5)
+                if len(costs) and size > _WORTH_A_LOOK:
+                    zero = predict(model, found, 0, row, opinions)
+                    _weigh(size, zero, predict(model, found, 1, row, opinions), costs[:, component, block, place])
                 if magnitude > 2:
                     # The rate falls by about 1.44 / (usual magnitude) bits a step.
                     magnitude = int(size + 0.5 - min(0.3, 0.72 * penalty / (0.4 + 0.5 * size)))

@@ -17,13 +17,18 @@ from eegzip.formats.transform.trimming import trim
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
-_ROUGH_TRIALS = 3
-_MOST_TRIALS = 6
+_MOST_TRIALS = 9
+_GOOD_TRIALS = 3
+"""So many layers within their bounds are looked at, of which the smallest is taken."""
 _TRIMS = 5
 _AIM = 0.9997
+_AIM_OF_STEPS = 0.998
 _RETREAT = 0.9985
-_NEAR = 1.05
 _FAR = 1.25
+_NEAR = 1.08
+"""Times its bound that an error may be to be worth trimming."""
+_SETTLED = 1.2
+"""Times its bound that an error may be for rotations to stay as they are: then errors follow the steps."""
 _ROUNDING = 1 / 12
 _REPLAN = 0.05
 _MOVED = 0.03
@@ -67,6 +72,8 @@ def fit_layer(
     """
     work = _Work(samples, members, errors, rate)
     search = _Search(work.steps)
+    best: FittedLayer | None = None
+    good = 0
     for trial in range(_MOST_TRIALS):
         layer = work.encode(search.steps)
         if layer is None:
@@ -74,13 +81,16 @@ def fit_layer(
         if judge is None and trial:
             return FittedLayer(layer.stream, layer.samples)
         excess = np.maximum(work.judge(layer.samples) if judge is None else judge(layer.samples), 1e-9)
-        near = excess.max() < _NEAR and excess.min() > 1 / _NEAR
-        if judge is not None and (near or (trial >= _ROUGH_TRIALS and excess.max() < _FAR)):
+        if judge is not None and excess.max() < (_NEAR if trial < _MOST_TRIALS - 1 else _FAR):
             found = work.trimmed(layer, judge, excess)
-            if found is not None:
-                return found
-        search.learn(work.sizes, excess)
-    return None
+            if found is not None and (best is None or len(found.stream) < len(best.stream)):
+                best = found
+            good += 1
+            if good >= _GOOD_TRIALS:
+                break
+        work.settled = trial > 0 and float(excess.max()) < _SETTLED
+        search.learn(work.sizes, excess / _AIM_OF_STEPS)
+    return best
 
 
 class _Work:
@@ -97,6 +107,7 @@ class _Work:
         self._bands: list[Band] = []
         self._planned = np.full(len(samples), np.finfo(np.float64).max)
         self.steps = errors * self._blocks.unit
+        self.settled = False
 
     def encode(self, steps: np.ndarray) -> EncodedLayer | None:
         """Code with steps near to these, which :attr:`sizes` then has; ``None`` where they are too fine."""
@@ -105,7 +116,7 @@ class _Work:
         scaled = self._coefficients / self.sizes[:, None, None]
         if np.abs(scaled).max(initial=0.0) * np.sqrt(len(scaled)) >= 1 << 30:
             return None
-        if np.abs(np.log(self.sizes / self._planned)).max() > _REPLAN:
+        if not self.settled and np.abs(np.log(self.sizes / self._planned)).max() > _REPLAN:
             # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
             self._bands = plan(scaled, 1 / 12)
             self._planned = self.sizes
@@ -129,10 +140,11 @@ class _Work:
         """Bring all errors of the latest layer to their bounds coefficient by coefficient."""
         aim, squares = _AIM, self._errors**2
         # Rounding to digital values adds its own error, which no coefficient can change.
+        costs = layer.costs
         rounding = np.minimum(_ROUNDING, 0.5 * squares)
         for _ in range(_TRIMS):
             shares = (aim**2 * squares - rounding) / np.maximum(excess**2 * squares - rounding, 1e-12)
-            quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares)
+            quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares, costs)
             layer = encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY, quantised)
             excess = np.maximum(judge(layer.samples), 1e-9)
             if excess.max() <= 1:

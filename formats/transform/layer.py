@@ -68,6 +68,8 @@ class EncodedLayer:
     values, restored : ndarray of float64, shape (members, blocks, bins)
         Coefficients of the components in units of the step, and what their quantised values stand for.
     quantised : ndarray of int32, same shape
+    costs : ndarray of float32, shape (3, members, blocks, bins)
+        See :func:`~eegzip.formats.transform.coefficients.encode_coefficients`; empty where values were given.
     """
 
     stream: bytes
@@ -75,6 +77,7 @@ class EncodedLayer:
     values: np.ndarray
     restored: np.ndarray
     quantised: np.ndarray
+    costs: np.ndarray
 
 
 def encode_layer(
@@ -102,9 +105,10 @@ def encode_layer(
     out = np.zeros(room(wanted) + room_for_form(form), np.uint8)
     state = new_encoder()
     put_form(state, out, form)
+    costs = np.zeros((0 if quantised is not None else 3, *values.shape), np.float32)
     # Integers are their own best quantisation as long as bits don't count.
     quantised = encode_coefficients(
-        wanted, _ends(form.parts, bins), penalty if quantised is None else 0.0, new_model(members), state, out
+        wanted, _ends(form.parts, bins), penalty if quantised is None else 0.0, new_model(members), state, out, costs
     )
     # What a magnitude stands for is known only now, so it comes last.
     offsets = _offset_codes(values, quantised)
@@ -112,7 +116,7 @@ def encode_layer(
         put_bits(state, out, code, _OFFSET_BITS)
     restored = _restored(quantised, offsets)
     samples = _synthesise(restored, form, n_samples)
-    return EncodedLayer(out[: finish(state, out)].tobytes(), samples, values, restored, quantised)
+    return EncodedLayer(out[: finish(state, out)].tobytes(), samples, values, restored, quantised, costs)
 
 
 def decode_layer(

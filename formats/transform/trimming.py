@@ -21,12 +21,12 @@ _MOST = -0.2
 """Steps above, at most, for a step down to be worth a look."""
 
 _AT_ONCE = 16
-_ROUNDS = 50
-_SLACK = 0.02
+_ROUNDS = 80
+_SLACK = 0.03
 """Of a signal's squared error: with so much room it hardly counts any more."""
-
-_BITS_FROM_ZERO = 5.0
-_BITS_A_STEP = 1.2
+_LEAST_WEIGHT = 0.05
+_UNSEEN_BITS = 12.0
+"""What a coefficient costs beyond the last that was written."""
 
 
 @compiled
@@ -73,8 +73,8 @@ def _raise(
     for _ in range(_ROUNDS):
         if excess.max() <= 0:
             break
-        # A signal well within its bound needs no help, one just within it should not be hurt.
-        weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, 0.1), 3.0)
+        # A signal within its bound needs no help, but should not be hurt either.
+        weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, _LEAST_WEIGHT), 3.0)
         for place in range(len(moves)):
             scores[place] = (
                 -1.0 if chosen[place] else _effect(moves[place], errors[where[place]], weights) / bits[place]
@@ -85,6 +85,8 @@ def _raise(
                 _take(moves[place], errors[where[place]], excess)
                 chosen[place] = True
                 taken += 1
+                if excess.max() <= 0:
+                    break
         if not taken:
             break
     return chosen
@@ -119,6 +121,7 @@ def trim(
     restored: np.ndarray,
     bands: Sequence[Band],
     shares: np.ndarray,
+    costs: np.ndarray,
 ) -> np.ndarray:
     """Move coefficients until each signal's squared error is what it should be.
 
@@ -132,6 +135,8 @@ def trim(
     bands : sequence of Band
     shares : ndarray of float64, shape (signals,)
         Squared error wanted of each signal, as a share of what it is.
+    costs : ndarray of float32, shape (3, components, blocks, bins)
+        See :func:`~eegzip.formats.transform.coefficients.encode_coefficients`.
 
     Returns
     -------
@@ -153,8 +158,9 @@ def trim(
         component, block, place = np.nonzero(candidates)
         signed = steps[candidates]
         moves = turns[band_of_bin[place], component] * signed[:, None]
-        to_zero = np.minimum(np.abs(quantised[candidates]), np.abs(quantised[candidates] + signed)) == 0
-        bits = np.where(to_zero, _BITS_FROM_ZERO, _BITS_A_STEP)
+        smaller = np.minimum(np.abs(quantised[candidates]), np.abs(quantised[candidates] + signed))
+        bits = costs[np.minimum(smaller, 2), component, block, place].astype(np.float64)
+        bits[bits == 0] = _UNSEEN_BITS
         chosen = choose(moves, block * bins + place, bits, errors, excess, even)
         result[component[chosen], block[chosen], place[chosen]] += signed[chosen].astype(np.int32)
     return result
