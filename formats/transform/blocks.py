@@ -9,7 +9,9 @@ import numpy as np
 from eegzip.formats.transform.forms import block_size
 from eegzip.formats.transform.layer import analyse
 
-_SECONDS = (0.125, 0.25, 0.5, 1.0, 2.0)
+_SECONDS = (0.125, 0.25, 0.5, 0.75, 1.0, 2.0)
+_AN_OCTAVE = 0.004
+"""By how much more than is promised each doubling of a block costs, as its past says less of it."""
 _JUMP = 8.0
 """Squared steps between samples, over the usual, from which on a border may be better off without an overlap."""
 
@@ -41,7 +43,8 @@ def choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> Block
     jumps = np.square(np.diff(scaled, axis=1)).sum(axis=0)
     most = max(1, n_samples // 2)
     promises: list[tuple[float, Blocks]] = []
-    for count in sorted({int(np.clip(round(n_samples / (seconds * rate)), 1, most)) for seconds in _SECONDS}):
+    counts = {int(np.clip(round(n_samples / (seconds * rate)), 1, most)) for seconds in _SECONDS}
+    for count in sorted(counts):
         borders = block_size(n_samples, count) * np.arange(1, count) - 1
         cuts = np.zeros(count - 1, bool)
         inside = borders < len(jumps)
@@ -49,7 +52,8 @@ def choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> Block
         for chosen in (None, cuts) if cuts.any() else (None,):
             size = np.abs(analyse(scaled, count, chosen))
             unit = _unit_step(size, n_samples)
-            promises.append((float(np.log2(1 + size / unit).sum()), Blocks(count, chosen, unit)))
+            bits = float(np.log2(1 + size / unit).sum()) * (1 - _AN_OCTAVE * np.log2(count))
+            promises.append((bits, Blocks(count, chosen, unit)))
     return min(promises, key=lambda promise: promise[0])[1]
 
 

@@ -17,7 +17,8 @@ from eegzip.formats.transform.trimming import trim
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
-_MOST_TRIALS = 9
+_PATIENT_TRIALS = 8
+_MOST_TRIALS = 16
 _GOOD_TRIALS = 3
 """So many layers within their bounds are looked at, of which the smallest is taken."""
 _TRIMS = 5
@@ -78,18 +79,24 @@ def fit_layer(
         layer = work.encode(search.steps)
         if layer is None:
             return None
-        if judge is None and trial:
-            return FittedLayer(layer.stream, layer.samples)
-        excess = np.maximum(work.judge(layer.samples) if judge is None else judge(layer.samples), 1e-9)
-        if judge is not None and excess.max() < (_NEAR if trial < _MOST_TRIALS - 1 else _FAR):
+        if judge is None:
+            if trial:
+                return FittedLayer(layer.stream, layer.samples)
+            search.learn(work.sizes, np.maximum(work.judge(layer.samples), 1e-9))
+            continue
+        excess = np.maximum(judge(layer.samples), 1e-9)
+        if excess.max() < (_NEAR if trial < _PATIENT_TRIALS else _FAR):
             found = work.trimmed(layer, judge, excess)
             if found is not None and (best is None or len(found.stream) < len(best.stream)):
                 best = found
-            good += 1
-            if good >= _GOOD_TRIALS:
-                break
+            good += found is not None
+        if good >= _GOOD_TRIALS or (best is not None and trial >= _PATIENT_TRIALS):
+            break
         work.settled = trial > 0 and float(excess.max()) < _SETTLED
         search.learn(work.sizes, excess / _AIM_OF_STEPS)
+        if trial >= _PATIENT_TRIALS:
+            # Errors don't follow the steps of single signals; those of all make way.
+            search.steps = work.sizes / float(excess.max()) ** 1.3
     return best
 
 

@@ -101,7 +101,8 @@ def _columns(energy: np.ndarray, count: int, before: np.ndarray | None, noise: f
     best = _Turned(_bits(np.diag(inside), count, noise), begin, onwards)
     powers, vectors = np.linalg.eigh(inside / count)
     powers, vectors = np.maximum(powers[::-1], 0.0), vectors[:, ::-1].T
-    level = np.maximum(powers, noise).mean()
+    # What leaks into weak components costs most.
+    level = 1 / (1 / (powers + noise)).mean()
     wanted = 0.5 * np.log2(np.maximum(0.82 * count * powers / level, 1.0))
     column_widths = np.clip(np.rint(wanted), 1, MAX_WIDTH).astype(int)
     turned, side = np.eye(signals), 0.0
