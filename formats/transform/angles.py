@@ -1,7 +1,7 @@
 """Angles of rotations in few bits (SPEC.md, section 6.9).
 
-Those that turn a direction among signals get smaller the more signals were turned before: about 1 / sqrt(j) radians. Where
-a band goes on from the one before, most are 0, and those that are not stand together.
+Those that turn a direction among signals get smaller the more signals were turned before: about 1 / sqrt(j) radians.
+Where a band goes on from the one before, most are 0, and those that are not stand together.
 """
 
 from __future__ import annotations

@@ -142,8 +142,8 @@ def new_model(components: int, *, first: bool = False) -> Model:
     Returns
     -------
     tuple of ndarray
-        Probabilities and counts of decisions and of lower bits, weights of the two mixtures, and where the probabilities
-        of each context begin. Of version 1.2 the second mixture has no weights.
+        Probabilities and counts of decisions and of lower bits, weights of the two mixtures, and where the
+        probabilities of each context begin. Of version 1.2 the second mixture has no weights.
     """
     by_band = int(_STARTS[-1]) + components * BANDS
     starts, size = (_STARTS, by_band) if first else (np.append(_STARTS, by_band), by_band + components * OWN_BINS)

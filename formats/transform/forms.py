@@ -121,7 +121,8 @@ def take_form(state: np.ndarray, stream: np.ndarray, signals: int, n_samples: in
             onwards = bool(bands and _take(state, stream, model, _ONWARDS))
             columns = _columns(int(take_bits(state, stream, _column_bits(count))), count)
             turns = [
-                decode_column(state, stream, angle_model, count - 1 - column, onwards=onwards) for column in range(columns)
+                decode_column(state, stream, angle_model, count - 1 - column, onwards=onwards)
+                for column in range(columns)
             ]
         opened = number == len(found) or bool(_take(state, stream, model, _STOP))
         if opened:

@@ -119,9 +119,7 @@ def encode_layer(
     return EncodedLayer(out[: finish(state, out)].tobytes(), samples, values, restored, quantised, costs)
 
 
-def decode_layer(
-    data: bytes, signals: int, n_samples: int, *, first: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def decode_layer(data: bytes, signals: int, n_samples: int, *, first: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Inverse of :func:`encode_layer`.
 
     Parameters

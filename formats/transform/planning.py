@@ -54,29 +54,24 @@ def plan(coefficients: np.ndarray, noise: float) -> list[Band]:
     list of Band
         They cover all bins. Bands without columns leave the signals as they are.
     """
-    signals, blocks, bins = coefficients.shape
+    signals, _, bins = coefficients.shape
     bands: list[Band] = []
     before: np.ndarray | None = None
-    now: tuple[np.ndarray, int, _Turned] | None = None
-    stop = 0
+    now = _Turned(0.0, np.eye(signals), onwards=False)
+    energy, count = np.zeros((signals, signals)), 0
     for begin, end in pairwise(edges(bins)):
         part = coefficients[:, :, begin:end].reshape(signals, -1)
-        energy, count = part @ part.T, part.shape[1]
-        if now is not None:
-            # The bins join the band so far, or begin one that may go on from its matrix.
-            both = _turned(now[0] + energy, now[1] + count, before, noise)
-            alone = _turned(energy, count, now[2].matrix, noise)
-            if both.bits < now[2].bits + alone.bits:
-                now = (now[0] + energy, now[1] + count, both)
-            else:
-                bands.append(_band(stop, now[2]))
-                before = now[2].matrix
-                now = (energy, count, alone)
-        else:
-            now = (energy, count, _turned(energy, count, None, noise))
-        stop = end
-    assert now is not None
-    return [*bands, _band(stop, now[2])]
+        more = part @ part.T
+        # The bins join the band so far, or begin one that may go on from its matrix.
+        both = _turned(energy + more, count + part.shape[1], before, noise)
+        if count:
+            alone = _turned(more, part.shape[1], now.matrix, noise)
+            if now.bits + alone.bits <= both.bits:
+                bands.append(_band(begin, now))
+                before = now.matrix
+                energy, count, both = np.zeros_like(energy), 0, alone
+        energy, count, now = energy + more, count + part.shape[1], both
+    return [*bands, _band(bins, now)]
 
 
 def _band(stop: int, turned: _Turned) -> Band:

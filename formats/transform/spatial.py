@@ -1,10 +1,10 @@
 """Rotations of channels in bands of bins, which put what channels have in common into few components.
 
-In each band of bins the signals are turned by an orthonormal matrix that begins with the strongest principal components.
-It is a product of plane rotations: column i turns component i against each later one, and needs C - 1 - i angles. After
-as many columns as pay for themselves the rest is left as it is. Each column's angles have a width of their own: the
-stronger a component is, the less of it may leak. A band may go on from the matrix of the band before (1.3): neighbouring
-bands have much the same components, so what remains to be turned is little.
+In each band of bins the signals are turned by an orthonormal matrix that begins with the strongest principal
+components. It is a product of plane rotations: column i turns component i against each later one, and needs C - 1 - i
+angles. After as many columns as pay for themselves the rest is left as it is. Each column's angles have a width of
+their own: the stronger a component is, the less of it may leak. A band may go on from the matrix of the band before
+(1.3): neighbouring bands have much the same components, so what remains to be turned is little.
 """
 
 from __future__ import annotations
