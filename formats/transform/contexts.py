@@ -145,12 +145,13 @@ def new_model(components: int, *, first: bool = False) -> Model:
         Probabilities and counts of decisions and of lower bits, weights of the two mixtures, and where the
         probabilities of each context begin. Of version 1.2 the second mixture has no weights.
     """
-    by_band = int(_STARTS[-1]) + components * BANDS
-    starts, size = (_STARTS, by_band) if first else (np.append(_STARTS, by_band), by_band + components * OWN_BINS)
-    weights = [np.full((rows, len(starts) + 1), _FIRST_WEIGHT, np.int32) for rows in (4 * LEVELS, 4 * BANDS)]
-    if first:
-        weights[1] = weights[1][:0]
-    return (*new_probabilities(size * DECISIONS), *new_probabilities(MAX_BITS * LEVELS * 4), *weights, starts)
+    end = int(_STARTS[-1]) + components * BANDS
+    starts, size = (_STARTS, end) if first else (np.append(_STARTS, end), end + components * OWN_BINS)
+    by_size, by_band = (
+        np.full((rows, len(starts) + 1), _FIRST_WEIGHT, np.int32) for rows in (4 * LEVELS, 0 if first else 4 * BANDS)
+    )
+    lower = new_probabilities(MAX_BITS * LEVELS * 4)
+    return (*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
 
 
 @compiled
