@@ -116,7 +116,7 @@ def targets(rows: Sequence[Row]) -> list[str]:
         if not here or not any(row["coder"] == rival for row in rows):
             continue
         lines += [
-            f"Bytes of error targets over {rival}'s; with the same promise, {rival} too keeps every channel within the target:",
+            f"Bytes of error targets over {rival}'s (with the same promise {rival}, too, keeps every channel within):",
             "",
             f"| set | at | {' | '.join(settings)} |",
             f"| --- | --- |{' --: |' * len(settings)}",

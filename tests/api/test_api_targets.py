@@ -80,7 +80,7 @@ def test_all_bounds_hold_at_once(eegmat: Path, tmp_path: Path) -> None:
         assert max(chunk_prds(eegmat, back, index)) <= 100 * 10 ** (-14 / 20)
     with eegzip.open(target) as recording:
         assert recording.info["targets"] == {"max_prd": 20.0, "min_snr": 14.0, "max_error_uv": 6.0}
-        assert recording.info["format"] == "eegz 1.2"
+        assert recording.info["format"] == "eegz 1.3"
 
 
 def test_archive_keeps_everything(eegmat: Path, tmp_path: Path) -> None:
