@@ -22,6 +22,8 @@ _MOST = -0.2
 
 _AT_ONCE = 16
 _ROUNDS = 80
+_SHORTLISTED = 8
+"""Rounds for which the moves that were best at their beginning are the only ones looked at."""
 _SLACK = 0.03
 """Of a signal's squared error: with so much room it hardly counts any more."""
 _LEAST_WEIGHT = 0.05
@@ -70,17 +72,21 @@ def _raise(
     chosen = np.zeros(len(moves), np.bool_)
     scores = np.zeros(len(moves))
     at_once = max(_AT_ONCE, len(moves) // _ROUNDS)
-    for _ in range(_ROUNDS):
+    looked_at = np.arange(len(moves))
+    for turn in range(_ROUNDS):
         if excess.max() <= 0:
             break
         # A signal within its bound needs no help, but should not be hurt either.
         weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, _LEAST_WEIGHT), 3.0)
-        for place in range(len(moves)):
+        if turn % _SHORTLISTED == 0:
+            looked_at = np.arange(len(moves))
+        for place in looked_at:
             scores[place] = (
                 -1.0 if chosen[place] else _effect(moves[place], errors[where[place]], weights) / bits[place]
             )
+        looked_at = looked_at[np.argsort(-scores[looked_at])[: 2 * _SHORTLISTED * at_once]]
         taken = 0
-        for place in np.argsort(-scores)[:at_once]:
+        for place in looked_at[:at_once]:
             if scores[place] > 0 and _effect(moves[place], errors[where[place]], weights) > 0:
                 _take(moves[place], errors[where[place]], excess)
                 chosen[place] = True
