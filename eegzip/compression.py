@@ -24,7 +24,7 @@ from eegzip.formats.eegz.summary import FileSummary, SignalSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
 from eegzip.paths import refuse_own_source
-from eegzip.planning import matches, plan
+from eegzip.planning import least_chunk_seconds, matches, plan
 from eegzip.priors import priors
 from eegzip.quality import quality_of
 from eegzip.reports import KEPT_AS_ASKED, CompressionReport, signal_reports
@@ -121,7 +121,8 @@ def compress(
     lossless : bool
         Keep every signal exactly: what comes back is the same file.
     chunk_seconds : float, optional
-        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s with `lossless`.
+        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s with `lossless`;
+        longer where signals are so slow that a chunk would be next to nothing.
     device : str
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
     overwrite : bool
@@ -156,9 +157,8 @@ def compress(
     lossless = lossless or wanted.exact
     if lossless:
         exact = ("*",)
-    if chunk_seconds is None:
-        chunk_seconds = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
-    if not (chunk_seconds > 0):
+    usual = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
+    if chunk_seconds is not None and not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
     refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
@@ -173,7 +173,7 @@ def compress(
             choice if wanted.targets is None or wanted.keep_tokens else None,
             lossy=lossy,
             exact=exact,
-            chunk_seconds=chunk_seconds,
+            chunk_seconds=max(usual, least_chunk_seconds(file)) if chunk_seconds is None else chunk_seconds,
             targets=wanted.targets,
         )
         runtime = None

@@ -25,6 +25,10 @@ MIN_RATE = 64.0
 """Hz. Below it a signal has too little bandwidth for a network trained at 256 Hz, and costs little exactly."""
 
 # Of a layer set in a chunk: what is done with them at a time takes some 200 bytes each.
+_CHUNK_COST = 12000
+_STREAM_COST = 2400
+"""Bytes of the original of which a chunk's, and a stream's, own header are half a hundredth."""
+
 _SET_SAMPLES = 1 << 21
 
 # Odd record durations give rates such as 249.9996 Hz; a ratio of small integers is near enough for a network.
@@ -226,6 +230,13 @@ def _known(rate: Fraction | None) -> Fraction:
     if rate is None:
         raise UsageError("a signal without a sample rate can't be coded by a network.")
     return rate
+
+
+def least_chunk_seconds(file: EdfFile) -> float:
+    """How long chunks must be for what they cost besides their streams to be under a hundredth of noise at least."""
+    header = file.header
+    bytes_wanted = _CHUNK_COST + _STREAM_COST * len(header.signals)
+    return float(header.record_duration or 0) * -(-bytes_wanted // max(header.record_bytes, 1))
 
 
 def _chunk_records(file: EdfFile, seconds: float) -> int:

@@ -20,10 +20,13 @@ from eegzip.evaluation.measures import BANDS, measure
 from eegzip.evaluation.tiers import TierMeter
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.reader import EegzReader
+from race.promise import coarsest, setting_of, worst_prd
 
 DEPTHS = (1, 2, 3, 5, 8, 12, 16, 24, 36, 48, 72, 96)
 TARGETS = "eegzip --max-prd"
 MAX_PRDS = (20.0, 9.0, 5.0, 2.0)
+PROMISING = ("klt-mdct", "klt-bands")
+"""Rivals that are also held to what error targets promise."""
 
 
 def contestants(only: Sequence[str] | None) -> tuple[list[str], list[str]]:
@@ -88,13 +91,23 @@ def _coded(
     if rival is None:
         yield from _ours(coder, path, eeg)
         return
-    for setting in rival.settings:
+    found: dict[float, tuple[np.ndarray, int, dict[str, Any]]] = {}
+
+    def trial(setting: float) -> float:
         started = time.perf_counter()
         data = rival.encode(original, rate, setting)
         encoded = time.perf_counter()
         restored = rival.decode(data)
         times = {"encode_seconds": encoded - started, "decode_seconds": time.perf_counter() - encoded}
-        yield f"{setting:g}", restored, len(data), {"file_ratio": None, **times}
+        found[setting] = restored, len(data), {"file_ratio": None, **times}
+        return worst_prd(original, restored, rate)
+
+    known = {setting: trial(setting) for setting in rival.settings}
+    for setting in rival.settings:
+        yield f"{setting:g}", *found[setting]
+    if coder in PROMISING:
+        for target, step in coarsest(trial, known, MAX_PRDS):
+            yield setting_of(target), *found[step]
 
 
 def _ours(coder: str, path: Path, eeg: list[int]) -> Iterator[tuple[str, np.ndarray, int, dict[str, Any]]]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from eegzip.evaluation.measures import BANDS
-from race.coders import TARGETS
+from race.coders import PROMISING, TARGETS
+from race.promise import EVERY_CHANNEL
 
 COLUMNS = [
     "set", "recording", "coder", "setting", "channels", "seconds", "coded_bytes", "bits_per_second", "bits_per_sample",
@@ -107,24 +108,41 @@ def distances(rows: Sequence[Row]) -> list[str]:
 
 
 def targets(rows: Sequence[Row]) -> list[str]:
-    """Markdown: what error targets cost, over what klt-mdct takes for the PRD that they gave."""
+    """Markdown: what error targets cost, over what the strongest rivals take for the same."""
     here = [row for row in rows if row["coder"] == TARGETS]
-    if not here:
-        return []
     settings = list(dict.fromkeys(row["setting"] for row in here))
-    lines = ["Bytes of error targets over klt-mdct's at the PRD that they reached:", ""]
-    lines += [f"| set | {' | '.join(settings)} |", f"| --- |{' --: |' * len(settings)}"]
-    for group in dict.fromkeys(row["set"] for row in here):
-        cells = []
-        for setting in settings:
-            ratios = []
-            for recording in _by_recording(rows, group):
-                mine = next((row for row in recording if (row["coder"], row["setting"]) == (TARGETS, setting)), None)
-                theirs = (
-                    None if mine is None else rate_at([r for r in recording if r["coder"] == "klt-mdct"], mine["prd"])
-                )
-                if mine is not None and theirs is not None:
-                    ratios.append(mine["bits_per_second"] / theirs)
-            cells.append(f"{np.exp(np.mean(np.log(ratios))):.2f}" if ratios else "-")
-        lines.append(f"| {group} | {' | '.join(cells)} |")
-    return lines
+    lines: list[str] = []
+    for rival in PROMISING:
+        if not here or not any(row["coder"] == rival for row in rows):
+            continue
+        lines += [
+            f"Bytes of error targets over {rival}'s (with the same promise {rival}, too, keeps every channel within):",
+            "",
+            f"| set | at | {' | '.join(settings)} |",
+            f"| --- | --- |{' --: |' * len(settings)}",
+        ]
+        for group in dict.fromkeys(row["set"] for row in here):
+            for name, compare in (("equal mean PRD", _at_equal_mean), ("the same promise", _at_same_promise)):
+                cells = []
+                for setting in settings:
+                    found = [compare(recording, setting, rival) for recording in _by_recording(rows, group)]
+                    ratios = [ratio for ratio in found if ratio is not None]
+                    cells.append(f"{np.exp(np.mean(np.log(ratios))):.2f}" if ratios else "-")
+                lines.append(f"| {group} | {name} | {' | '.join(cells)} |")
+        lines.append("")
+    return lines[:-1]
+
+
+def _of(rows: Sequence[Row], coder: str, setting: str) -> Row | None:
+    return next((row for row in rows if (row["coder"], row["setting"]) == (coder, setting)), None)
+
+
+def _at_equal_mean(rows: Sequence[Row], setting: str, rival: str) -> float | None:
+    mine = _of(rows, TARGETS, setting)
+    theirs = None if mine is None else rate_at([row for row in rows if row["coder"] == rival], mine["prd"])
+    return None if mine is None or theirs is None else float(mine["bits_per_second"] / theirs)
+
+
+def _at_same_promise(rows: Sequence[Row], setting: str, rival: str) -> float | None:
+    mine, theirs = _of(rows, TARGETS, setting), _of(rows, rival, f"{EVERY_CHANNEL} {setting}")
+    return None if mine is None or theirs is None else float(mine["bits_per_second"] / theirs["bits_per_second"])

@@ -156,7 +156,7 @@ def _restored(q: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     return np.sign(q) * (magnitudes + centroids[np.minimum(magnitudes, _CENTROIDS)])
 
 
-_STEPS = (8.0, 5.0, 3.2, 2.0, 1.3, 0.8, 0.5, 0.3, 0.18, 0.1)
+_STEPS = (8.0, 5.0, 3.2, 2.0, 1.3, 0.8, 0.5, 0.3, 0.18, 0.1, 0.05, 0.015)
 MDCT = Rival("mdct", "MDCT of each channel, context-modelled", _STEPS, partial(encode, edges=None), decode)
 KLT_MDCT = Rival("klt-mdct", "the same after a KLT over channels", _STEPS, partial(encode, edges=()), decode)
 KLT_BANDS = Rival(

@@ -23,8 +23,9 @@ class StreamKind(IntEnum):
     KNOTS = 0
     TOKENS = 1
     EXACT = 2
-    LAYER = 3
+    FIRST_LAYER = 3
     RESIDUAL = 4
+    LAYER = 5
 
 
 @dataclass(frozen=True)

@@ -233,9 +233,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        2 with layers, with a prior, or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        3 with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted;
+        else 1 with ``dac-mc``; else 0.
         """
-        if self.layer_sets or self.predicted or any(codec.prior is not None for codec in self.codecs):
+        if self.layer_sets:
+            return 3
+        if self.predicted or any(codec.prior is not None for codec in self.codecs):
             return 2
         return int(any(codec.name == MULTICHANNEL for codec in self.codecs))
 

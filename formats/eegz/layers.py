@@ -1,4 +1,4 @@
-"""Layers of a chunk: what is stored of signals whose error has a bound (SPEC.md, sections 6.5 and 6.6)."""
+"""Layers of a chunk: what is stored of signals whose error has a bound (SPEC.md, sections 6.5, 6.6 and 6.9)."""
 
 from __future__ import annotations
 
@@ -135,7 +135,9 @@ def chunk_layer(reader: EegzReader, chunk: int, number: int) -> dict[int, Stored
     ContainerError
         The chunk is missing or damaged.
     """
-    if not reader.has_stream(chunk, StreamKind.LAYER, number):
+    kinds = (StreamKind.LAYER, StreamKind.FIRST_LAYER)
+    kind = next((kind for kind in kinds if reader.has_stream(chunk, kind, number)), None)
+    if kind is None:
         return {}
     header = reader.header
     signals = header.layer_sets[number].signals
@@ -150,10 +152,11 @@ def chunk_layer(reader: EegzReader, chunk: int, number: int) -> dict[int, Stored
         if len(data) <= mask_bytes:
             raise ContainerError("a layer is too short to hold anything.")
         on_tokens = np.unpackbits(np.frombuffer(data[:mask_bytes], np.uint8), count=len(signals)).astype(bool)
-        members, samples = decode_layer(data[mask_bytes:], len(signals), n_samples)
+        first_kind = kind is StreamKind.FIRST_LAYER
+        members, samples = decode_layer(data[mask_bytes:], len(signals), n_samples, first=first_kind)
         places = np.flatnonzero(members)
         return {
             signals[place]: StoredLayer(row, bool(on_tokens[place])) for place, row in zip(places, samples, strict=True)
         }
 
-    return reader.decoded(chunk, StreamKind.LAYER, number, decode)
+    return reader.decoded(chunk, kind, number, decode)

@@ -10,8 +10,8 @@ import numpy as np
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
 from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.transform.contexts import (
-    CONTEXTS,
     MAX_BITS,
+    Model,
     adapt,
     adapt_lower,
     look,
@@ -20,12 +20,18 @@ from eegzip.formats.transform.contexts import (
     predict,
     predict_lower,
     remember,
+    room_for_contexts,
 )
 
 HALF = 32768
 
 # Bits that a decision of probability (i + 1/2) / 4096 costs. Only an encoder uses it.
 _BITS = -np.log2((np.arange(4096) + 0.5) / 4096)
+
+
+_WORTH_A_LOOK = 0.4
+"""Steps, from which on a coefficient may be anything but 0."""
+_LEAST_COST = 0.3
 
 
 @compiled
@@ -72,13 +78,22 @@ def _choose(magnitude: float, penalty: float, zero: int, two: int) -> int:
 
 
 @compiled
+def _weigh(size: float, zero: int, two: int, costs: np.ndarray) -> None:
+    """Note what the steps from 0 to 1, 1 to 2 and beyond cost, given the probabilities as for :func:`_choose`."""
+    first = _BITS[zero >> 4] + 1.0 + _BITS[(65536 - two) >> 4] - _BITS[(65536 - zero) >> 4]
+    second = _BITS[two >> 4] + 1.5 - _BITS[(65536 - two) >> 4]
+    costs[0], costs[1], costs[2] = max(first, _LEAST_COST), max(second, _LEAST_COST), 1.44 / (0.4 + 0.5 * size)
+
+
+@compiled
 def encode_coefficients(
     values: np.ndarray,
     ends: np.ndarray,
     penalty: float,
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     out: np.ndarray,
+    costs: np.ndarray,
 ) -> np.ndarray:
     """Quantise and write coefficients.
 
@@ -94,6 +109,9 @@ def encode_coefficients(
         From :func:`~eegzip.formats.transform.contexts.new_model`.
     state, out : ndarray
         Of the binary coder.
+    costs : ndarray of float32, shape (3, components, blocks, bins) or (0, components, blocks, bins)
+        Filled in, where there is room: about how many bits it costs to make a magnitude 1 of 0, 2 of 1, and one
+        more of it anywhere above.
 
     Returns
     -------
@@ -102,8 +120,7 @@ def encode_coefficients(
     """
     components, blocks, bins = values.shape
     known, averages = new_neighbours(components, blocks, bins)
-    found = np.zeros(CONTEXTS, np.int64)
-    opinions = np.zeros(CONTEXTS + 1, np.int32)
+    found, opinions = room_for_contexts(model)
     result = np.zeros((components, blocks, bins), np.int32)
     for block in range(blocks):
         for component in range(components):
@@ -112,6 +129,9 @@ def encode_coefficients(
                 value = values[component, block, place]
                 size = abs(value)
                 magnitude = int(size + 0.5)
+                if len(costs) and size > _WORTH_A_LOOK:
+                    zero = predict(model, found, 0, row, opinions)
+                    _weigh(size, zero, predict(model, found, 1, row, opinions), costs[:, component, block, place])
                 if magnitude > 2:
                     # The rate falls by about 1.44 / (usual magnitude) bits a step.
                     magnitude = int(size + 0.5 - min(0.3, 0.72 * penalty / (0.4 + 0.5 * size)))
@@ -139,7 +159,7 @@ def encode_coefficients(
 
 @compiled
 def _put_lower(
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     out: np.ndarray,
     magnitude: int,
@@ -162,15 +182,14 @@ def _put_lower(
 def decode_coefficients(
     shape: tuple[int, int, int],
     ends: np.ndarray,
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     data: np.ndarray,
 ) -> np.ndarray:
     """Inverse of :func:`encode_coefficients`: int32 of the given shape. Any bytes decode to something."""
     components, blocks, bins = shape
     known, averages = new_neighbours(components, blocks, bins)
-    found = np.zeros(CONTEXTS, np.int64)
-    opinions = np.zeros(CONTEXTS + 1, np.int32)
+    found, opinions = room_for_contexts(model)
     result = np.zeros((components, blocks, bins), np.int32)
     for block in range(blocks):
         for component in range(components):
@@ -194,7 +213,7 @@ def decode_coefficients(
 
 @compiled
 def _take_lower(
-    model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    model: Model,
     state: np.ndarray,
     data: np.ndarray,
     octave: int,

@@ -11,11 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.entropy.mixing import learn, learn_weights, mix, new_probabilities, squash, stretch
+from eegzip.formats.entropy.mixing import MAX_WEIGHT, learn, learn_weights, mix, new_probabilities, squash, stretch
 
 LEVELS = 24
 BANDS = 28
-CONTEXTS = 7
+FIRST_CONTEXTS = 7
+"""Of layers of version 1.2."""
+OWN_BINS = 256
+"""Bins of a component that have a context of their own; those above share the last."""
 DECISIONS = 12
 """Decisions beyond share the last one's probabilities."""
 MAX_BITS = 31
@@ -29,7 +32,7 @@ _WEIGHT_RATE = 1
 _SLOWEST = 250
 _AVERAGE_SHIFT = 3
 
-# Where the probabilities of each context begin, in units of DECISIONS; the component's context comes last.
+# Where the probabilities of each context begin, in units of DECISIONS; those that grow with the components come last.
 _STARTS = np.array(
     [
         0,
@@ -111,6 +114,8 @@ def look(
     corner = (min(left, 3) * 4 + min(past, 3)) * 12 + min(left2, 2) * 4 + min(beside, 3)
     found[5] = corner * 3 + min(before[place + 3], 2)
     found[6] = component * BANDS + band_of(place, bins)
+    if len(found) > FIRST_CONTEXTS:
+        found[7] = component * OWN_BINS + min(place, OWN_BINS - 1)
     return around
 
 
@@ -122,25 +127,64 @@ def remember(known: np.ndarray, averages: np.ndarray, component: int, block: int
     averages[component, place + 2] += ((kept << 6) - averages[component, place + 2]) >> _AVERAGE_SHIFT
 
 
-Model = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Model = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def new_model(components: int) -> Model:
-    """Probabilities and counts of decisions and of lower bits, and weights of the mixture."""
-    size = int(_STARTS[-1]) + components * BANDS
-    weights = np.full((4 * LEVELS, CONTEXTS + 1), _FIRST_WEIGHT, np.int32)
-    return (*new_probabilities(size * DECISIONS), *new_probabilities(MAX_BITS * LEVELS * 4), weights)
+def new_model(components: int, *, first: bool = False) -> Model:
+    """Make a model that has seen nothing.
+
+    Parameters
+    ----------
+    components : int
+    first : bool
+        Whether it is that of layers of version 1.2.
+
+    Returns
+    -------
+    tuple of ndarray
+        Probabilities and counts of decisions and of lower bits, weights of the two mixtures, and where the
+        probabilities of each context begin. Of version 1.2 the second mixture has no weights.
+    """
+    end = int(_STARTS[-1]) + components * BANDS
+    starts, size = (_STARTS, end) if first else (np.append(_STARTS, end), end + components * OWN_BINS)
+    by_size, by_band = (
+        np.full((rows, len(starts) + 1), _FIRST_WEIGHT, np.int32) for rows in (4 * LEVELS, 0 if first else 4 * BANDS)
+    )
+    lower = new_probabilities(MAX_BITS * LEVELS * 4)
+    return (*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
+
+
+@compiled
+def room_for_contexts(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays for the contexts of a coefficient, and for their opinions and the constant one."""
+    return np.zeros(len(model[6]), np.int64), np.zeros(len(model[6]) + 1, np.int32)
 
 
 @compiled
 def predict(model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray) -> int:
     """Probability, in 1/65536, that the answer to a decision is yes."""
     kind = min(decision, DECISIONS - 1)
-    for context in range(CONTEXTS):
-        opinions[context] = stretch(model[0][(_STARTS[context] + found[context]) * DECISIONS + kind])
-    opinions[CONTEXTS] = 256
-    probability = squash(mix(opinions, model[4], min(decision, 3) * LEVELS + row))
+    for context in range(len(found)):
+        opinions[context] = stretch(model[0][(model[6][context] + found[context]) * DECISIONS + kind])
+    opinions[len(found)] = 256
+    said = mix(opinions, model[4], min(decision, 3) * LEVELS + row)
+    if len(model[5]):
+        said = (said + mix(opinions, model[5], min(decision, 3) * BANDS + found[6] % BANDS)) >> 1
+    return _bounded(squash(said))
+
+
+@compiled
+def _bounded(probability: int) -> int:
     return min(max(probability, _CERTAIN), 65536 - _CERTAIN)
+
+
+@compiled
+def _learn_slowly(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int) -> None:
+    """Move the weights of one of two mixtures, by what it said itself, at half the least speed of others."""
+    error = (65536 if bit else 0) - _bounded(squash(mix(opinions, weights, row)))
+    for place in range(len(opinions)):
+        moved = weights[row, place] + ((np.int64(opinions[place]) * error + (1 << 14)) >> 15)
+        weights[row, place] = min(max(moved, -MAX_WEIGHT), MAX_WEIGHT)
 
 
 @compiled
@@ -149,9 +193,14 @@ def adapt(
 ) -> None:
     """Learn from the answer to a decision; `opinions` and `probability` are those of :func:`predict`."""
     kind = min(decision, DECISIONS - 1)
-    learn_weights(opinions, model[4], min(decision, 3) * LEVELS + row, bit, probability, _WEIGHT_RATE)
-    for context in range(CONTEXTS):
-        learn(model[0], model[1], (_STARTS[context] + found[context]) * DECISIONS + kind, bit, _SLOWEST)
+    by_size = min(decision, 3) * LEVELS + row
+    if len(model[5]):
+        _learn_slowly(opinions, model[4], by_size, bit)
+        _learn_slowly(opinions, model[5], min(decision, 3) * BANDS + found[6] % BANDS, bit)
+    else:
+        learn_weights(opinions, model[4], by_size, bit, probability, _WEIGHT_RATE)
+    for context in range(len(found)):
+        learn(model[0], model[1], (model[6][context] + found[context]) * DECISIONS + kind, bit, _SLOWEST)
 
 
 @compiled
@@ -163,7 +212,7 @@ def lower_context(octave: int, row: int, taken: int, prefix: int) -> int:
 @compiled
 def predict_lower(model: Model, context: int) -> int:
     """Probability that a lower bit is 1."""
-    return min(max(model[2][context], _CERTAIN), 65536 - _CERTAIN)
+    return _bounded(model[2][context])
 
 
 @compiled

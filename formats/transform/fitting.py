@@ -7,21 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.transform import spatial
-from eegzip.formats.transform.layer import EncodedLayer, Form, analyse, encode_layer, step_code, step_size
+from eegzip.formats.transform.blocks import choose_blocks
+from eegzip.formats.transform.forms import Form
+from eegzip.formats.transform.layer import EncodedLayer, analyse, encode_layer, step_code, step_size
+from eegzip.formats.transform.planning import plan
+from eegzip.formats.transform.spatial import Band
 from eegzip.formats.transform.trimming import trim
 
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
-_BLOCK_SECONDS = (0.125, 0.25, 0.5, 1.0, 2.0)
-_ROUGH_TRIALS = 3
-_MOST_TRIALS = 6
+_PATIENT_TRIALS = 8
+_MOST_TRIALS = 16
+_GOOD_TRIALS = 3
+"""So many layers within their bounds are looked at, of which the smallest is taken."""
 _TRIMS = 5
 _AIM = 0.9997
+_AIM_OF_STEPS = 0.998
 _RETREAT = 0.9985
-_NEAR = 1.05
 _FAR = 1.25
+_NEAR = 1.08
+"""Times its bound that an error may be to be worth trimming."""
+_SETTLED = 1.2
+"""Times its bound that an error may be for rotations to stay as they are: then errors follow the steps."""
 _ROUNDING = 1 / 12
 _REPLAN = 0.05
 _MOVED = 0.03
@@ -65,20 +73,31 @@ def fit_layer(
     """
     work = _Work(samples, members, errors, rate)
     search = _Search(work.steps)
+    best: FittedLayer | None = None
+    good = 0
     for trial in range(_MOST_TRIALS):
         layer = work.encode(search.steps)
         if layer is None:
             return None
-        if judge is None and trial:
-            return FittedLayer(layer.stream, layer.samples)
-        excess = np.maximum(work.judge(layer.samples) if judge is None else judge(layer.samples), 1e-9)
-        near = excess.max() < _NEAR and excess.min() > 1 / _NEAR
-        if judge is not None and (near or (trial >= _ROUGH_TRIALS and excess.max() < _FAR)):
+        if judge is None:
+            if trial:
+                return FittedLayer(layer.stream, layer.samples)
+            search.learn(work.sizes, np.maximum(work.judge(layer.samples), 1e-9))
+            continue
+        excess = np.maximum(judge(layer.samples), 1e-9)
+        if excess.max() < (_NEAR if trial < _PATIENT_TRIALS else _FAR):
             found = work.trimmed(layer, judge, excess)
-            if found is not None:
-                return found
-        search.learn(work.sizes, excess)
-    return None
+            if found is not None and (best is None or len(found.stream) < len(best.stream)):
+                best = found
+            good += found is not None
+        if good >= _GOOD_TRIALS or (best is not None and trial >= _PATIENT_TRIALS):
+            break
+        work.settled = trial > 0 and float(excess.max()) < _SETTLED
+        search.learn(work.sizes, excess / _AIM_OF_STEPS)
+        if trial >= _PATIENT_TRIALS:
+            # Errors don't follow the steps of single signals; those of all make way.
+            search.steps = work.sizes / float(excess.max()) ** 1.3
+    return best
 
 
 class _Work:
@@ -89,10 +108,13 @@ class _Work:
         means = samples.mean(axis=1)
         centres = np.where(np.abs(means) > _CENTRE_WORTH * samples.std(axis=1), np.rint(means), 0).astype(np.int64)
         self._centres = tuple(map(int, centres))
-        self._blocks, self._coefficients, unit = _choose_blocks(samples - centres[:, None], errors, rate)
-        self._bands: list[spatial.Band] = []
+        centred = samples - centres[:, None]
+        self._blocks = choose_blocks(centred, errors, rate)
+        self._coefficients = analyse(centred, self._blocks.count, self._blocks.cuts)
+        self._bands: list[Band] = []
         self._planned = np.full(len(samples), np.finfo(np.float64).max)
-        self.steps = errors * unit
+        self.steps = errors * self._blocks.unit
+        self.settled = False
 
     def encode(self, steps: np.ndarray) -> EncodedLayer | None:
         """Code with steps near to these, which :attr:`sizes` then has; ``None`` where they are too fine."""
@@ -101,11 +123,19 @@ class _Work:
         scaled = self._coefficients / self.sizes[:, None, None]
         if np.abs(scaled).max(initial=0.0) * np.sqrt(len(scaled)) >= 1 << 30:
             return None
-        if np.abs(np.log(self.sizes / self._planned)).max() > _REPLAN:
+        if not self.settled and np.abs(np.log(self.sizes / self._planned)).max() > _REPLAN:
             # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
-            self._bands = spatial.plan(scaled, 1 / 12)
+            self._bands = plan(scaled, 1 / 12)
             self._planned = self.sizes
-        self._form = Form(self._members, self._blocks, self._centres, tuple(map(int, codes)), self._bands)
+        self._form = Form(
+            self._members,
+            self._blocks.count,
+            self._centres,
+            tuple(map(int, codes)),
+            (),
+            tuple(self._bands),
+            self._blocks.cuts,
+        )
         return encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY)
 
     def judge(self, restored: np.ndarray) -> np.ndarray:
@@ -117,10 +147,11 @@ class _Work:
         """Bring all errors of the latest layer to their bounds coefficient by coefficient."""
         aim, squares = _AIM, self._errors**2
         # Rounding to digital values adds its own error, which no coefficient can change.
+        costs = layer.costs
         rounding = np.minimum(_ROUNDING, 0.5 * squares)
         for _ in range(_TRIMS):
             shares = (aim**2 * squares - rounding) / np.maximum(excess**2 * squares - rounding, 1e-12)
-            quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares)
+            quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares, costs)
             layer = encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY, quantised)
             excess = np.maximum(judge(layer.samples), 1e-9)
             if excess.max() <= 1:
@@ -149,31 +180,3 @@ class _Search:
         # Near the bound half of what is seen is chance.
         speed = np.where(np.abs(np.log(excess)) < _CHANCE, 0.6, 1.0)
         self.steps = sizes * np.clip((1 / excess) ** (speed / self._slopes), 0.3, 2.5)
-
-
-def _choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> tuple[int, np.ndarray, float]:
-    """The number of blocks that promises the fewest bits; with coefficients, and the step in units of the errors."""
-    n_samples = samples.shape[1]
-    most = max(1, n_samples // 2)
-    numbers = {int(np.clip(round(n_samples / (seconds * rate)), 1, most)) for seconds in _BLOCK_SECONDS}
-    promises = []
-    for blocks in sorted(numbers):
-        coefficients = analyse(samples, blocks)
-        size = np.abs(coefficients / errors[:, None, None])
-        unit = _unit_step(size, n_samples)
-        promises.append((float(np.log2(1 + size / unit).sum()), blocks, coefficients, unit))
-    _, blocks, coefficients, unit = min(promises, key=lambda promise: promise[0])
-    return blocks, coefficients, unit
-
-
-def _unit_step(size: np.ndarray, n_samples: int) -> float:
-    """The step at which coefficients (in units of the wanted error) have about the wanted error on average."""
-    low, high = -4.0, 40.0
-    wanted = len(size) * n_samples
-    squares = size * size
-    for _ in range(14):
-        middle = (low + high) / 2
-        step = 2.0**middle
-        error = float(np.where(size < 0.6 * step, squares, step * step / 12).sum())
-        low, high = (middle, high) if error < wanted else (low, middle)
-    return float(2.0**low)

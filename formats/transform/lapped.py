@@ -4,6 +4,7 @@ K blocks of B samples. Neighbouring blocks are first rotated into each other aro
 block on each side, with a sine window; the two ends of the chunk have no neighbour and are left as they are. Then each
 block goes through a cosine transform: DCT-IV, whose basis is even at a block's beginning and odd at its end as the
 rotation wants it; the last block, which has nothing after it, through DCT-II, which is even at both ends.
+A chunk may be cut at some borders (1.3): it is then transformed as if it ended there and another began.
 All steps are orthonormal, so the squared error of the coefficients is that of the samples.
 """
 
@@ -64,7 +65,7 @@ def _inverse_dct2(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def forward(samples: np.ndarray, block: int) -> np.ndarray:
+def forward(samples: np.ndarray, block: int, cuts: np.ndarray | None = None) -> np.ndarray:
     """Transform signals.
 
     Parameters
@@ -72,32 +73,42 @@ def forward(samples: np.ndarray, block: int) -> np.ndarray:
     samples : ndarray of float64, shape (signals, blocks * block)
     block : int
         Samples a block, even.
+    cuts : ndarray of bool, shape (blocks - 1,), optional
+        Borders between blocks at which nothing overlaps.
 
     Returns
     -------
     ndarray of float64, shape (signals, blocks, block)
     """
     values = samples.reshape(len(samples), -1, block).copy()
+    before, after, last = _borders(values.shape[1], cuts)
     half = block // 2
     cosine, sine = _window(half)
-    left, right = values[:, :-1, half:][..., ::-1], values[:, 1:, :half]
-    ahead = sine * right + cosine * left
-    left[...] = sine * left - cosine * right
-    right[...] = ahead
-    values[:, :-1] = _dct4(values[:, :-1])
-    values[:, -1] = _dct2(values[:, -1])
+    left, right = values[:, before, half:][..., ::-1], values[:, after, :half]
+    values[:, before, half:] = (sine * left - cosine * right)[..., ::-1]
+    values[:, after, :half] = sine * right + cosine * left
+    values[:, before] = _dct4(values[:, before])
+    values[:, last] = _dct2(values[:, last])
     return values
 
 
-def inverse(coefficients: np.ndarray) -> np.ndarray:
+def inverse(coefficients: np.ndarray, cuts: np.ndarray | None = None) -> np.ndarray:
     """Inverse of :func:`forward`: signals of shape (signals, blocks * block)."""
     values = coefficients.copy()
+    before, after, last = _borders(values.shape[1], cuts)
     half = values.shape[-1] // 2
-    values[:, :-1] = _dct4(values[:, :-1])
-    values[:, -1] = _inverse_dct2(values[:, -1])
+    values[:, before] = _dct4(values[:, before])
+    values[:, last] = _inverse_dct2(values[:, last])
     cosine, sine = _window(half)
-    left, right = values[:, :-1, half:][..., ::-1], values[:, 1:, :half]
-    behind = sine * right - cosine * left
-    left[...] = sine * left + cosine * right
-    right[...] = behind
+    left, right = values[:, before, half:][..., ::-1], values[:, after, :half]
+    values[:, before, half:] = (sine * left + cosine * right)[..., ::-1]
+    values[:, after, :half] = sine * right - cosine * left
     return values.reshape(len(values), -1)
+
+
+def _borders(blocks: int, cuts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Blocks that overlap the next one, those that they overlap, and blocks that overlap no next one."""
+    ends = np.ones(blocks, bool)
+    ends[:-1] = False if cuts is None else cuts
+    before = np.flatnonzero(~ends)
+    return before, before + 1, np.flatnonzero(ends)

@@ -7,10 +7,12 @@ an error, and those that matter least where there is room, puts all errors at th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.transform.spatial import Band, apply, matrix
+from eegzip.formats.transform.spatial import Band, apply, matrices
 
 _LEAST = 0.45
 """Steps that a coefficient must be above what it was quantised to for a step up to make sense."""
@@ -19,12 +21,14 @@ _MOST = -0.2
 """Steps above, at most, for a step down to be worth a look."""
 
 _AT_ONCE = 16
-_ROUNDS = 50
-_SLACK = 0.02
+_ROUNDS = 80
+_SHORTLISTED = 8
+"""Rounds for which the moves that were best at their beginning are the only ones looked at."""
+_SLACK = 0.03
 """Of a signal's squared error: with so much room it hardly counts any more."""
-
-_BITS_FROM_ZERO = 5.0
-_BITS_A_STEP = 1.2
+_LEAST_WEIGHT = 0.05
+_UNSEEN_BITS = 12.0
+"""What a coefficient costs beyond the last that was written."""
 
 
 @compiled
@@ -68,21 +72,27 @@ def _raise(
     chosen = np.zeros(len(moves), np.bool_)
     scores = np.zeros(len(moves))
     at_once = max(_AT_ONCE, len(moves) // _ROUNDS)
-    for _ in range(_ROUNDS):
+    looked_at = np.arange(len(moves))
+    for turn in range(_ROUNDS):
         if excess.max() <= 0:
             break
-        # A signal well within its bound needs no help, one just within it should not be hurt.
-        weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, 0.1), 3.0)
-        for place in range(len(moves)):
+        # A signal within its bound needs no help, but should not be hurt either.
+        weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, _LEAST_WEIGHT), 3.0)
+        if turn % _SHORTLISTED == 0:
+            looked_at = np.arange(len(moves))
+        for place in looked_at:
             scores[place] = (
                 -1.0 if chosen[place] else _effect(moves[place], errors[where[place]], weights) / bits[place]
             )
+        looked_at = looked_at[np.argsort(-scores[looked_at])[: 2 * _SHORTLISTED * at_once]]
         taken = 0
-        for place in np.argsort(-scores)[:at_once]:
+        for place in looked_at[:at_once]:
             if scores[place] > 0 and _effect(moves[place], errors[where[place]], weights) > 0:
                 _take(moves[place], errors[where[place]], excess)
                 chosen[place] = True
                 taken += 1
+                if excess.max() <= 0:
+                    break
         if not taken:
             break
     return chosen
@@ -115,8 +125,9 @@ def trim(
     values: np.ndarray,
     quantised: np.ndarray,
     restored: np.ndarray,
-    bands: list[Band],
+    bands: Sequence[Band],
     shares: np.ndarray,
+    costs: np.ndarray,
 ) -> np.ndarray:
     """Move coefficients until each signal's squared error is what it should be.
 
@@ -127,9 +138,11 @@ def trim(
     quantised : ndarray of int32, same shape
     restored : ndarray of float64, same shape
         What the quantised values stand for.
-    bands : list of Band
+    bands : sequence of Band
     shares : ndarray of float64, shape (signals,)
         Squared error wanted of each signal, as a share of what it is.
+    costs : ndarray of float32, shape (3, components, blocks, bins)
+        See :func:`~eegzip.formats.transform.coefficients.encode_coefficients`.
 
     Returns
     -------
@@ -140,7 +153,7 @@ def trim(
     errors = np.ascontiguousarray(apply(values - restored, bands, back=True).reshape(components, -1).T)
     energy = np.einsum("ij,ij->j", errors, errors)
     excess, even = energy * (1 - shares), 1 / np.maximum(energy * shares, 1e-300)
-    turns = np.stack([matrix(components, band) for band in bands])
+    turns = np.stack(matrices(components, bands))
     band_of_bin = np.repeat(np.arange(len(bands)), np.diff([0, *(band.stop for band in bands)]))
     above = np.abs(values) - np.abs(restored)
     result = quantised.copy()
@@ -151,8 +164,9 @@ def trim(
         component, block, place = np.nonzero(candidates)
         signed = steps[candidates]
         moves = turns[band_of_bin[place], component] * signed[:, None]
-        to_zero = np.minimum(np.abs(quantised[candidates]), np.abs(quantised[candidates] + signed)) == 0
-        bits = np.where(to_zero, _BITS_FROM_ZERO, _BITS_A_STEP)
+        smaller = np.minimum(np.abs(quantised[candidates]), np.abs(quantised[candidates] + signed))
+        bits = costs[np.minimum(smaller, 2), component, block, place].astype(np.float64)
+        bits[bits == 0] = _UNSEEN_BITS
         chosen = choose(moves, block * bins + place, bits, errors, excess, even)
         result[component[chosen], block[chosen], place[chosen]] += signed[chosen].astype(np.int32)
     return result

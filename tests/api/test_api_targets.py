@@ -11,6 +11,8 @@ from api.plain_edf import PlainEdf, build
 from api.recordings import SHARED
 
 import eegzip
+from eegzip.formats.eegz.chunk import StreamKind
+from eegzip.formats.eegz.reader import EegzReader
 
 
 def chunk_prds(original: Path, restored: Path, index: int, chunk_seconds: float = 60.0) -> list[float]:
@@ -80,7 +82,7 @@ def test_all_bounds_hold_at_once(eegmat: Path, tmp_path: Path) -> None:
         assert max(chunk_prds(eegmat, back, index)) <= 100 * 10 ** (-14 / 20)
     with eegzip.open(target) as recording:
         assert recording.info["targets"] == {"max_prd": 20.0, "min_snr": 14.0, "max_error_uv": 6.0}
-        assert recording.info["format"] == "eegz 1.2"
+        assert recording.info["format"] == "eegz 1.3"
 
 
 def test_archive_keeps_everything(eegmat: Path, tmp_path: Path) -> None:
@@ -150,6 +152,22 @@ def test_bounds_hold_on_top_of_tokens(eegmat: Path, with_tokens: Path, restored:
                 ways |= set(signal["chunks"])
     assert "tokens+layer" in ways
     assert eegzip.verify(with_tokens, deep=True).intact
+
+
+def test_tokens_that_are_enough_have_no_layer(
+    eegmat: Path, compressed: Callable[..., Path], restored: Callable[[Path], Path]
+) -> None:
+    """SPEC.md, section 9: a chunk whose layer is absent is what its tokens give alone."""
+    path = compressed(eegmat, max_prd=40.0, keep_tokens=True)
+    back = restored(path)
+    with eegzip.open(path) as recording:
+        for index, signal in enumerate(recording.info["signals"]):
+            if signal["coding"] == "layers":
+                assert set(signal["chunks"]) == {"tokens"}
+                assert max(chunk_prds(eegmat, back, index)) <= 40.0
+    with EegzReader(path) as file:
+        kinds = {kind for chunk in file.chunks for kind, _ in file.directory(chunk).streams}
+    assert kinds.isdisjoint({StreamKind.FIRST_LAYER, StreamKind.LAYER, StreamKind.RESIDUAL})
 
 
 def test_tokens_can_be_read_alone(eegmat: Path, with_tokens: Path, compressed: Callable[..., Path]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from race.coders import TARGETS
+from race.promise import EVERY_CHANNEL, coarsest, worst_prd
 from race.tables import curve, distances, prd_at, rate_at, targets
 
 
@@ -43,5 +45,33 @@ def test_distances_take_the_better_model_and_the_mean_of_recordings() -> None:
 
 def test_targets_are_held_against_the_rival_s_size_at_equal_loss() -> None:
     table = rows("klt-mdct", {10.0: 80.0, 1000.0: 8.0}) + rows(TARGETS, {20.0: 80.0, 500.0: 8.0})
-    assert "| set | 2.00 | 0.50 |" in targets(table)
+    table.append({**table[1], "setting": f"{EVERY_CHANNEL} 1", "bits_per_second": 2000.0})
+    assert "| set | equal mean PRD | 2.00 | 0.50 |" in targets(table)
+    assert "| set | the same promise | - | 0.25 |" in targets(table)
     assert targets(rows("klt-mdct", {10.0: 80.0})) == []
+
+
+def test_the_coarsest_step_that_keeps_a_promise_is_found() -> None:
+    """Errors that follow the step a little less than evenly, as a transform coder's do."""
+    tried = {}
+
+    def trial(step: float) -> float:
+        tried[step] = 10 * step**0.8
+        return tried[step]
+
+    known = {step: trial(step) for step in (0.1, 1.0, 8.0)}
+    found = dict(coarsest(trial, known, (20.0, 5.0, 0.1)))
+    assert set(found) == {20.0, 5.0}
+    for target, step in found.items():
+        assert 0.97 * target < tried[step] <= target
+
+
+def test_the_worst_channel_of_the_worst_chunk_counts() -> None:
+    original = np.tile([[100, -100], [40, -40], [7, 7]], 8000)
+    restored = original.copy()
+    assert worst_prd(original, restored, 128.0) == 0
+    restored[1, 9000:9010] += 4
+    chunk = 60 * 128
+    assert worst_prd(original, restored, 128.0) == pytest.approx(100 * np.sqrt(10 * 16 / (chunk * 1600)), rel=1e-3)
+    restored[2, 3] += 1
+    assert worst_prd(original, restored, 128.0) > 1e6

@@ -1,4 +1,4 @@
-"""A second decoder of layers and corrections, written from SPEC.md (6.5, 6.6, 13) alone: slow and plain, no eegzip."""
+"""A second decoder of layers and corrections, written from SPEC.md (6.5, 6.6, 6.9, 13) alone: slow, without eegzip."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def band(k: int, bins: int) -> int:
     return 4 * g - 4 + ((h >> (g - 2)) & 3)
 
 
-def coefficients(coder: Coder, members: int, blocks: int, bins: int, ends: list[int]) -> np.ndarray:
+def coefficients(coder: Coder, members: int, blocks: int, bins: int, ends: list[int], first: bool) -> np.ndarray:
     found = np.zeros((members, blocks, bins), np.int64)
     averages: dict[tuple[int, int], int] = {}
     probabilities: dict[tuple[int, int, int], Probability] = {}
     lower: dict[tuple[int, ...], Probability] = {}
-    weights: dict[int, list[int]] = {}
+    weights: dict[tuple[int, int, int], list[int]] = {}
 
     def size(c: int, t: int, k: int) -> int:
         inside = 0 <= c < members and 0 <= t < blocks and 0 <= k < bins
@@ -109,6 +109,7 @@ def coefficients(coder: Coder, members: int, blocks: int, bins: int, ends: list[
                     24 * level(4 * q[0] + 2 * qs) + level(4 * e0 + 4 * d0),
                     ((4 * min(a1, 3) + min(p[0], 3)) * 12 + 4 * min(a2, 2) + min(d0, 3)) * 3 + min(p[1], 2),
                     28 * c + band(k, bins),
+                    *([] if first else [256 * c + min(k, 255)]),
                 ]
                 digits = 0
                 while digits < 31:
@@ -117,14 +118,20 @@ def coefficients(coder: Coder, members: int, blocks: int, bins: int, ends: list[
                         for number, context in enumerate(contexts)
                     ]
                     opinions = [*(stretch(probability.v) for probability in known), 256]
-                    row = weights.setdefault(24 * min(digits, 3) + big, [12000] * 8)
-                    x = min(max(sum(o * w for o, w in zip(opinions, row, strict=True)) >> 16, -2047), 2047)
-                    said = min(max(squash(x), 32), 65504)
-                    decision = coder.bit(said)
-                    error = (65536 if decision else 0) - said
-                    for place, opinion in enumerate(opinions):
-                        moved = row[place] + ((opinion * error * 1 + (1 << 13)) >> 14)
-                        row[place] = min(max(moved, -(1 << 23)), 1 << 23)
+                    keys = [(0, min(digits, 3), big), (1, min(digits, 3), band(k, bins))][: 1 if first else 2]
+                    rows = [weights.setdefault(key, [12000] * len(opinions)) for key in keys]
+                    says = [
+                        min(max(sum(o * w for o, w in zip(opinions, row, strict=True)) >> 16, -2047), 2047)
+                        for row in rows
+                    ]
+                    decision = coder.bit(min(max(squash(sum(says) // len(says)), 32), 65504))
+                    for row, said in zip(rows, says, strict=True):
+                        error = (65536 if decision else 0) - min(max(squash(said), 32), 65504)
+                        for place, opinion in enumerate(opinions):
+                            moved = (
+                                opinion * error * 1 + (1 << 13) >> 14 if first else opinion * error + (1 << 14) >> 15
+                            )
+                            row[place] = min(max(row[place] + moved, -(1 << 23)), 1 << 23)
                     for probability in known:
                         probability.learn(decision)
                     if not decision:
@@ -158,14 +165,102 @@ def dct2(size: int) -> np.ndarray:
     return result
 
 
-def layer(data: bytes, signals: int, n: int) -> tuple[list[bool], np.ndarray]:
-    """Members, and samples [members, n] of a layer's stream (what follows the bits of tokens)."""
+class Known:
+    """Adaptive probabilities with the limit 60, by name (6.9)."""
+
+    def __init__(self, coder: Coder) -> None:
+        self.coder, self.found = coder, {}  # type: ignore[var-annotated]
+
+    def bit(self, *name: int | str) -> int:
+        probability = self.found.setdefault(name, Probability(60))
+        decision = self.coder.bit(probability.bounded())
+        probability.learn(decision)
+        return decision
+
+
+def angles(known: Known, count: int, onwards: bool) -> tuple[int, list[int]]:
+    """6.9: a column's width and its angles."""
+    node = 1
+    for _ in range(4):
+        node = 2 * node + known.bit("width", onwards, node)
+    width = node - 16
+    found: list[int] = []
+    for j in range(count):
+        near = sum(abs(code) for code in found[-2:])
+        expected = (26 * 4**width // (256 * (j + 2))).bit_length()
+        digits = 0
+        while digits < width:
+            if onwards:
+                name = ("onwards", min(near.bit_length(), 5), min(digits, 5))
+            else:
+                name = ("fresh", min(max(expected - 2 * digits + 6, 0), 15), 0)
+            if not known.bit(*name):
+                break
+            digits += 1
+        size = min(digits, 1)
+        for _ in range(digits - 1):
+            size = 2 * size + known.coder.raw(1)
+        found.append(-size if size and known.coder.raw(1) else size)
+    return width, found
+
+
+def rotated(matrix: np.ndarray, i: int, angle: list[float]) -> None:
+    for j, t in enumerate(angle, i + 1):
+        first, second = matrix[i].copy(), matrix[j].copy()
+        matrix[i] = math.cos(t) * first + math.sin(t) * second
+        matrix[j] = math.cos(t) * second - math.sin(t) * first
+
+
+def first_bands(coder: Coder, count: int, bins: int) -> np.ndarray:
+    """6.5: a matrix for each bin."""
+    matrices = np.zeros((bins, count, count))
+    begin = 0
+    while begin < bins:
+        stop = begin + coder.number()
+        matrix = np.eye(count)
+        for i in range(coder.raw(7)):
+            b = coder.raw(4)
+            rotated(matrix, i, [(coder.raw(b) - 2 ** (b - 1)) * math.pi / 2**b for _ in range(i + 1, count)])
+        matrices[begin:stop] = matrix
+        begin = stop
+    return matrices
+
+
+def bands(known: Known, count: int, bins: int) -> np.ndarray:
+    """6.9: a matrix for each bin."""
+    edges = [0]
+    while edges[-1] < bins:
+        e = edges[-1]
+        following = max(e + 2, (3 * e + 1) // 2)
+        edges.append(following if bins - following >= 2 else bins)
+    matrices = np.zeros((bins, count, count))
+    matrix, begin = np.eye(count), 0
+    while begin < bins:
+        onwards = bool(begin and known.bit("onwards"))
+        matrix = matrix.copy() if onwards else np.eye(count)
+        for i in range(known.coder.raw((count - 1).bit_length())):
+            b, codes = angles(known, count - 1 - i, onwards)
+            rotated(matrix, i, [code * math.pi / 2**b for code in codes])
+        place = edges.index(begin) + 1
+        while edges[place] < bins and not known.bit("stop"):
+            place += 1
+        matrices[begin : edges[place]] = matrix
+        begin = edges[place]
+    return matrices
+
+
+def layer(data: bytes, signals: int, n: int, first: bool = False) -> tuple[list[bool], np.ndarray]:
+    """Members, and samples [members, n] of a layer's stream (what follows the bits of tokens); `first`: of 1.2."""
     coder = Coder(data)
     members = [bool(coder.raw(1)) for _ in range(signals)]
     count = sum(members)
     blocks = coder.number()
     size = -(-n // blocks)
     size += size % 2
+    known = Known(coder)
+    cut = [False] * (blocks - 1)
+    if not first and coder.raw(1):
+        cut = [bool(known.bit("cut")) for _ in cut]
     least, width = coder.raw(14), coder.raw(4)
     centres, steps, ends = [], [], []
     for _ in range(count):
@@ -173,27 +268,14 @@ def layer(data: bytes, signals: int, n: int) -> tuple[list[bool], np.ndarray]:
         centres.append(-(z + 1) // 2 if z % 2 else z // 2)
         steps.append(2.0 ** ((least + coder.raw(width) - 8192) / 128))
         ends.append(-(-coder.raw(6) * size // 63))
-    matrices = np.zeros((size, count, count))
-    begin = 0
-    while begin < size:
-        stop = begin + coder.number()
-        matrix = np.eye(count)
-        for i in range(coder.raw(7)):
-            b = coder.raw(4)
-            for j in range(i + 1, count):
-                angle = (coder.raw(b) - 2 ** (b - 1)) * math.pi / 2**b
-                first, second = matrix[i].copy(), matrix[j].copy()
-                matrix[i] = math.cos(angle) * first + math.sin(angle) * second
-                matrix[j] = math.cos(angle) * second - math.sin(angle) * first
-        matrices[begin:stop] = matrix
-        begin = stop
-    integers = coefficients(coder, count, blocks, size, ends)
+    matrices = first_bands(coder, count, size) if first else bands(known, count, size)
+    integers = coefficients(coder, count, blocks, size, ends, first)
     offsets = [0.0, *((coder.raw(6) - 32) / 64 for _ in range(3))]
     values = np.sign(integers) * (np.abs(integers) + np.array(offsets)[np.minimum(np.abs(integers), 3)])
     spectra = np.einsum("kcm,ctk->mtk", matrices, values) * np.array(steps)[:, None, None]
-    pieces = np.concatenate([spectra[:, :-1] @ dct4(size).T, spectra[:, -1:] @ dct2(size).T], axis=1)
-    samples = pieces.reshape(count, -1)
-    for border in range(size, samples.shape[1], size):
+    pieces = [spectra[:, t] @ (dct2(size) if t == blocks - 1 or cut[t] else dct4(size)).T for t in range(blocks)]
+    samples = np.concatenate(pieces, axis=1)
+    for border in (size * (t + 1) for t in range(blocks - 1) if not cut[t]):
         for j in range(size // 2):
             t = math.pi / 4 * (1 + (2 * j + 1) / size)
             left, right = samples[:, border - 1 - j].copy(), samples[:, border + j].copy()

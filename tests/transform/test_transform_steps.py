@@ -13,24 +13,35 @@ from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
 from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level, new_model
+from eegzip.formats.transform.forms import Form, block_size
 from eegzip.formats.transform.layer import (
-    Form,
     analyse,
-    block_size,
     decode_layer,
     encode_layer,
     step_code,
     step_size,
 )
+from eegzip.formats.transform.planning import plan
 
 
-@given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1))
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())
 @settings(max_examples=40, deadline=None)
-def test_the_lapped_transform_is_orthonormal_and_comes_back(blocks: int, half: int, seed: int) -> None:
-    samples = np.random.default_rng(seed).normal(size=(2, blocks * 2 * half))
-    coefficients = lapped.forward(samples, 2 * half)
+def test_the_lapped_transform_is_orthonormal_and_comes_back(blocks: int, half: int, seed: int, cut: bool) -> None:
+    random = np.random.default_rng(seed)
+    samples = random.normal(size=(2, blocks * 2 * half))
+    cuts = random.random(blocks - 1) < 0.5 if cut else None
+    coefficients = lapped.forward(samples, 2 * half, cuts)
     assert np.allclose((coefficients**2).sum(), (samples**2).sum())
-    assert np.allclose(lapped.inverse(coefficients), samples, atol=1e-10)
+    assert np.allclose(lapped.inverse(coefficients, cuts), samples, atol=1e-10)
+
+
+def test_what_lies_beyond_a_cut_does_not_matter() -> None:
+    samples = np.random.default_rng(2).normal(size=(1, 256))
+    other = samples.copy()
+    other[:, 128:] += 100
+    for cuts, alike in ((np.array([False, True, False]), True), (None, False)):
+        first, second = (lapped.forward(values, 64, cuts)[:, :2] for values in (samples, other))
+        assert np.array_equal(first, second) == alike
 
 
 def test_a_constant_is_one_coefficient_a_block() -> None:
@@ -44,12 +55,11 @@ def test_rotations_are_orthonormal_and_gather_what_channels_share(signals: int) 
     random = np.random.default_rng(signals)
     common = random.normal(size=(1, 40, 64))
     coefficients = 50 * common * random.uniform(0.5, 2, (signals, 1, 1)) + random.normal(size=(signals, 40, 64))
-    bands = spatial.plan(coefficients, 1.0)
+    bands = plan(coefficients, 1.0)
     assert bands[-1].stop == 64
     turned = spatial.apply(coefficients, bands)
     assert np.allclose(spatial.apply(turned, bands, back=True), coefficients)
-    for band in bands:
-        matrix = spatial.matrix(signals, band)
+    for matrix in spatial.matrices(signals, bands):
         assert np.allclose(matrix @ matrix.T, np.eye(signals))
     if signals > 1:
         assert (turned[0] ** 2).sum() > 0.99 * ((coefficients**2).sum() - coefficients.size)
@@ -57,7 +67,7 @@ def test_rotations_are_orthonormal_and_gather_what_channels_share(signals: int) 
 
 def test_channels_that_share_nothing_are_left_alone() -> None:
     coefficients = 30 * np.random.default_rng(3).normal(size=(6, 20, 32))
-    assert all(not band.widths for band in spatial.plan(coefficients, 1.0))
+    assert all(not band.widths for band in plan(coefficients, 1.0))
 
 
 def test_levels_and_bands_rise_and_stay_in_range() -> None:
@@ -78,18 +88,22 @@ def test_levels_and_bands_rise_and_stay_in_range() -> None:
         elements=st.integers(-(2**29), 2**29),
     ),
     st.integers(0, 3),
+    st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_integers_come_back_from_coefficients(values: np.ndarray, shift: int) -> None:
+def test_integers_come_back_from_coefficients(values: np.ndarray, shift: int, first: bool) -> None:
     wanted = values >> (10 * shift)
     shape = wanted.shape
     ends = np.full(shape[0], shape[2], np.int64)
     out, state = np.zeros(room(wanted.astype(np.float64)), np.uint8), new_encoder()
     # Without a penalty, integers are their own best quantisation.
-    quantised = encode_coefficients(wanted.astype(np.float64), ends, 0.0, new_model(shape[0]), state, out)
+    costs = np.zeros((3, *shape), np.float32)
+    model = new_model(shape[0], first=first)
+    quantised = encode_coefficients(wanted.astype(np.float64), ends, 0.0, model, state, out, costs)
     assert np.array_equal(quantised, wanted)
-    data = out[: finish(state, out)]
-    assert np.array_equal(decode_coefficients(shape, ends, new_model(shape[0]), new_decoder(data), data), wanted)
+    assert (costs[:, np.abs(wanted) > 0] > 0).all()
+    data, model = out[: finish(state, out)], new_model(shape[0], first=first)
+    assert np.array_equal(decode_coefficients(shape, ends, model, new_decoder(data), data), wanted)
 
 
 def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> tuple[bytes, np.ndarray, np.ndarray]:
@@ -97,9 +111,10 @@ def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> t
     samples = np.cumsum(random.normal(size=(signals, n_samples)), axis=1) * random.uniform(1, 300, (signals, 1))
     members = np.ones(signals, bool)
     steps = step_code(np.full(signals, step))
-    coefficients = analyse(samples, blocks)
-    bands = spatial.plan(coefficients / step_size(steps)[:, None, None], 1 / 12)
-    form = Form(members, blocks, (0,) * signals, tuple(map(int, steps)), bands)
+    cuts = random.random(blocks - 1) < 0.3 if seed & 1 else None
+    coefficients = analyse(samples, blocks, cuts)
+    bands = plan(coefficients / step_size(steps)[:, None, None], 1 / 12)
+    form = Form(members, blocks, (0,) * signals, tuple(map(int, steps)), (), tuple(bands), cuts)
     layer = encode_layer(coefficients, n_samples, form, 0.1)
     return layer.stream, layer.samples, samples
 
@@ -118,11 +133,11 @@ def test_a_layer_decodes_to_what_its_encoder_restored(
     assert np.abs(again - samples).max() <= step * np.sqrt(size * signals) * 2
 
 
-@given(st.binary(max_size=200), st.integers(1, 64), st.integers(1, 400))
-@settings(max_examples=150, deadline=None)
-def test_any_bytes_decode_or_are_refused(data: bytes, signals: int, n_samples: int) -> None:
+@given(st.binary(max_size=200), st.integers(1, 64), st.integers(1, 400), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_decode_or_are_refused(data: bytes, signals: int, n_samples: int, first: bool) -> None:
     try:
-        members, samples = decode_layer(data, signals, n_samples)
+        members, samples = decode_layer(data, signals, n_samples, first=first)
     except ContainerError:
         return
     assert samples.shape == (members.sum(), n_samples)

@@ -1,0 +1,152 @@
+"""Angles of rotations in few bits (SPEC.md, section 6.9).
+
+Those that turn a direction among signals get smaller the more signals were turned before: about 1 / sqrt(j) radians.
+Where a band goes on from the one before, most are 0, and those that are not stand together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
+from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.mixing import learn, new_probabilities
+from eegzip.formats.errors import ContainerError
+from eegzip.formats.transform.spatial import MAX_WIDTH
+
+Model = tuple[np.ndarray, np.ndarray]
+
+_WIDTH_BITS = 4
+_WIDTHS = 1 << _WIDTH_BITS
+_SIZES = 16
+_NEAR = 6
+_CONTEXTS = 2 * _WIDTHS + _SIZES + _NEAR * _NEAR
+_SLOWEST = 60
+_CERTAIN = 32
+_HALF = 32768
+
+
+def new_angle_model() -> Model:
+    """Probabilities of widths and angles that have seen nothing, and their counts."""
+    return new_probabilities(_CONTEXTS)
+
+
+@compiled
+def _length(value: int) -> int:
+    """Binary digits of a number."""
+    count = 0
+    while value >> count:
+        count += 1
+    return count
+
+
+@compiled
+def _context(onwards: bool, width: int, place: int, near: int, decision: int) -> int:
+    """What angles of a like size have in common: by their place, or by the two before in the column."""
+    if onwards:
+        return 2 * _WIDTHS + _SIZES + _NEAR * min(_length(near), _NEAR - 1) + min(decision, _NEAR - 1)
+    # 26 / 256 is 1 / pi**2: twice the octave of the expected size.
+    size = _length((26 << (2 * width)) // (256 * (place + 2)))
+    return 2 * _WIDTHS + min(max(size - 2 * decision + 6, 0), _SIZES - 1)
+
+
+@compiled
+def _put(state: np.ndarray, out: np.ndarray, model: Model, context: int, bit: int) -> None:
+    encode_bit(state, out, bit, min(max(model[0][context], _CERTAIN), 65536 - _CERTAIN))
+    learn(model[0], model[1], context, bit, _SLOWEST)
+
+
+@compiled
+def _take(state: np.ndarray, data: np.ndarray, model: Model, context: int) -> int:
+    bit: int = decode_bit(state, data, min(max(model[0][context], _CERTAIN), 65536 - _CERTAIN))
+    learn(model[0], model[1], context, bit, _SLOWEST)
+    return bit
+
+
+@compiled
+def encode_column(
+    state: np.ndarray, out: np.ndarray, model: Model, onwards: bool, width: int, codes: np.ndarray
+) -> None:
+    """Write a column's width and angles.
+
+    Parameters
+    ----------
+    state, out : ndarray
+        Of the binary coder.
+    model : tuple of ndarray
+        From :func:`new_angle_model`.
+    onwards : bool
+        Whether the band goes on from the one before.
+    width : int
+        1 to 15.
+    codes : ndarray of int64
+        Angles in units of pi / 2**width, of magnitudes up to 2**(width - 1).
+    """
+    node = 1
+    for place in range(_WIDTH_BITS - 1, -1, -1):
+        bit = (width >> place) & 1
+        _put(state, out, model, _WIDTHS * int(onwards) + node, bit)
+        node = 2 * node + bit
+    near, last = 0, 0
+    for place in range(len(codes)):
+        size = abs(codes[place])
+        digits = _length(size)
+        for decision in range(width):
+            bit = int(digits > decision)
+            _put(state, out, model, _context(onwards, width, place, near, decision), bit)
+            if not bit:
+                break
+        for lower in range(digits - 2, -1, -1):
+            encode_bit(state, out, (size >> lower) & 1, _HALF)
+        if size:
+            encode_bit(state, out, int(codes[place] < 0), _HALF)
+        near, last = last + size, size
+
+
+@compiled
+def _decode(state: np.ndarray, data: np.ndarray, model: Model, onwards: bool, codes: np.ndarray) -> int:
+    node = 1
+    for _ in range(_WIDTH_BITS):
+        node = 2 * node + _take(state, data, model, _WIDTHS * int(onwards) + node)
+    width = node - _WIDTHS
+    near, last = 0, 0
+    for place in range(len(codes)):
+        digits = 0
+        while digits < width and _take(state, data, model, _context(onwards, width, place, near, digits)):
+            digits += 1
+        size = min(digits, 1)
+        for _ in range(digits - 1):
+            size = 2 * size + decode_bit(state, data, _HALF)
+        codes[place] = -size if size and decode_bit(state, data, _HALF) else size
+        near, last = last + size, size
+    return width
+
+
+def decode_column(
+    state: np.ndarray, data: np.ndarray, model: Model, count: int, *, onwards: bool
+) -> tuple[int, np.ndarray]:
+    """Inverse of :func:`encode_column`: the width, and `count` angles.
+
+    Raises
+    ------
+    ContainerError
+        The width is 0.
+    """
+    codes = np.zeros(count, np.int64)
+    width = int(_decode(state, data, model, onwards, codes))
+    if not 1 <= width <= MAX_WIDTH:
+        raise ContainerError("a layer has a rotation without angles.")
+    return width, codes
+
+
+def column_bits(codes: np.ndarray, width: int, *, onwards: bool) -> float:
+    """About how many bits a column takes, its width included."""
+    if onwards:
+        # A geometric distribution of the column's own mean.
+        mean = float(np.abs(codes).mean()) + 0.05
+        share = mean / (1 + mean)
+        bits = -len(codes) * np.log2(1 - share) - np.abs(codes).sum() * np.log2(share) + (codes != 0).sum()
+        return _WIDTH_BITS + float(bits)
+    variance = 4.0**width / (np.pi**2 * (np.arange(len(codes)) + 2)) + 1 / 12
+    bits = 0.5 * np.log2(2 * np.pi * variance) + 0.72 * codes**2 / variance
+    return _WIDTH_BITS + float(np.maximum(bits, 0.1).sum())
