@@ -50,7 +50,7 @@ def ordinary_depth(config: ModelConfig) -> int:
     That is where errors of ordinary EEG come under a tenth of the signal. What lies above is for those who ask.
     """
     network = config.network
-    channels = 1 if config.multichannel is None else config.multichannel.max_channels
+    channels = 1 if config.adapters is None else config.adapters.max_channels
     level = bits_per_token(network.codebook_size) * config.rate / (network.hop * channels)
     return max(1, min(network.n_codebooks, int(ORDINARY_BITS / level)))
 

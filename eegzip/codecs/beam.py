@@ -14,12 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.entropy.compiling import compiled
 
 _JOB_ROWS = 1024
 _BLOCK_ROWS = 32
 # Hypotheses and dimensions that the inner loop takes at once; what is missing is filled with zeros.
 _STEP = 4
+_ABSENT = np.uint16(ABSENT)
 # Partial sums of an energy.
 _LANES = 16
 
@@ -64,8 +66,8 @@ def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Fill `codes` [rows, levels] for `rows` [rows, dim].
+def _search_rows(rows, limits, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill `codes` [rows, levels] for `rows` [rows, dim], each up to the first level that leaves at most its limit.
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
     whole steps; `books` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and -2
@@ -83,12 +85,18 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
     best = np.empty(beam, np.float32)
     best_parent = np.empty(beam, np.int64)
     best_code = np.empty(beam, np.int64)
+    # Rows of the block that are not done yet.
+    open_rows = np.empty(_BLOCK_ROWS, np.int64)
     for start in range(0, count, _BLOCK_ROWS):
-        block = min(_BLOCK_ROWS, count - start)
+        block = 0
         now, alive = 0, 1
-        for n in range(block):
-            residual[0, n] = rows[start + n]
-            energy[0, n] = _energy(rows[start + n])
+        for row in range(start, min(start + _BLOCK_ROWS, count)):
+            codes[row] = _ABSENT
+            residual[0, block] = rows[row]
+            energy[0, block] = _energy(rows[row])
+            if not energy[0, block] <= limits[row]:
+                open_rows[block] = row
+                block += 1
         for level in range(levels):
             keep = beam if level + 1 < levels else 1
             width = counts[level]
@@ -100,7 +108,7 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
                     rest[h : h + _STEP], columns[level, :width], squares[level],
                     score[h], score[h + 1], score[h + 2], score[h + 3],
                 )  # fmt: skip
-            after, found = 1 - now, 0
+            after, found, left = 1 - now, 0, 0
             for n in range(block):
                 found = 0
                 for b in range(n * alive, (n + 1) * alive):
@@ -118,7 +126,7 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
                         best[place], best_parent[place], best_code[place] = s, b, c
                         found = min(found + 1, keep)
                 for k in range(found):
-                    parent, code, child = best_parent[k], best_code[k], n * found + k
+                    parent, code, child = best_parent[k], best_code[k], left * found + k
                     residual[after, child] = residual[now, parent]
                     for i in range(width):
                         residual[after, child, support[level, i]] -= books[level, code, i]
@@ -126,9 +134,14 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
                     energy[after, child] = _energy(residual[after, child])
                     path[after, child, :level] = path[now, parent, :level]
                     path[after, child, level] = code
-            now, alive = after, found
-        for n in range(block):
-            codes[start + n] = path[now, n]
+                # The children of a row that is done make room for those of the next.
+                row, first = open_rows[n], left * found
+                if level + 1 == levels or energy[after, first] <= limits[row]:
+                    codes[row, : level + 1] = path[after, first, : level + 1]
+                else:
+                    open_rows[left] = row
+                    left += 1
+            now, alive, block = after, found, left
 
 
 class BeamSearch:
@@ -157,7 +170,13 @@ class BeamSearch:
         self._squares = np.square(self._books, dtype=np.float64).sum(axis=2).astype(np.float32)
         self._beam = beam
 
-    def __call__(self, rows: npt.NDArray[np.float32], levels: int, threads: int) -> npt.NDArray[np.uint16]:
+    def __call__(
+        self,
+        rows: npt.NDArray[np.float32],
+        levels: int,
+        threads: int,
+        limits: npt.NDArray[np.float32] | None = None,
+    ) -> npt.NDArray[np.uint16]:
         """Return the indices chosen for some vectors.
 
         Parameters
@@ -168,19 +187,24 @@ class BeamSearch:
             How many codebooks to use, the first ones.
         threads : int
             How many threads share the work; the result does not depend on it.
+        limits : ndarray of float32, shape (n,), optional
+            Squared error that is small enough: a vector gets the codewords of the best hypothesis at the first level
+            where this is not larger, and none above.
 
         Returns
         -------
         ndarray of uint16, shape (n, levels)
+            :data:`~eegzip.formats.eegz.tokens.ABSENT` where there is none.
         """
         rows = np.ascontiguousarray(rows, np.float32)
+        limits = np.full(len(rows), -1.0, np.float32) if limits is None else np.ascontiguousarray(limits, np.float32)
         codes = np.empty((len(rows), levels), np.uint16)
         books, columns, squares = self._books[:levels], self._columns[:levels], self._squares[:levels]
         support, counts = self._support[:levels], self._counts[:levels]
 
         def search(start: int) -> None:
             part = slice(start, start + _JOB_ROWS)
-            _search_rows(rows[part], books, columns, squares, support, counts, self._beam, codes[part])
+            _search_rows(rows[part], limits[part], books, columns, squares, support, counts, self._beam, codes[part])
 
         starts = range(0, len(rows), _JOB_ROWS)
         if threads == 1:

@@ -20,6 +20,7 @@ FORMAT_VERSION = 1
 MAX_BEAM = 64
 ARCHITECTURES = ("dac-sc", "dac-mc")
 GROUPINGS = ("manual", "random", "single")
+MAX_MIXTURE = 64
 _MAX_NAMES = 512
 _MAX_NAME_LENGTH = 80
 # Scores of an attention that one frame computes at most; the default's are 1700.
@@ -157,7 +158,11 @@ class MultichannelConfig:
         ``names``: a channel has the style of its name. ``places``: it has that of its place in a row of neighbours
         (:mod:`eegzip.codecs.places`), groups are always such rows, and the vocabulary names the places. Without
         attention or projection, the latent of a group is then what its channels' styles take from their latents: the
-        sum of latent times (1 + scale), which undoes an orthonormal mixing.
+        sum of latent times (1 + scale), which undoes an orthonormal mixing. ``recording``: nothing in the network
+        mixes channels. A rotation of each recording's own comes before it, and every component has a stream.
+    noise : tuple of float
+        With styles of recordings, and only there: for each number of codebooks from 1 on, the share of the energy of
+        an ordinary waveform that it leaves as error, falling. It says how loud the error of all components is to be.
     """
 
     max_channels: int = 5
@@ -167,6 +172,7 @@ class MultichannelConfig:
     vocabulary: tuple[str, ...] = ()
     groups: str = "manual"
     styles: str = "names"
+    noise: tuple[float, ...] = ()
 
     @property
     def encoder_reach(self) -> int:
@@ -175,18 +181,24 @@ class MultichannelConfig:
 
     def check(self, latent_width: int) -> None:
         """Raise :class:`ModelError` where the numbers make no adapters for a network of this latent width."""
-        for name, low, high in (("max_channels", 1, 32), ("heads", 1, 64), ("layers", 1, 16), ("reach", 1, 1024)):
+        by_recording = self.styles == "recording"
+        most = MAX_MIXTURE if by_recording else 32
+        for name, low, high in (("max_channels", 1, most), ("heads", 1, 64), ("layers", 1, 16), ("reach", 1, 1024)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ModelError(f"The model's multichannel.{name} is {value}; it must lie between {low} and {high}.")
-        if self.heads * self.max_channels**2 * (2 * self.reach + 1) > _MAX_SCORES:
+        if not by_recording and self.heads * self.max_channels**2 * (2 * self.reach + 1) > _MAX_SCORES:
             raise ModelError("The model's attention (heads, channels, reach) is beyond measure.")
         if latent_width % self.heads:
             raise ModelError(f"The model's {latent_width} latent dimensions can't be shared by {self.heads} heads.")
         if self.groups not in GROUPINGS:
             raise ModelError(f"The model's groups {self.groups!r} are none of {', '.join(GROUPINGS)}.")
-        if self.styles not in ("names", "places"):
-            raise ModelError(f"The model's styles {self.styles!r} are neither of 'names' nor of 'places'.")
+        if self.styles not in ("names", "places", "recording"):
+            raise ModelError(f"The model's styles {self.styles!r} are none of 'names', 'places' and 'recording'.")
+        if by_recording and self.vocabulary:
+            raise ModelError("The model's styles are of recordings, but its vocabulary names channels.")
+        if any(not 0 < value <= 1 for value in self.noise) or bool(self.noise) != by_recording:
+            raise ModelError("The model's noise must be shares of an energy, and only of models of whole recordings.")
         if self.styles == "places" and self.vocabulary != vocabulary_of_places(self.max_channels):
             raise ModelError("The model's styles are of places, but its vocabulary does not name those of its groups.")
         if len(self.vocabulary) > _MAX_NAMES:
@@ -235,6 +247,12 @@ class ModelConfig:
     multichannel: MultichannelConfig | None = None
     prior: str | None = None
 
+    @property
+    def adapters(self) -> MultichannelConfig | None:
+        """What of `multichannel` is in the network; ``None`` where each of its streams is a single waveform's."""
+        shared = self.multichannel
+        return None if shared is None or shared.styles == "recording" else shared
+
     def check(self) -> None:
         """Raise :class:`ModelError` where a value is out of its range."""
         self.network.check()
@@ -255,9 +273,19 @@ class ModelConfig:
             raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
+            self._check_noise(self.multichannel)
             context = 2 * self.multichannel.encoder_reach
             if (self.window_frames + context) * self.network.hop > _MAX_WINDOW_SAMPLES:
                 raise ModelError("The model's window_frames and the reach of its attention are out of range.")
+
+    def _check_noise(self, shared: MultichannelConfig) -> None:
+        """Refuse a model of whole recordings that can't code components to a noise level."""
+        if shared.styles != "recording":
+            return
+        if len(shared.noise) != self.network.n_codebooks or not self.network.direct_codebooks or self.prior is None:
+            raise ModelError(
+                "A model of whole recordings needs codebooks in its latents, a prior, and a noise for each codebook."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``config.json``, without its digest."""
@@ -268,6 +296,8 @@ class ModelConfig:
         elif self.multichannel.styles == "names":
             # Likewise older than styles of places.
             del body["multichannel"]["styles"]
+        if self.multichannel is not None and not self.multichannel.noise:
+            del body["multichannel"]["noise"]
         if self.prior is None:
             del body["prior"]  # likewise
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **body}

@@ -109,7 +109,7 @@ class CodecRuntime:
         self.n_codebooks = shape.n_codebooks
         self.codebook_size = shape.codebook_size
         self.window_frames = config.window_frames
-        adapters = config.multichannel
+        adapters = config.adapters
         self.encoder_context = -(-encoder_reach(shape) // shape.hop)
         if adapters is not None:
             self.encoder_context += adapters.encoder_reach
@@ -191,7 +191,9 @@ class CodecRuntime:
             raise UsageError(f"The model has {self.n_codebooks} codebooks; {levels} were asked for.")
         return levels
 
-    def quantise(self, latent: torch.Tensor, levels: int, width: int | None = None) -> torch.Tensor:
+    def quantise(
+        self, latent: torch.Tensor, levels: int, width: int | None = None, limits: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the codes [B, levels, F] of latents [B, D, F].
 
         Parameters
@@ -202,13 +204,17 @@ class CodecRuntime:
             How many codebooks to use, the first ones.
         width
             How many of the first dimensions matter; by default all of them.
+        limits
+            Squared error [B, F] that is small enough; frames then have as many tokens as that takes. Only of models
+            whose codebooks lie in the latents.
         """
         shape = self.checkpoint.config.network
         if self._beam == 1 and not shape.direct_codebooks:
             codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
             return codes
         rows = latent[:, :width].transpose(1, 2).reshape(-1, shape.latent_width if width is None else width)
-        return self._search_of(rows.shape[1])(rows, levels).view(len(latent), -1, levels).transpose(1, 2)
+        enough = None if limits is None else limits.reshape(-1)
+        return self._search_of(rows.shape[1])(rows, levels, enough).view(len(latent), -1, levels).transpose(1, 2)
 
     def _search_of(self, width: int) -> ResidualSearch:
         """Return the search in the first `width` dimensions; made when first asked for."""

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from eegzip.codecs.beam import BeamSearch
+from eegzip.formats.eegz.tokens import ABSENT
 
 BLOCK_ROWS = 512
 _GROUPS = 32
@@ -54,7 +55,7 @@ class ResidualSearch:
     def _squares(self) -> torch.Tensor:
         return self.books.square().sum(2)
 
-    def __call__(self, rows: torch.Tensor, levels: int) -> torch.Tensor:
+    def __call__(self, rows: torch.Tensor, levels: int, limits: torch.Tensor | None = None) -> torch.Tensor:
         """Return the indices [N, levels] (int64) chosen for ``rows`` [N, dim].
 
         Parameters
@@ -63,11 +64,25 @@ class ResidualSearch:
             Vectors to be coded.
         levels
             How many codebooks to use, the first ones.
+        limits
+            Squared error [N] that is small enough; see :class:`~eegzip.codecs.beam.BeamSearch`.
         """
         if self._compiled is not None:
-            chosen = self._compiled(rows.detach().numpy(), levels, torch.get_num_threads())
+            enough = None if limits is None else limits.numpy()
+            chosen = self._compiled(rows.detach().numpy(), levels, torch.get_num_threads(), enough)
             return torch.from_numpy(chosen.astype(np.int64))
-        return self.search_in_blocks(rows, levels)
+        codes = self.search_in_blocks(rows, levels)
+        return codes if limits is None else self._shortened(rows, codes, limits)
+
+    def _shortened(self, rows: torch.Tensor, codes: torch.Tensor, limits: torch.Tensor) -> torch.Tensor:
+        """Return codes [N, levels] without those above the first level that leaves at most each row's limit."""
+        residual, codes = rows, codes.clone()
+        done = residual.square().sum(1) <= limits
+        for level in range(codes.shape[1]):
+            residual = residual - self.books[level][codes[:, level]]
+            codes[done, level] = ABSENT
+            done = done | (residual.square().sum(1) <= limits)
+        return codes
 
     def search_in_blocks(self, rows: torch.Tensor, levels: int) -> torch.Tensor:
         """Do the same with torch alone, on whatever device the rows are."""

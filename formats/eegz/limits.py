@@ -44,6 +44,15 @@ MAX_LAYER_SIGNALS = 64
 MAX_LAYER_SAMPLES = 1 << 23
 """Of all signals of a layer set in one chunk."""
 
+MAX_MIXTURE_SIGNALS = 64
+"""Signals of one mixture."""
+
+MAX_MATRIX_BYTES = 1 << 15
+"""Of a mixture."""
+
+MIN_GAIN, MAX_GAIN = 2.0**-40, 2.0**40
+"""Of a signal of a mixture, in digital units."""
+
 CHUNK_BYTES = 64 << 20
 """A writer makes chunks shorter than asked for when their raw records would exceed this."""
 
