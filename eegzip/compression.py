@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import numpy as np
 from eegzip import models
 from eegzip.aiming import aim
 from eegzip.choice import choose
-from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, columns, synthesis_of
+from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, columns, largest_scales, sample_reader, synthesis_of
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.atomic import atomic_output
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -23,6 +23,7 @@ from eegzip.formats.eegz.reader import chunk_knot_range
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
+from eegzip.mixing import mixed
 from eegzip.paths import refuse_own_source
 from eegzip.planning import matches, plan
 from eegzip.priors import priors
@@ -177,13 +178,15 @@ def compress(
             targets=wanted.targets,
         )
         runtime = None
+        levels: list[float] = []
         if header.groups:
             # Only now, so that a recording without EEG needs no torch.
             from eegzip.codecs.runtime import CodecRuntime
 
             runtime = CodecRuntime(checkpoint, device=device)
+            header, levels = mixed(file, survey, header, choice, runtime)
         writer = EegzWriter(output, header, priors(checkpoint.folder))
-        size, summary = _write(file, survey, header, runtime, writer, report_progress, bitrate)
+        size, summary = _write(file, survey, header, runtime, writer, report_progress, levels, bitrate)
     stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
     return CompressionReport(
         source=str(source),
@@ -214,10 +217,17 @@ def _write(
     runtime: CodecRuntime | None,
     writer: EegzWriter,
     progress: Progress,
+    levels: list[float],
     bitrate: float | None,
 ) -> tuple[int, FileSummary]:
     """Write all blocks; return the size of the file and its summary."""
-    banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
+    banks = []
+    if runtime is not None:
+        errors = dict(zip(header.mixtures, levels, strict=True))
+        banks = [
+            _at_work(file, header, bank, runtime, errors[bank.mixture] if bank.mixture else None)
+            for bank in banks_of(header)
+        ]
     if bitrate is not None and runtime is not None:
         aim(header, runtime, [(work.bank, work.analysis) for work in banks], bitrate)
     exact = header.exact_signals()
@@ -233,7 +243,7 @@ def _write(
             tokens.update(zip(work.bank.groups, codes, strict=True))
             if header.codecs[header.groups[group].codec].knot_spacing:
                 scales = work.analysis.knots(*chunk_knot_range(header, chunk, group))
-                knots.update(zip(work.bank.signals, scales, strict=True))
+                knots.update(zip(work.bank.owners(header), scales, strict=True))
         writer.write_chunk(
             [tokens[group] for group in sorted(tokens)],
             [knots[signal] for group in header.groups for signal in group.signals if signal in knots],
@@ -269,8 +279,7 @@ def _synthesised(header: FileHeader, banks: list[_BankAtWork], chunk: int) -> di
         per_record = header.signals[work.bank.signals[0]].samples_per_record
         samples = work.synthesis.values(first * per_record, stop * per_record)
         if header.codecs[header.groups[group].codec].knot_spacing:
-            knots = work.analysis.knots(*chunk_knot_range(header, chunk, group))
-            scales = 2.0 ** (knots[:, :, 0].max(axis=1, initial=0) / 4)
+            scales = largest_scales(header, work.bank, work.analysis.knots(*chunk_knot_range(header, chunk, group)))
         else:
             scales = columns(header, work.bank, "ranges")
         for signal, row, scale in zip(work.bank.signals, samples, scales, strict=True):
@@ -278,22 +287,10 @@ def _synthesised(header: FileHeader, banks: list[_BankAtWork], chunk: int) -> di
     return result
 
 
-def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime) -> _BankAtWork:
-    analysis = analysis_of(header, bank, _sample_reader(file, bank), runtime)
+def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime, level: float | None) -> _BankAtWork:
+    analysis = analysis_of(header, bank, sample_reader(file, bank), runtime, level)
     meter = FidelityMeter(columns(header, bank, "centres"))
     return _BankAtWork(bank, analysis, synthesis_of(header, bank, analysis, runtime), meter)
-
-
-def _sample_reader(file: EdfFile, bank: Bank) -> Callable[[int, int], np.ndarray]:
-    per_record = file.header.signals[bank.signals[0]].samples_per_record
-
-    def read(start: int, stop: int) -> np.ndarray:
-        first = start // per_record
-        block = file.read_records(first, -(-stop // per_record))
-        rows = [decode_signal(block, file.header, index).reshape(-1) for index in bank.signals]
-        return np.stack(rows)[:, start - first * per_record : stop - first * per_record]
-
-    return read
 
 
 def _exact_samples(file: EdfFile, signals: list[int], first: int, stop: int) -> dict[int, np.ndarray]:
@@ -305,7 +302,7 @@ def _exact_samples(file: EdfFile, signals: list[int], first: int, stop: int) -> 
 
 def _measure(file: EdfFile, header: FileHeader, work: _BankAtWork, first: int, stop: int) -> None:
     """Restore what was just written, as a decoder will, and compare."""
-    read = _sample_reader(file, work.bank)
+    read = sample_reader(file, work.bank)
     per_record = file.header.signals[work.bank.signals[0]].samples_per_record
     step = block_records(header)
     for begin in range(first, stop, step):

@@ -160,9 +160,6 @@ class MultichannelConfig:
         attention or projection, the latent of a group is then what its channels' styles take from their latents: the
         sum of latent times (1 + scale), which undoes an orthonormal mixing. ``recording``: nothing in the network
         mixes channels. A rotation of each recording's own comes before it, and every component has a stream.
-    noise : tuple of float
-        With styles of recordings, and only there: for each number of codebooks from 1 on, the share of the energy of
-        an ordinary waveform that it leaves as error, falling. It says how loud the error of all components is to be.
     """
 
     max_channels: int = 5
@@ -172,7 +169,6 @@ class MultichannelConfig:
     vocabulary: tuple[str, ...] = ()
     groups: str = "manual"
     styles: str = "names"
-    noise: tuple[float, ...] = ()
 
     @property
     def encoder_reach(self) -> int:
@@ -197,8 +193,6 @@ class MultichannelConfig:
             raise ModelError(f"The model's styles {self.styles!r} are none of 'names', 'places' and 'recording'.")
         if by_recording and self.vocabulary:
             raise ModelError("The model's styles are of recordings, but its vocabulary names channels.")
-        if any(not 0 < value <= 1 for value in self.noise) or bool(self.noise) != by_recording:
-            raise ModelError("The model's noise must be shares of an energy, and only of models of whole recordings.")
         if self.styles == "places" and self.vocabulary != vocabulary_of_places(self.max_channels):
             raise ModelError("The model's styles are of places, but its vocabulary does not name those of its groups.")
         if len(self.vocabulary) > _MAX_NAMES:
@@ -273,19 +267,12 @@ class ModelConfig:
             raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
-            self._check_noise(self.multichannel)
+            by_recording = self.multichannel.styles == "recording"
+            if by_recording and not (self.network.direct_codebooks and self.network.linear_path and self.prior):
+                raise ModelError("A model of whole recordings needs a linear path, codebooks in its latents and a prior.")
             context = 2 * self.multichannel.encoder_reach
             if (self.window_frames + context) * self.network.hop > _MAX_WINDOW_SAMPLES:
                 raise ModelError("The model's window_frames and the reach of its attention are out of range.")
-
-    def _check_noise(self, shared: MultichannelConfig) -> None:
-        """Refuse a model of whole recordings that can't code components to a noise level."""
-        if shared.styles != "recording":
-            return
-        if len(shared.noise) != self.network.n_codebooks or not self.network.direct_codebooks or self.prior is None:
-            raise ModelError(
-                "A model of whole recordings needs codebooks in its latents, a prior, and a noise for each codebook."
-            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``config.json``, without its digest."""
@@ -296,8 +283,6 @@ class ModelConfig:
         elif self.multichannel.styles == "names":
             # Likewise older than styles of places.
             del body["multichannel"]["styles"]
-        if self.multichannel is not None and not self.multichannel.noise:
-            del body["multichannel"]["noise"]
         if self.prior is None:
             del body["prior"]  # likewise
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **body}

@@ -26,6 +26,9 @@ MAX_RECORD_BYTES = 256 << 20
 MAX_TOKENS = 1 << 24
 """Of one group in one chunk."""
 
+MAX_CONTEXT_TOKENS = 1 << 20
+"""Of a stream coded in context; longer ones are coded otherwise."""
+
 MAX_KNOTS = 1 << 22
 """Of all signals in one chunk."""
 
