@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.checkpoint import read_prior
+from eegzip.codecs.components import UNIT
 from eegzip.coding import Bank
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.errors import UsageError
@@ -51,7 +52,10 @@ def aim(header: FileHeader, runtime: CodecRuntime, banks: Sequence[tuple[Bank, A
         per_frame = bitrate * len(bank.signals) / len(bank.groups) * grid.hop * grid.down / (rate * grid.up)
         windows = np.unique(np.linspace(0, analysis.n_windows - 1, _WINDOWS).astype(int))
         looks = [analysis.look(int(window)) for window in windows]
-        weights = _weigher([len(header.groups[group].signals) for group in bank.groups], looks)
+        if bank.mixture is None:
+            weights = _weigher([len(header.groups[group].signals) for group in bank.groups], looks)
+        else:
+            weights = _of_components
         excerpts = [Excerpt(latents.transpose(0, 2, 1), weights(scales), codes) for codes, latents, scales in looks]
         slope = slope_for(search, excerpts, per_frame)
         analysis.choose = _chooser(search, weights, slope)
@@ -76,6 +80,11 @@ def _weigher(
         return shared
 
     return weights
+
+
+def _of_components(scales: np.ndarray) -> np.ndarray:
+    """What a squared error in each component's latents counts: all are of channels relative to their levels."""
+    return np.square(scales / UNIT)
 
 
 def _chooser(search: RateSearch, weights: Callable[[np.ndarray], np.ndarray], slope: float) -> Chooser:

@@ -21,6 +21,7 @@ import torch
 
 from eegzip import models
 from eegzip.codecs.checkpoint import Checkpoint, add_prior
+from eegzip.codecs.config import ModelConfig
 from eegzip.compression import compress
 from eegzip.formats.prior.tables import pack_prior
 from eegzip.recording import Recording
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 _PIECE_SECONDS = 60.0
 _FULL_DEPTH_SHARE = 0.5
+# Of components of people kept aside.
+_ASIDE_DEPTH = 16
 # Of the one recording of a set that has no people aside, the share that training may see.
 _FIRST_PART = 2 / 3
 
@@ -75,6 +78,16 @@ def _drawn(data: Path, most: int, rng: np.random.Generator) -> Iterator[tuple[st
                 yield group, own[int(place)], aside
 
 
+def _depth(config: ModelConfig, aside: bool, rng: np.random.Generator) -> int | None:
+    """Codebooks that a recording is coded with; ``None`` for all."""
+    levels = config.network.n_codebooks
+    if config.multichannel is not None and config.multichannel.styles == "recording":
+        # Components have all depths at once, and what counts is how loud the error is.
+        return _ASIDE_DEPTH if aside else round(np.exp(rng.uniform(0.0, np.log(levels))))
+    full = aside or rng.random() < _FULL_DEPTH_SHARE
+    return None if full else int(rng.integers(min(3, levels), levels + 1))
+
+
 def collect(checkpoint: Checkpoint, data: Path, most: int, seed: int) -> tuple[list[Piece], list[Piece]]:
     """Return the tokens of people that training may see, and of those that it may not.
 
@@ -95,8 +108,7 @@ def collect(checkpoint: Checkpoint, data: Path, most: int, seed: int) -> tuple[l
     levels = checkpoint.config.network.n_codebooks
     with tempfile.TemporaryDirectory() as folder:
         for group, path, kept_aside in _drawn(data, most, rng):
-            full = kept_aside or rng.random() < _FULL_DEPTH_SHARE
-            depth = None if full else int(rng.integers(min(3, levels), levels + 1))
+            depth = _depth(checkpoint.config, kept_aside, rng)
             pieces = pieces_of(path, group, checkpoint.folder, depth, Path(folder))
             if not any(held_out(other, item.stem) for other, item in files(data) if other == group):
                 cut = round(len(pieces) * _FIRST_PART)

@@ -41,11 +41,11 @@ class Encoder(Protocol):
     decoder_context: int
 
     def encode(
-        self, samples: np.ndarray, n_codebooks: int | None = None, limits: np.ndarray | None = None
+        self, samples: np.ndarray, n_codebooks: int | None = None, prices: np.ndarray | None = None
     ) -> np.ndarray:
         """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side.
 
-        With `limits` [groups, frames], no more of each frame than leaves so much squared error in the latents.
+        With `prices` [groups, frames], none but those that take so much squared error away.
         """
 
     def encode_with_latents(self, samples: np.ndarray, n_codebooks: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -165,8 +165,8 @@ class Analysis:
                 self._codes[window] = self.choose(*self.look(window))
             elif self._components is not None:
                 samples, first = self._samples(window), window * self.window_frames
-                limits = self._components.noise / np.square(self._scales(first, first + self.window_frames))
-                self._codes[window] = self._encoder.encode(samples, self._codebooks, limits)
+                prices = self._components.price / np.square(self._scales(first, first + self.window_frames))
+                self._codes[window] = self._encoder.encode(samples, self._codebooks, prices)
             else:
                 self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
         return self._codes[window]

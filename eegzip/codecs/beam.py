@@ -21,6 +21,8 @@ _JOB_ROWS = 1024
 _BLOCK_ROWS = 32
 # Hypotheses and dimensions that the inner loop takes at once; what is missing is filled with zeros.
 _STEP = 4
+# Levels for which the search goes on where none of them was worth its price.
+_PATIENCE = 3
 _ABSENT = np.uint16(ABSENT)
 # Partial sums of an energy.
 _LANES = 16
@@ -66,8 +68,8 @@ def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def _search_rows(rows, limits, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Fill `codes` [rows, levels] for `rows` [rows, dim], each up to the first level that leaves at most its limit.
+def _search_rows(rows, prices, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill `codes` [rows, levels] for `rows` [rows, dim], as many as are worth their price (all, where it is negative).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
     whole steps; `books` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and -2
@@ -85,8 +87,10 @@ def _search_rows(rows, limits, books, columns, squares, support, counts, beam, c
     best = np.empty(beam, np.float32)
     best_parent = np.empty(beam, np.int64)
     best_code = np.empty(beam, np.int64)
-    # Rows of the block that are not done yet.
+    # Rows of the block that are not done yet, the least that each may cost so far, and with how many codewords.
     open_rows = np.empty(_BLOCK_ROWS, np.int64)
+    least = np.empty(_BLOCK_ROWS, np.float32)
+    depth = np.empty(_BLOCK_ROWS, np.int64)
     for start in range(0, count, _BLOCK_ROWS):
         block = 0
         now, alive = 0, 1
@@ -94,7 +98,8 @@ def _search_rows(rows, limits, books, columns, squares, support, counts, beam, c
             codes[row] = _ABSENT
             residual[0, block] = rows[row]
             energy[0, block] = _energy(rows[row])
-            if not energy[0, block] <= limits[row]:
+            least[block], depth[block] = energy[0, block], 0
+            if not least[block] <= prices[row]:
                 open_rows[block] = row
                 block += 1
         for level in range(levels):
@@ -135,11 +140,15 @@ def _search_rows(rows, limits, books, columns, squares, support, counts, beam, c
                     path[after, child, :level] = path[now, parent, :level]
                     path[after, child, level] = code
                 # The children of a row that is done make room for those of the next.
-                row, first = open_rows[n], left * found
-                if level + 1 == levels or energy[after, first] <= limits[row]:
-                    codes[row, : level + 1] = path[after, first, : level + 1]
-                else:
-                    open_rows[left] = row
+                row, first, price = open_rows[n], left * found, prices[open_rows[n]]
+                cost, spent = least[n], depth[n]
+                now_cost = energy[after, first] + (level + 1) * price
+                if price < 0 or now_cost < cost:
+                    cost, spent = now_cost, level + 1
+                    codes[row, :spent] = path[after, first, :spent]
+                # More can't be worth it where it costs as much without any error, and hardly where nothing came of it.
+                if level + 1 < levels and (price < 0 or ((level + 2) * price < cost and level + 1 - spent < _PATIENCE)):
+                    open_rows[left], least[left], depth[left] = row, cost, spent
                     left += 1
             now, alive, block = after, found, left
 
@@ -175,7 +184,7 @@ class BeamSearch:
         rows: npt.NDArray[np.float32],
         levels: int,
         threads: int,
-        limits: npt.NDArray[np.float32] | None = None,
+        prices: npt.NDArray[np.float32] | None = None,
     ) -> npt.NDArray[np.uint16]:
         """Return the indices chosen for some vectors.
 
@@ -187,9 +196,9 @@ class BeamSearch:
             How many codebooks to use, the first ones.
         threads : int
             How many threads share the work; the result does not depend on it.
-        limits : ndarray of float32, shape (n,), optional
-            Squared error that is small enough: a vector gets the codewords of the best hypothesis at the first level
-            where this is not larger, and none above.
+        prices : ndarray of float32, shape (n,), optional
+            Squared error that a codeword must take away to be worth it: a vector gets the codewords of the best
+            hypothesis of the level at which error and prices are least, and none above. By default all have all.
 
         Returns
         -------
@@ -197,14 +206,14 @@ class BeamSearch:
             :data:`~eegzip.formats.eegz.tokens.ABSENT` where there is none.
         """
         rows = np.ascontiguousarray(rows, np.float32)
-        limits = np.full(len(rows), -1.0, np.float32) if limits is None else np.ascontiguousarray(limits, np.float32)
+        prices = np.full(len(rows), -1.0, np.float32) if prices is None else np.ascontiguousarray(prices, np.float32)
         codes = np.empty((len(rows), levels), np.uint16)
         books, columns, squares = self._books[:levels], self._columns[:levels], self._squares[:levels]
         support, counts = self._support[:levels], self._counts[:levels]
 
         def search(start: int) -> None:
             part = slice(start, start + _JOB_ROWS)
-            _search_rows(rows[part], limits[part], books, columns, squares, support, counts, self._beam, codes[part])
+            _search_rows(rows[part], prices[part], books, columns, squares, support, counts, self._beam, codes[part])
 
         starts = range(0, len(rows), _JOB_ROWS)
         if threads == 1:

@@ -20,6 +20,8 @@ UNIT = 1024.0
 LOUDEST = 4.0
 """Times the ordinary energy: what is louder counts no more than that."""
 
+# Of the energy of the error: what a token must take away. Lower ones take about a third of what is left each.
+_PRICE = 0.2
 _FINENESS = 1.2
 _FINEST = 2.0**-13
 
@@ -32,21 +34,21 @@ class Components:
     ----------
     matrix : ndarray of float64, shape (components, channels)
         Makes components of channels.
-    noise : float
-        Squared error of a frame, in the latents times the scale, that is small enough.
+    price : float
+        Squared error, in the latents times the scale, that a token must take away to be worth it.
     level : float
         RMS of a waveform with such an error.
     """
 
     matrix: np.ndarray
-    noise: float
+    price: float
     level: float
 
 
 def components_of(config: ModelConfig, matrix: np.ndarray, level: float) -> Components:
     """Return components whose error has the RMS `level`."""
     # The latents of a frame have the energy of its samples: the linear path is orthonormal.
-    return Components(matrix, config.network.hop * level**2, level)
+    return Components(matrix, _PRICE * config.network.hop * level**2, level)
 
 
 def error_level(

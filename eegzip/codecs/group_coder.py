@@ -86,7 +86,7 @@ class GroupCoder:
                 )
 
     def encode(
-        self, samples: FloatArray, n_codebooks: int | None = None, limits: npt.NDArray[np.float64] | None = None
+        self, samples: FloatArray, n_codebooks: int | None = None, prices: npt.NDArray[np.float64] | None = None
     ) -> CodeArray:
         """Return the codes [groups, n_codebooks, n] of windows [channels, (n + 2 * encoder_context) * hop].
 
@@ -96,11 +96,11 @@ class GroupCoder:
             Normalised waveforms, context on both sides included.
         n_codebooks
             Use only the first so many codebooks; the search then aims at the best result with these.
-        limits
-            Squared error in the latents [groups, n] that is small enough: frames then have no more tokens than that
-            takes. By default all have all.
+        prices
+            Squared error in the latents [groups, n] that a token must take away to be worth it: frames have no others.
+            By default all have all.
         """
-        return self._encode(samples, n_codebooks, None, limits)
+        return self._encode(samples, n_codebooks, None, prices)
 
     def encode_with_latents(self, samples: FloatArray, n_codebooks: int | None = None) -> tuple[CodeArray, FloatArray]:
         """Return the codes as :meth:`encode` does, and the latents [groups, D, n] that they stand for."""
@@ -114,7 +114,7 @@ class GroupCoder:
         samples: FloatArray,
         n_codebooks: int | None,
         latents: FloatArray | None,
-        limits: npt.NDArray[np.float64] | None,
+        prices: npt.NDArray[np.float64] | None,
     ) -> CodeArray:
         runtime, context, length = self._runtime, self.encoder_context, samples.shape[-1]
         frames = length // runtime.hop - 2 * context
@@ -134,7 +134,7 @@ class GroupCoder:
             joined = self._joined(latent, styles)[:, :, context : context + frames]
             if latents is not None:
                 latents[members] = joined.cpu().numpy()
-            enough = None if limits is None else torch.from_numpy(limits[members].astype(np.float32)).to(runtime.device)
+            enough = None if prices is None else torch.from_numpy(prices[members].astype(np.float32)).to(runtime.device)
             found = runtime.quantise(joined, levels, self._widths[kind], enough)
             codes[members] = found.to("cpu", torch.int32).numpy()
 

@@ -192,7 +192,7 @@ class CodecRuntime:
         return levels
 
     def quantise(
-        self, latent: torch.Tensor, levels: int, width: int | None = None, limits: torch.Tensor | None = None
+        self, latent: torch.Tensor, levels: int, width: int | None = None, prices: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return the codes [B, levels, F] of latents [B, D, F].
 
@@ -204,16 +204,16 @@ class CodecRuntime:
             How many codebooks to use, the first ones.
         width
             How many of the first dimensions matter; by default all of them.
-        limits
-            Squared error [B, F] that is small enough; frames then have as many tokens as that takes. Only of models
-            whose codebooks lie in the latents.
+        prices
+            Squared error [B, F] that a token must take away to be worth it; a frame has no others. Only of models whose
+            codebooks lie in the latents.
         """
         shape = self.checkpoint.config.network
         if self._beam == 1 and not shape.direct_codebooks:
             codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
             return codes
         rows = latent[:, :width].transpose(1, 2).reshape(-1, shape.latent_width if width is None else width)
-        enough = None if limits is None else limits.reshape(-1)
+        enough = None if prices is None else prices.reshape(-1)
         return self._search_of(rows.shape[1])(rows, levels, enough).view(len(latent), -1, levels).transpose(1, 2)
 
     def _search_of(self, width: int) -> ResidualSearch:

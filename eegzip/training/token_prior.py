@@ -165,17 +165,17 @@ def _rows_of(prior: TokenPrior, piece: Piece, rng: np.random.Generator) -> list[
         lowest = int(prior.tables.lowest_class[0])
         tokens = _padded(codes, levels, entries)
         before = np.concatenate([np.full((1, levels), entries), tokens[:-1]])
-        found.append(
-            _Rows(
-                torch.from_numpy(prediction.astype(np.float32)),
-                torch.from_numpy(variance.astype(np.float32)),
-                torch.tensor([energy_class(row, lowest) for row in variance], dtype=torch.int64),
-                torch.full((frames,), together, dtype=torch.int64),
-                torch.from_numpy(tokens),
-                torch.from_numpy(before),
-                torch.from_numpy(_padded(beside[0] if together else codes[:0], levels, entries)),
-            )
+        rows = _Rows(
+            torch.from_numpy(prediction.astype(np.float32)),
+            torch.from_numpy(variance.astype(np.float32)),
+            torch.tensor([energy_class(row, lowest) for row in variance], dtype=torch.int64),
+            torch.full((frames,), together, dtype=torch.int64),
+            torch.from_numpy(tokens),
+            torch.from_numpy(before),
+            torch.from_numpy(_padded(beside[0] if together else codes[:0], levels, entries)),
         )
+        # What has no token has no bits to save.
+        found.append(rows[torch.from_numpy(np.flatnonzero(tokens[:, 0] < entries))])
     return found
 
 
