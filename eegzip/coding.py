@@ -185,7 +185,9 @@ def _scaling(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> AdaptiveS
     return FixedScaling(columns(header, bank, "ranges"), np.zeros(len(bank.signals)))
 
 
-def analysis_of(header: FileHeader, bank: Bank, read: SampleReader, runtime: CodecRuntime, level: float | None = None) -> Analysis:
+def analysis_of(
+    header: FileHeader, bank: Bank, read: SampleReader, runtime: CodecRuntime, level: float | None = None
+) -> Analysis:
     """Encoder of a bank, reading its signals' digital values with `read`; components get an error of this `level`."""
     parts = None
     if bank.mixture is not None and level is not None:

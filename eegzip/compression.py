@@ -13,7 +13,17 @@ import numpy as np
 from eegzip import models
 from eegzip.aiming import aim
 from eegzip.choice import choose
-from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, columns, largest_scales, sample_reader, synthesis_of
+from eegzip.coding import (
+    Bank,
+    Progress,
+    analysis_of,
+    banks_of,
+    block_records,
+    columns,
+    largest_scales,
+    sample_reader,
+    synthesis_of,
+)
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.atomic import atomic_output
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -203,7 +213,10 @@ def compress(
         model=checkpoint.config.name if header.groups else None,
         digest=checkpoint.digest if header.groups else None,
         signals=signal_reports(header, summary),
-        groups=tuple(tuple(header.signals[index].label for index in group.signals) for group in header.groups),
+        groups=tuple(
+            tuple(header.signals[index].label for index in signals)
+            for signals in dict.fromkeys(header.sharing(group) for group in range(len(header.groups)))
+        ),
         targets=header.targets,
         deviations=header.deviations,
         notes=_notes(header, summary, lossy, exact),

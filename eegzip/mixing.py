@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -105,9 +106,11 @@ def _affordable(header: FileHeader, parts: Sequence[tuple[int, ...]]) -> list[tu
 
 
 def _gain(survey: Survey, signal: int) -> float:
+    """Ordinary level of a signal, of five binary digits, which compress well."""
     found = survey.signals[signal]
     # A signal that is flat most of the time has no ordinary level; its range will do.
-    return found.level or (found.highest - found.lowest) / 8
+    fraction, exponent = math.frexp(found.level or (found.highest - found.lowest) / 8)
+    return math.ldexp(round(fraction * 32) / 32, exponent)
 
 
 def _covariance(file: EdfFile, signals: Sequence[int], gains: np.ndarray, rate: float, model_rate: float) -> np.ndarray:

@@ -74,9 +74,7 @@ def share(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecCh
         rows = [tuple(group[place] for place in in_a_row([labels[i] for i in group])) for group in groups]
         return [SharedStream(row, tuple(styles_of_group(len(row)))) for row in sorted(rows, key=min)]
     styles = dict(zip(coded, grouping.channel_styles([labels[i] for i in coded], vocabulary), strict=True))
-    return [
-        SharedStream(group, tuple(styles[index] for index in group)) for group in sorted(groups, key=min)
-    ]
+    return [SharedStream(group, tuple(styles[index] for index in group)) for group in sorted(groups, key=min)]
 
 
 def mixed_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecChoice) -> list[tuple[int, ...]]:

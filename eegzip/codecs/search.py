@@ -65,7 +65,7 @@ class ResidualSearch:
         levels
             How many codebooks to use, the first ones.
         prices
-            Squared error [N] that a codeword must take away to be worth it; see :class:`~eegzip.codecs.beam.BeamSearch`.
+            Squared error [N] that a codeword must take away to be worth it: :class:`~eegzip.codecs.beam.BeamSearch`.
         """
         if self._compiled is not None:
             enough = None if prices is None else prices.numpy()

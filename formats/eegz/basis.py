@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eegzip.formats.eegz.limits import matrix_bytes
 from eegzip.formats.entropy.binary_coder import (
     MIN_PROBABILITY,
     decode_bit,
@@ -21,7 +22,6 @@ from eegzip.formats.entropy.binary_coder import (
 )
 from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.entropy.mixing import learn, new_probabilities
-from eegzip.formats.errors import ContainerError
 
 MAX_DIGITS = 15
 """Binary digits of an integer, at most."""
@@ -113,7 +113,7 @@ def pack_basis(columns: Sequence[np.ndarray]) -> bytes:
         Of n, n - 1, ... 1 entries, none of more than MAX_DIGITS binary digits.
     """
     values = np.concatenate(columns).astype(np.int64)
-    data = np.zeros(64 + 8 * len(values), np.uint8)
+    data = np.zeros(matrix_bytes(len(columns)), np.uint8)
     length = _code(values, len(columns), data, False, *new_probabilities((MAX_DIGITS + 1) * MAX_DIGITS))
     return data[:length].tobytes()
 
@@ -124,17 +124,11 @@ def unpack_basis(data: bytes, size: int) -> np.ndarray:
     Parameters
     ----------
     data : bytes
+        Any: what it lacks counts as zeros.
     size : int
         Columns.
-
-    Raises
-    ------
-    ContainerError
-        It is longer than the integers of such a matrix can be.
     """
     values = np.zeros(size * (size + 1) // 2, np.int64)
-    if len(data) > 64 + 8 * len(values):
-        raise ContainerError("the header holds a matrix of more bytes than it can have.")
     _code(
         values,
         size,

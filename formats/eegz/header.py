@@ -237,7 +237,8 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        3 with mixtures; else 2 with layers, with a prior, or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        3 with mixtures; else 2 with layers, with a prior, or where exact signals may be predicted; else 1 with
+        ``dac-mc``; else 0.
         """
         if self.mixtures:
             return 3

@@ -239,7 +239,7 @@ def _check_mixtures(header: FileHeader) -> None:
             limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in mixture.gains
         ):
             raise ContainerError(f"{what} has no valid gain for each signal.")
-        if len(mixture.matrix) > limits.MAX_MATRIX_BYTES:
+        if len(mixture.matrix) > limits.matrix_bytes(len(members)):
             raise ContainerError(f"{what} has a matrix of more bytes than it can have.")
         seen.update(mixture.groups)
 

@@ -50,9 +50,6 @@ MAX_LAYER_SAMPLES = 1 << 23
 MAX_MIXTURE_SIGNALS = 64
 """Signals of one mixture."""
 
-MAX_MATRIX_BYTES = 1 << 15
-"""Of a mixture."""
-
 MIN_GAIN, MAX_GAIN = 2.0**-40, 2.0**40
 """Of a signal of a mixture, in digital units."""
 
@@ -61,3 +58,8 @@ CHUNK_BYTES = 64 << 20
 
 TRAILING_PIECE_BYTES = 4 << 20
 """Bytes of a file's trailing part in one TAIL block."""
+
+
+def matrix_bytes(size: int) -> int:
+    """Bytes that the matrix of a mixture of so many signals can take at most."""
+    return 64 + 4 * size * (size + 1)

@@ -27,13 +27,7 @@ class Mixture:
     matrix: bytes
 
     def rotation(self) -> np.ndarray:
-        """Orthonormal matrix [signals, components], float64.
-
-        Raises
-        ------
-        ContainerError
-            It has more bytes than it can have.
-        """
+        """Orthonormal matrix [signals, components], float64."""
         # Only now, as it needs numba, which takes a while to load.
         from eegzip.formats.eegz.basis import unpack_basis
 
