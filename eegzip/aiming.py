@@ -54,7 +54,10 @@ def aim(header: FileHeader, runtime: CodecRuntime, banks: Sequence[tuple[Bank, A
         grid = header.grid(bank.groups[0])
         per_frame = bitrate * len(bank.signals) / len(bank.groups) * grid.hop * grid.down / (rate * grid.up)
         windows = np.unique(np.linspace(0, analysis.n_windows - 1, _WINDOWS).astype(int))
-        looks = [tuple(part[..., :_FRAMES] for part in analysis.look(int(window))) for window in windows]
+        looks = [
+            (codes[..., :_FRAMES], latents[..., :_FRAMES], scales[..., :_FRAMES])
+            for codes, latents, scales in map(analysis.look, windows.tolist())
+        ]
         if bank.mixture is None:
             weights = _weigher([len(header.groups[group].signals) for group in bank.groups], looks)
         else:

@@ -14,7 +14,7 @@ import numpy as np
 
 from eegzip import models
 from eegzip.codecs.analysis import Analysis, SampleReader
-from eegzip.codecs.components import components_of
+from eegzip.codecs.components import Components, Loudness
 from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.synthesis import Synthesis, TokenSource
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -186,12 +186,12 @@ def _scaling(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> AdaptiveS
 
 
 def analysis_of(
-    header: FileHeader, bank: Bank, read: SampleReader, runtime: CodecRuntime, level: float | None = None
+    header: FileHeader, bank: Bank, read: SampleReader, runtime: CodecRuntime, loudness: Loudness | None = None
 ) -> Analysis:
-    """Encoder of a bank, reading its signals' digital values with `read`; components get an error of this `level`."""
+    """Encoder of a bank, reading its signals' digital values with `read`; components get an error of this loudness."""
     parts = None
-    if bank.mixture is not None and level is not None:
-        parts = components_of(runtime.checkpoint.config, bank.mixture.to_components(), level)
+    if bank.mixture is not None and loudness is not None:
+        parts = Components(bank.mixture.to_components(), loudness)
     return Analysis(
         read,
         header.grid(bank.groups[0]),

@@ -43,6 +43,7 @@ from eegzip.survey import Survey, survey_recording, trailing_pieces
 
 if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis
+    from eegzip.codecs.components import Loudness
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.synthesis import Synthesis
     from eegzip.layer_work import LayeredFidelity, LayerWork, Synthesiser
@@ -188,15 +189,15 @@ def compress(
             targets=wanted.targets,
         )
         runtime = None
-        levels: list[float] = []
+        loudness: list[Loudness] = []
         if header.groups:
             # Only now, so that a recording without EEG needs no torch.
             from eegzip.codecs.runtime import CodecRuntime
 
             runtime = CodecRuntime(checkpoint, device=device)
-            header, levels = mixed(file, survey, header, choice, runtime)
+            header, loudness = mixed(file, survey, header, choice, runtime)
         writer = EegzWriter(output, header, priors(checkpoint.folder))
-        size, summary = _write(file, survey, header, runtime, writer, report_progress, levels, bitrate)
+        size, summary = _write(file, survey, header, runtime, writer, report_progress, loudness, bitrate)
     stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
     return CompressionReport(
         source=str(source),
@@ -230,13 +231,13 @@ def _write(
     runtime: CodecRuntime | None,
     writer: EegzWriter,
     progress: Progress,
-    levels: list[float],
+    loudness: list[Loudness],
     bitrate: float | None,
 ) -> tuple[int, FileSummary]:
     """Write all blocks; return the size of the file and its summary."""
     banks = []
     if runtime is not None:
-        errors = dict(zip(header.mixtures, levels, strict=True))
+        errors = dict(zip(header.mixtures, loudness, strict=True))
         banks = [
             _at_work(file, header, bank, runtime, errors[bank.mixture] if bank.mixture else None)
             for bank in banks_of(header)
@@ -300,8 +301,10 @@ def _synthesised(header: FileHeader, banks: list[_BankAtWork], chunk: int) -> di
     return result
 
 
-def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime, level: float | None) -> _BankAtWork:
-    analysis = analysis_of(header, bank, sample_reader(file, bank), runtime, level)
+def _at_work(
+    file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime, loudness: Loudness | None
+) -> _BankAtWork:
+    analysis = analysis_of(header, bank, sample_reader(file, bank), runtime, loudness)
     meter = FidelityMeter(columns(header, bank, "centres"))
     return _BankAtWork(bank, analysis, synthesis_of(header, bank, analysis, runtime), meter)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.choice import CodecChoice
-from eegzip.codecs.components import LOUDEST, UNIT, error_level, find_rotation
+from eegzip.codecs.components import LOUDEST, UNIT, Loudness, find_rotation, loudness_alone
 from eegzip.codecs.scaling import choose_offset_step
 from eegzip.coding import BANK_SAMPLES, BLOCK_SECONDS, Bank, analysis_of, sample_reader
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -33,7 +33,7 @@ _OFFSET_ROOM = 4.0
 
 def mixed(
     file: EdfFile, survey: Survey, header: FileHeader, choice: CodecChoice, runtime: CodecRuntime
-) -> tuple[FileHeader, list[float]]:
+) -> tuple[FileHeader, list[Loudness]]:
     """Give a header the rotations that its groups are to be coded in.
 
     Parameters
@@ -50,8 +50,8 @@ def mixed(
     Returns
     -------
     header : FileHeader
-    levels : list of float
-        RMS of the error of each mixture's components.
+    loudness : list of Loudness
+        Of the error of each mixture's components.
     """
     groups = list(header.groups)
     group_of = {group.signals[0]: number for number, group in enumerate(groups)}
@@ -61,14 +61,14 @@ def mixed(
     # Only now, as it needs numba, which takes a while to load.
     from eegzip.formats.eegz.basis import extend, pack_basis
 
-    mixtures, noises = [], []
+    mixtures, found = [], []
     for part in parts:
         gains = np.array([_gain(survey, signal) for signal in part])
-        noise = _noise(file, header, Bank(tuple(group_of[i] for i in part), part), gains, runtime)
+        loudness = _loudness(file, header, Bank(tuple(group_of[i] for i in part), part), gains, runtime)
         rate = header.signals[part[0]].sample_rate or 1.0
         covariance = _covariance(file, part, gains, rate, choice.config.rate)
-        columns, levels = find_rotation(covariance, noise / UNIT, extend)
-        steps = choose_offset_step(np.maximum(levels * UNIT, _OFFSET_ROOM * noise))
+        columns, levels = find_rotation(covariance, loudness.level / UNIT, extend)
+        steps = choose_offset_step(np.maximum(levels * UNIT, _OFFSET_ROOM * loudness.level))
         for signal, step in zip(part, steps, strict=True):
             number = group_of[signal]
             most = choice.config.network.n_codebooks
@@ -80,18 +80,18 @@ def mixed(
                 pack_basis(columns),
             )
         )
-        noises.append(noise)
-    return _short_enough(replace(header, groups=tuple(groups), mixtures=tuple(mixtures))), noises
+        found.append(loudness)
+    return _short_enough(replace(header, groups=tuple(groups), mixtures=tuple(mixtures))), found
 
 
-def _noise(file: EdfFile, header: FileHeader, bank: Bank, gains: np.ndarray, runtime: CodecRuntime) -> float:
-    """RMS of the error that some of a bank's channels have alone, in the units of components."""
+def _loudness(file: EdfFile, header: FileHeader, bank: Bank, gains: np.ndarray, runtime: CodecRuntime) -> Loudness:
+    """How loud the error of some of a bank's channels is alone."""
     chosen = np.unique(np.linspace(0, len(bank.groups) - 1, _CHANNELS).astype(int))
     some = Bank(tuple(bank.groups[i] for i in chosen), tuple(bank.signals[i] for i in chosen))
     analysis = analysis_of(header, some, sample_reader(file, some), runtime)
     windows = np.unique(np.linspace(0, analysis.n_windows - 1, _WINDOWS).astype(int))
     looks = [analysis.look(int(window)) for window in windows]
-    return error_level(looks, runtime.latents, gains[chosen], runtime.hop)
+    return loudness_alone(looks, runtime.words, gains[chosen])
 
 
 def _affordable(header: FileHeader, parts: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:

@@ -165,7 +165,7 @@ class Analysis:
                 self._codes[window] = self.choose(*self.look(window))
             elif self._components is not None:
                 samples, first = self._samples(window), window * self.window_frames
-                prices = self._components.price / np.square(self._scales(first, first + self.window_frames))
+                prices = self._components.loudness.price / np.square(self._scales(first, first + self.window_frames))
                 self._codes[window] = self._encoder.encode(samples, self._codebooks, prices)
             else:
                 self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
@@ -203,19 +203,19 @@ class Analysis:
         """Scaling knots from `start` up to `stop`, shape (channels, knots, 2); their frames must be done before."""
         if start == stop:
             return np.zeros((len(self._steps), 0, 2), np.int64)
-        if self._components is None:
+        if self._components is None or isinstance(self._scaling, FixedScaling):
             return np.stack([self._knots[number] for number in range(start, stop)], axis=1)
-        return self._thrifty(start, stop, self._components)
+        return self._thrifty(start, stop, self._scaling.spacing, self._components)
 
-    def _thrifty(self, start: int, stop: int, components: Components) -> np.ndarray:
+    def _thrifty(self, start: int, stop: int, spacing: int, components: Components) -> np.ndarray:
         """Knots of components, whose scales are all the same where no token is near, which costs next to nothing."""
-        grid, spacing, context = self._grid, self._scaling.spacing, self._encoder.decoder_context
+        grid, context = self._grid, self._encoder.decoder_context
         first = grid.frame_of_model_sample(max((start - 1) * spacing, 0)) - context
         last = grid.frame_of_model_sample(stop * spacing) + context + 1
         first, last = max(first, 0), min(last, grid.n_frames)
         heard = self.frames(first, last)[:, 0] != ABSENT
         knots = np.stack([self._knots[number] for number in range(start, stop)], axis=1)
-        idle = round(4 * np.log2(components.level))
+        idle = round(4 * np.log2(components.loudness.level))
         for number in range(start, stop):
             low = grid.frame_of_model_sample(max((number - 1) * spacing, 0)) - context
             high = grid.frame_of_model_sample((number + 1) * spacing) + context + 1

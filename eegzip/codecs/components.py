@@ -12,18 +12,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.codecs.config import ModelConfig
-
 UNIT = 1024.0
 """A component of the ordinary level of one channel is so loud; scales are of such numbers, and not below a half."""
 
 LOUDEST = 4.0
 """Times the ordinary energy: what is louder counts no more than that."""
 
-# Of the energy of the error: what a token must take away. Lower ones take about a third of what is left each.
-_PRICE = 0.2
+_QUIETEST = 1.0
+_TINY = 1e-12
+# Tokens whose worth is that of the last one, and how much less is asked of a component's, which takes fewer bits; of the
+# energy of the error, the least that a token is worth.
+_LAST, _LESS, _LEAST_PRICE = 3, 0.75, 0.02
 _FINENESS = 1.2
 _FINEST = 2.0**-13
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """How loud the error of components is to be.
+
+    Attributes
+    ----------
+    level : float
+        About its RMS.
+    price : float
+        Squared error, in the latents times the scale, that a token must take away to be worth it.
+    """
+
+    level: float
+    price: float
 
 
 @dataclass(frozen=True)
@@ -34,50 +51,51 @@ class Components:
     ----------
     matrix : ndarray of float64, shape (components, channels)
         Makes components of channels.
-    price : float
-        Squared error, in the latents times the scale, that a token must take away to be worth it.
-    level : float
-        RMS of a waveform with such an error.
+    loudness : Loudness
+        Of their error.
     """
 
     matrix: np.ndarray
-    price: float
-    level: float
+    loudness: Loudness
 
 
-def components_of(config: ModelConfig, matrix: np.ndarray, level: float) -> Components:
-    """Return components whose error has the RMS `level`."""
-    # The latents of a frame have the energy of its samples: the linear path is orthonormal.
-    return Components(matrix, _PRICE * config.network.hop * level**2, level)
-
-
-def error_level(
+def loudness_alone(
     looks: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
-    latents_of: Callable[[np.ndarray], np.ndarray],
+    words: Callable[[int, np.ndarray], np.ndarray],
     gains: np.ndarray,
-    hop: int,
-) -> float:
-    """Return the RMS of the error, in the units of components, that channels coded alone have.
+) -> Loudness:
+    """Return how loud the error is where channels are coded alone, and what their last tokens take away.
 
     Parameters
     ----------
     looks : sequence of tuple
         Codes [C, K, F], latents [C, D, F] and scales [C, F] of some windows.
-    latents_of : callable
-        Gives the latents that codes stand for.
+    words : callable
+        ``words(level, codes)``: the codewords of a level, shape (..., D).
     gains : ndarray, shape (C,)
         Ordinary level of each channel, in the units of the scales.
-    hop : int
-        Samples of a frame.
     """
-    errors = []
+    last = max(looks[0][0].shape[1] - _LAST, 0)
+    left = np.zeros(2)
+    frames = 0
     for codes, latents, scales in looks:
         worth = np.square(scales / gains[:, None])
         whole = worth * np.square(latents, dtype=np.float64).sum(axis=1)
-        left = worth * np.square(latents - latents_of(codes), dtype=np.float64).sum(axis=1)
         # An artefact's error is as loud as the artefact; ordinary frames should decide.
-        errors.append(left * np.minimum(1.0, LOUDEST * hop / np.maximum(whole, 1e-12)))
-    return UNIT * max(float(np.sqrt(np.mean(np.concatenate(errors, axis=1)) / hop)), 1 / UNIT)
+        worth = worth * np.minimum(1.0, LOUDEST * latents.shape[1] / np.maximum(whole, _TINY))
+        rest = latents.transpose(0, 2, 1).astype(np.float64)
+        for level in range(codes.shape[1]):
+            if level == last:
+                left[0] += (worth * np.square(rest).sum(axis=2)).sum()
+            rest -= words(level, codes[:, level])
+        left[1] += (worth * np.square(rest).sum(axis=2)).sum()
+        frames += worth.size
+    # The latents of a frame have the energy of its samples: the linear path is orthonormal.
+    width = looks[0][1].shape[1]
+    before, after = UNIT**2 * left / frames
+    level = max(float(np.sqrt(after / width)), _QUIETEST)
+    taken = (before - after) / (looks[0][0].shape[1] - last)
+    return Loudness(level, max(_LESS * float(taken), _LEAST_PRICE * width * level**2))
 
 
 def find_rotation(

@@ -184,6 +184,12 @@ class CodecRuntime:
             result: FloatArray = self.codewords(codes).cpu().numpy()
         return result
 
+    def words(self, level: int, codes: CodeArray) -> FloatArray:
+        """Return what the codes of a level add to the latents, [..., D]."""
+        with self._working():
+            table: FloatArray = codewords(self.network.quantizer.quantizers[level]).cpu().numpy()
+        return table[codes]
+
     def levels(self, n_codebooks: int | None) -> int:
         """Return a number of codebooks, checked; all of them for ``None``."""
         levels = self.n_codebooks if n_codebooks is None else n_codebooks
