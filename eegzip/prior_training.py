@@ -3,6 +3,9 @@
 Recordings (one folder of EDF files a data set) are compressed with the model, so that the tokens are those of real
 files: of minutes, of the model's own groups of channels, at full depth and at others. The tables are fitted to people
 that training may see (:mod:`eegzip.training.recordings`), and what they save is measured on those that it may not.
+
+With ``--components NAME`` a model that codes every channel alone, and has a prior, becomes one that codes components of
+whole recordings, of that name; its prior is then fitted to these. So eegz-mc-2 was made of eegz-sc-1.
 """
 
 from __future__ import annotations
@@ -14,14 +17,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from eegzip import models
-from eegzip.codecs.checkpoint import Checkpoint, add_prior
-from eegzip.codecs.config import ModelConfig
+from eegzip.codecs.checkpoint import CARD, Checkpoint, add_prior, rename
+from eegzip.codecs.config import MAX_MIXTURE, ModelConfig, MultichannelConfig
 from eegzip.compression import compress
 from eegzip.formats.prior.tables import pack_prior
 from eegzip.recording import Recording
@@ -121,12 +125,19 @@ def collect(checkpoint: Checkpoint, data: Path, most: int, seed: int) -> tuple[l
     return seen, aside
 
 
+def of_components(config: ModelConfig, name: str) -> ModelConfig:
+    """Return the config of the model of whole recordings that has the weights of one of single channels."""
+    shared = MultichannelConfig(max_channels=MAX_MIXTURE, styles="recording")
+    return replace(config, name=name, architecture="dac-mc", multichannel=shared)
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description="Give a model the tables that code its tokens in context.")
     parser.add_argument("--model", required=True, help="name or folder of the checkpoint")
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder of EDF files per set")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint with its prior")
+    parser.add_argument("--components", metavar="NAME", help="make it a model of the components of recordings")
     parser.add_argument("--recordings", type=int, default=16, help="of each set, at most, to fit to and to judge by")
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--seed", type=int, default=Settings.seed)
@@ -136,14 +147,17 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     began = time.monotonic()
     checkpoint = models.load(options.model)
+    if options.out.resolve() != checkpoint.folder.resolve():
+        shutil.copytree(checkpoint.folder, options.out, dirs_exist_ok=True)
+        (options.out / CARD).unlink(missing_ok=True)
+    if options.components:
+        checkpoint = rename(options.out, of_components(checkpoint.config, options.components))
     seen, aside = collect(checkpoint, options.data, options.recordings, options.seed)
     log.info("%d minutes to fit to, %d aside", len(seen), len(aside))
     settings = Settings(steps=options.steps, seed=options.seed)
     prior = fit(
         words_of(checkpoint), seen, settings, lambda step, bits: log.info("step %d: %.2f bits a frame", step, bits)
     )
-    if options.out.resolve() != checkpoint.folder.resolve():
-        shutil.copytree(checkpoint.folder, options.out, dirs_exist_ok=True)
     result = add_prior(options.out, pack_prior(prior.tables))
     saved = {
         group: {"packed_bytes": packed, "bytes": coded, "saved_percent": round(100 - 100 * coded / packed, 1)}

@@ -20,8 +20,8 @@ LOUDEST = 4.0
 
 _QUIETEST = 1.0
 _TINY = 1e-12
-# Tokens whose worth is that of the last one, and how much less is asked of a component's, which takes fewer bits; of the
-# energy of the error, the least that a token is worth.
+# Tokens whose worth is that of the last one; how much less is asked of a component's, which takes fewer bits; and the
+# least that is asked, of the energy of the error.
 _LAST, _LESS, _LEAST_PRICE = 3, 0.75, 0.02
 _FINENESS = 1.2
 _FINEST = 2.0**-13
@@ -77,7 +77,7 @@ def loudness_alone(
     """
     last = max(looks[0][0].shape[1] - _LAST, 0)
     left = np.zeros(2)
-    frames = 0
+    frames = 0.0
     for codes, latents, scales in looks:
         worth = np.square(scales / gains[:, None])
         whole = worth * np.square(latents, dtype=np.float64).sum(axis=1)
