@@ -33,7 +33,7 @@ __all__ = [
     "resolve",
 ]
 
-DEFAULT_MODEL = "eegz-sc-1"
+DEFAULT_MODEL = "eegz-mc-2"
 _BUNDLED = Path(__file__).parent / "checkpoints"
 # Fewer hexadecimal digits than these could name two models by chance.
 _MIN_DIGEST_DIGITS = 12

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from eegzip import models
-from eegzip.codecs.checkpoint import CARD, Checkpoint, add_prior, rename
+from eegzip.codecs.checkpoint import CARD, Checkpoint, add_prior, read_prior, rename
 from eegzip.codecs.config import MAX_MIXTURE, ModelConfig, MultichannelConfig
 from eegzip.compression import compress
 from eegzip.formats.prior.tables import pack_prior
@@ -87,7 +87,7 @@ def _depth(config: ModelConfig, aside: bool, rng: np.random.Generator) -> int | 
     levels = config.network.n_codebooks
     if config.multichannel is not None and config.multichannel.styles == "recording":
         # Components have all depths at once, and what counts is how loud the error is.
-        return _ASIDE_DEPTH if aside else round(np.exp(rng.uniform(0.0, np.log(levels))))
+        return _ASIDE_DEPTH if aside else int(rng.integers(1, levels + 1))
     full = aside or rng.random() < _FULL_DEPTH_SHARE
     return None if full else int(rng.integers(min(3, levels), levels + 1))
 
@@ -154,9 +154,15 @@ def main() -> None:
         checkpoint = rename(options.out, of_components(checkpoint.config, options.components))
     seen, aside = collect(checkpoint, options.data, options.recordings, options.seed)
     log.info("%d minutes to fit to, %d aside", len(seen), len(aside))
+    # Components' tokens are much like channels' tokens, so their prior begins as that one.
+    begin = read_prior(checkpoint.folder, str(checkpoint.config.prior)) if options.components else None
     settings = Settings(steps=options.steps, seed=options.seed)
     prior = fit(
-        words_of(checkpoint), seen, settings, lambda step, bits: log.info("step %d: %.2f bits a frame", step, bits)
+        words_of(checkpoint),
+        seen,
+        settings,
+        lambda step, bits: log.info("step %d: %.2f bits a frame", step, bits),
+        None if begin is None else begin.tables,
     )
     result = add_prior(options.out, pack_prior(prior.tables))
     saved = {

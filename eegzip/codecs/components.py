@@ -77,7 +77,6 @@ def loudness_alone(
     """
     last = max(looks[0][0].shape[1] - _LAST, 0)
     left = np.zeros(2)
-    frames = 0.0
     for codes, latents, scales in looks:
         worth = np.square(scales / gains[:, None])
         whole = worth * np.square(latents, dtype=np.float64).sum(axis=1)
@@ -89,13 +88,12 @@ def loudness_alone(
                 left[0] += (worth * np.square(rest).sum(axis=2)).sum()
             rest -= words(level, codes[:, level])
         left[1] += (worth * np.square(rest).sum(axis=2)).sum()
-        frames += worth.size
     # The latents of a frame have the energy of its samples: the linear path is orthonormal.
     width = looks[0][1].shape[1]
-    before, after = UNIT**2 * left / frames
-    level = max(float(np.sqrt(after / width)), _QUIETEST)
+    before, after = UNIT**2 * left / sum(scales.size for _, _, scales in looks)
+    rms = max(float(np.sqrt(after / width)), _QUIETEST)
     taken = (before - after) / (looks[0][0].shape[1] - last)
-    return Loudness(level, max(_LESS * float(taken), _LEAST_PRICE * width * level**2))
+    return Loudness(rms, max(_LESS * float(taken), _LEAST_PRICE * width * rms**2))
 
 
 def find_rotation(

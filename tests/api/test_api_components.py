@@ -1,4 +1,4 @@
-"""Channels coded as components of their recording: fewer bytes at less error, parts equal the whole, damage is found."""
+"""Channels coded as components of their recording: fewer bytes, no more error; parts are as the whole; damage shows."""
 
 from __future__ import annotations
 
