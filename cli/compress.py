@@ -50,7 +50,8 @@ Examples:
     "--codebooks",
     type=int,
     metavar="N",
-    help="Use only the first N codebooks.  [default: as many as cost 384 bit/s a channel, packed; with --bitrate: all]",
+    help="Use only the first N codebooks, or allow components the error that these would leave.  [default: as many as "
+    "cost 384 bit/s a channel, packed; with --bitrate: all]",
 )
 @click.option("--bitrate", type=float, metavar="BITS", help="Aim at so many bits of tokens a second and signal.")
 @click.option("--rate", metavar="HZ|native", help="Sample rate that the network sees.  [default: the model's]")

@@ -11,7 +11,6 @@ from eegzip.codecs.checkpoint import read_prior
 from eegzip.codecs.components import UNIT
 from eegzip.coding import Bank
 from eegzip.formats.eegz.header import FileHeader
-from eegzip.formats.errors import UsageError
 
 if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis, Chooser
@@ -39,13 +38,11 @@ def aim(header: FileHeader, runtime: CodecRuntime, banks: Sequence[tuple[Bank, A
     Raises
     ------
     UsageError
-        No such rate, or a model that can't.
+        The model can't.
     """
     # Here, as it takes torch and numba.
     from eegzip.codecs.rate_control import Excerpt, rate_search, slope_for
 
-    if not 0 < bitrate < float("inf"):
-        raise UsageError(f"a bit rate must be larger than 0 bit/s, not {bitrate:g}.")
     config = runtime.checkpoint.config
     prior = read_prior(runtime.checkpoint.folder, config.prior) if config.prior else None
     search = rate_search(runtime, prior)

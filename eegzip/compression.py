@@ -12,7 +12,7 @@ import numpy as np
 
 from eegzip import models
 from eegzip.aiming import aim
-from eegzip.choice import choose
+from eegzip.choice import choose, depth_for_bitrate
 from eegzip.coding import (
     Bank,
     Progress,
@@ -99,10 +99,12 @@ def compress(
         Name, digest or folder of a checkpoint; the bundled one by default.
     codebooks : int, optional
         Residual levels to keep, from the first; by default those that cost at most 384 bit/s a channel before entropy
-        coding. Fewer are smaller and coarser.
+        coding. Fewer are smaller and coarser. Of a model of whole recordings (eegz-mc-2) it says how loud the error is
+        to be, as if every channel were coded alone with so many; each component takes as many as that is worth.
     bitrate : float, optional
         Bits of tokens a second and signal to aim at, a mean over signals and time, with a model that has a prior. Each
-        frame then gets the tokens that are worth their bits, at most `codebooks`. Takes several times longer.
+        frame then gets the tokens that are worth their bits, at most `codebooks` (of components: any number). Takes
+        several times longer.
     rate : float or 'native', optional
         Sample rate in Hz at which the network sees the signals; the model's own by default. ``'native'`` does not
         resample.
@@ -110,8 +112,9 @@ def compress(
         ``'adaptive'`` (follows offset and level, never clips) or ``'fixed:200uV'`` (the paper's: clips there);
         the model's own by default.
     groups : str or path-like, optional
-        Which channels share tokens, with a model of groups (DAC-MC); the model's own way by default. ``'manual'``: the
-        paper's tables, else regions of the scalp. ``'random'``: the paper's draw, which leaves most channels alone,
+        Which channels are coded together, with a model of groups (DAC-MC); the model's own way by default.
+        ``'manual'``: all of one rate with a model of whole recordings, else the paper's tables, else regions of the
+        scalp. ``'random'``: the paper's draw, which leaves most channels alone,
         the same at each call. ``'single'``: every channel alone. A file: a group a line, labels separated by commas.
     lossy, exact : sequence of str
         Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
@@ -172,10 +175,12 @@ def compress(
         chunk_seconds = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
     if not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
+    if bitrate is not None and not 0 < bitrate < float("inf"):
+        raise UsageError(f"a bit rate must be larger than 0 bit/s, not {bitrate:g}.")
     refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     if bitrate is not None and codebooks is None:
-        codebooks = checkpoint.config.network.n_codebooks
+        codebooks = depth_for_bitrate(checkpoint.config, bitrate)
     choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
         survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
