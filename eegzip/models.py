@@ -251,7 +251,7 @@ def _described(name: str, where: str, folder: Path) -> ModelDescription:
     except OSError as error:
         return ModelDescription(name, where, str(folder), size, f"It can't be read: {error.strerror}.")
     config = checkpoint.config
-    channels = 1 if config.multichannel is None else config.multichannel.max_channels
+    channels = 1 if config.adapters is None else config.adapters.max_channels
     return ModelDescription(
         name=name,
         where=where,
