@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
 
 _WINDOWS = 3
-_FRAMES = 60
-"""Of a window, at most: half a minute with the models at hand."""
-
 _QUIETEST = 1e-12
 
 
@@ -51,10 +48,7 @@ def aim(header: FileHeader, runtime: CodecRuntime, banks: Sequence[tuple[Bank, A
         grid = header.grid(bank.groups[0])
         per_frame = bitrate * len(bank.signals) / len(bank.groups) * grid.hop * grid.down / (rate * grid.up)
         windows = np.unique(np.linspace(0, analysis.n_windows - 1, _WINDOWS).astype(int))
-        looks = [
-            (codes[..., :_FRAMES], latents[..., :_FRAMES], scales[..., :_FRAMES])
-            for codes, latents, scales in map(analysis.look, windows.tolist())
-        ]
+        looks = [analysis.look(int(window)) for window in windows]
         if bank.mixture is None:
             weights = _weigher([len(header.groups[group].signals) for group in bank.groups], looks)
         else:

@@ -88,7 +88,8 @@ def mixed_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: C
     Returns
     -------
     list of tuple of int
-        Parts of two signals or more of one rate; none with models that rotate no recording, and with fixed scaling.
+        Parts of two signals or more of one rate; none with models that rotate no recording or have no prior (without
+        one all frames have one depth), and with fixed scaling.
 
     Raises
     ------
@@ -96,7 +97,9 @@ def mixed_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: C
         As :func:`share`.
     """
     multichannel = choice.config.multichannel
-    if multichannel is None or multichannel.styles != "recording" or choice.fixed_limit_uv is not None:
+    if multichannel is None or multichannel.styles != "recording":
+        return []
+    if choice.config.prior is None or choice.fixed_limit_uv is not None:
         return []
     vocabulary = tuple(dict.fromkeys(style_name(signal.label) for signal in signals))
 

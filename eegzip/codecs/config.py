@@ -268,8 +268,8 @@ class ModelConfig:
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
             by_recording = self.multichannel.styles == "recording"
-            if by_recording and not (self.network.direct_codebooks and self.network.linear_path and self.prior):
-                raise ModelError("A model of recordings needs a linear path, codebooks in its latents and a prior.")
+            if by_recording and not (self.network.direct_codebooks and self.network.linear_path):
+                raise ModelError("A model of recordings needs a linear path and codebooks in its latents.")
             context = 2 * self.multichannel.encoder_reach
             if (self.window_frames + context) * self.network.hop > _MAX_WINDOW_SAMPLES:
                 raise ModelError("The model's window_frames and the reach of its attention are out of range.")

@@ -22,8 +22,6 @@ from eegzip.formats.prior.tracking import energy_class, follow, predict, start_v
 
 # What depths take, nearly enough: the same as before is cheap, and a change the dearer the larger it is.
 _SAME_DEPTH, _OTHER_DEPTH, _DEPTH_STEP = 0.4, 1.5, 1.0
-# Levels for which the search goes on where none of them was worth its bits.
-_PATIENCE = 3
 _BITS = 1.0 / (256.0 * np.log(2.0))
 
 
@@ -74,9 +72,8 @@ def _search_stream(  # type: ignore[no-untyped-def]
                 if cost < least:
                     least, depth = cost, level
                     chosen[:level] = path[now, b, :level]
-            # Bits alone cost as much by now, or nothing came of the last levels: then hardly anything will.
-            cheapest = slope * (bits[now, :alive].min() + _SAME_DEPTH)
-            if level == levels or cheapest >= least or level - depth >= _PATIENCE:
+            # Where bits alone cost as much by now, nothing will be worth more of them.
+            if level == levels or slope * (bits[now, :alive].min() + _SAME_DEPTH) >= least:
                 break
             found = 0
             for b in range(alive):

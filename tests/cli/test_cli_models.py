@@ -84,7 +84,7 @@ def test_the_list_has_bundled_cached_and_damaged_ones(run: Run, cache: Path) -> 
     lines = {line.split()[0]: line for line in text.splitlines() if line}
     assert "DAMAGED" in lines["cut"]
     assert "DAMAGED" in lines["changed"]
-    for word in ("dac-sc", "256", "48 x 256", "768", checkpoint.digest[:12], "cached"):
+    for word in ("dac-mc", "256", "48 x 256", "768", checkpoint.digest[:12], "cached"):
         assert word in lines["whole"]
     assert run("models", "list").stdout == text
 
@@ -203,7 +203,8 @@ def test_a_model_that_may_not_be_read_is_listed(cache: Path, monkeypatch: pytest
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
     monkeypatch.setattr(models, "load_checkpoint", forbidden)  # root may read everything
-    assert [m.problem for m in models.describe_all()] == ["It can't be read: Permission denied."] * 6
+    count = len(ALL_BUNDLED) + 3
+    assert [m.problem for m in models.describe_all()] == ["It can't be read: Permission denied."] * count
 
 
 def test_nothing_heavy_is_loaded(command: str, cache: Path) -> None:
