@@ -50,7 +50,8 @@ Examples:
     "--codebooks",
     type=int,
     metavar="N",
-    help="Use only the first N codebooks.  [default: as many as cost 384 bit/s a channel, packed; with --bitrate: all]",
+    help="Use only the first N codebooks, or allow components the error that these would leave.  [default: as many as "
+    "cost 384 bit/s a channel, packed; with --bitrate: all]",
 )
 @click.option("--bitrate", type=float, metavar="BITS", help="Aim at so many bits of tokens a second and signal.")
 @click.option("--rate", metavar="HZ|native", help="Sample rate that the network sees.  [default: the model's]")
@@ -62,9 +63,9 @@ Examples:
 @click.option(
     "--groups",
     metavar="manual|random|single|FILE",
-    help="Which channels share tokens, with a model of groups (dac-mc): by the paper's tables, else by place on the "
-    "scalp; by the paper's draw (the same each time); none; or as in FILE, a group a line, labels separated by "
-    "commas.  [default: the model's]",
+    help="Which channels are coded together, with a model of groups (dac-mc): the model's own way (eegz-mc-2: all; "
+    "others: by the paper's tables, else by place on the scalp); by the paper's draw (the same each time); none; or as "
+    "in FILE, a group a line, labels separated by commas.  [default: the model's]",
 )
 @click.option("--lossy", multiple=True, metavar="PATTERN", help="Code these channels lossily too. Repeatable.")
 @click.option(
@@ -172,7 +173,7 @@ def _details(report: CompressionReport) -> list[str]:
             worst = "" if signal.worst_chunk_prd is None else f", worst chunk {signal.worst_chunk_prd:.2f} %"
             loss += f"{worst}; chunks: {', '.join(f'{count} {way}' for way, count in signal.chunks.items())}"
         lines.append(f"{signal.label or '(no label)'}: {CODING_NAMES[signal.coding]}{loss}{cost}")
-    lines += [f"one token stream: {', '.join(group)}" for group in report.groups if len(group) > 1]
+    lines += [f"coded together: {', '.join(group)}" for group in report.groups if len(group) > 1]
     lines += [f"deviation: {deviation}" for deviation in report.deviations]
     lines += [f"note: {note}" for note in report.notes]
     share = 100 * report.overhead_bytes / report.compressed_bytes

@@ -133,10 +133,19 @@ def _compressed_text(content: dict[str, Any]) -> Iterator[str]:
 
 def _groups_text(content: dict[str, Any]) -> Iterator[str]:
     """Which channels share tokens, where any may."""
+
+    def labels(signals: list[int]) -> list[str]:
+        return [content["signals"][index]["label"] or "(no label)" for index in signals]
+
+    for mixture in content["mixtures"]:
+        count = len(mixture["groups"])
+        yield f"  components  {count}, a token stream each, of {count} channels together:"
+        yield f"              {', '.join(labels(mixture['signals']))}"
+    mixed = {number for mixture in content["mixtures"] for number in mixture["groups"]}
     groups = [
-        [content["signals"][index]["label"] or "(no label)" for index in group["signals"]]
-        for group in content["groups"]
-        if "styles" in group
+        labels(group["signals"])
+        for number, group in enumerate(content["groups"])
+        if "styles" in group and number not in mixed
     ]
     if not groups:
         return

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.checkpoint import read_prior
+from eegzip.codecs.components import UNIT
 from eegzip.coding import Bank
 from eegzip.formats.eegz.header import FileHeader
-from eegzip.formats.errors import UsageError
 
 if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis, Chooser
     from eegzip.codecs.rate_search import RateSearch
     from eegzip.codecs.runtime import CodecRuntime
 
-_WINDOWS = 6
+_WINDOWS = 3
 _QUIETEST = 1e-12
 
 
@@ -35,13 +35,11 @@ def aim(header: FileHeader, runtime: CodecRuntime, banks: Sequence[tuple[Bank, A
     Raises
     ------
     UsageError
-        No such rate, or a model that can't.
+        The model can't.
     """
     # Here, as it takes torch and numba.
     from eegzip.codecs.rate_control import Excerpt, rate_search, slope_for
 
-    if not 0 < bitrate < float("inf"):
-        raise UsageError(f"a bit rate must be larger than 0 bit/s, not {bitrate:g}.")
     config = runtime.checkpoint.config
     prior = read_prior(runtime.checkpoint.folder, config.prior) if config.prior else None
     search = rate_search(runtime, prior)
@@ -51,7 +49,10 @@ def aim(header: FileHeader, runtime: CodecRuntime, banks: Sequence[tuple[Bank, A
         per_frame = bitrate * len(bank.signals) / len(bank.groups) * grid.hop * grid.down / (rate * grid.up)
         windows = np.unique(np.linspace(0, analysis.n_windows - 1, _WINDOWS).astype(int))
         looks = [analysis.look(int(window)) for window in windows]
-        weights = _weigher([len(header.groups[group].signals) for group in bank.groups], looks)
+        if bank.mixture is None:
+            weights = _weigher([len(header.groups[group].signals) for group in bank.groups], looks)
+        else:
+            weights = _of_components
         excerpts = [Excerpt(latents.transpose(0, 2, 1), weights(scales), codes) for codes, latents, scales in looks]
         slope = slope_for(search, excerpts, per_frame)
         analysis.choose = _chooser(search, weights, slope)
@@ -76,6 +77,11 @@ def _weigher(
         return shared
 
     return weights
+
+
+def _of_components(scales: np.ndarray) -> np.ndarray:
+    """What a squared error in each component's latents counts: all are of channels relative to their levels."""
+    return np.square(scales / UNIT)
 
 
 def _chooser(search: RateSearch, weights: Callable[[np.ndarray], np.ndarray], slope: float) -> Chooser:

@@ -49,10 +49,25 @@ def ordinary_depth(config: ModelConfig) -> int:
 
     That is where errors of ordinary EEG come under a tenth of the signal. What lies above is for those who ask.
     """
+    return max(1, min(config.network.n_codebooks, int(ORDINARY_BITS / _bits_of_level(config))))
+
+
+def depth_for_bitrate(config: ModelConfig, bitrate: float) -> int:
+    """Return how many codebooks are used where bits a second are asked for: all, as far as they are worth it.
+
+    Of components it says how loud their error will be, about, and so how finely a rotation is worth rounding.
+    """
+    most = config.network.n_codebooks
+    if config.multichannel is None or config.multichannel.styles != "recording":
+        return most
+    return max(1, min(most, round(min(bitrate, ORDINARY_BITS) / _bits_of_level(config))))
+
+
+def _bits_of_level(config: ModelConfig) -> float:
+    """Bits a second and channel, packed, of each codebook."""
     network = config.network
-    channels = 1 if config.multichannel is None else config.multichannel.max_channels
-    level = bits_per_token(network.codebook_size) * config.rate / (network.hop * channels)
-    return max(1, min(network.n_codebooks, int(ORDINARY_BITS / level)))
+    channels = 1 if config.adapters is None else config.adapters.max_channels
+    return bits_per_token(network.codebook_size) * config.rate / (network.hop * channels)
 
 
 def choose(

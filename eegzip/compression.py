@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,18 @@ import numpy as np
 
 from eegzip import models
 from eegzip.aiming import aim
-from eegzip.choice import choose
-from eegzip.coding import Bank, Progress, analysis_of, banks_of, block_records, columns, synthesis_of
+from eegzip.choice import choose, depth_for_bitrate
+from eegzip.coding import (
+    Bank,
+    Progress,
+    analysis_of,
+    banks_of,
+    block_records,
+    columns,
+    largest_scales,
+    sample_reader,
+    synthesis_of,
+)
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.atomic import atomic_output
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -23,6 +33,7 @@ from eegzip.formats.eegz.reader import chunk_knot_range
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
+from eegzip.mixing import mixed
 from eegzip.paths import refuse_own_source
 from eegzip.planning import least_chunk_seconds, matches, plan
 from eegzip.priors import priors
@@ -32,6 +43,7 @@ from eegzip.survey import Survey, survey_recording, trailing_pieces
 
 if TYPE_CHECKING:
     from eegzip.codecs.analysis import Analysis
+    from eegzip.codecs.components import Loudness
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.synthesis import Synthesis
     from eegzip.layer_work import LayeredFidelity, LayerWork, Synthesiser
@@ -87,10 +99,12 @@ def compress(
         Name, digest or folder of a checkpoint; the bundled one by default.
     codebooks : int, optional
         Residual levels to keep, from the first; by default those that cost at most 384 bit/s a channel before entropy
-        coding. Fewer are smaller and coarser.
+        coding. Fewer are smaller and coarser. Of a model of whole recordings (eegz-mc-2) it says how loud the error is
+        to be, as if every channel were coded alone with so many; each component takes as many as that is worth.
     bitrate : float, optional
         Bits of tokens a second and signal to aim at, a mean over signals and time, with a model that has a prior. Each
-        frame then gets the tokens that are worth their bits, at most `codebooks`. Takes several times longer.
+        frame then gets the tokens that are worth their bits, at most `codebooks` (of components: any number). Takes
+        several times longer.
     rate : float or 'native', optional
         Sample rate in Hz at which the network sees the signals; the model's own by default. ``'native'`` does not
         resample.
@@ -98,8 +112,9 @@ def compress(
         ``'adaptive'`` (follows offset and level, never clips) or ``'fixed:200uV'`` (the paper's: clips there);
         the model's own by default.
     groups : str or path-like, optional
-        Which channels share tokens, with a model of groups (DAC-MC); the model's own way by default. ``'manual'``: the
-        paper's tables, else regions of the scalp. ``'random'``: the paper's draw, which leaves most channels alone,
+        Which channels are coded together, with a model of groups (DAC-MC); the model's own way by default.
+        ``'manual'``: all of one rate with a model of whole recordings, else the paper's tables, else regions of the
+        scalp. ``'random'``: the paper's draw, which leaves most channels alone,
         the same at each call. ``'single'``: every channel alone. A file: a group a line, labels separated by commas.
     lossy, exact : sequence of str
         Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
@@ -160,10 +175,12 @@ def compress(
     usual = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
     if chunk_seconds is not None and not (chunk_seconds > 0):
         raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
+    if bitrate is not None and not 0 < bitrate < float("inf"):
+        raise UsageError(f"a bit rate must be larger than 0 bit/s, not {bitrate:g}.")
     refuse_own_source(source, target)
     checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
     if bitrate is not None and codebooks is None:
-        codebooks = checkpoint.config.network.n_codebooks
+        codebooks = depth_for_bitrate(checkpoint.config, bitrate)
     choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
         survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
@@ -177,13 +194,15 @@ def compress(
             targets=wanted.targets,
         )
         runtime = None
+        loudness: list[Loudness] = []
         if header.groups:
             # Only now, so that a recording without EEG needs no torch.
             from eegzip.codecs.runtime import CodecRuntime
 
             runtime = CodecRuntime(checkpoint, device=device)
+            header, loudness = mixed(file, survey, header, choice, runtime)
         writer = EegzWriter(output, header, priors(checkpoint.folder))
-        size, summary = _write(file, survey, header, runtime, writer, report_progress, bitrate)
+        size, summary = _write(file, survey, header, runtime, writer, report_progress, loudness, bitrate)
     stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
     return CompressionReport(
         source=str(source),
@@ -200,7 +219,10 @@ def compress(
         model=checkpoint.config.name if header.groups else None,
         digest=checkpoint.digest if header.groups else None,
         signals=signal_reports(header, summary),
-        groups=tuple(tuple(header.signals[index].label for index in group.signals) for group in header.groups),
+        groups=tuple(
+            tuple(header.signals[index].label for index in signals)
+            for signals in dict.fromkeys(header.sharing(group) for group in range(len(header.groups)))
+        ),
         targets=header.targets,
         deviations=header.deviations,
         notes=_notes(header, summary, lossy, exact),
@@ -214,10 +236,17 @@ def _write(
     runtime: CodecRuntime | None,
     writer: EegzWriter,
     progress: Progress,
+    loudness: list[Loudness],
     bitrate: float | None,
 ) -> tuple[int, FileSummary]:
     """Write all blocks; return the size of the file and its summary."""
-    banks = [] if runtime is None else [_at_work(file, header, bank, runtime) for bank in banks_of(header)]
+    banks = []
+    if runtime is not None:
+        errors = dict(zip(header.mixtures, loudness, strict=True))
+        banks = [
+            _at_work(file, header, bank, runtime, errors[bank.mixture] if bank.mixture else None)
+            for bank in banks_of(header)
+        ]
     if bitrate is not None and runtime is not None:
         aim(header, runtime, [(work.bank, work.analysis) for work in banks], bitrate)
     exact = header.exact_signals()
@@ -233,7 +262,7 @@ def _write(
             tokens.update(zip(work.bank.groups, codes, strict=True))
             if header.codecs[header.groups[group].codec].knot_spacing:
                 scales = work.analysis.knots(*chunk_knot_range(header, chunk, group))
-                knots.update(zip(work.bank.signals, scales, strict=True))
+                knots.update(zip(work.bank.owners(header), scales, strict=True))
         writer.write_chunk(
             [tokens[group] for group in sorted(tokens)],
             [knots[signal] for group in header.groups for signal in group.signals if signal in knots],
@@ -269,8 +298,7 @@ def _synthesised(header: FileHeader, banks: list[_BankAtWork], chunk: int) -> di
         per_record = header.signals[work.bank.signals[0]].samples_per_record
         samples = work.synthesis.values(first * per_record, stop * per_record)
         if header.codecs[header.groups[group].codec].knot_spacing:
-            knots = work.analysis.knots(*chunk_knot_range(header, chunk, group))
-            scales = 2.0 ** (knots[:, :, 0].max(axis=1, initial=0) / 4)
+            scales = largest_scales(header, work.bank, work.analysis.knots(*chunk_knot_range(header, chunk, group)))
         else:
             scales = columns(header, work.bank, "ranges")
         for signal, row, scale in zip(work.bank.signals, samples, scales, strict=True):
@@ -278,22 +306,12 @@ def _synthesised(header: FileHeader, banks: list[_BankAtWork], chunk: int) -> di
     return result
 
 
-def _at_work(file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime) -> _BankAtWork:
-    analysis = analysis_of(header, bank, _sample_reader(file, bank), runtime)
+def _at_work(
+    file: EdfFile, header: FileHeader, bank: Bank, runtime: CodecRuntime, loudness: Loudness | None
+) -> _BankAtWork:
+    analysis = analysis_of(header, bank, sample_reader(file, bank), runtime, loudness)
     meter = FidelityMeter(columns(header, bank, "centres"))
     return _BankAtWork(bank, analysis, synthesis_of(header, bank, analysis, runtime), meter)
-
-
-def _sample_reader(file: EdfFile, bank: Bank) -> Callable[[int, int], np.ndarray]:
-    per_record = file.header.signals[bank.signals[0]].samples_per_record
-
-    def read(start: int, stop: int) -> np.ndarray:
-        first = start // per_record
-        block = file.read_records(first, -(-stop // per_record))
-        rows = [decode_signal(block, file.header, index).reshape(-1) for index in bank.signals]
-        return np.stack(rows)[:, start - first * per_record : stop - first * per_record]
-
-    return read
 
 
 def _exact_samples(file: EdfFile, signals: list[int], first: int, stop: int) -> dict[int, np.ndarray]:
@@ -305,7 +323,7 @@ def _exact_samples(file: EdfFile, signals: list[int], first: int, stop: int) -> 
 
 def _measure(file: EdfFile, header: FileHeader, work: _BankAtWork, first: int, stop: int) -> None:
     """Restore what was just written, as a decoder will, and compare."""
-    read = _sample_reader(file, work.bank)
+    read = sample_reader(file, work.bank)
     per_record = file.header.signals[work.bank.signals[0]].samples_per_record
     step = block_records(header)
     for begin in range(first, stop, step):

@@ -33,7 +33,7 @@ __all__ = [
     "resolve",
 ]
 
-DEFAULT_MODEL = "eegz-sc-1"
+DEFAULT_MODEL = "eegz-mc-2"
 _BUNDLED = Path(__file__).parent / "checkpoints"
 # Fewer hexadecimal digits than these could name two models by chance.
 _MIN_DIGEST_DIGITS = 12
@@ -251,7 +251,7 @@ def _described(name: str, where: str, folder: Path) -> ModelDescription:
     except OSError as error:
         return ModelDescription(name, where, str(folder), size, f"It can't be read: {error.strerror}.")
     config = checkpoint.config
-    channels = 1 if config.multichannel is None else config.multichannel.max_channels
+    channels = 1 if config.adapters is None else config.adapters.max_channels
     return ModelDescription(
         name=name,
         where=where,

@@ -122,6 +122,15 @@ class Recording:
             "groups": [
                 {key: value for key, value in asdict(group).items() if value is not None} for group in header.groups
             ],
+            "mixtures": [
+                {
+                    "groups": list(mixture.groups),
+                    "signals": list(header.sharing(mixture.groups[0])),
+                    "gains": list(mixture.gains),
+                    "matrix_bytes": len(mixture.matrix),
+                }
+                for mixture in header.mixtures
+            ],
             "signals": [asdict(signal) for signal in header.signals],
             "targets": None if header.targets is None else asdict(header.targets),
         }
@@ -234,13 +243,14 @@ class Recording:
         return (signal.gain * digital + signal.offset) * scale
 
     def tokens(self, channel: str | None = None) -> list[TokenStream]:
-        """Token streams, one a group; no network is loaded.
+        """Token streams, one a group or component; no network is loaded.
 
         Parameters
         ----------
         channel : str, optional
             Only streams of channels that this pattern names; a stream of a group (DAC-MC) holds the others of the
-            group too, as its ``labels`` say.
+            group too, as its ``labels`` say, and of a channel coded as part of a recording's components, all of
+            these.
 
         Returns
         -------
@@ -254,7 +264,9 @@ class Recording:
         header = self._reader.header
         wanted = None if channel is None else set(chosen_signals(header, [channel]))
         groups = [
-            number for number, group in enumerate(header.groups) if wanted is None or wanted.intersection(group.signals)
+            number
+            for number in range(len(header.groups))
+            if wanted is None or wanted.intersection(header.sharing(number))
         ]
         if wanted is not None and not groups:
             raise UsageError(f"'{channel}' has no tokens: it is kept exactly, or coded without them.")

@@ -115,7 +115,7 @@ class CompressionReport:
         The network used, if any.
     signals : tuple of SignalReport
     groups : tuple of tuple of str
-        Labels of the channels of each token stream.
+        Labels of the channels of each token stream, or of those that are coded as components of one rotation.
     targets : Targets or None
         What was promised of every channel coded in layers, in every chunk.
     deviations : tuple of str

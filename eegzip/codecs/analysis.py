@@ -12,9 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
+from eegzip.codecs.components import Components
 from eegzip.codecs.resampling import Resampler
 from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, normalise
 from eegzip.formats.eegz.timeline import FrameGrid
+from eegzip.formats.eegz.tokens import ABSENT
 
 
 def window_size(n_frames: int, longest: int) -> int:
@@ -36,9 +38,15 @@ class Encoder(Protocol):
     n_groups: int
     window_frames: int
     encoder_context: int
+    decoder_context: int
 
-    def encode(self, samples: np.ndarray, n_codebooks: int | None = None) -> np.ndarray:
-        """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side."""
+    def encode(
+        self, samples: np.ndarray, n_codebooks: int | None = None, prices: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side.
+
+        With `prices` [groups, frames], none but those that take so much squared error away.
+        """
 
     def encode_with_latents(self, samples: np.ndarray, n_codebooks: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the codes and the latents [groups, D, frames] that they stand for."""
@@ -77,10 +85,14 @@ class Analysis:
     encoder : Encoder
         The network; it knows which channels are a group.
     scaling : AdaptiveScaling or FixedScaling
-    centres, steps : ndarray of float, shape (channels,)
-        Subtracted from each channel's digital values; size of its offset codes (adaptive scaling only).
+    centres : ndarray of float, shape (channels,)
+        Subtracted from each channel's digital values.
+    steps : ndarray of float, shape (channels,)
+        Size of the offset codes (adaptive scaling only).
     codebooks : int
-        Levels wanted.
+        Levels wanted; of components, the most that a frame may have.
+    components : Components, optional
+        What is coded in place of the channels, with adaptive scaling: from here on, they are the channels.
 
     Attributes
     ----------
@@ -100,6 +112,7 @@ class Analysis:
         centres: np.ndarray,
         steps: np.ndarray,
         codebooks: int,
+        components: Components | None = None,
     ) -> None:
         self._read = read
         self._grid = grid
@@ -108,6 +121,7 @@ class Analysis:
         self._centres = np.asarray(centres, np.float64)[:, None]
         self._steps = np.asarray(steps, np.float64)
         self._codebooks = codebooks
+        self._components = components
         self._resampler = Resampler(grid.up, grid.down)
         self.window_frames = window_size(grid.n_frames, encoder.window_frames)
         self.n_windows = -(-grid.n_frames // self.window_frames)
@@ -119,7 +133,8 @@ class Analysis:
         """Samples at the model's rate, centres removed, for places inside the recording."""
         first, last = self._resampler.input_range(start, stop)
         samples = read_extended(self._read, first, last, self._grid.n_samples)
-        return self._resampler.resample(samples - self._centres, first, start, stop)
+        result = self._resampler.resample(samples - self._centres, first, start, stop)
+        return result if self._components is None else self._components.matrix @ result
 
     def _normalised(self, start: int, stop: int) -> np.ndarray:
         """What the network sees from model sample `start` up to `stop`, mirrored beyond the ends."""
@@ -146,10 +161,14 @@ class Analysis:
 
     def _window(self, window: int) -> np.ndarray:
         if window not in self._codes:
-            if self.choose is None:
-                self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
-            else:
+            if self.choose is not None:
                 self._codes[window] = self.choose(*self.look(window))
+            elif self._components is not None:
+                samples, first = self._samples(window), window * self.window_frames
+                prices = self._components.loudness.price / np.square(self._scales(first, first + self.window_frames))
+                self._codes[window] = self._encoder.encode(samples, self._codebooks, prices)
+            else:
+                self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
         return self._codes[window]
 
     def look(self, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -183,8 +202,26 @@ class Analysis:
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots from `start` up to `stop`, shape (channels, knots, 2); their frames must be done before."""
         if start == stop:
-            return np.zeros((len(self._centres), 0, 2), np.int64)
-        return np.stack([self._knots[number] for number in range(start, stop)], axis=1)
+            return np.zeros((len(self._steps), 0, 2), np.int64)
+        if self._components is None or isinstance(self._scaling, FixedScaling):
+            return np.stack([self._knots[number] for number in range(start, stop)], axis=1)
+        return self._thrifty(start, stop, self._scaling.spacing, self._components)
+
+    def _thrifty(self, start: int, stop: int, spacing: int, components: Components) -> np.ndarray:
+        """Knots of components, whose scales are all the same where no token is near, which costs next to nothing."""
+        grid, context = self._grid, self._encoder.decoder_context
+        first = grid.frame_of_model_sample(max((start - 1) * spacing, 0)) - context
+        last = grid.frame_of_model_sample(stop * spacing) + context + 1
+        first, last = max(first, 0), min(last, grid.n_frames)
+        heard = self.frames(first, last)[:, 0] != ABSENT
+        knots = np.stack([self._knots[number] for number in range(start, stop)], axis=1)
+        idle = round(4 * np.log2(components.loudness.level))
+        for number in range(start, stop):
+            low = grid.frame_of_model_sample(max((number - 1) * spacing, 0)) - context
+            high = grid.frame_of_model_sample((number + 1) * spacing) + context + 1
+            silent = ~heard[:, max(low - first, 0) : high - first].any(axis=1)
+            knots[silent, number - start, 0] = idle
+        return knots
 
     def forget_before(self, frame: int) -> None:
         """Free what belongs to windows before that of a frame."""

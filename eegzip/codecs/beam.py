@@ -14,12 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.entropy.compiling import compiled
 
 _JOB_ROWS = 1024
 _BLOCK_ROWS = 32
 # Hypotheses and dimensions that the inner loop takes at once; what is missing is filled with zeros.
 _STEP = 4
+# Levels for which the search goes on where none of them was worth its price.
+_PATIENCE = 3
+_ABSENT = np.uint16(ABSENT)
 # Partial sums of an energy.
 _LANES = 16
 
@@ -64,8 +68,8 @@ def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Fill `codes` [rows, levels] for `rows` [rows, dim].
+def _search_rows(rows, prices, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill `codes` [rows, levels] for `rows` [rows, dim], as many as are worth their price (all, where it is negative).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
     whole steps; `books` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and -2
@@ -83,12 +87,21 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
     best = np.empty(beam, np.float32)
     best_parent = np.empty(beam, np.int64)
     best_code = np.empty(beam, np.int64)
+    # Rows of the block that are not done yet, the least that each may cost so far, and with how many codewords.
+    open_rows = np.empty(_BLOCK_ROWS, np.int64)
+    least = np.empty(_BLOCK_ROWS, np.float32)
+    depth = np.empty(_BLOCK_ROWS, np.int64)
     for start in range(0, count, _BLOCK_ROWS):
-        block = min(_BLOCK_ROWS, count - start)
+        block = 0
         now, alive = 0, 1
-        for n in range(block):
-            residual[0, n] = rows[start + n]
-            energy[0, n] = _energy(rows[start + n])
+        for row in range(start, min(start + _BLOCK_ROWS, count)):
+            codes[row] = _ABSENT
+            residual[0, block] = rows[row]
+            energy[0, block] = _energy(rows[row])
+            least[block], depth[block] = energy[0, block], 0
+            if not least[block] <= prices[row]:
+                open_rows[block] = row
+                block += 1
         for level in range(levels):
             keep = beam if level + 1 < levels else 1
             width = counts[level]
@@ -100,7 +113,7 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
                     rest[h : h + _STEP], columns[level, :width], squares[level],
                     score[h], score[h + 1], score[h + 2], score[h + 3],
                 )  # fmt: skip
-            after, found = 1 - now, 0
+            after, found, left = 1 - now, 0, 0
             for n in range(block):
                 found = 0
                 for b in range(n * alive, (n + 1) * alive):
@@ -118,7 +131,7 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
                         best[place], best_parent[place], best_code[place] = s, b, c
                         found = min(found + 1, keep)
                 for k in range(found):
-                    parent, code, child = best_parent[k], best_code[k], n * found + k
+                    parent, code, child = best_parent[k], best_code[k], left * found + k
                     residual[after, child] = residual[now, parent]
                     for i in range(width):
                         residual[after, child, support[level, i]] -= books[level, code, i]
@@ -126,9 +139,18 @@ def _search_rows(rows, books, columns, squares, support, counts, beam, codes):  
                     energy[after, child] = _energy(residual[after, child])
                     path[after, child, :level] = path[now, parent, :level]
                     path[after, child, level] = code
-            now, alive = after, found
-        for n in range(block):
-            codes[start + n] = path[now, n]
+                # The children of a row that is done make room for those of the next.
+                row, first, price = open_rows[n], left * found, prices[open_rows[n]]
+                cost, spent = least[n], depth[n]
+                now_cost = energy[after, first] + (level + 1) * price
+                if price < 0 or now_cost < cost:
+                    cost, spent = now_cost, level + 1
+                    codes[row, :spent] = path[after, first, :spent]
+                # More can't be worth it where it costs as much without any error, and hardly where nothing came of it.
+                if level + 1 < levels and (price < 0 or ((level + 2) * price < cost and level + 1 - spent < _PATIENCE)):
+                    open_rows[left], least[left], depth[left] = row, cost, spent
+                    left += 1
+            now, alive, block = after, found, left
 
 
 class BeamSearch:
@@ -157,7 +179,13 @@ class BeamSearch:
         self._squares = np.square(self._books, dtype=np.float64).sum(axis=2).astype(np.float32)
         self._beam = beam
 
-    def __call__(self, rows: npt.NDArray[np.float32], levels: int, threads: int) -> npt.NDArray[np.uint16]:
+    def __call__(
+        self,
+        rows: npt.NDArray[np.float32],
+        levels: int,
+        threads: int,
+        prices: npt.NDArray[np.float32] | None = None,
+    ) -> npt.NDArray[np.uint16]:
         """Return the indices chosen for some vectors.
 
         Parameters
@@ -168,19 +196,24 @@ class BeamSearch:
             How many codebooks to use, the first ones.
         threads : int
             How many threads share the work; the result does not depend on it.
+        prices : ndarray of float32, shape (n,), optional
+            Squared error that a codeword must take away to be worth it: a vector gets the codewords of the best
+            hypothesis of the level at which error and prices are least, and none above. By default all have all.
 
         Returns
         -------
         ndarray of uint16, shape (n, levels)
+            :data:`~eegzip.formats.eegz.tokens.ABSENT` where there is none.
         """
         rows = np.ascontiguousarray(rows, np.float32)
+        prices = np.full(len(rows), -1.0, np.float32) if prices is None else np.ascontiguousarray(prices, np.float32)
         codes = np.empty((len(rows), levels), np.uint16)
         books, columns, squares = self._books[:levels], self._columns[:levels], self._squares[:levels]
         support, counts = self._support[:levels], self._counts[:levels]
 
         def search(start: int) -> None:
             part = slice(start, start + _JOB_ROWS)
-            _search_rows(rows[part], books, columns, squares, support, counts, self._beam, codes[part])
+            _search_rows(rows[part], prices[part], books, columns, squares, support, counts, self._beam, codes[part])
 
         starts = range(0, len(rows), _JOB_ROWS)
         if threads == 1:

@@ -199,14 +199,30 @@ def add_prior(folder: str | Path, content: bytes) -> Checkpoint:
     prior, network = TokenPrior(content), checkpoint.config.network
     if (prior.levels, prior.entries) != (network.n_codebooks, network.codebook_size):
         raise ModelError(f"The prior is not made for the codebooks of the model in {folder}.")
-    config = replace(checkpoint.config, prior=prior.digest)
-    digest = compute_digest(config, _file_sha256(checkpoint.folder / WEIGHTS))
-    document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
     try:
         _replace(checkpoint.folder / PRIOR, content)
-        _replace(checkpoint.folder / CONFIG, document.encode("ascii"))
     except OSError as error:
         raise OutputError(f"The prior can't be written to {folder}: {error.strerror}.") from error
+    return rename(folder, replace(checkpoint.config, prior=prior.digest))
+
+
+def rename(folder: str | Path, config: ModelConfig) -> Checkpoint:
+    """Give the weights in a folder another config, which makes them another model, of another digest.
+
+    Parameters
+    ----------
+    folder
+        Of the checkpoint; changed in place.
+    config
+        Of a network with the same weights.
+    """
+    config.check()
+    digest = compute_digest(config, _file_sha256(Path(folder) / WEIGHTS))
+    document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
+    try:
+        _replace(Path(folder) / CONFIG, document.encode("ascii"))
+    except OSError as error:
+        raise OutputError(f"The model in {folder} can't be changed: {error.strerror}.") from error
     return load_checkpoint(folder)
 
 

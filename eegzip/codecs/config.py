@@ -20,6 +20,7 @@ FORMAT_VERSION = 1
 MAX_BEAM = 64
 ARCHITECTURES = ("dac-sc", "dac-mc")
 GROUPINGS = ("manual", "random", "single")
+MAX_MIXTURE = 64
 _MAX_NAMES = 512
 _MAX_NAME_LENGTH = 80
 # Scores of an attention that one frame computes at most; the default's are 1700.
@@ -157,7 +158,8 @@ class MultichannelConfig:
         ``names``: a channel has the style of its name. ``places``: it has that of its place in a row of neighbours
         (:mod:`eegzip.codecs.places`), groups are always such rows, and the vocabulary names the places. Without
         attention or projection, the latent of a group is then what its channels' styles take from their latents: the
-        sum of latent times (1 + scale), which undoes an orthonormal mixing.
+        sum of latent times (1 + scale), which undoes an orthonormal mixing. ``recording``: nothing in the network
+        mixes channels. A rotation of each recording's own comes before it, and every component has a stream.
     """
 
     max_channels: int = 5
@@ -175,18 +177,22 @@ class MultichannelConfig:
 
     def check(self, latent_width: int) -> None:
         """Raise :class:`ModelError` where the numbers make no adapters for a network of this latent width."""
-        for name, low, high in (("max_channels", 1, 32), ("heads", 1, 64), ("layers", 1, 16), ("reach", 1, 1024)):
+        by_recording = self.styles == "recording"
+        most = MAX_MIXTURE if by_recording else 32
+        for name, low, high in (("max_channels", 1, most), ("heads", 1, 64), ("layers", 1, 16), ("reach", 1, 1024)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ModelError(f"The model's multichannel.{name} is {value}; it must lie between {low} and {high}.")
-        if self.heads * self.max_channels**2 * (2 * self.reach + 1) > _MAX_SCORES:
+        if not by_recording and self.heads * self.max_channels**2 * (2 * self.reach + 1) > _MAX_SCORES:
             raise ModelError("The model's attention (heads, channels, reach) is beyond measure.")
         if latent_width % self.heads:
             raise ModelError(f"The model's {latent_width} latent dimensions can't be shared by {self.heads} heads.")
         if self.groups not in GROUPINGS:
             raise ModelError(f"The model's groups {self.groups!r} are none of {', '.join(GROUPINGS)}.")
-        if self.styles not in ("names", "places"):
-            raise ModelError(f"The model's styles {self.styles!r} are neither of 'names' nor of 'places'.")
+        if self.styles not in ("names", "places", "recording"):
+            raise ModelError(f"The model's styles {self.styles!r} are none of 'names', 'places' and 'recording'.")
+        if by_recording and self.vocabulary:
+            raise ModelError("The model's styles are of recordings, but its vocabulary names channels.")
         if self.styles == "places" and self.vocabulary != vocabulary_of_places(self.max_channels):
             raise ModelError("The model's styles are of places, but its vocabulary does not name those of its groups.")
         if len(self.vocabulary) > _MAX_NAMES:
@@ -235,6 +241,12 @@ class ModelConfig:
     multichannel: MultichannelConfig | None = None
     prior: str | None = None
 
+    @property
+    def adapters(self) -> MultichannelConfig | None:
+        """What of `multichannel` is in the network; ``None`` where each of its streams is a single waveform's."""
+        shared = self.multichannel
+        return None if shared is None or shared.styles == "recording" else shared
+
     def check(self) -> None:
         """Raise :class:`ModelError` where a value is out of its range."""
         self.network.check()
@@ -255,6 +267,9 @@ class ModelConfig:
             raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
+            by_recording = self.multichannel.styles == "recording"
+            if by_recording and not (self.network.direct_codebooks and self.network.linear_path):
+                raise ModelError("A model of recordings needs a linear path and codebooks in its latents.")
             context = 2 * self.multichannel.encoder_reach
             if (self.window_frames + context) * self.network.hop > _MAX_WINDOW_SAMPLES:
                 raise ModelError("The model's window_frames and the reach of its attention are out of range.")

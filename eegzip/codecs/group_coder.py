@@ -64,7 +64,7 @@ class GroupCoder:
 
     def _width(self, styles: torch.Tensor) -> int | None:
         """Return how many of the first latent dimensions matter to groups of one size; ``None`` for all."""
-        adapters = self._runtime.checkpoint.config.multichannel
+        adapters = self._runtime.checkpoint.config.adapters
         if adapters is None or adapters.styles == "names":
             return None
         return self._runtime.network.styles.width_of(styles)
@@ -72,7 +72,7 @@ class GroupCoder:
     @staticmethod
     def _check(runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
         """Refuse groups that the model can't code."""
-        adapters = runtime.checkpoint.config.multichannel
+        adapters = runtime.checkpoint.config.adapters
         most = 1 if adapters is None else adapters.max_channels
         for group in groups:
             if not 1 <= len(group) <= most:
@@ -85,7 +85,9 @@ class GroupCoder:
                     f"The styles {list(group)} are not all of the model's, 0 to {len(adapters.vocabulary)}."
                 )
 
-    def encode(self, samples: FloatArray, n_codebooks: int | None = None) -> CodeArray:
+    def encode(
+        self, samples: FloatArray, n_codebooks: int | None = None, prices: npt.NDArray[np.float64] | None = None
+    ) -> CodeArray:
         """Return the codes [groups, n_codebooks, n] of windows [channels, (n + 2 * encoder_context) * hop].
 
         Parameters
@@ -94,17 +96,26 @@ class GroupCoder:
             Normalised waveforms, context on both sides included.
         n_codebooks
             Use only the first so many codebooks; the search then aims at the best result with these.
+        prices
+            Squared error in the latents [groups, n] that a token must take away to be worth it: frames have no others.
+            By default all have all.
         """
-        return self._encode(samples, n_codebooks, None)
+        return self._encode(samples, n_codebooks, None, prices)
 
     def encode_with_latents(self, samples: FloatArray, n_codebooks: int | None = None) -> tuple[CodeArray, FloatArray]:
         """Return the codes as :meth:`encode` does, and the latents [groups, D, n] that they stand for."""
         frames = max(samples.shape[-1] // self._runtime.hop - 2 * self.encoder_context, 0)
         width = self._runtime.checkpoint.config.network.latent_width
         latents = np.empty((self.n_groups, width, frames), dtype=np.float32)
-        return self._encode(samples, n_codebooks, latents), latents
+        return self._encode(samples, n_codebooks, latents, None), latents
 
-    def _encode(self, samples: FloatArray, n_codebooks: int | None, latents: FloatArray | None) -> CodeArray:
+    def _encode(
+        self,
+        samples: FloatArray,
+        n_codebooks: int | None,
+        latents: FloatArray | None,
+        prices: npt.NDArray[np.float64] | None,
+    ) -> CodeArray:
         runtime, context, length = self._runtime, self.encoder_context, samples.shape[-1]
         frames = length // runtime.hop - 2 * context
         if samples.ndim != 2 or len(samples) != self.n_channels or length % runtime.hop or frames < 0:
@@ -117,13 +128,15 @@ class GroupCoder:
 
         def encode_batch(kind: int, part: slice) -> None:
             rows, styles = self._rows[kind][part], self._styles[kind][part]
+            members = self._members[kind][part]
             wave = torch.from_numpy(np.ascontiguousarray(samples[rows.reshape(-1)], dtype=np.float32))
             latent = runtime.network.encoder(wave[:, None].to(runtime.device)).unflatten(0, styles.shape)
             joined = self._joined(latent, styles)[:, :, context : context + frames]
             if latents is not None:
-                latents[self._members[kind][part]] = joined.cpu().numpy()
-            found = runtime.quantise(joined, levels, self._widths[kind])
-            codes[self._members[kind][part]] = found.to("cpu", torch.int32).numpy()
+                latents[members] = joined.cpu().numpy()
+            enough = None if prices is None else torch.from_numpy(prices[members].astype(np.float32)).to(runtime.device)
+            found = runtime.quantise(joined, levels, self._widths[kind], enough)
+            codes[members] = found.to("cpu", torch.int32).numpy()
 
         runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
         return codes
@@ -132,7 +145,7 @@ class GroupCoder:
         """Return the latent of each group [B, D, F] from those of its channels [B, G, D, F]."""
         network = self._runtime.network
         present = torch.ones_like(styles, dtype=torch.bool)
-        if self._runtime.checkpoint.config.multichannel is None:
+        if self._runtime.checkpoint.config.adapters is None:
             return network.joined(latent, styles, present)
         each = zip(latent.split(1), styles.split(1), present.split(1), strict=True)
         return torch.cat([network.joined(*group) for group in each])

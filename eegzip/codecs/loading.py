@@ -56,7 +56,7 @@ def _check_widths(checkpoint: Checkpoint) -> None:
     These tensors bound all others: widths double from layer to layer. Building on torch's meta device would show
     the same, but takes more than a second.
     """
-    shape, adapters = checkpoint.config.network, checkpoint.config.multichannel
+    shape, adapters = checkpoint.config.network, checkpoint.config.adapters
     depth, width = len(shape.encoder_rates), shape.latent_width
     expected: dict[str, tuple[int, ...]] = {
         "encoder.block.0.weight_v": (shape.encoder_dim, 1, 7),

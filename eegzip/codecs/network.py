@@ -242,8 +242,8 @@ def build(config: ModelConfig, quantizer_dropout: float = 0.0) -> EegDac:
     from eegzip.codecs.multichannel import EegDacMc
 
     config.check()
-    if config.multichannel is not None:
-        return EegDacMc(config.network, config.multichannel, config.rate, quantizer_dropout)
+    if config.adapters is not None:
+        return EegDacMc(config.network, config.adapters, config.rate, quantizer_dropout)
     return EegDac(config.network, config.rate, quantizer_dropout)
 
 

@@ -72,7 +72,8 @@ def _search_stream(  # type: ignore[no-untyped-def]
                 if cost < least:
                     least, depth = cost, level
                     chosen[:level] = path[now, b, :level]
-            if level == levels:
+            # Where bits alone cost as much by now, nothing will be worth more of them.
+            if level == levels or slope * (bits[now, :alive].min() + _SAME_DEPTH) >= least:
                 break
             found = 0
             for b in range(alive):

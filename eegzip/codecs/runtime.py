@@ -109,7 +109,7 @@ class CodecRuntime:
         self.n_codebooks = shape.n_codebooks
         self.codebook_size = shape.codebook_size
         self.window_frames = config.window_frames
-        adapters = config.multichannel
+        adapters = config.adapters
         self.encoder_context = -(-encoder_reach(shape) // shape.hop)
         if adapters is not None:
             self.encoder_context += adapters.encoder_reach
@@ -184,6 +184,12 @@ class CodecRuntime:
             result: FloatArray = self.codewords(codes).cpu().numpy()
         return result
 
+    def words(self, level: int, codes: CodeArray) -> FloatArray:
+        """Return what the codes of a level add to the latents, [..., D]."""
+        with self._working():
+            table: FloatArray = codewords(self.network.quantizer.quantizers[level]).cpu().numpy()
+        return table[codes]
+
     def levels(self, n_codebooks: int | None) -> int:
         """Return a number of codebooks, checked; all of them for ``None``."""
         levels = self.n_codebooks if n_codebooks is None else n_codebooks
@@ -191,7 +197,9 @@ class CodecRuntime:
             raise UsageError(f"The model has {self.n_codebooks} codebooks; {levels} were asked for.")
         return levels
 
-    def quantise(self, latent: torch.Tensor, levels: int, width: int | None = None) -> torch.Tensor:
+    def quantise(
+        self, latent: torch.Tensor, levels: int, width: int | None = None, prices: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the codes [B, levels, F] of latents [B, D, F].
 
         Parameters
@@ -202,13 +210,17 @@ class CodecRuntime:
             How many codebooks to use, the first ones.
         width
             How many of the first dimensions matter; by default all of them.
+        prices
+            Squared error [B, F] that a token must take away to be worth it; a frame has no others. Only of models whose
+            codebooks lie in the latents.
         """
         shape = self.checkpoint.config.network
         if self._beam == 1 and not shape.direct_codebooks:
             codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
             return codes
         rows = latent[:, :width].transpose(1, 2).reshape(-1, shape.latent_width if width is None else width)
-        return self._search_of(rows.shape[1])(rows, levels).view(len(latent), -1, levels).transpose(1, 2)
+        enough = None if prices is None else prices.reshape(-1)
+        return self._search_of(rows.shape[1])(rows, levels, enough).view(len(latent), -1, levels).transpose(1, 2)
 
     def _search_of(self, width: int) -> ResidualSearch:
         """Return the search in the first `width` dimensions; made when first asked for."""

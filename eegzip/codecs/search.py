@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from eegzip.codecs.beam import BeamSearch
+from eegzip.formats.eegz.tokens import ABSENT
 
 BLOCK_ROWS = 512
 _GROUPS = 32
@@ -54,7 +55,7 @@ class ResidualSearch:
     def _squares(self) -> torch.Tensor:
         return self.books.square().sum(2)
 
-    def __call__(self, rows: torch.Tensor, levels: int) -> torch.Tensor:
+    def __call__(self, rows: torch.Tensor, levels: int, prices: torch.Tensor | None = None) -> torch.Tensor:
         """Return the indices [N, levels] (int64) chosen for ``rows`` [N, dim].
 
         Parameters
@@ -63,11 +64,26 @@ class ResidualSearch:
             Vectors to be coded.
         levels
             How many codebooks to use, the first ones.
+        prices
+            Squared error [N] that a codeword must take away to be worth it: :class:`~eegzip.codecs.beam.BeamSearch`.
         """
         if self._compiled is not None:
-            chosen = self._compiled(rows.detach().numpy(), levels, torch.get_num_threads())
+            enough = None if prices is None else prices.numpy()
+            chosen = self._compiled(rows.detach().numpy(), levels, torch.get_num_threads(), enough)
             return torch.from_numpy(chosen.astype(np.int64))
-        return self.search_in_blocks(rows, levels)
+        codes = self.search_in_blocks(rows, levels)
+        return codes if prices is None else self._shortened(rows, codes, prices)
+
+    def _shortened(self, rows: torch.Tensor, codes: torch.Tensor, prices: torch.Tensor) -> torch.Tensor:
+        """Return codes [N, levels] without those above the level at which error and prices are least."""
+        residual, least = rows, rows.square().sum(1)
+        depth = torch.zeros_like(codes[:, 0])
+        for level in range(codes.shape[1]):
+            residual = residual - self.books[level][codes[:, level]]
+            cost = residual.square().sum(1) + (level + 1) * prices
+            depth[cost < least] = level + 1
+            least = torch.minimum(cost, least)
+        return codes.masked_fill(torch.arange(codes.shape[1], device=codes.device) >= depth[:, None], ABSENT)
 
     def search_in_blocks(self, rows: torch.Tensor, levels: int) -> torch.Tensor:
         """Do the same with torch alone, on whatever device the rows are."""

@@ -50,10 +50,14 @@ class Synthesis:
     decoder : Decoder
         The network; it knows which channels each group gives.
     scaling : AdaptiveScaling or FixedScaling
-    centres, steps : ndarray of float, shape (channels,)
+    centres : ndarray of float, shape (channels,)
         As in :class:`~eegzip.codecs.analysis.Analysis`.
+    steps : ndarray of float, shape (waveforms,)
+        Size of the offset codes of each waveform that the decoder gives.
     lowest, highest : ndarray of int, shape (channels,)
         Digital range of the original.
+    rows : ndarray of float64, shape (channels, waveforms), optional
+        What makes channels of waveforms, where these are components; else they are the channels.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Synthesis:
         steps: np.ndarray,
         lowest: np.ndarray,
         highest: np.ndarray,
+        rows: np.ndarray | None = None,
     ) -> None:
         self._source = source
         self._grid = grid
@@ -75,6 +80,7 @@ class Synthesis:
         self._steps = np.asarray(steps, np.float64)
         self._lowest = np.asarray(lowest)[:, None]
         self._highest = np.asarray(highest)[:, None]
+        self._rows = rows
         self._resampler = Resampler(grid.down, grid.up)
         self._size = window_size(grid.n_frames, decoder.window_frames)
         self._windows: OrderedDict[int, tuple[int, np.ndarray]] = OrderedDict()
@@ -100,8 +106,11 @@ class Synthesis:
             offset, scale = self._scaling.curves(self._source.knots(*knots), knots[0], begin, end, self._steps)
         else:
             offset, scale = self._scaling.curves(begin, end)
+        values = denormalise(samples, offset, scale)
+        if self._rows is not None:
+            values = self._rows @ values
         # float32 holds 24 bits, as many as the widest samples have; it halves the memory.
-        result = (begin, denormalise(samples, offset, scale).astype(np.float32))
+        result = (begin, values.astype(np.float32))
         self._windows[window] = result
         while len(self._windows) > _WINDOWS_KEPT:
             self._windows.popitem(last=False)

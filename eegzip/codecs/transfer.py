@@ -46,10 +46,10 @@ def start_from_state(network: EegDac, state: Mapping[str, torch.Tensor], config:
     """
     _check(config.network, network.config)
     state, config = first_codebooks(state, config, network.config.n_codebooks)
-    if not isinstance(network, EegDacMc) or config.multichannel is None:
+    if not isinstance(network, EegDacMc) or config.adapters is None:
         network.load_backbone(state)
         return
-    adapters = _adapters(network.state_dict(), state, config.multichannel, network.multichannel)
+    adapters = _adapters(network.state_dict(), state, config.adapters, network.multichannel)
     network.load_backbone(state)
     network.load_state_dict({**network.state_dict(), **adapters}, strict=True)
 

@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from eegzip.formats.eegz.chunk import StreamKind
 from eegzip.formats.eegz.reader import EegzReader
 
+# A gain of a mixture has few binary digits, so it takes about so much in the compressed header.
+_GAIN_BYTES = 2
+
 
 def coded_bytes(reader: EegzReader, signals: Iterable[int]) -> int:
     """Bytes that stand for `signals` and for nothing else in the recording.
 
     Counted are the payloads of all chunks - their directories with a checksum for each stream, and all their streams:
-    tokens, scales, what else later versions add - without the streams in which other signals are kept exactly. Not
-    counted is what there is once a file whatever its length: headers, the EDF header in them, index, and summary.
+    tokens, scales, what else later versions add - without the streams in which other signals are kept exactly; and the
+    rotations of mixtures, matrices and gains. Not counted is what else there is once a file whatever its length:
+    headers, the EDF header in them, index, and summary.
 
     Parameters
     ----------
@@ -22,7 +26,7 @@ def coded_bytes(reader: EegzReader, signals: Iterable[int]) -> int:
         All that are not kept exactly must be among them, as channels may share streams.
     """
     wanted = frozenset(signals)
-    total = 0
+    total = sum(len(mixture.matrix) + _GAIN_BYTES * len(mixture.gains) for mixture in reader.header.mixtures)
     for chunk, place in reader.chunks.items():
         total += place.length
         for (kind, owner), entry in reader.directory(chunk).streams.items():

@@ -19,7 +19,7 @@ from eegzip.training.recordings import Waveforms
 
 def coder_of(runtime: CodecRuntime, labels: Sequence[str]) -> tuple[GroupCoder, list[int]]:
     """Return what codes channels of these labels as a file would, and the channels in the order of its rows."""
-    adapters = runtime.checkpoint.config.multichannel
+    adapters = runtime.checkpoint.config.adapters
     if adapters is None:
         return runtime.for_groups([(0,)] * len(labels)), list(range(len(labels)))
     if adapters.styles == "places":

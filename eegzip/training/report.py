@@ -31,7 +31,7 @@ def main() -> None:
     aside = load(options.data, runtime.rate, scaling)[1]
     if options.excerpts:
         # A group needs all of its neighbours.
-        aside = heldout.excerpts(aside, 8 if checkpoint.config.multichannel is None else 0)
+        aside = heldout.excerpts(aside, 8 if checkpoint.config.adapters is None else 0)
     depths = tuple(options.depths or range(1, runtime.n_codebooks + 1))
     found = heldout.evaluate(runtime, aside, depths)
     out = sys.stdout.write

@@ -64,14 +64,16 @@ def model_config(settings: TrainSettings, name: str, labels: Iterable[str]) -> M
 def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     """Return the settings that fine-tuning a checkpoint begins with: its own shape, rate and scaling.
 
-    A checkpoint of audio gives its shape only.
+    A checkpoint of audio gives its shape only. One of whole recordings is trained as what its network is: a codec of
+    single waveforms.
     """
     config = checkpoint.config
     model: dict[str, Any] = {f.name: getattr(config.network, f.name) for f in fields(NetworkConfig)}
-    model.update(architecture=config.architecture, window_frames=config.window_frames, beam=config.beam)
-    if config.multichannel is not None:
+    model.update(architecture="dac-sc" if config.adapters is None else "dac-mc")
+    model.update(window_frames=config.window_frames, beam=config.beam)
+    if config.adapters is not None:
         for name in ("max_channels", "heads", "layers", "reach", "styles"):
-            model[name] = getattr(config.multichannel, name)
+            model[name] = getattr(config.adapters, name)
     values: dict[str, dict[str, Any]] = {"model": model}
     if config.rate <= _AUDIO_RATE:
         scaling = config.scaling

@@ -29,6 +29,7 @@ _X, _MATCH, _Y, _NORM = 256, 32, 1024, 8
 _HIDDEN, _NATURAL = 64, 256
 _X_MOST, _Y_MOST, _ACTIVE_MOST = 4095 / _X, 4095 / _Y, 4095 / (2 * _HIDDEN)
 _ALONE_SHARE = 0.2
+_LEAST_GAIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -165,17 +166,17 @@ def _rows_of(prior: TokenPrior, piece: Piece, rng: np.random.Generator) -> list[
         lowest = int(prior.tables.lowest_class[0])
         tokens = _padded(codes, levels, entries)
         before = np.concatenate([np.full((1, levels), entries), tokens[:-1]])
-        found.append(
-            _Rows(
-                torch.from_numpy(prediction.astype(np.float32)),
-                torch.from_numpy(variance.astype(np.float32)),
-                torch.tensor([energy_class(row, lowest) for row in variance], dtype=torch.int64),
-                torch.full((frames,), together, dtype=torch.int64),
-                torch.from_numpy(tokens),
-                torch.from_numpy(before),
-                torch.from_numpy(_padded(beside[0] if together else codes[:0], levels, entries)),
-            )
+        rows = _Rows(
+            torch.from_numpy(prediction.astype(np.float32)),
+            torch.from_numpy(variance.astype(np.float32)),
+            torch.tensor([energy_class(row, lowest) for row in variance], dtype=torch.int64),
+            torch.full((frames,), together, dtype=torch.int64),
+            torch.from_numpy(tokens),
+            torch.from_numpy(before),
+            torch.from_numpy(_padded(beside[0] if together else codes[:0], levels, entries)),
         )
+        # What has no token has no bits to save.
+        found.append(rows[torch.from_numpy(np.flatnonzero(tokens[:, 0] < entries))])
     return found
 
 
@@ -237,6 +238,25 @@ class _Network(torch.nn.Module):
         self.level = torch.nn.Parameter(torch.full((levels, hidden), 0.1))
         self.out = small(levels, hidden, entries)
         self.held()
+
+    def take(self, tables: PriorTables) -> None:
+        """Go on from the integers of a prior for the same words."""
+
+        def natural(table: np.ndarray, unit: float) -> torch.Tensor:
+            return torch.from_numpy(table.astype(np.float32)) / unit
+
+        self.rest = natural(tables.rest, 1)
+        with torch.no_grad():
+            self.match.copy_(natural(tables.match, _MATCH))
+            self.norm.copy_(natural(tables.norm, _NORM))
+            self.gain.copy_((natural(tables.gain, _X) / self.unit[:, None]).clamp_min(_LEAST_GAIN).log())
+            squares = self.unit[:, None].square()
+            self.norm_gain.copy_((natural(tables.norm_gain, _Y) / squares).clamp_min(_LEAST_GAIN).log())
+            self.bias.copy_(natural(tables.bias, _NATURAL))
+            for name in ("own", "before", "beside"):
+                getattr(self, name)[:, :-1].copy_(natural(getattr(tables, name), _HIDDEN))
+            for name in ("energy", "level", "out"):
+                getattr(self, name).copy_(natural(getattr(tables, name), _HIDDEN))
 
     def held(self) -> None:
         """Keep the parameters within what the integers can say."""
@@ -302,6 +322,7 @@ def fit(
     pieces: Sequence[Piece],
     settings: Settings,
     report: Callable[[int, float], None] = lambda *_: None,
+    begin: PriorTables | None = None,
 ) -> TokenPrior:
     """Fit a prior to the tokens of recordings.
 
@@ -314,10 +335,12 @@ def fit(
     settings : Settings
     report : callable
         ``report(step, bits)``: bits of a frame's tokens, a mean over the last hundred steps.
+    begin : PriorTables, optional
+        Of a prior for the same words, to go on from; its hidden units are then as many.
     """
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
-    begun = _begun(words, pieces, settings.hidden)
+    begun = _begun(words, pieces, settings.hidden) if begin is None else begin
     prior = TokenPrior(pack_prior(begun))
     rows: dict[str, _Rows] = {}
     for group in sorted({piece.group for piece in pieces}):
@@ -329,6 +352,8 @@ def fit(
                 break
         rows[group] = _Rows.joined(parts)
     network = _Network(begun, _Rows.joined([part[torch.randperm(len(part.energy))[:8000]] for part in rows.values()]))
+    if begin is not None:
+        network.take(begin)
     slow = [network.match, network.norm]
     fast = [table for name, table in network.named_parameters() if name not in ("match", "norm")]
     optimiser = torch.optim.Adam([{"params": slow, "peak": 0.25}, {"params": fast, "peak": 1.0}], lr=0.0)

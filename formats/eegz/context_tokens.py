@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.formats.eegz.header import CodecEntry, FileHeader
+from eegzip.formats.eegz.limits import MAX_CONTEXT_TOKENS
 from eegzip.formats.eegz.token_chains import StoredStream
 from eegzip.formats.eegz.tokens import ABSENT, IN_CONTEXT, decode_tokens, encode_tokens
 from eegzip.formats.errors import ContainerError, ModelError
@@ -76,7 +77,7 @@ def _encode_together(prior: TokenPrior, groups: list[int], tokens: list[np.ndarr
         data = stream.encode_stream(prior, tokens[plan.place], parameters, others, plan.weights)
         return groups[plan.place], bytes([IN_CONTEXT]) + data
 
-    if not tokens[0].shape[1] or max(codes.size for codes in tokens) > stream.MAX_CONTEXT_TOKENS:
+    if not tokens[0].shape[1] or max(codes.size for codes in tokens) > MAX_CONTEXT_TOKENS:
         return {}
     plans = references.plan_streams(prior, tokens)
     # Compiled code lets other threads run.

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from eegzip.formats.eegz.mixtures import Mixture
 from eegzip.formats.eegz.packing import pack_map
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.eegz.tokens import bits_per_token
@@ -201,6 +202,8 @@ class FileHeader:
         ``None`` without layer sets.
     predicted : bool
         Whether exact signals may be predicted from each other, which readers of version 1.1 can't undo.
+    mixtures : tuple of Mixture
+        Groups that are coded as components.
     """
 
     software: str
@@ -218,6 +221,7 @@ class FileHeader:
     layer_sets: tuple[LayerSet, ...] = ()
     targets: Targets | None = None
     predicted: bool = False
+    mixtures: tuple[Mixture, ...] = ()
 
     @property
     def n_chunks(self) -> int:
@@ -233,10 +237,10 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        3 with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted;
-        else 1 with ``dac-mc``; else 0.
+        3 with mixtures, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may
+        be predicted; else 1 with ``dac-mc``; else 0.
         """
-        if self.layer_sets:
+        if self.mixtures or self.layer_sets:
             return 3
         if self.predicted or any(codec.prior is not None for codec in self.codecs):
             return 2
@@ -252,6 +256,16 @@ class FileHeader:
         entry = self.groups[group]
         samples = self.signals[entry.signals[0]].samples_per_record
         return FrameGrid(samples, self.n_records, entry.up, entry.down, self.codecs[entry.codec].hop)
+
+    def mixture_of(self, group: int) -> Mixture | None:
+        """The mixture that a group belongs to, or ``None``."""
+        return next((mixture for mixture in self.mixtures if group in mixture.groups), None)
+
+    def sharing(self, group: int) -> tuple[int, ...]:
+        """Signals that a group's tokens are of: its own, or all of its mixture's, in their order there."""
+        mixture = self.mixture_of(group)
+        numbers = (group,) if mixture is None else mixture.groups
+        return tuple(signal for number in numbers for signal in self.groups[number].signals)
 
     def chunk_of_frame(self, group: int, frame: int) -> int:
         """Number of the chunk that owns a frame of a group."""
@@ -280,6 +294,8 @@ class FileHeader:
             del content["layer_sets"], content["targets"]
         if not self.predicted:
             del content["predicted"]
+        if not self.mixtures:
+            del content["mixtures"]
         return pack_map(content)
 
 

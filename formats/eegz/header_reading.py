@@ -20,6 +20,7 @@ from eegzip.formats.eegz.header import (
     SignalEntry,
     Targets,
 )
+from eegzip.formats.eegz.mixtures import Mixture
 from eegzip.formats.eegz.packing import unpack_map
 from eegzip.formats.errors import ContainerError
 
@@ -51,9 +52,11 @@ def unpack_header(payload: bytes) -> FileHeader:
         layer_sets=tuple(_layer_set(item) for item in fields.optional_maps("layer_sets", limits.MAX_SIGNALS)),
         targets=_targets(fields),
         predicted=fields.flag("predicted"),
+        mixtures=tuple(_mixture(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
     )
     _check(header)
     _check_layer_sets(header)
+    _check_mixtures(header)
     return header
 
 
@@ -126,6 +129,14 @@ def _layer_set(fields: Fields) -> LayerSet:
         signals=fields.integers("signals", limits.MAX_LAYER_SIGNALS, 0, limits.MAX_SIGNALS),
         lowest=fields.integers("lowest", limits.MAX_LAYER_SIGNALS, -(1 << 23), 1 << 23),
         highest=fields.integers("highest", limits.MAX_LAYER_SIGNALS, -(1 << 23), 1 << 23),
+    )
+
+
+def _mixture(fields: Fields) -> Mixture:
+    return Mixture(
+        groups=fields.integers("groups", limits.MAX_MIXTURE_SIGNALS, 0, limits.MAX_SIGNALS),
+        gains=fields.numbers("gains", limits.MAX_MIXTURE_SIGNALS),
+        matrix=fields.binary("matrix"),
     )
 
 
@@ -203,6 +214,34 @@ def _check_layer_sets(header: FileHeader) -> None:
         seen.update(entry.signals)
     if seen != {index for index, signal in enumerate(header.signals) if signal.coding == LAYERS}:
         raise ContainerError("the header codes a signal in layers but puts it in no set of them.")
+
+
+def _check_mixtures(header: FileHeader) -> None:
+    """Refuse mixtures of groups that are none, not alike, or in two of them, and gains that are none."""
+    seen: set[int] = set()
+    for number, mixture in enumerate(header.mixtures):
+        what = f"mixture {number} of the header"
+        if not mixture.groups or max(mixture.groups) >= len(header.groups):
+            raise ContainerError(f"{what} is empty or names a group that is not there.")
+        members = [header.groups[group] for group in mixture.groups]
+        codec, grid = header.codecs[members[0].codec], header.grid(mixture.groups[0])
+        alike = all(
+            len(group.signals) == 1
+            and (group.codec, group.codebooks) == (members[0].codec, members[0].codebooks)
+            and header.grid(index) == grid
+            for index, group in zip(mixture.groups, members, strict=True)
+        )
+        if not alike or codec.name != MULTICHANNEL or codec.scaling != ADAPTIVE:
+            raise ContainerError(f"{what} holds groups that can't be components together.")
+        if len(set(mixture.groups)) < len(members) or seen.intersection(mixture.groups):
+            raise ContainerError(f"{what} holds a group twice, or one of another mixture.")
+        if len(mixture.gains) != len(members) or not all(
+            limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in mixture.gains
+        ):
+            raise ContainerError(f"{what} has no valid gain for each signal.")
+        if len(mixture.matrix) > limits.matrix_bytes(len(members)):
+            raise ContainerError(f"{what} has a matrix of more bytes than it can have.")
+        seen.update(mixture.groups)
 
 
 def _check_styles(number: int, group: GroupEntry) -> None:

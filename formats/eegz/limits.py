@@ -26,6 +26,9 @@ MAX_RECORD_BYTES = 256 << 20
 MAX_TOKENS = 1 << 24
 """Of one group in one chunk."""
 
+MAX_CONTEXT_TOKENS = 1 << 20
+"""Of a stream coded in context; longer ones are coded otherwise."""
+
 MAX_KNOTS = 1 << 22
 """Of all signals in one chunk."""
 
@@ -44,8 +47,19 @@ MAX_LAYER_SIGNALS = 64
 MAX_LAYER_SAMPLES = 1 << 23
 """Of all signals of a layer set in one chunk."""
 
+MAX_MIXTURE_SIGNALS = 64
+"""Signals of one mixture."""
+
+MIN_GAIN, MAX_GAIN = 2.0**-40, 2.0**40
+"""Of a signal of a mixture, in digital units."""
+
 CHUNK_BYTES = 64 << 20
 """A writer makes chunks shorter than asked for when their raw records would exceed this."""
 
 TRAILING_PIECE_BYTES = 4 << 20
 """Bytes of a file's trailing part in one TAIL block."""
+
+
+def matrix_bytes(size: int) -> int:
+    """Bytes that the matrix of a mixture of so many signals can take at most."""
+    return 64 + 4 * size * (size + 1)

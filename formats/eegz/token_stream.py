@@ -19,7 +19,7 @@ class TokenStream:
     codes : ndarray of uint16, shape (codebooks, frames)
         Indices, coarse level first; 65535 in the upper levels of frames that have fewer tokens.
     labels : tuple of str
-        Signals that the group codes together.
+        Signals that the group codes together, or those of its mixture.
     first_frame : int
         Number of the first frame in the recording.
     frame_rate : float or None
@@ -28,6 +28,10 @@ class TokenStream:
         Entries of each codebook.
     model, digest : str
         The checkpoint that gives the indices their meaning.
+    component : int or None
+        Where `labels` are coded as components of a rotation: which one this is, from 0, the loudest first.
+    weights : tuple of float or None
+        Then what it adds to each of `labels`, in digital units.
     """
 
     codes: np.ndarray
@@ -37,6 +41,8 @@ class TokenStream:
     codebook_size: int
     model: str
     digest: str
+    component: int | None = None
+    weights: tuple[float, ...] | None = None
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -52,8 +58,15 @@ class TokenStream:
         return replace(self, codes=self.codes[:codebooks])
 
 
-def _identity(stream: TokenStream) -> tuple[str, tuple[str, ...], int, float | None]:
-    return stream.digest, stream.labels, int(stream.codes.shape[0]), stream.frame_rate
+def _identity(stream: TokenStream) -> tuple[object, ...]:
+    return (
+        stream.digest,
+        stream.labels,
+        stream.component,
+        stream.weights,
+        int(stream.codes.shape[0]),
+        stream.frame_rate,
+    )
 
 
 def concatenate(streams: list[TokenStream]) -> TokenStream:
@@ -109,12 +122,16 @@ def read_tokens(reader: EegzReader, group: int, start: int = 0, stop: int | None
     if not 0 <= start <= stop <= grid.n_frames:
         raise UsageError(f"{reader.path} has frames 0 to {grid.n_frames}; {start} to {stop} is not among them.")
     rate = header.signals[entry.signals[0]].sample_rate
+    mixture = header.mixture_of(group)
+    component = None if mixture is None else mixture.groups.index(group)
     return TokenStream(
         codes=reader.tokens(group, start, stop),
-        labels=tuple(header.signals[index].label for index in entry.signals),
+        labels=tuple(header.signals[index].label for index in header.sharing(group)),
         first_frame=start,
         frame_rate=None if rate is None else rate * entry.up / (entry.down * codec.hop),
         codebook_size=codec.codebook_size,
         model=codec.model,
         digest=codec.digest,
+        component=component,
+        weights=None if mixture is None else tuple(float(weight) for weight in mixture.to_signals()[:, component]),
     )

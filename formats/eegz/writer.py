@@ -108,11 +108,11 @@ class EegzWriter:
             streams[StreamKind.KNOTS, 0] = encode_knots(knots)
             self.knot_bytes += len(streams[StreamKind.KNOTS, 0])
         for group, payload in enumerate(encode_chunk_tokens(header, tokens, self._priors)):
-            entry = header.groups[group]
+            sharing = header.sharing(group)
             streams[StreamKind.TOKENS, group] = payload
             self.token_bytes += len(payload)
-            for signal in entry.signals:
-                self.signal_bytes[signal] += len(payload) / len(entry.signals)
+            for signal in sharing:
+                self.signal_bytes[signal] += len(payload) / len(sharing)
         for signal, payload in self._exact.encode(exact).items():
             streams[StreamKind.EXACT, signal] = payload
             self.exact_bytes += len(payload)

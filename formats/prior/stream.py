@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eegzip.formats.eegz.limits import MAX_CONTEXT_TOKENS
 from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.prior.coder import code_tokens
 from eegzip.formats.prior.tables import BANDS, TokenPrior
 from eegzip.formats.prior.tracking import STARTS
-
-MAX_CONTEXT_TOKENS = 1 << 20
-"""Of a stream coded in context; longer ones are coded otherwise."""
 
 MAX_REFERENCES = 8
 _VARYING = 1

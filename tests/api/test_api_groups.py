@@ -192,7 +192,7 @@ def test_parts_of_a_bank_that_fit_the_memory_give_the_same(
 ) -> None:
     with EegzReader(packed) as reader:
         assert len(coding.banks_of(reader.header)) == 1
-        monkeypatch.setattr(coding, "_BANK_SAMPLES", 6 * 128 * 60)
+        monkeypatch.setattr(coding, "BANK_SAMPLES", 6 * 128 * 60)
         banks = coding.banks_of(reader.header)
         assert [group for bank in banks for group in bank.groups] == list(range(7))
         assert len(banks) > 3
@@ -294,7 +294,7 @@ def test_a_model_of_groups_may_divide_in_its_own_way(source: Path, tmp_path: Pat
 def test_groups_are_refused_of_a_model_that_has_none(source: Path, tmp_path: Path) -> None:
     for groups in ("manual", "random", "some/file.txt"):
         with pytest.raises(eegzip.UsageError, match=r"codes every channel alone \(dac-sc\)"):
-            eegzip.compress(source, tmp_path / "no.eegz", groups=groups)
+            eegzip.compress(source, tmp_path / "no.eegz", model="eegz-sc-1", groups=groups)
     model = save_single(tmp_path / "sc").folder
     eegzip.compress(source, tmp_path / "a.eegz", model=model)
     eegzip.compress(source, tmp_path / "b.eegz", model=model, groups="single")

@@ -72,13 +72,13 @@ with eegzip.open(sys.argv[1]) as recording:
     assert recording.read("ECG").shape == (1, 35000)
 loaded = {"torch", "dac"} & set(sys.modules)
 assert not loaded, loaded
-print([s.labels[0] for s in streams], part.codes.shape[1], part.first_frame, streams[0].codes.dtype)
+print([s.component for s in streams], streams[0].labels, part.codes.shape[1], part.first_frame, streams[0].codes.dtype)
 """
     done = subprocess.run(
         [sys.executable, "-I", "-c", program, str(compressed(eegmat))], capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
-    assert done.stdout.strip() == "['EEG Fp1', 'EEG T3', 'EEG O1'] 20 10 uint16"
+    assert done.stdout.strip() == "[0, 1, 2] ('EEG Fp1', 'EEG T3', 'EEG O1') 20 10 uint16"
 
 
 @pytest.mark.parametrize(

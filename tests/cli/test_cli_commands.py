@@ -360,7 +360,7 @@ def test_groups_of_channels(run: Run, refused: Callable[..., str], eegmat: Path,
     groups.write_text("C3, Cz, C4\nT7, P7\n")
     done = run("compress", "-v", source, "-m", model, "--groups", groups)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "one token stream: EEG C3-REF, EEG Cz-REF, EEG C4-REF\n" in done.stdout
+    assert "coded together: EEG C3-REF, EEG Cz-REF, EEG C4-REF\n" in done.stdout
     shown = run("info", tmp_path / "night.eegz").stdout.splitlines()
     start = shown.index("  groups      19 channels in 16 token streams:")
     assert [line.strip() for line in shown[start + 1 : start + 3]] == [
@@ -379,7 +379,9 @@ def test_groups_of_channels(run: Run, refused: Callable[..., str], eegmat: Path,
     command = ("compress", source, tmp_path / "no.eegz", "-m", model, "--groups")
     assert "groups.txt, line 2: the recording has no channel 'T9'" in refused(2, *command, groups, folder=tmp_path)
     assert "'manual', 'random', 'single' or a file" in refused(2, *command, "mannual", folder=tmp_path)
-    sentence = refused(2, "compress", source, tmp_path / "no.eegz", "--groups", "manual", folder=tmp_path)
+    sentence = refused(
+        2, "compress", source, tmp_path / "no.eegz", "-m", "eegz-sc-1", "--groups", "manual", folder=tmp_path
+    )
     assert "codes every channel alone (dac-sc)" in sentence
 
 

@@ -19,7 +19,7 @@ from eegzip.formats.errors import ModelError, OutputExistsError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BUNDLED = models.DEFAULT_MODEL
-ALL_BUNDLED = ["dac-sc-compact-1", "eegz-mc-1", "eegz-sc-1"]
+ALL_BUNDLED = ["dac-sc-compact-1", "eegz-mc-1", "eegz-mc-2", "eegz-sc-1"]
 HEAVY = {"torch", "scipy", "numba", "dac", "matplotlib", "pandas", "mne"}
 KWARGS = {
     "encoder_dim": 4, "encoder_rates": [2, 4], "latent_dim": None, "decoder_dim": 16, "decoder_rates": [4, 2],
@@ -84,7 +84,7 @@ def test_the_list_has_bundled_cached_and_damaged_ones(run: Run, cache: Path) -> 
     lines = {line.split()[0]: line for line in text.splitlines() if line}
     assert "DAMAGED" in lines["cut"]
     assert "DAMAGED" in lines["changed"]
-    for word in ("dac-sc", "256", "48 x 256", "768", checkpoint.digest[:12], "cached"):
+    for word in ("dac-mc", "256", "48 x 256", "768", checkpoint.digest[:12], "cached"):
         assert word in lines["whole"]
     assert run("models", "list").stdout == text
 
@@ -203,7 +203,8 @@ def test_a_model_that_may_not_be_read_is_listed(cache: Path, monkeypatch: pytest
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
     monkeypatch.setattr(models, "load_checkpoint", forbidden)  # root may read everything
-    assert [m.problem for m in models.describe_all()] == ["It can't be read: Permission denied."] * 6
+    count = len(ALL_BUNDLED) + 3
+    assert [m.problem for m in models.describe_all()] == ["It can't be read: Permission denied."] * count
 
 
 def test_nothing_heavy_is_loaded(command: str, cache: Path) -> None:

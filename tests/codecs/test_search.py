@@ -6,6 +6,7 @@ import torch
 
 from eegzip.codecs.beam import BeamSearch
 from eegzip.codecs.search import BLOCK_ROWS, ResidualSearch
+from eegzip.formats.eegz.tokens import ABSENT
 
 
 def books(levels: int = 4, size: int = 64, dim: int = 8) -> torch.Tensor:
@@ -71,3 +72,40 @@ def test_compiled_search_equals_its_slow_twin() -> None:
 def test_compiled_search_does_not_depend_on_threads() -> None:
     search, rows = BeamSearch(books().numpy(), 4), torch.randn(3000, 8).numpy()
     assert np.array_equal(search(rows, 4, 1), search(rows, 4, 3))
+
+
+def priced(rows: torch.Tensor, book: torch.Tensor, codes: torch.Tensor, prices: torch.Tensor) -> torch.Tensor:
+    """Error and prices of each row's codewords."""
+    total = torch.zeros_like(rows)
+    for level in range(codes.shape[1]):
+        there = codes[:, level] != ABSENT
+        total[there] += book[level][codes[there, level]]
+    return (rows - total).square().sum(1) + prices * (codes != ABSENT).sum(1)
+
+
+@pytest.mark.parametrize("by_torch", [False, True])
+def test_codewords_are_worth_their_price(by_torch: bool) -> None:
+    torch.manual_seed(3)
+    book, rows = books(levels=9), torch.randn(300, 8) * torch.logspace(-2, 1, 300)[:, None]
+    prices = torch.logspace(-3, 1, 300)[torch.randperm(300)]
+    search = ResidualSearch(book, 4)
+    shortened = search._shortened(rows, search.search_in_blocks(rows, 9), prices)
+    codes = shortened if by_torch else search(rows, 9, prices)
+    there = codes != ABSENT
+    assert bool((there[:, 1:] <= there[:, :-1]).all())  # nothing above a level without one
+    depths = there.sum(1)
+    assert set(depths.tolist()) >= {0, 1, 4, 9}
+    cost = priced(rows, book, codes, prices)
+    for depth in range(9):
+        shorter = codes.masked_fill(torch.arange(9) >= depth, ABSENT)
+        assert bool((cost <= priced(rows, book, shorter, prices) * (1 + 1e-5)).all())
+
+
+def test_prices_leave_rows_alone_and_free_codewords_are_all_taken() -> None:
+    torch.manual_seed(4)
+    book, rows = books(), torch.randn(300, 8)
+    prices = torch.rand(300)
+    search = ResidualSearch(book, 4)
+    whole = search(rows, 4, prices)
+    assert torch.equal(search(rows[70:75], 4, prices[70:75]), whole[70:75])
+    assert torch.equal(search(rows, 4, torch.full((300,), -1.0)), search(rows, 4))

@@ -13,6 +13,7 @@ from zlib import crc32
 import msgpack
 import numpy as np
 import zstandard
+from second_mixture import rotation
 from second_prediction import predicted, references_of
 from second_prior import groups_leaned_on, read_in_context
 from second_synthesis import Network, ceil_div, resample
@@ -317,16 +318,35 @@ class SecondReader:
         """Restored samples of a signal in a group, and the scale at each (9)."""
         number, place = self.owners[signal]
         group = self.head["groups"][number]
-        (n, m, _), codec = self.shape(group), self.codec(group)
+        n, codec = self.shape(group)[0], self.codec(group)
         need((network.digest, network.kind) == (codec["digest"], codec["name"]), "another checkpoint")
         if n == 0:
             return np.zeros(0, np.int64), np.zeros(0)
-        (s, o), half = self.curves(group, place), codec["hop"] // 2
-        style = group["styles"][place] if codec["name"] == "dac-mc" else None
-        x = network.waveform(self.tokens(number), style)[half : half + m] * s + o
+        x, s = self.mixed(number, network) if number in self.mixtures else self.waveform(number, place, network)
         x = resample(x, group["down"], group["up"], n) + group["centres"][place]
         samples = np.rint(x).astype(np.int64).clip(group["lowest"][place], group["highest"][place])
         return samples, s[np.arange(n) * group["up"] // group["down"]]
+
+    def waveform(self, number: int, place: int, network: Network) -> tuple[np.ndarray, np.ndarray]:
+        """What a group's tokens make of its signal, or of its component, and the scale, at every model sample (9)."""
+        group = self.head["groups"][number]
+        codec = self.codec(group)
+        (s, o), half = self.curves(group, place), codec["hop"] // 2
+        style = group["styles"][place] if codec["name"] == "dac-mc" and network.styled else None
+        return network.waveform(self.tokens(number), style)[half : half + self.shape(group)[1]] * s + o, s
+
+    @cached_property
+    def mixtures(self) -> dict[int, tuple[dict, int]]:
+        """The mixture of every group that is in one, and its place there (4)."""
+        return {g: (entry, i) for entry in self.head.get("mixtures", []) for i, g in enumerate(entry["groups"])}
+
+    def mixed(self, number: int, network: Network) -> tuple[np.ndarray, np.ndarray]:
+        """A signal of a mixture, and what its tolerance is measured by, at every model sample (4.1, 9)."""
+        entry, place = self.mixtures[number]
+        parts = [self.waveform(group, 0, network) for group in entry["groups"]]
+        weights = entry["gains"][place] * rotation(entry["matrix"], len(parts))[place]
+        waves, scales = (np.stack(rows) for rows in zip(*parts, strict=True))
+        return weights @ waves, np.sqrt(weights**2 @ scales**2)
 
     def signals(self, network: Network | None = None) -> list[np.ndarray]:
         """Digital samples of every signal; 0 where a chunk is missing."""

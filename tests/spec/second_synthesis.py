@@ -13,6 +13,8 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file
 from scipy.signal import upfirdn
 
+ABSENT = 65535
+
 
 def ceil_div(a: int, b: int) -> int:
     """Exact ``ceil(a / b)``."""
@@ -36,6 +38,7 @@ class Network:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         self.kind, self.options = config["architecture"], config["network"]
         self.tensors = load_file(folder / "model.safetensors")
+        self.styled = "styles.scale" in self.tensors
 
     def weights(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of a weight-normalised layer."""
@@ -52,10 +55,10 @@ class Network:
         z = torch.zeros(1, self.options["latent_dim"], tokens.shape[1])
         for level, indices in enumerate(torch.from_numpy(tokens)):
             name = f"quantizer.quantizers.{level}"
-            words = self.tensors[f"{name}.codebook.weight"][indices.clip(0)].T[None]
+            words = self.tensors[f"{name}.codebook.weight"][(indices * (indices != ABSENT)).clip(0)].T[None]
             projected = f"{name}.out_proj.weight_v" in self.tensors
             words = F.conv1d(words, *self.weights(f"{name}.out_proj")) if projected else words
-            z += words * (indices >= 0)
+            z += words * ((indices >= 0) & (indices != ABSENT))
         if style is not None:
             a, b = (self.tensors[f"styles.{part}"][style][:, None] for part in ("scale", "bias"))
             z = (z * (1 + a) + b) * torch.from_numpy(tokens[0] >= 0)

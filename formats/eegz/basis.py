@@ -1,0 +1,145 @@
+"""An orthonormal matrix in few bytes (SPEC.md, section 4.1).
+
+Its columns are coded one after another, each only within what is orthogonal to the ones before, so n columns take
+n + (n - 1) + ... integers and the matrix is orthonormal however coarsely they are rounded. Columns that hardly matter
+are all zeros, which take four bits each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eegzip.formats.eegz.limits import matrix_bytes
+from eegzip.formats.entropy.binary_coder import (
+    MIN_PROBABILITY,
+    decode_bit,
+    encode_bit,
+    finish,
+    new_decoder,
+    new_encoder,
+)
+from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.mixing import learn, new_probabilities
+
+MAX_DIGITS = 15
+"""Binary digits of an integer, at most."""
+
+_DIGITS_BITS = 4
+_SLOWEST = 255
+_HALF = 32768
+
+
+@compiled
+def _raw(state, data, decoding, value, count):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Code an unsigned integer of `count` bits, high bit first; return it."""
+    result = 0
+    for place in range(count - 1, -1, -1):
+        if decoding:
+            bit = decode_bit(state, data, _HALF)
+        else:
+            bit = (value >> place) & 1
+            encode_bit(state, data, bit, _HALF)
+        result = 2 * result + bit
+    return result
+
+
+@compiled
+def _code(values, size, data, decoding, probabilities, counts):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Code the integers of all columns of a matrix of `size` columns; return how many bytes they take."""
+    state = new_decoder(data) if decoding else new_encoder()
+    place = 0
+    for column in range(size):
+        entries = size - column
+        most = 0
+        if not decoding:
+            largest = np.abs(values[place : place + entries]).max()
+            while largest >> most:
+                most += 1
+        most = _raw(state, data, decoding, most, _DIGITS_BITS)
+        for number in range(place, place + entries):
+            value = abs(values[number])
+            digits = 0
+            while digits < most:
+                context = most * MAX_DIGITS + digits
+                probability = min(max(probabilities[context], MIN_PROBABILITY), 65536 - MIN_PROBABILITY)
+                if decoding:
+                    more = decode_bit(state, data, probability)
+                else:
+                    more = 1 if value >> digits else 0
+                    encode_bit(state, data, more, probability)
+                learn(probabilities, counts, context, more, _SLOWEST)
+                if not more:
+                    break
+                digits += 1
+            if digits:
+                lower = _raw(state, data, decoding, value & ((1 << (digits - 1)) - 1), digits - 1)
+                negative = _raw(state, data, decoding, 1 if values[number] < 0 else 0, 1)
+                if decoding:
+                    magnitude = (1 << (digits - 1)) + lower
+                    values[number] = -magnitude if negative else magnitude
+        place += entries
+    return 0 if decoding else finish(state, data)
+
+
+def extend(complement: np.ndarray, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the column that integers mean, and what remains orthogonal to all columns.
+
+    Parameters
+    ----------
+    complement : ndarray of float64, shape (size, n)
+        Orthonormal columns that span what is orthogonal to all columns so far.
+    rounded : ndarray of int64, shape (n,)
+        The column's direction there; zeros stand for the first axis.
+    """
+    direction = np.zeros(len(rounded))
+    direction[0] = 1.0
+    if rounded.any():
+        direction = rounded / np.sqrt(float(np.square(rounded).sum()))
+    # The Householder reflection that brings the first axis to the direction; its other columns span the rest.
+    axis = direction.copy()
+    axis[0] += 1.0 if direction[0] >= 0 else -1.0
+    reflected = complement - np.outer(complement @ axis, axis) * (2.0 / (axis @ axis))
+    return complement @ direction, reflected[:, 1:]
+
+
+def pack_basis(columns: Sequence[np.ndarray]) -> bytes:
+    """Code the integers of a matrix.
+
+    Parameters
+    ----------
+    columns : sequence of ndarray of int64
+        Of n, n - 1, ... 1 entries, none of more than MAX_DIGITS binary digits.
+    """
+    values = np.concatenate(columns).astype(np.int64)
+    data = np.zeros(matrix_bytes(len(columns)), np.uint8)
+    length = _code(values, len(columns), data, False, *new_probabilities((MAX_DIGITS + 1) * MAX_DIGITS))
+    return data[:length].tobytes()
+
+
+def unpack_basis(data: bytes, size: int) -> np.ndarray:
+    """Inverse of :func:`pack_basis`: the matrix, float64, of shape (size, size).
+
+    Parameters
+    ----------
+    data : bytes
+        Any: what it lacks counts as zeros.
+    size : int
+        Columns.
+    """
+    values = np.zeros(size * (size + 1) // 2, np.int64)
+    _code(
+        values,
+        size,
+        np.frombuffer(data, np.uint8).copy(),
+        True,
+        *new_probabilities((MAX_DIGITS + 1) * MAX_DIGITS),
+    )
+    complement, place = np.eye(size), 0
+    result = np.empty((size, size))
+    for column in range(size):
+        entries = size - column
+        result[:, column], complement = extend(complement, values[place : place + entries])
+        place += entries
+    return result
