@@ -237,8 +237,8 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        3 with mixtures, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may
-        be predicted; else 1 with ``dac-mc``; else 0.
+        3 with mixtures, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals
+        may be predicted; else 1 with ``dac-mc``; else 0.
         """
         if self.mixtures or self.layer_sets:
             return 3
