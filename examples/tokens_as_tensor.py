@@ -2,8 +2,8 @@
 
 Usage: ``python examples/tokens_as_tensor.py [RECORDING.edf]``
 
-Reading tokens loads no network and no torch. With the model eegz-sc-1 each channel has a stream of `codebooks` indices a
-frame, the coarsest first: the first k rows alone are a valid, coarser version of the signal. The default model makes
+Reading tokens loads no network and no torch. With the model eegz-sc-1 each channel has a stream of `codebooks` indices
+a frame, the coarsest first: the first k rows alone are a valid, coarser version of the signal. The default model makes
 streams of components, in which frames have as many tokens as they are worth (65535 stands for none).
 """
 
