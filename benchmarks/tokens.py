@@ -81,7 +81,7 @@ def entropy_bytes(pieces: Iterable[np.ndarray]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/eeg")
-    parser.add_argument("--model", default=models.DEFAULT_MODEL, help="name or folder; with codebooks of 256 entries")
+    parser.add_argument("--model", default="eegz-sc-1", help="name or folder; with codebooks of 256 entries")
     arguments = parser.parse_args()
     checkpoint = models.load(arguments.model)
     prior = read_prior(checkpoint.folder, checkpoint.config.prior) if checkpoint.config.prior else None

@@ -2,8 +2,9 @@
 
 Usage: ``python examples/tokens_as_tensor.py [RECORDING.edf]``
 
-Reading tokens loads no network and no torch. Each channel has a stream of `codebooks` indices a frame, the coarsest
-first: the first k rows alone are a valid, coarser version of the signal.
+Reading tokens loads no network and no torch. With the model eegz-sc-1 each channel has a stream of `codebooks` indices
+a frame, the coarsest first: the first k rows alone are a valid, coarser version of the signal. The default model makes
+streams of components, in which frames have as many tokens as they are worth (65535 stands for none).
 """
 
 import sys
@@ -21,7 +22,7 @@ def main(recording: Path) -> None:
     """Compress a recording and look at its tokens."""
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.eegz"
-        eegzip.compress(recording, small)
+        eegzip.compress(recording, small, model="eegz-sc-1")
         with eegzip.open(small) as opened:
             streams = opened.tokens()
 
