@@ -92,7 +92,7 @@ def test_a_resumed_run_keeps_what_makes_it_that_run() -> None:
     assert changes(stored, stored) == []
     # How long and where are not what is computed.
     assert wanted("run", "max_steps", 9) == wanted("run", "device", "cuda") == wanted("data", "workers", 3) == []
-    assert wanted("optimiser", "batch", 4) == ["optimiser.batch 8 -> 4"]
+    assert wanted("optimiser", "batch", 6) == ["optimiser.batch 4 -> 6"]
     for section, name, value in (
         ("run", "seed", 1), ("data", "sources", ["x"]), ("data", "rate", 128), ("model", "encoder_dim", 8),
         ("start", "init", "audio"),

@@ -171,7 +171,7 @@ def test_smaller_codebook_than_the_start_has_is_one_round_of_merging(tmp_path):
 
 def test_fewer_codebooks_than_the_start_has_are_its_first(tmp_path):
     trained(tmp_path / "start")
-    still = ("optimiser.lr=0", "quantiser.revive_every=0")
+    still = ("optimiser.lr=0", "quantiser.update=gradient", "quantiser.revive_every=0")
     train(tiny(f"start.init={tmp_path / 'start'}", "model.n_codebooks=2", *still), tmp_path / "run")
     first, second = weights(tmp_path / "start"), weights(tmp_path / "run")
     assert load_checkpoint(tmp_path / "run").config.network.n_codebooks == 2
