@@ -131,7 +131,7 @@ def test_places_need_their_own_vocabulary() -> None:
     with pytest.raises(ModelError, match="vocabulary does not name"):
         wrong.check()
     names = replace(PLACES, multichannel=replace(PLACES.multichannel, styles="faces"))
-    with pytest.raises(ModelError, match="neither of 'names'"):
+    with pytest.raises(ModelError, match="none of 'names'"):
         names.check()
 
 
