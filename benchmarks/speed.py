@@ -10,7 +10,7 @@ network with the same weights, used as users of descript-audio-codec use theirs:
 memory already.
 Both take turns in one process, so that a noisy machine is noisy for both; medians and the ratio are what counts.
 
-Peak memory and start-up are those of the installed ``eegzip`` command in processes of their own.
+Exact compression (``--lossless``) is timed in the same turns. Peak memory and start-up are those of the installed ``eegzip`` command in processes of their own.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ def normalised_windows(path: Path) -> np.ndarray:
 def compare(folder: Path, minutes: float, repeat: int) -> dict[str, Any]:
     """Both directions of both, in turns."""
     source, small, back = folder / "source.edf", folder / "small.eegz", folder / "back.edf"
+    exact = folder / "exact.eegz"
     write_recording(source, minutes * 60)
     reference = Reference(normalised_windows(source))
     report: list[Any] = []
@@ -115,6 +116,8 @@ def compare(folder: Path, minutes: float, repeat: int) -> dict[str, Any]:
         "dac encode": reference.encode,
         "eegzip decompress": lambda: eegzip.decompress(small, back, overwrite=True),
         "dac decode": reference.decode,
+        "lossless compress": lambda: eegzip.compress(source, exact, lossless=True, overwrite=True),
+        "lossless decompress": lambda: eegzip.decompress(exact, back, overwrite=True),
     }
     seconds = median_seconds(tasks, repeat)
     length = dict.fromkeys(tasks, minutes * 60)
@@ -157,33 +160,35 @@ def eegzip_command() -> list[str]:
     return [str(script)] if script.exists() else [sys.executable, "-c", "from eegzip.cli.main import run; run()"]
 
 
-def memory(folder: Path, hours: list[float]) -> list[dict[str, float]]:
-    """Peak memory of both commands at several lengths: flat, if memory is constant."""
+def memory(folder: Path, hours: list[float]) -> list[dict[str, Any]]:
+    """Peak memory of both commands at several lengths, by tokens and exactly: flat, if memory is constant."""
     rows = []
-    print(f"\n{'length':<10}{'EDF MB':>9}{'eegz MB':>9}{'compress':>12}{'peak MB':>9}{'decompress':>12}{'peak MB':>9}")
+    print(f"\n{'length':<18}{'EDF MB':>9}{'eegz MB':>9}{'compress':>12}{'peak MB':>9}{'decompress':>12}{'peak MB':>9}")
     for length in hours:
         source, small, back = folder / "long.edf", folder / "long.eegz", folder / "long-back.edf"
         write_recording(source, length * 3600)
         command = eegzip_command()
-        there, peak_there = in_a_process([*command, "compress", "-q", "-f", str(source), str(small)])
-        again, peak_again = in_a_process([*command, "decompress", "-q", "-f", str(small), str(back)])
-        if source.stat().st_size != back.stat().st_size:
-            raise SystemExit(f"{length:g} h: the restored file has another size than the original")
-        row = {
-            "hours": length,
-            "edf_mb": source.stat().st_size / 1e6,
-            "eegz_mb": small.stat().st_size / 1e6,
-            "compress_seconds": there,
-            "compress_peak_mb": peak_there,
-            "decompress_seconds": again,
-            "decompress_peak_mb": peak_again,
-        }
-        rows.append(row)
-        print(
-            f"{f'{length:g} h':<10}{row['edf_mb']:>9.1f}{row['eegz_mb']:>9.2f}{length * 3600 / there:>11.0f}x"
-            f"{peak_there:>9.0f}{length * 3600 / again:>11.0f}x{peak_again:>9.0f}",
-            flush=True,
-        )
+        for way, options in (("tokens", []), ("lossless", ["--lossless"])):
+            there, peak_there = in_a_process([*command, "compress", "-q", "-f", *options, str(source), str(small)])
+            again, peak_again = in_a_process([*command, "decompress", "-q", "-f", str(small), str(back)])
+            if source.stat().st_size != back.stat().st_size:
+                raise SystemExit(f"{length:g} h: the restored file has another size than the original")
+            row = {
+                "way": way,
+                "hours": length,
+                "edf_mb": source.stat().st_size / 1e6,
+                "eegz_mb": small.stat().st_size / 1e6,
+                "compress_seconds": there,
+                "compress_peak_mb": peak_there,
+                "decompress_seconds": again,
+                "decompress_peak_mb": peak_again,
+            }
+            rows.append(row)
+            print(
+                f"{f'{length:g} h, {way}':<18}{row['edf_mb']:>9.1f}{row['eegz_mb']:>9.2f}"
+                f"{length * 3600 / there:>11.0f}x{peak_there:>9.0f}{length * 3600 / again:>11.0f}x{peak_again:>9.0f}",
+                flush=True,
+            )
         for path in (source, small, back):
             path.unlink()
     return rows
