@@ -10,7 +10,8 @@ network with the same weights, used as users of descript-audio-codec use theirs:
 memory already.
 Both take turns in one process, so that a noisy machine is noisy for both; medians and the ratio are what counts.
 
-Exact compression (``--lossless``) is timed in the same turns. Peak memory and start-up are those of the installed ``eegzip`` command in processes of their own.
+Exact compression (``--lossless``) is timed in the same turns. Peak memory and start-up are those of the installed
+``eegzip`` command in processes of their own.
 """
 
 from __future__ import annotations
