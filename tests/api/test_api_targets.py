@@ -114,7 +114,7 @@ def test_wishes_that_make_no_sense_are_refused(
     eegmat: Path, tmp_path: Path, options: dict[str, object], words: str
 ) -> None:
     with pytest.raises(eegzip.UsageError, match=words):
-        eegzip.compress(eegmat, tmp_path / "a.eegz", **options)  # type: ignore[arg-type]
+        eegzip.compress(eegmat, tmp_path / "a.eegz", **options)
     assert not list(tmp_path.iterdir())
 
 
@@ -228,7 +228,7 @@ def test_bounds_hold_on_whole_recordings(tmp_path: Path, name: str, options: dic
     if not found:
         pytest.skip(f"{name} is not here")
     target, back = tmp_path / "a.eegz", tmp_path / "a.edf"
-    report = eegzip.compress(found[0], target, **options)  # type: ignore[arg-type]
+    report = eegzip.compress(found[0], target, **options)
     eegzip.decompress(target, back)
     coded = lossy_signals(report)
     assert coded

@@ -5,45 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from second_coder import Decoder, squash, stretch
 
 
-def squash(x: int) -> int:
-    return round(65536 / (1 + math.exp(-min(max(x, -2047), 2047) / 256)))
-
-
-def stretch(p: int) -> int:
-    q = p >> 4
-    return min(max(round(256 * math.log((q + 0.5) / (4095.5 - q))), -2047), 2047)
-
-
-class Coder:
+class Coder(Decoder):
     """13.1"""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 4
-        self.low, self.high = 0, (1 << 32) - 1
-        self.value = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
-
-    def bit(self, p: int) -> int:
-        span = self.high - self.low
-        middle = self.low + (span >> 16) * p + (((span % 65536) * p) >> 16)
-        decision = int(self.value <= middle)
-        if decision:
-            self.high = middle
-        else:
-            self.low = middle + 1
-        while self.low >> 24 == self.high >> 24:
-            self.low = (self.low << 8) % (1 << 32)
-            self.high = (self.high << 8) % (1 << 32) + 255
-            self.value = (self.value << 8) % (1 << 32) + (self.data[self.at] if self.at < len(self.data) else 0)
-            self.at += 1
-        return decision
-
-    def raw(self, count: int) -> int:
-        value = 0
-        for _ in range(count):
-            value = 2 * value + self.bit(32768)
-        return value
 
     def number(self) -> int:
         return self.raw(self.raw(5))
@@ -169,7 +135,8 @@ class Known:
     """Adaptive probabilities with the limit 60, by name (6.9)."""
 
     def __init__(self, coder: Coder) -> None:
-        self.coder, self.found = coder, {}  # type: ignore[var-annotated]
+        self.coder = coder
+        self.found: dict[object, Probability] = {}
 
     def bit(self, *name: int | str) -> int:
         probability = self.found.setdefault(name, Probability(60))

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from second_prior import Adaptive, Decisions, clip
+from second_coder import Decoder, clip
+from second_prior import Adaptive
 
 
 def rotation(data: bytes, n: int) -> np.ndarray:
     """The matrix V, signals x components."""
-    coder, known = Decisions(data), Adaptive(255)
-
-    def raw(count: int) -> int:
-        value = 0
-        for _ in range(count):
-            value = 2 * value + coder.next(32768)
-        return value
-
+    coder, known = Decoder(data), Adaptive(255)
     columns = []
     for m in range(n):
-        most, integers = raw(4), []
+        most, integers = coder.raw(4), []
         for _ in range(n - m):
             digits = 0
             while digits < most:
-                more = coder.next(clip(known.value((most, digits)), 32, 65504))
+                more = coder.bit(clip(known.value((most, digits)), 32, 65504))
                 known.learn((most, digits), more)
                 if not more:
                     break
                 digits += 1
-            magnitude = (1 << digits - 1) + raw(digits - 1) if digits else 0
-            integers.append(-magnitude if digits and raw(1) else magnitude)
+            magnitude = (1 << digits - 1) + coder.raw(digits - 1) if digits else 0
+            integers.append(-magnitude if digits and coder.raw(1) else magnitude)
         columns.append(np.array(integers, np.float64))
     basis, found = np.eye(n), []
     for r in columns:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from math import exp, floor, log
+from math import exp, floor
 
 import numpy as np
+from second_coder import RATES, Decoder, clip, squash, stretch
 
-
-def clip(value, low, high):
-    return min(max(value, low), high)
-
-
-SQUASH = [round(65536 / (1 + exp(-x / 256))) for x in range(-2047, 2048)]
-STRETCH = [clip(round(256 * log((q + 0.5) / (4095.5 - q))), -2047, 2047) for q in range(4096)]
+SQUASH = [squash(x) for x in range(-2047, 2048)]
+STRETCH = [stretch(16 * q) for q in range(4096)]
 TAILS = [round(2**32 / (1 + exp(i / 64))) / 2**32 for i in range(1537)]
-RATES = [round(65536 / (n + 1.5)) for n in range(256)]
 
 
 def take(data: bytes, place: int) -> tuple[int, int]:
@@ -32,31 +27,6 @@ def signed(value: int) -> int:
 def total(terms: np.ndarray) -> float:
     """Sum from the first term to the last."""
     return float(np.add.accumulate(terms)[-1])
-
-
-class Decoder:
-    """The arithmetic decoder (13.1)."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.place = data, 4
-        self.low, self.high = 0, 2**32 - 1
-        self.value = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
-
-    def decide(self, p: int) -> int:
-        span = self.high - self.low
-        middle = self.low + (span >> 16) * p + ((span % 65536) * p >> 16)
-        bit = int(self.value <= middle)
-        if bit:
-            self.high = middle
-        else:
-            self.low = middle + 1
-        while self.low >> 24 == self.high >> 24:
-            following = self.data[self.place] if self.place < len(self.data) else 0
-            self.place += 1
-            self.low = self.low << 8 & 2**32 - 1
-            self.high = self.high << 8 & 2**32 - 1 | 255
-            self.value = self.value << 8 & 2**32 - 1 | following
-        return bit
 
 
 class Integers:
@@ -88,7 +58,7 @@ class Integers:
         for opinion, weight in zip(opinions, self.weights[kind], strict=True):
             x += opinion * weight
         p = clip(SQUASH[floor(clip(x, -2047.0, 2047.0) + 0.5) + 2047], 32, 65504)
-        bit = self.coder.decide(p)
+        bit = self.coder.bit(p)
         c = ((65536 if bit else 0) - p) * 3e-10
         self.weights[kind] = [
             weight + c * opinion for opinion, weight in zip(opinions, self.weights[kind], strict=True)
@@ -118,7 +88,7 @@ class Integers:
                 threshold, kind = lo + (hi - lo + 1) // 2, 17 + 3 * (8 * side + min(j, 7)) + i
             plain = state == "halving" and i >= 3
             here = [self.tail(expected, s, threshold) for expected, s in zip(f, self.spreads, strict=True)]
-            bit = self.coder.decide(32768) if plain else self.ask(4 * kind + z, fraction, here, low, high)
+            bit = self.coder.bit(32768) if plain else self.ask(4 * kind + z, fraction, here, low, high)
             if bit:
                 lo, low = threshold, here
             else:

@@ -6,10 +6,10 @@ import json
 import math
 
 import numpy as np
+from second_coder import RATES, Decoder, clip, squash, stretch
 
 ABSENT = 65535
 DTYPES = {"I8": "<i1", "I16": "<i2", "I32": "<i4"}
-RATES = [round(65536 / (n + 1.5)) for n in range(256)]
 
 
 def read_tables(data: bytes) -> dict[str, np.ndarray]:
@@ -20,43 +20,6 @@ def read_tables(data: bytes) -> dict[str, np.ndarray]:
         begin, end = (8 + length + offset for offset in entry["data_offsets"])
         tables[name] = np.frombuffer(data[begin:end], DTYPES[entry["dtype"]]).reshape(entry["shape"]).astype(np.int64)
     return tables
-
-
-def clip(value: int, low: int, high: int) -> int:
-    return min(max(value, low), high)
-
-
-def stretch(p: int) -> int:
-    q = p >> 4
-    return clip(round(256 * math.log((q + 0.5) / (4095.5 - q))), -2047, 2047)
-
-
-def squash(x: int) -> int:
-    return round(65536 / (1 + math.exp(-clip(x, -2047, 2047) / 256)))
-
-
-class Decisions:
-    """The coder (13.1)."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.place, self.low, self.high = data, 4, 0, (1 << 32) - 1
-        self.value = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
-
-    def next(self, p: int) -> int:
-        span = self.high - self.low
-        middle = self.low + (span >> 16) * p + (((span % 65536) * p) >> 16)
-        decision = int(self.value <= middle)
-        if decision:
-            self.high = middle
-        else:
-            self.low = middle + 1
-        while self.low >> 24 == self.high >> 24:
-            byte = self.data[self.place] if self.place < len(self.data) else 0
-            self.place += 1
-            self.low = self.low << 8 & 0xFFFFFFFF
-            self.high = (self.high << 8 & 0xFFFFFFFF) | 255
-            self.value = (self.value << 8 & 0xFFFFFFFF) | byte
-        return decision
 
 
 class Adaptive:
@@ -74,11 +37,11 @@ class Adaptive:
         state[1] = min(state[1] + 1, self.limit)
 
 
-def mixed(coder: Decisions, opinions: list[int], weights: list[int], rate: int) -> int:
+def mixed(coder: Decoder, opinions: list[int], weights: list[int], rate: int) -> int:
     """A decision by a mixture, its probability clipped to 32..65504; the weights learn."""
     x = clip(sum(o * w for o, w in zip(opinions, weights, strict=True)) >> 16, -2047, 2047)
     p = clip(squash(x), 32, 65504)
-    decision = coder.next(p)
+    decision = coder.bit(p)
     for place, opinion in enumerate(opinions):
         moved = weights[place] + ((opinion * (65536 * decision - p) * rate + (1 << 13)) >> 14)
         weights[place] = clip(moved, -(1 << 23), 1 << 23)
@@ -95,7 +58,7 @@ def read_in_context(
 ) -> np.ndarray:
     """Tokens of a stream of method 3, after its method byte; `known` are its references' tokens."""
     varying, c, n_references = data[0] & 1, data[1], data[2]
-    coder = Decisions(data[3 + 2 * n_references :])
+    coder = Decoder(data[3 + 2 * n_references :])
     weights = read_weights(coder, n_references)
     t, words, entries = int(n_references > 0), tables["words"], tables["words"].shape[1]
     bits = max(1, (entries - 1).bit_length())
@@ -163,12 +126,12 @@ def read_in_context(
     return tokens
 
 
-def read_weights(coder: Decisions, n_references: int) -> np.ndarray:
+def read_weights(coder: Decoder, n_references: int) -> np.ndarray:
     """Weights of the references in each band."""
     weights, adaptive = np.zeros((n_references, 8), np.int64), Adaptive(30)
 
     def decision(context: object) -> int:
-        found = coder.next(clip(adaptive.value(context), 32, 65504))
+        found = coder.bit(clip(adaptive.value(context), 32, 65504))
         adaptive.learn(context, found)
         return found
 
