@@ -68,7 +68,17 @@ def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def _search_rows(rows, prices, books, columns, squares, support, counts, beam, codes):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _search_rows(
+    rows: np.ndarray,
+    prices: np.ndarray,
+    books: np.ndarray,
+    columns: np.ndarray,
+    squares: np.ndarray,
+    support: np.ndarray,
+    counts: np.ndarray,
+    beam: int,
+    codes: np.ndarray,
+) -> None:
     """Fill `codes` [rows, levels] for `rows` [rows, dim], as many as are worth their price (all, where it is negative).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to

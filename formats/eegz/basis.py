@@ -12,41 +12,53 @@ from collections.abc import Sequence
 import numpy as np
 
 from eegzip.formats.eegz.limits import matrix_bytes
-from eegzip.formats.entropy.binary_coder import (
-    MIN_PROBABILITY,
-    decode_bit,
-    encode_bit,
-    finish,
-    new_decoder,
-    new_encoder,
-)
+from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder, put_bits, take_bits
 from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.entropy.mixing import learn, new_probabilities
+from eegzip.formats.entropy.known import put_known, take_known
+from eegzip.formats.entropy.mixing import new_probabilities
 
 MAX_DIGITS = 15
 """Binary digits of an integer, at most."""
 
 _DIGITS_BITS = 4
 _SLOWEST = 255
-_HALF = 32768
 
 
 @compiled
-def _raw(state, data, decoding, value, count):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Code an unsigned integer of `count` bits, high bit first; return it."""
-    result = 0
-    for place in range(count - 1, -1, -1):
-        if decoding:
-            bit = decode_bit(state, data, _HALF)
-        else:
-            bit = (value >> place) & 1
-            encode_bit(state, data, bit, _HALF)
-        result = 2 * result + bit
-    return result
+def _raw(state: np.ndarray, data: np.ndarray, decoding: bool, value: int, count: int) -> int:
+    """Code an unsigned integer of `count` bits; return it."""
+    if decoding:
+        return take_bits(state, data, count)
+    put_bits(state, data, value, count)
+    return value
 
 
 @compiled
-def _code(values, size, data, decoding, probabilities, counts):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _known(
+    state: np.ndarray,
+    data: np.ndarray,
+    decoding: bool,
+    probabilities: np.ndarray,
+    counts: np.ndarray,
+    context: int,
+    bit: int,
+) -> int:
+    """Code a decision with a probability of its own; return it."""
+    if decoding:
+        return take_known(state, data, probabilities, counts, context, _SLOWEST)
+    put_known(state, data, probabilities, counts, context, bit, _SLOWEST)
+    return bit
+
+
+@compiled
+def _code(
+    values: np.ndarray,
+    size: int,
+    data: np.ndarray,
+    decoding: bool,
+    probabilities: np.ndarray,
+    counts: np.ndarray,
+) -> int:
     """Code the integers of all columns of a matrix of `size` columns; return how many bytes they take."""
     state = new_decoder(data) if decoding else new_encoder()
     place = 0
@@ -63,19 +75,12 @@ def _code(values, size, data, decoding, probabilities, counts):  # type: ignore[
             digits = 0
             while digits < most:
                 context = most * MAX_DIGITS + digits
-                probability = min(max(probabilities[context], MIN_PROBABILITY), 65536 - MIN_PROBABILITY)
-                if decoding:
-                    more = decode_bit(state, data, probability)
-                else:
-                    more = 1 if value >> digits else 0
-                    encode_bit(state, data, more, probability)
-                learn(probabilities, counts, context, more, _SLOWEST)
-                if not more:
+                if not _known(state, data, decoding, probabilities, counts, context, int(value >> digits > 0)):
                     break
                 digits += 1
             if digits:
                 lower = _raw(state, data, decoding, value & ((1 << (digits - 1)) - 1), digits - 1)
-                negative = _raw(state, data, decoding, 1 if values[number] < 0 else 0, 1)
+                negative = _raw(state, data, decoding, int(values[number] < 0), 1)
                 if decoding:
                     magnitude = (1 << (digits - 1)) + lower
                     values[number] = -magnitude if negative else magnitude

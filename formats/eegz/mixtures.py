@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ class Mixture:
     gains: tuple[float, ...]
     matrix: bytes
 
+    @functools.cached_property
     def rotation(self) -> np.ndarray:
         """Orthonormal matrix [signals, components], float64."""
         # Only now, as it needs numba, which takes a while to load.
@@ -35,10 +37,10 @@ class Mixture:
 
     def to_signals(self) -> np.ndarray:
         """Matrix [signals, components] that makes signals of components, their centres apart."""
-        result: np.ndarray = self.rotation() * np.array(self.gains)[:, None]
+        result: np.ndarray = self.rotation * np.array(self.gains)[:, None]
         return result
 
     def to_components(self) -> np.ndarray:
         """Matrix [components, signals] that makes components of signals without their centres."""
-        result: np.ndarray = self.rotation().T / np.array(self.gains)
+        result: np.ndarray = self.rotation.T / np.array(self.gains)
         return result

@@ -23,6 +23,8 @@ LOW, HIGH, PLACE, VALUE = 0, 1, 2, 3
 PROBABILITY_BITS = 16
 MIN_PROBABILITY = 32
 """Of 65536; no decision is ever held for more certain."""
+HALF = 1 << (PROBABILITY_BITS - 1)
+"""Probability of a decision without a model."""
 
 _TOP = 0xFF000000
 _MASK = 0xFFFFFFFF
@@ -119,3 +121,19 @@ def decode_bit(state: np.ndarray, data: np.ndarray, probability: int) -> int:
         state[VALUE] = ((state[VALUE] << 8) & _MASK) | following
         state[PLACE] += 1
     return bit
+
+
+@compiled
+def put_bits(state: np.ndarray, out: np.ndarray, value: int, count: int) -> None:
+    """Write an unsigned integer of `count` bits, high bit first, without a model."""
+    for place in range(count - 1, -1, -1):
+        encode_bit(state, out, (value >> place) & 1, HALF)
+
+
+@compiled
+def take_bits(state: np.ndarray, data: np.ndarray, count: int) -> int:
+    """Read an unsigned integer of `count` bits."""
+    value = 0
+    for _ in range(count):
+        value = 2 * value + decode_bit(state, data, HALF)
+    return value

@@ -17,6 +17,7 @@ from eegzip.formats.entropy.binary_coder import (
     new_encoder,
 )
 from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.known import put_known, take_known
 from eegzip.formats.entropy.mixing import (
     WEIGHT_ONE,
     learn,
@@ -98,12 +99,9 @@ def _simple(
     state: np.ndarray, data: np.ndarray, bit: int, probabilities: np.ndarray, counts: np.ndarray, context: int
 ) -> int:
     """Code one decision by its own context's probability; `bit` is -1 to decode it."""
-    probability = min(max(probabilities[context], MIN_PROBABILITY), 65536 - MIN_PROBABILITY)
     if bit < 0:
-        bit = decode_bit(state, data, probability)
-    else:
-        encode_bit(state, data, bit, probability)
-    learn(probabilities, counts, context, bit, _WEIGHT_SLOWEST)
+        return take_known(state, data, probabilities, counts, context, _WEIGHT_SLOWEST)
+    put_known(state, data, probabilities, counts, context, bit, _WEIGHT_SLOWEST)
     return bit
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
+from eegzip.formats.entropy.binary_coder import HALF, decode_bit, encode_bit, put_bits, take_bits
 from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.entropy.mixing import learn, new_probabilities
+from eegzip.formats.entropy.known import put_known, take_known
+from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform.spatial import MAX_WIDTH
 
@@ -22,8 +23,6 @@ _SIZES = 16
 _NEAR = 6
 _CONTEXTS = 2 * _WIDTHS + _SIZES + _NEAR * _NEAR
 _SLOWEST = 60
-_CERTAIN = 32
-_HALF = 32768
 
 
 def new_angle_model() -> Model:
@@ -52,14 +51,12 @@ def _context(onwards: bool, width: int, place: int, near: int, decision: int) ->
 
 @compiled
 def _put(state: np.ndarray, out: np.ndarray, model: Model, context: int, bit: int) -> None:
-    encode_bit(state, out, bit, min(max(model[0][context], _CERTAIN), 65536 - _CERTAIN))
-    learn(model[0], model[1], context, bit, _SLOWEST)
+    put_known(state, out, model[0], model[1], context, bit, _SLOWEST)
 
 
 @compiled
 def _take(state: np.ndarray, data: np.ndarray, model: Model, context: int) -> int:
-    bit: int = decode_bit(state, data, min(max(model[0][context], _CERTAIN), 65536 - _CERTAIN))
-    learn(model[0], model[1], context, bit, _SLOWEST)
+    bit: int = take_known(state, data, model[0], model[1], context, _SLOWEST)
     return bit
 
 
@@ -96,10 +93,9 @@ def encode_column(
             _put(state, out, model, _context(onwards, width, place, near, decision), bit)
             if not bit:
                 break
-        for lower in range(digits - 2, -1, -1):
-            encode_bit(state, out, (size >> lower) & 1, _HALF)
         if size:
-            encode_bit(state, out, int(codes[place] < 0), _HALF)
+            put_bits(state, out, size, digits - 1)
+            encode_bit(state, out, int(codes[place] < 0), HALF)
         near, last = last + size, size
 
 
@@ -114,10 +110,8 @@ def _decode(state: np.ndarray, data: np.ndarray, model: Model, onwards: bool, co
         digits = 0
         while digits < width and _take(state, data, model, _context(onwards, width, place, near, digits)):
             digits += 1
-        size = min(digits, 1)
-        for _ in range(digits - 1):
-            size = 2 * size + decode_bit(state, data, _HALF)
-        codes[place] = -size if size and decode_bit(state, data, _HALF) else size
+        size = (1 << (digits - 1)) + take_bits(state, data, digits - 1) if digits else 0
+        codes[place] = -size if size and decode_bit(state, data, HALF) else size
         near, last = last + size, size
     return width
 

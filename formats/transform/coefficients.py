@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
+from eegzip.formats.entropy.binary_coder import HALF, decode_bit, encode_bit
 from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.transform.contexts import (
     MAX_BITS,
@@ -23,8 +23,6 @@ from eegzip.formats.transform.contexts import (
     room_for_contexts,
 )
 
-HALF = 32768
-
 # Bits that a decision of probability (i + 1/2) / 4096 costs. Only an encoder uses it.
 _BITS = -np.log2((np.arange(4096) + 0.5) / 4096)
 
@@ -32,22 +30,6 @@ _BITS = -np.log2((np.arange(4096) + 0.5) / 4096)
 _WORTH_A_LOOK = 0.4
 """Steps, from which on a coefficient may be anything but 0."""
 _LEAST_COST = 0.3
-
-
-@compiled
-def put_bits(state: np.ndarray, out: np.ndarray, value: int, count: int) -> None:
-    """Write an unsigned integer of `count` bits, high bit first, without a model."""
-    for place in range(count - 1, -1, -1):
-        encode_bit(state, out, (value >> place) & 1, HALF)
-
-
-@compiled
-def take_bits(state: np.ndarray, data: np.ndarray, count: int) -> int:
-    """Read an unsigned integer of `count` bits."""
-    value = 0
-    for _ in range(count):
-        value = 2 * value + decode_bit(state, data, HALF)
-    return value
 
 
 @compiled

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
+from eegzip.formats.entropy.binary_coder import HALF, PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
 from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.entropy.mixing import learn, new_probabilities
+from eegzip.formats.entropy.known import put_known, take_known
+from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 
 MAX_STEPS = 63
@@ -14,14 +15,7 @@ MAX_STEPS = 63
 
 _NEAR = 3
 _CONTEXTS = 9
-_CERTAIN = 32
-_HALF = 32768
 _SLOWEST = 255
-
-
-@compiled
-def _probability(probabilities: np.ndarray, context: int) -> int:
-    return min(max(probabilities[context], _CERTAIN), 65536 - _CERTAIN)
 
 
 @compiled
@@ -40,14 +34,12 @@ def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, o
     for time in range(len(values)):
         size = abs(values[time])
         for decision in range(MAX_STEPS):
-            context = _context(values, time, decision)
             bit = int(size > decision)
-            encode_bit(state, out, bit, _probability(probabilities, context))
-            learn(probabilities, counts, context, bit, _SLOWEST)
+            put_known(state, out, probabilities, counts, _context(values, time, decision), bit, _SLOWEST)
             if not bit:
                 break
         if size:
-            encode_bit(state, out, int(values[time] < 0), _HALF)
+            encode_bit(state, out, int(values[time] < 0), HALF)
     return finish(state, out)
 
 
@@ -56,15 +48,12 @@ def _decode(data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, val
     state = new_decoder(data)
     for time in range(len(values)):
         size = 0
-        while size < MAX_STEPS:
-            context = _context(values, time, size)
-            bit = decode_bit(state, data, _probability(probabilities, context))
-            learn(probabilities, counts, context, bit, _SLOWEST)
-            if not bit:
-                break
+        while size < MAX_STEPS and take_known(
+            state, data, probabilities, counts, _context(values, time, size), _SLOWEST
+        ):
             size += 1
         if size:
-            values[time] = -size if decode_bit(state, data, _HALF) else size
+            values[time] = -size if decode_bit(state, data, HALF) else size
     return int(state[PLACE])
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
+from eegzip.formats.entropy.binary_coder import put_bits, take_bits
 from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.entropy.mixing import learn, new_probabilities
+from eegzip.formats.entropy.known import put_known, take_known
+from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform.angles import decode_column, encode_column, new_angle_model
-from eegzip.formats.transform.coefficients import put_bits, take_bits
 from eegzip.formats.transform.grid import edges
 from eegzip.formats.transform.spatial import MAX_WIDTH, Band
 
@@ -20,7 +20,6 @@ _PART_BITS = 6
 _FIRST_COLUMN_BITS = 7
 _FIRST_WIDTH_BITS = 4
 _HEAD_BYTES = 1 << 12
-_CERTAIN = 32
 _SLOWEST = 60
 _CUT, _STOP, _ONWARDS = range(3)
 
@@ -165,14 +164,12 @@ def _columns(columns: int, count: int) -> int:
 
 @compiled
 def _put(state: np.ndarray, out: np.ndarray, model: tuple[np.ndarray, np.ndarray], context: int, bit: int) -> None:
-    encode_bit(state, out, bit, min(max(model[0][context], _CERTAIN), 65536 - _CERTAIN))
-    learn(model[0], model[1], context, bit, _SLOWEST)
+    put_known(state, out, model[0], model[1], context, bit, _SLOWEST)
 
 
 @compiled
 def _take(state: np.ndarray, stream: np.ndarray, model: tuple[np.ndarray, np.ndarray], context: int) -> int:
-    bit: int = decode_bit(state, stream, min(max(model[0][context], _CERTAIN), 65536 - _CERTAIN))
-    learn(model[0], model[1], context, bit, _SLOWEST)
+    bit: int = take_known(state, stream, model[0], model[1], context, _SLOWEST)
     return bit
 
 

@@ -6,16 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import PLACE, finish, new_decoder, new_encoder
+from eegzip.formats.entropy.binary_coder import PLACE, finish, new_decoder, new_encoder, put_bits, take_bits
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
-from eegzip.formats.transform.coefficients import (
-    decode_coefficients,
-    encode_coefficients,
-    put_bits,
-    room,
-    take_bits,
-)
+from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
 from eegzip.formats.transform.contexts import new_model
 from eegzip.formats.transform.forms import (
     STEP_BITS,
