@@ -10,6 +10,8 @@ from pathlib import Path
 
 import eegzip
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def origin() -> dict[str, str]:
     """A sentence for each fact."""
@@ -23,7 +25,8 @@ def origin() -> dict[str, str]:
         "" if not git("status", "--porcelain", "--untracked-files=no") else ", with changes that are not committed"
     )
     commit = git("rev-parse", "--short=12", "HEAD") or "unknown"
-    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    words = [os.path.relpath(word, ROOT) if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
     return {
         "command": f"Made by `{command}`.",
         "commit": f"Commit {commit}{changed}; eegzip {eegzip.__version__}.",

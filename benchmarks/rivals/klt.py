@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eegzip.formats.eegz.basis import extend
 from rivals.fields import Reader, Writer
 from rivals.integers import decode_integers, encode_integers
 
@@ -20,17 +21,6 @@ _CONTEXTS = 32
 
 def _step(exponent: int) -> float:
     return float(2.0 ** (-exponent / 2))
-
-
-def _extend(complement: np.ndarray, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the column that rounded coordinates mean, and what remains orthogonal to all columns."""
-    direction = rounded if rounded.any() else np.eye(len(rounded))[0]
-    direction = direction / np.sqrt(direction @ direction)
-    # The Householder reflection that brings the first axis to the direction; its other columns span the rest.
-    axis = direction.copy()
-    axis[0] += 1.0 if direction[0] >= 0 else -1.0
-    reflection = np.eye(len(axis)) - 2 / (axis @ axis) * np.outer(axis, axis)
-    return complement @ direction, complement @ reflection[:, 1:]
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,7 @@ def read_basis(fields: Reader, channels: int) -> Basis:
     for m in range(count):
         rounded.append(values[place : place + channels - m])
         place += channels - m
-        column, complement = _extend(complement, rounded[-1])
+        column, complement = extend(complement, rounded[-1])
         columns.append(column[:, None])
     return Basis(np.concatenate(columns, axis=1), rounded, exponents)
 
@@ -106,7 +96,7 @@ def find_basis(covariance: np.ndarray, step: float, fineness: float) -> Basis:
         deviation = float(np.sqrt(max(variances[-1], 1e-12)))
         exponents.append(int(np.clip(round(2 * np.log2(fineness * deviation / step)), 1, _FINEST)))
         rounded.append(np.rint(vectors[:, -1] / _step(exponents[-1])).astype(np.int64))
-        column, complement = _extend(complement, rounded[-1])
+        column, complement = extend(complement, rounded[-1])
         columns.append(column)
     return Basis(np.stack(columns, axis=1), rounded, exponents)
 
