@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from eegzip.formats.eegz.limits import SMALL_FILE_BYTES
 from eegzip.formats.eegz.mixtures import Mixture
 from eegzip.formats.eegz.packing import pack_map
 from eegzip.formats.eegz.timeline import FrameGrid
@@ -234,12 +235,23 @@ class FileHeader:
         return self.sample_bytes * sum(signal.samples_per_record for signal in self.signals)
 
     @property
+    def small(self) -> bool:
+        """Whether the original is so small that what describes it could outweigh what is saved.
+
+        The maps of such a file are compressed with a dictionary.
+        """
+        original = len(self.edf_header) + self.n_records * self.record_bytes + self.trailing_bytes
+        return original <= SMALL_FILE_BYTES
+
+    @property
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        3 with mixtures, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals
-        may be predicted; else 1 with ``dac-mc``; else 0.
+        4 where the file is :attr:`small`; else 3 with mixtures, or with layers, which are no longer those of 1.2;
+        else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
+        if self.small:
+            return 4
         if self.mixtures or self.layer_sets:
             return 3
         if self.predicted or any(codec.prior is not None for codec in self.codecs):
@@ -296,7 +308,7 @@ class FileHeader:
             del content["predicted"]
         if not self.mixtures:
             del content["mixtures"]
-        return pack_map(content)
+        return pack_map(content, self.small)
 
 
 def nominal_bits(codec: CodecEntry, codebooks: int, n_signals: int, ratio: Fraction) -> float:

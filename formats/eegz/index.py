@@ -25,14 +25,15 @@ class BlockPlace:
         return self.offset + BLOCK_HEADER_BYTES
 
 
-def pack_index(places: list[BlockPlace]) -> bytes:
-    """Serialise the list of blocks; blocks lie end to end, so lengths are enough."""
+def pack_index(places: list[BlockPlace], small: bool = False) -> bytes:
+    """Serialise the list of blocks, of a small file or another; they lie end to end, so lengths are enough."""
     return pack_map(
         {
             "types": b"".join(place.type for place in places),
             "first_offset": places[0].offset,
             "lengths": [place.length for place in places],
-        }
+        },
+        small,
     )
 
 

@@ -12,14 +12,15 @@ from eegzip.formats.errors import ContainerError
 # lone LF: any transfer "as text" changes at least one of them.
 SIGNATURE = b"\x89EEGZ\r\n\x1a\n"
 MAJOR_VERSION = 1
-MINOR_VERSION = 3
+MINOR_VERSION = 4
 """The highest that this version writes."""
 SIGNATURE_BYTES = 16
 
 SYNC = b"\xe5BLK"
 BLOCK_HEADER_BYTES = 32
 CRITICAL = 0x0001
-KNOWN_CRITICAL_FLAGS = CRITICAL
+DICTIONARY = 0x0002
+"""On HEAD: maps of this file are compressed with the dictionary of small files."""
 CRITICAL_FLAG_BITS = 0x00FF
 
 TRAILER_MAGIC = b"ZGEE"
@@ -62,6 +63,12 @@ class BlockHeader:
         """Return the 32 bytes of this header; for `seed` see :func:`unpack_block_header`."""
         body = _BLOCK.pack(SYNC, self.type, self.flags, 0, self.sequence, self.length, self.payload_crc)
         return body + _CRC.pack(zlib.crc32(body, _start(self.type, seed)))
+
+
+def unknown_critical_flags(header: BlockHeader) -> int:
+    """Return the flags of a block that a reader must know and this one does not."""
+    known = CRITICAL | DICTIONARY if header.type == HEAD else CRITICAL
+    return header.flags & CRITICAL_FLAG_BITS & ~known
 
 
 def _start(kind: bytes, seed: int) -> int:

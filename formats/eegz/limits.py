@@ -60,6 +60,10 @@ TRAILING_PIECE_BYTES = 4 << 20
 """Bytes of a file's trailing part in one TAIL block."""
 
 
+SMALL_FILE_BYTES = 64 << 10
+"""A writer uses the dictionary for originals of at most this size; beyond, it would save under 1 %."""
+
+
 def matrix_bytes(size: int) -> int:
     """Bytes that the matrix of a mixture of so many signals can take at most."""
     return 64 + 4 * size * (size + 1)

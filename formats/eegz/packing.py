@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import msgpack
@@ -11,13 +13,28 @@ import zstandard
 from eegzip.formats.eegz.limits import MAX_DEPTH, MAX_HEADER_BYTES, MAX_OBJECTS
 from eegzip.formats.errors import ContainerError
 
+_MAP_LEVEL = 19
+# The first byte of a map that was compressed with the dictionary of small files; a zstd frame begins with 0x28.
+_WITH_DICTIONARY = b"\x01"
 
-def zstd_compress(data: bytes, level: int) -> bytes:
+
+@cache
+def small_dictionary() -> zstandard.ZstdCompressionDict:
+    """Return the dictionary of small files (SPEC.md, section 3.1)."""
+    words = files(__package__).joinpath("small.dictionary").read_bytes()
+    return zstandard.ZstdCompressionDict(words, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def zstd_compress(data: bytes, level: int, dictionary: zstandard.ZstdCompressionDict | None = None) -> bytes:
     """Compress to one zstd frame that states its content size and carries no checksum (the CRC is ours)."""
-    return zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True).compress(data)
+    return zstandard.ZstdCompressor(
+        level=level, dict_data=dictionary, write_checksum=False, write_content_size=True
+    ).compress(data)
 
 
-def zstd_decompress(data: bytes, size: int, what: str) -> bytes:
+def zstd_decompress(
+    data: bytes, size: int, what: str, dictionary: zstandard.ZstdCompressionDict | None = None
+) -> bytes:
     """Decompress one zstd frame whose content must be exactly `size` bytes.
 
     Raises
@@ -30,7 +47,8 @@ def zstd_decompress(data: bytes, size: int, what: str) -> bytes:
         if declared != size:
             raise ContainerError(f"{what} holds {declared} bytes where {size} belong.")
         if size:
-            return zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
+            unpacker = zstandard.ZstdDecompressor(dict_data=dictionary)
+            return unpacker.decompress(data, max_output_size=size, allow_extra_data=False)
         # decompress() looks no further than the size of an empty frame.
         frame = zstandard.ZstdDecompressor().decompressobj()
         if frame.decompress(data) or frame.unused_data or not frame.eof:
@@ -40,9 +58,19 @@ def zstd_decompress(data: bytes, size: int, what: str) -> bytes:
     return b""
 
 
-def pack_map(content: dict[str, Any]) -> bytes:
-    """Serialise a map as msgpack in one zstd frame."""
-    return zstd_compress(msgpack.packb(content, use_bin_type=True), level=19)
+def pack_map(content: dict[str, Any], small: bool = False) -> bytes:
+    """Serialise a map as msgpack in one zstd frame.
+
+    Parameters
+    ----------
+    content : dict
+    small : bool
+        Whether it is part of a small file, where the dictionary is worth its name.
+    """
+    raw = msgpack.packb(content, use_bin_type=True)
+    if small:
+        return _WITH_DICTIONARY + zstd_compress(raw, _MAP_LEVEL, small_dictionary())
+    return zstd_compress(raw, _MAP_LEVEL)
 
 
 def unpack_map(data: bytes, what: str) -> dict[str, Any]:
@@ -53,13 +81,16 @@ def unpack_map(data: bytes, what: str) -> dict[str, Any]:
     ContainerError
         The bytes are not a zstd frame with a msgpack map of at most 64 MiB, or the map holds too many values.
     """
+    dictionary = None
+    if data[:1] == _WITH_DICTIONARY:
+        data, dictionary = data[1:], small_dictionary()
     try:
         size = zstandard.frame_content_size(data)
     except zstandard.ZstdError as error:
         raise ContainerError(f"{what} is not a zstd frame ({error}).") from error
     if not 0 <= size <= MAX_HEADER_BYTES:
         raise ContainerError(f"{what} declares {size} bytes, more than the {MAX_HEADER_BYTES} allowed.")
-    raw = zstd_decompress(data, size, what)
+    raw = zstd_decompress(data, size, what, dictionary)
     _check_structure(raw, what)
     try:
         content = msgpack.unpackb(raw, raw=False, strict_map_key=True)

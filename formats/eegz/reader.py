@@ -178,9 +178,8 @@ class EegzReader:
             header = self._unpack_block_header(place)
             if header is None:
                 continue  # Damaged: no reason to refuse the rest; a scan would not have found it at all.
-            unknown_flags = header.flags & layout.CRITICAL_FLAG_BITS & ~layout.KNOWN_CRITICAL_FLAGS
             unknown_type = place.type not in layout.KNOWN_TYPES and header.flags & layout.CRITICAL
-            if unknown_flags or unknown_type:
+            if unknown_type or layout.unknown_critical_flags(header):
                 raise ContainerError(
                     f"the block '{place.type.decode('latin-1')}' at byte {place.offset} must be understood to read "
                     "the file, and this version does not know it: install a newer eegzip."
@@ -201,7 +200,7 @@ class EegzReader:
         header = self._unpack_block_header(place)
         if header is None or header.type != place.type or header.length != place.length:
             raise ContainerError(f"the block header at byte {place.offset} is damaged.")
-        if header.flags & layout.CRITICAL_FLAG_BITS & ~layout.KNOWN_CRITICAL_FLAGS:
+        if layout.unknown_critical_flags(header):
             raise ContainerError(f"the block at byte {place.offset} has flags that this version does not know.")
         return header
 

@@ -72,15 +72,15 @@ class FileSummary:
     signals: tuple[SignalSummary, ...]
     layer_bytes: int | None = None
 
-    def pack(self) -> bytes:
-        """Serialise to the payload of the SUMM block."""
+    def pack(self, small: bool = False) -> bytes:
+        """Serialise to the payload of the SUMM block, of a small file or another."""
         content: dict[str, Any] = asdict(self)
         # What files without layers have no use for is absent, as in files of version 1.0.
         for entry in (content, *content["signals"]):
             for key in _LAYERED_FIELDS.intersection(entry):
                 if entry[key] is None:
                     del entry[key]
-        return pack_map(content)
+        return pack_map(content, small)
 
 
 def unpack_summary(payload: bytes) -> FileSummary:

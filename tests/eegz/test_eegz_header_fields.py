@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import msgpack
 import pytest
-import zstandard
 from hostility import QUICK, memory_below, read_everything, refused
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,7 +147,7 @@ class TestHeaderFields:
             recording = build_recording(header(*styles), 3)
             target.write_bytes(write(recording))
             with EegzReader(target) as file:
-                assert file.minor_version == 1
+                assert replace(file.header, trailing_bytes=limits.SMALL_FILE_BYTES).minor_version == 1
                 assert file.header.groups[0].styles == styles
                 assert read_everything(file) == 0
         with pytest.raises(ContainerError, match="that its codec can't tell apart"):
@@ -164,7 +164,7 @@ class TestHeaderFields:
         with EegzReader(target) as file:
             assert [group.styles for group in file.header.groups] == [(5, 1), None, None]
             assert read_everything(file) == 0
-            assert b"anything" not in zstandard.decompress(file.header.pack())
+            assert "styles" not in unpack_map(file.header.pack(), "it")["groups"][1]
 
     def test_every_field_is_needed(self, target, mixed):
         content = unpack_map(mixed.header.pack(), "it")

@@ -95,7 +95,7 @@ def test_blocks_are_numbered_and_only_the_header_is_critical(mixed):
     head = layout.unpack_block_header(data[first:], 0)
     headers = [head, *(layout.unpack_block_header(data[offset:], head.payload_crc) for offset in others)]
     assert [header.sequence for header in headers] == list(range(len(headers)))
-    assert [header.flags for header in headers] == [1] + [0] * (len(headers) - 1)
+    assert [header.flags for header in headers] == [layout.CRITICAL | layout.DICTIONARY] + [0] * (len(headers) - 1)
     assert headers[-1].type == b"INDX"
 
 

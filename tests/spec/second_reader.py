@@ -8,6 +8,8 @@ and the resampling filter are in second_synthesis.py.
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import msgpack
@@ -19,6 +21,7 @@ from second_prior import groups_leaned_on, read_in_context
 from second_synthesis import Network, ceil_div, resample
 
 KNOTS, TOKENS, EXACT = 0, 1, 2
+DICTIONARY = Path(__file__).parents[2] / "formats/eegz/small.dictionary"
 ROOTS = np.array([1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429])
 
 
@@ -27,7 +30,7 @@ class SpecError(ValueError):
 
 
 class UnknownFeatureError(ValueError):
-    """The file asks for something that a reader of versions 1.0 to 1.2 must refuse."""
+    """The file asks for something that a reader of versions 1.0 to 1.4 must refuse."""
 
 
 def need(condition: bool, message: str) -> None:
@@ -41,14 +44,22 @@ def integer(data: bytes) -> int:
     return int.from_bytes(data, "little")
 
 
-def unzstd(data: bytes, limit: int) -> bytes:
+def unzstd(data: bytes, limit: int, words: zstandard.ZstdCompressionDict | None = None) -> bytes:
     """Decompress one frame that states its size, has no checksum and is followed by nothing."""
     try:
         frame = zstandard.get_frame_parameters(data)
         need(frame.content_size <= limit and not frame.has_checksum, "zstd: no size, too large, or a checksum")
-        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+        return zstandard.ZstdDecompressor(dict_data=words).decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise SpecError(f"zstd: {error}") from error
+
+
+def unmap(payload: bytes) -> dict[str, Any]:
+    """Read the map of HEAD, SUMM or INDX (3), in a small file one that takes the dictionary (3.1)."""
+    if payload[:1] != b"\x01":
+        return msgpack.unpackb(unzstd(payload, 1 << 26))
+    words = zstandard.ZstdCompressionDict(DICTIONARY.read_bytes(), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    return msgpack.unpackb(unzstd(payload[1:], 1 << 26, words))
 
 
 def block_at(data: bytes, offset: int, seed: int) -> tuple[str, int, bytes, int]:
@@ -57,7 +68,7 @@ def block_at(data: bytes, offset: int, seed: int) -> tuple[str, int, bytes, int]
     checksum = crc32(header[:28], 0 if header[4:8] == b"HEAD" else seed)
     need(header[:4] == b"\xe5BLK" and checksum == integer(header[28:]), "no intact block header")
     kind, flags, length = header[4:8].decode("ascii"), header[8], integer(header[16:24])
-    if flags > 1 or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX")):
+    if flags > (3 if kind == "HEAD" else 1) or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX")):
         raise UnknownFeatureError(f"{kind} with flags {flags}")
     payload, after = data[offset + 32 : offset + 32 + length], offset + 32 + length
     need(length <= 1 << 30 and crc32(payload) == integer(header[24:28]), f"payload of {kind} damaged")
@@ -70,7 +81,7 @@ def blocks_by_index(data: bytes) -> list[tuple[str, bytes]]:
     need(trailer[8:12] == b"ZGEE" and crc32(trailer[:12]) == integer(trailer[12:]), "trailer")
     kind, _, payload, after = block_at(data, end := integer(trailer[:8]), seed)
     need(kind == "INDX" and after == len(data) - 16, "no index before the trailer")
-    index = msgpack.unpackb(unzstd(payload, 1 << 26))
+    index = unmap(payload)
     offset, types = index["first_offset"], index["types"].decode("ascii")
     for number, length in enumerate(index["lengths"]):
         kind, sequence, payload, after = block_at(data, offset, seed)
@@ -191,8 +202,8 @@ class SecondReader:
         need(data[9] == 1, "another major version")
         blocks = blocks_by_scan(data) if scan else blocks_by_index(data)
         need(blocks[0][0] == "HEAD", "HEAD is not the first block")
-        self.head = head = msgpack.unpackb(unzstd(blocks[0][1], 1 << 26))
-        self.summary = next((msgpack.unpackb(unzstd(data, 1 << 26)) for kind, data in blocks if kind == "SUMM"), None)
+        self.head = head = unmap(blocks[0][1])
+        self.summary = next((unmap(data) for kind, data in blocks if kind == "SUMM"), None)
         self.n_chunks, self.chunks = ceil_div(head["n_records"], head["chunk_records"]), {}
         self.tail, self.known = b"", {}
         for payload in (payload for kind, payload in blocks if kind == "TAIL"):

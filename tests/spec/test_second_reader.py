@@ -12,7 +12,7 @@ import checkpoint_maker
 import msgpack
 import numpy as np
 import pytest
-from second_reader import SecondReader, UnknownFeatureError, blocks_by_index, samples_from_bytes, unzstd
+from second_reader import SecondReader, UnknownFeatureError, blocks_by_index, samples_from_bytes, unmap
 from second_synthesis import Network, checkpoint_digest
 from zstandard import ZstdCompressor
 
@@ -204,7 +204,10 @@ def test_fields(case: Case) -> None:
         assert fields.keys() == known.keys()
         for key, value in fields.items():
             assert type(value) in known[key], (name, key)
-    assert case.packed[10] == (2 if "predicted" in head else any(codec["name"] == "dac-mc" for codec in head["codecs"]))
+    lowest = 2 if "predicted" in head else int(any(codec["name"] == "dac-mc" for codec in head["codecs"]))
+    small = summary["original_bytes"] <= 65536
+    assert case.packed[10] == (4 if small else lowest)
+    assert case.packed[16 + 8] == (3 if small else 1)
     assert all(signal["kind"] in ("eeg", "voltage", "other", "annotations") for signal in head["signals"])
 
 
@@ -348,8 +351,8 @@ def pack(blocks: list[tuple[str, int, bytes]], minor: int) -> bytes:
 def test_files_of_later_minor_versions(tmp_path: Path) -> None:
     case = make_case("all exact, tail", tmp_path)
     blocks = [(kind, int(kind == "HEAD"), payload) for kind, payload in blocks_by_index(case.packed)]
-    head = msgpack.unpackb(unzstd(blocks[0][2], 1 << 26)) | {"later": [{"a": 1}]}
-    blocks[0] = ("HEAD", 0x0101, packed_map(head))
+    head = unmap(blocks[0][2]) | {"later": [{"a": 1}]}
+    blocks[0] = ("HEAD", 0x0103, packed_map(head))
     blocks.insert(2, ("XTRA", 0x8000, b"anything"))
     case.path.write_bytes(pack(blocks, 7))
     assert SecondReader(case.path.read_bytes()).recording() == case.original
