@@ -194,7 +194,9 @@ class Trainer:
         """
         began, before = time.monotonic(), self.spent
         saved = before
-        with stop_on_signals() as stop:
+        # TorchScript, of which the package's activations are made, sums gradients in another order in the first calls
+        # of a process than in later ones; then a resumed run would not repeat an unbroken one bit for bit.
+        with stop_on_signals() as stop, torch.jit.optimized_execution(False):
             if not self.history.first:
                 self._validate()
             while not self._over():

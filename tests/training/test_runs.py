@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from api.recordings import SHARED
 from tiny_runs import entries, tiny, trained
 
 import eegzip
@@ -67,6 +68,22 @@ def test_resumed_run_has_the_same_losses_and_weights(tmp_path, assignments):
     for entry in entries(tmp_path / "parts", "validation"):
         if entry["step"] in whole:
             assert entry["prd"] == whole[entry["step"]]["prd"]
+    assert_same_weights(tmp_path / "parts" / "last", tmp_path / "whole" / "last")
+
+
+def test_a_new_process_repeats_the_rounding_of_an_old_one(tmp_path):
+    """TorchScript once summed gradients otherwise in the first calls of a process; in smaller runs it didn't show."""
+    if not (SHARED / "eeg" / "eegmat").is_dir():
+        pytest.skip("the larger recordings are not here")
+
+    def process(folder, steps, *more):
+        arguments = ["train", "-q", "--out", str(tmp_path / folder), "--max-steps", str(steps), *more]
+        subprocess.run([sys.executable, "-m", "eegzip.cli.main", *arguments], check=True, timeout=200)
+
+    fresh = ["--data", str(SHARED / "eeg" / "eegmat"), "--preset", "compact", "--set", "run.validation_windows=1"]
+    process("whole", 6, *fresh)
+    process("parts", 3, *fresh)
+    process("parts", 6, "--resume")
     assert_same_weights(tmp_path / "parts" / "last", tmp_path / "whole" / "last")
 
 
