@@ -78,7 +78,7 @@ def test_a_new_process_repeats_the_rounding_of_an_old_one(tmp_path):
 
     def process(folder, steps, *more):
         arguments = ["train", "-q", "--out", str(tmp_path / folder), "--max-steps", str(steps), *more]
-        subprocess.run([sys.executable, "-m", "eegzip.cli.main", *arguments], check=True, timeout=200)
+        subprocess.run([sys.executable, "-I", "-m", "eegzip.cli.main", *arguments], check=True, timeout=200)
 
     fresh = ["--data", str(SHARED / "eeg" / "eegmat"), "--preset", "compact", "--set", "run.validation_windows=1"]
     process("whole", 6, *fresh)
