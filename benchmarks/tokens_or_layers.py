@@ -24,26 +24,30 @@ from unseen import DATA, chosen_sets, cut, unseen_recordings
 import eegzip
 from eegzip.formats.eegz.reader import EegzReader
 
-MODELS = ("eegz-sc-1", "eegz-mc-2")
+MODELS = {"eegz-sc-1": False, "eegz-mc-2": True}
+"""Models, and whether each channel of what they code is made of all components."""
 TARGETS = (50.0, 35.0, 20.0, 9.0, 5.0)
 DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 
-def ratios(path: Path, model: str, work: Path) -> list[str]:
-    """For each target: bytes of tokens over bytes of layers; '-' where no depth is enough for every channel."""
+def show(name: str, channels: int, path: Path, work: Path) -> None:
+    """Print the rows of a recording, one a model: bytes of tokens over bytes of layers for each target.
+
+    '-' stands where no depth is enough for every channel.
+    """
     coded = work / "coded.eegz"
-    by_depth = []
-    for depth in DEPTHS:
-        eegzip.compress(path, coded, model=model, codebooks=depth, overwrite=True)
-        by_depth.append(stored(coded))
-    cells = []
+    layers = []
     for target in TARGETS:
         eegzip.compress(path, coded, max_prd=target, overwrite=True)
-        layers = stored(coded)
-        tokens = smallest(by_depth, target, mixed=model == "eegz-mc-2")
-        whole = sum(size for size, _ in layers.values())
-        cells.append("-" if tokens == inf else f"{tokens / whole:.2f}")
-    return cells
+        layers.append(sum(size for size, _ in stored(coded).values()))
+    for model, mixed in MODELS.items():
+        by_depth = []
+        for depth in DEPTHS:
+            eegzip.compress(path, coded, model=model, codebooks=depth, overwrite=True)
+            by_depth.append(stored(coded))
+        tokens = [smallest(by_depth, target, mixed=mixed) for target in TARGETS]
+        cells = ["-" if size == inf else f"{size / whole:.2f}" for size, whole in zip(tokens, layers, strict=True)]
+        print(f"| {name} | {channels} | {model} | {' | '.join(cells)} |", flush=True)
 
 
 def smallest(by_depth: list[dict[int, tuple[float, float]]], target: float, *, mixed: bool) -> float:
@@ -64,12 +68,6 @@ def stored(coded: Path) -> dict[int, tuple[float, float]]:
             for index, (signal, entry) in enumerate(zip(reader.header.signals, reader.summary.signals, strict=True))
             if signal.coding in ("tokens", "layers")
         }
-
-
-def show(name: str, channels: int, path: Path, work: Path) -> None:
-    """Print the rows of a recording, one a model."""
-    for model in MODELS:
-        print(f"| {name} | {channels} | {model} | {' | '.join(ratios(path, model, work))} |", flush=True)
 
 
 def main() -> None:
