@@ -6,12 +6,11 @@ borders are cut; through the public functions.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from make_streams import CHANNELS, EXAMPLES, HERE, cut
+from make_streams import CHANNELS, EXAMPLES, HERE, cut, once
 
 import eegzip
 
@@ -36,7 +35,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(HERE / "v1.3")
-    except FileExistsError as error:
-        sys.exit(f"{error.filename} exists already: golden files are written once.")
+    once(main, HERE / "v1.3")

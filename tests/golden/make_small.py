@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-from make_streams import EXAMPLES, HERE, cut
+from make_streams import EXAMPLES, HERE, cut, once
 
 import eegzip
 
@@ -21,7 +20,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(HERE / "v1.4")
-    except FileExistsError as error:
-        sys.exit(f"{error.filename} exists already: golden files are written once.")
+    once(main, HERE / "v1.4")

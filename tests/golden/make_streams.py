@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,14 @@ def cut(source: Path, target: Path, seconds: float, channels: list[str]) -> Path
     eegzip.compress(source, whole, lossless=True)
     eegzip.decompress(whole, target, stop=seconds, channels=channels)
     return target
+
+
+def once(write: Callable[[Path], None], folder: Path) -> None:
+    """Write into a folder of golden files, and end with a sentence where they are there already."""
+    try:
+        write(folder)
+    except FileExistsError as error:
+        sys.exit(f"{error.filename} exists already: golden files are written once.")
 
 
 def main(folder: Path) -> None:
@@ -53,7 +62,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(HERE / "v1.2")
-    except FileExistsError as error:
-        sys.exit(f"{error.filename} exists already: golden files are written once.")
+    once(main, HERE / "v1.2")
