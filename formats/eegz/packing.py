@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -21,7 +21,7 @@ _WITH_DICTIONARY = b"\x01"
 @cache
 def small_dictionary() -> zstandard.ZstdCompressionDict:
     """Return the dictionary of small files (SPEC.md, section 3.1)."""
-    words = files(__package__).joinpath("small.dictionary").read_bytes()
+    words = Path(__file__).with_name("small.dictionary").read_bytes()
     return zstandard.ZstdCompressionDict(words, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 

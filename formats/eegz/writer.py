@@ -71,9 +71,12 @@ class EegzWriter:
         self.signal_bytes = [0.0] * len(header.signals)
         file.write(layout.pack_signature(header.minor_version))
         self._head = packed
-        self._head_flags = layout.CRITICAL | (layout.DICTIONARY if header.small else 0)
         self._seed = zlib.crc32(packed)
-        self._block(layout.HEAD, packed, self._head_flags)
+        self._write_head()
+
+    def _write_head(self) -> None:
+        dictionary = layout.DICTIONARY if self._header.small else 0
+        self._block(layout.HEAD, self._head, layout.CRITICAL | dictionary)
 
     def _block(self, kind: bytes, payload: bytes, flags: int = 0) -> None:
         header = layout.BlockHeader(kind, flags, len(self._places), len(payload), zlib.crc32(payload))
@@ -149,7 +152,7 @@ class EegzWriter:
     def finish(self, summary: FileSummary) -> int:
         """Write a copy of the header where it is worth it, summary, index and trailer; return the file's size."""
         if _COPY_WORTH * (len(self._head) + layout.BLOCK_HEADER_BYTES) <= self._offset:
-            self._block(layout.HEAD, self._head, self._head_flags)
+            self._write_head()
         self._block(layout.SUMMARY, summary.pack(self._header.small))
         index_offset = self._offset
         self._block(layout.INDEX, pack_index(self._places, self._header.small))
