@@ -2,8 +2,9 @@
 
 Around the Descript Audio Codec, shared by all channels, stand three adapters. Before the quantiser, every (channel,
 frame) attends to those of all channels of its group within a few frames, and the channels' latents, side by side and
-padded with zeros up to the largest group, are projected back to the latent width. After it, each channel scales and
-shifts the latents by a style of its own before the decoder.
+padded with zeros up to the largest group, are projected back to the latent width; where styles give dimensions to some
+channels only, these channels' differences from the group's mean go there. After it, each channel scales and shifts the
+latents by a style of its own before the decoder.
 
 Where styles are of places (:class:`~eegzip.codecs.config.MultichannelConfig`) there is neither attention nor
 projection: the styles alone gather the channels' latents and give them back.
@@ -174,6 +175,27 @@ class Styles(nn.Module):
         gain = (1.0 + self.scale[styles]) * present[:, :, None]
         return ((latent - self.bias[styles][..., None]) * gain[..., None]).sum(1)
 
+    def differences(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        """Return what a group's latents [B, D, F] lack of what sets its channels apart, where styles would show it.
+
+        For each dimension this is the d of least squares in (difference from the mean) = (1 + scale) * d, over the
+        channels present; never more than the differences that go into it. Nothing for a channel alone.
+
+        Parameters
+        ----------
+        latent
+            Latents of channels [B, G, D, F].
+        styles
+            Style numbers [B, G].
+        present
+            Channels that exist [B, G].
+        """
+        exists = present[:, :, None, None]
+        count = present.sum(1).clamp_min(1)[:, None, None, None]
+        apart = latent - (latent * exists).sum(1, keepdim=True) / count
+        gain = (1.0 + self.scale[styles]) * present[:, :, None]
+        return (apart * gain[..., None]).sum(1) / gain.square().sum(1).clamp_min(1.0)[..., None]
+
     def width_of(self, styles: torch.Tensor) -> int:
         """Return how many of the first latent dimensions reach any waveform of groups of styles [B, G]."""
         used = (1.0 + self.scale[styles]).flatten(0, 1).any(0).nonzero()
@@ -229,7 +251,8 @@ class EegDacMc(EegDac):
         # Slots that no group of the batch fills would only add zeros.
         weight = self.projection.weight[:, : side_by_side.shape[2]]
         count = present.sum(1).clamp_min(1)[:, None, None]
-        return (functional.linear(side_by_side, weight) / count).transpose(1, 2)
+        together = (functional.linear(side_by_side, weight) / count).transpose(1, 2)
+        return together + self.styles.differences(tokens.transpose(2, 3), styles, present)
 
     def styled(self, latent: torch.Tensor, styles: torch.Tensor) -> torch.Tensor:
         """Return the latents that each channel is decoded from [B, G, D, F]; see :class:`Styles`."""

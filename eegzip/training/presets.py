@@ -27,6 +27,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "window_seconds": 30.0,
         },
         "model": {"encoder_dim": 64, "decoder_dim": 1536},
+        "start": {"channels": "mean"},
         "quantiser": {"open_steps": 0, "update": "gradient", "dropout": 0.5},
         "losses": {"waveform_start": 100.0, "waveform_end": 1.0, "spectrogram": 15.0},
         "adversarial": {"weight": 0.1, "width": 32},

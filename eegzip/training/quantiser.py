@@ -16,6 +16,7 @@ from eegzip.codecs.descript import VectorQuantize
 from eegzip.codecs.network import EegDac
 from eegzip.training import kmeans
 from eegzip.training.sections import QuantiserSettings
+from eegzip.training.weight_norm import set_weight
 
 
 @dataclass
@@ -142,17 +143,8 @@ def _project_on_components(quantizer: VectorQuantize, residual: torch.Tensor) ->
     count = quantizer.codebook.weight.shape[1]
     # In ascending order of variance; in double precision, as the small ones are of no use to anyone.
     components = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -count:].to(rows.dtype)
-    _set_weight(quantizer.in_proj, components.T, -components.T @ mean)
-    _set_weight(quantizer.out_proj, components, mean)
-
-
-def _set_weight(conv: nn.Module, weight: torch.Tensor, bias: torch.Tensor) -> None:
-    """Set weight [out, in] and bias of a weight-normed convolution over one sample."""
-    parameters = dict(conv.named_parameters(recurse=False))
-    # A direction of length zero would be no number.
-    parameters["weight_v"].copy_((weight + 1e-12)[:, :, None])
-    parameters["weight_g"].copy_(weight.norm(dim=1)[:, None, None])
-    parameters["bias"].copy_(bias)
+    set_weight(quantizer.in_proj, components.T[:, :, None], -components.T @ mean)
+    set_weight(quantizer.out_proj, components[:, :, None], mean)
 
 
 def _as_long_as_members(directions: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

@@ -27,6 +27,7 @@ from eegzip.training.data.sampling import Grouping, Sampler
 from eegzip.training.data.sources import SYNTHETIC, find_sources
 from eegzip.training.data.synthetic import synthetic_corpus
 from eegzip.training.distributed import Processes, processes
+from eegzip.training.feed import Feed
 from eegzip.training.finishing import write_card_and_curves
 from eegzip.training.journal import Journal
 from eegzip.training.sections import GroupSettings
@@ -160,14 +161,21 @@ def made(
         settings,
         config,
         network,
-        Sampler(train, length, limit, grouped, settings.run.seed),
+        Feed(Sampler(train, length, limit, grouped, settings.run.seed), styles_of, group.device),
         Validation(windows, length, config.rate, styles_of),
-        styles_of,
         group,
         journal,
         out,
         fresh=start is None,
+        apart=start is not None and _starts_apart(settings, config, start),
     )
+
+
+def _starts_apart(settings: TrainSettings, config: ModelConfig, start: Checkpoint) -> bool:
+    """Whether data are to tell the channels of a group apart: a network of groups that comes from single channels."""
+    adapters = config.multichannel
+    from_single = adapters is not None and adapters.styles == "names" and start.config.adapters is None
+    return from_single and settings.start.channels == "apart" and settings.groups.kind != "single"
 
 
 def segment_samples(settings: TrainSettings, config: ModelConfig) -> int:

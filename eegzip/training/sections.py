@@ -112,6 +112,9 @@ class StartSettings:
         ``scratch``, ``audio`` (the official DAC weights), or a checkpoint folder or official ``.pth`` file.
     sha256 : str
         Of the official weights, for ``audio``.
+    channels : str
+        How DAC-MC starts from a checkpoint of single channels: ``apart`` (latent dimensions for each channel of a
+        group, set from data; :mod:`eegzip.training.channel_start`) or ``mean`` (a group is the mean of its channels).
     reduce_to : tuple of int
         Codebook sizes to merge the checkpoint's entries to, one round each.
     reduce_every : int
@@ -120,6 +123,7 @@ class StartSettings:
 
     init: str = "scratch"
     sha256: str = ""
+    channels: str = "apart"
     reduce_to: tuple[int, ...] = ()
     reduce_every: int = 500
 

@@ -83,6 +83,7 @@ class TrainSettings:
             ("data", "domain", ("eeg", "audio")),
             ("data", "scaling", ("adaptive", "fixed")),
             ("model", "architecture", ("dac-sc", "dac-mc")),
+            ("start", "channels", ("apart", "mean")),
             ("quantiser", "start", ("kmeans", "random")),
             ("quantiser", "update", ("gradient", "ema")),
             ("optimiser", "autocast", ("auto", "bfloat16", "off")),

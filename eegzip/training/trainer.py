@@ -8,42 +8,33 @@ nothing had happened, to the same losses.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from eegzip.codecs.checkpoint import save_checkpoint
 from eegzip.codecs.config import ModelConfig
+from eegzip.codecs.multichannel import EegDacMc
 from eegzip.codecs.network import EegDac, build
 from eegzip.codecs.vocabulary_reduction import reduced
 from eegzip.training.adversary import Adversary
 from eegzip.training.averaging import WeightAverage
 from eegzip.training.codec_step import CodecStep
-from eegzip.training.data.sampling import Batch, Sampler
+from eegzip.training.data_start import DataStart
 from eegzip.training.distributed import Processes
+from eegzip.training.feed import Feed
 from eegzip.training.history import History, Watcher
 from eegzip.training.journal import Journal
-from eegzip.training.levelling import level_weights
 from eegzip.training.objective import energies_of, losses_of, prd_of, weighted_sum, weights_at, with_adversary
 from eegzip.training.phases import AdversarialPhase
-from eegzip.training.quantiser import CodebookKeeper, drawn_depths, start_codebooks
+from eegzip.training.quantiser import CodebookKeeper, drawn_depths
 from eegzip.training.saving import LAST, load_state, save_state
 from eegzip.training.settings import TrainSettings
 from eegzip.training.stopping import StopRequest, stop_on_signals
 from eegzip.training.validation import Validation
-
-# Where the batches for k-means are drawn: steps that no run reaches.
-_START_STEPS = 1 << 40
-# Vectors for each entry that k-means sees.
-_ROWS_PER_ENTRY = 8
-_MOST_START_BATCHES = 1000
-# Segments that set the gains of untrained weights.
-_LEVEL_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -84,12 +75,10 @@ class Trainer:
         Of the checkpoint; its codebook size is that of the first steps.
     network
         With the weights to start from.
-    sampler
+    feed
         Gives batches.
     validation
         Measures the network on people held out.
-    styles_of
-        Style numbers of channel labels.
     processes
         Which of how many this one is.
     journal
@@ -97,7 +86,10 @@ class Trainer:
     out
         Folder of the run.
     fresh
-        Whether the weights are untrained: the quantiser then starts from data.
+        Whether the weights are untrained: gains and quantiser then start from data.
+    apart
+        Whether data are to tell the channels of a group apart before the first step
+        (:mod:`eegzip.training.channel_start`).
     """
 
     def __init__(
@@ -105,20 +97,21 @@ class Trainer:
         settings: TrainSettings,
         config: ModelConfig,
         network: EegDac,
-        sampler: Sampler,
+        feed: Feed,
         validation: Validation,
-        styles_of: Callable[[list[str]], list[int]],
         processes: Processes,
         journal: Journal | None,
         out: Path,
         *,
         fresh: bool,
+        apart: bool,
     ) -> None:
-        self.settings, self.config, self.sampler, self.validation = settings, config, sampler, validation
-        self.styles_of, self.processes, self.out = styles_of, processes, out
+        self.settings, self.config, self.feed, self.validation = settings, config, feed, validation
+        self.processes, self.out = processes, out
         self.device = processes.device
         self.rows = processes.share(settings.optimiser.batch)
-        self.fresh = fresh
+        self.fresh, self.apart = fresh, apart
+        self.data_start = DataStart(feed, settings.optimiser.batch, settings.run.seed)
         self.open_steps = settings.quantiser.open_steps if fresh else 0
         self.starts_codebooks = fresh and settings.quantiser.start == "kmeans"
         self.step, self.spent = 0, 0.0
@@ -199,6 +192,7 @@ class Trainer:
         with stop_on_signals() as stop, torch.jit.optimized_execution(False):
             if not self.history.first:
                 self._validate()
+                self._start_from_data()
             while not self._over():
                 values = self._one_step()
                 self.spent = before + time.monotonic() - began
@@ -217,9 +211,7 @@ class Trainer:
                     break
         self.processes.wait()
         history = self.history
-        return Outcome(
-            self.step, self.spent, stop.signal, history.first, history.best, history.last, history.best_step
-        )
+        return Outcome(self.step, self.spent, stop.signal, history.first, history.best, history.last, history.best_step)
 
     def _asked_to_stop(self, stop: StopRequest) -> bool:
         return self.processes.any(bool(stop.signal))
@@ -236,13 +228,11 @@ class Trainer:
         self._reduce_vocabulary()
         step, settings = self.step, self.settings
         generator = torch.Generator().manual_seed(settings.run.seed * 1_000_003 + step)
-        if step == 0 and self.fresh:
-            self._level()
         if step == self.open_steps and self.starts_codebooks:
             self._start_codebooks()
         is_open = step < self.open_steps
         first, count = self.rows
-        wave, styles, present = self._tensors(self.sampler.batch(step, settings.optimiser.batch, first, count))
+        wave, styles, present = self.feed.batch(step, settings.optimiser.batch, first, count)
         levels = self.config.network.n_codebooks
         depth = drawn_depths(settings.optimiser.batch, levels, 0 if is_open else settings.quantiser.dropout, generator)
         mine = depth[first : first + count].to(self.device)
@@ -288,39 +278,27 @@ class Trainer:
         rate = optimiser.lr * min(1.0, (step + 1) / max(optimiser.warmup, 1))
         return rate * 0.5 ** (step / optimiser.half_life) if optimiser.half_life else rate
 
-    def _tensors(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return waveforms, styles and presence of a batch on the device, without slots that no row uses."""
-        slots = max(int(batch.present.sum(1).max()), 1)
-        styles = np.zeros((len(batch.wave), slots), np.int64)
-        for row, labels in enumerate(batch.labels):
-            styles[row, : len(labels)] = self.styles_of(labels)
-        wave = torch.from_numpy(np.ascontiguousarray(batch.wave[:, :slots]))
-        present = torch.from_numpy(np.ascontiguousarray(batch.present[:, :slots]))
-        return wave.to(self.device), torch.from_numpy(styles).to(self.device), present.to(self.device)
+    # -- weights that data set -----------------------------------------------------------------------------------------
 
-    # -- codebooks -----------------------------------------------------------------------------------------------------
+    def _start_from_data(self) -> None:
+        """Set what the first step needs: gains of untrained weights, or what tells the channels of a group apart."""
+        if self.fresh:
+            self.data_start.level(self.network)
+            self._weights_were_set()
+        elif self.apart and isinstance(self.network, EegDacMc):
+            self._record("event", message=self.data_start.channels(self.network))
+            self._weights_were_set()
+            # What the start alone gave.
+            self._validate()
 
-    def _level(self) -> None:
-        """Bring untrained weights to a level at which they learn; every process does the same."""
-        level_weights(self.network, *self._tensors(self.sampler.batch(_START_STEPS, _LEVEL_ROWS)))
-        self.average.begin(self.network)
-
-    @torch.no_grad()
     def _start_codebooks(self) -> None:
-        """Set the codebooks by k-means; every process does the same on the same segments."""
-        wanted = _ROWS_PER_ENTRY * self.config.network.codebook_size
-        latents: list[torch.Tensor] = []
-        rows = 0
-        for number in range(_MOST_START_BATCHES):
-            batch = self.sampler.batch(_START_STEPS + number, self.settings.optimiser.batch)
-            latents.append(self.network.latents(*self._tensors(batch)).float())
-            rows += latents[-1].shape[0] * latents[-1].shape[2]
-            if rows >= wanted:
-                break
-        start_codebooks(self.network, torch.cat(latents), self.settings.run.seed)
+        self._record("event", message=self.data_start.codebooks(self.network))
+        self._weights_were_set()
+
+    def _weights_were_set(self) -> None:
+        """Count codebooks and average weights from here on."""
         self.keeper.begin(self.network)
         self.average.begin(self.network)
-        self._record("event", message=f"codebooks set by k-means of {rows} latent vectors")
 
     def _keep_codebooks(
         self, codes: torch.Tensor, rows: list[torch.Tensor], depth: torch.Tensor, generator: torch.Generator

@@ -202,6 +202,28 @@ def test_multi_channel_starts_where_single_channel_ended(tmp_path):
     assert mc.before["prd"] == pytest.approx(sc.after["prd"], rel=0.05)
 
 
+def test_groups_start_apart_from_a_single_channel_checkpoint(tmp_path):
+    trained(tmp_path / "sc", "model.latent_dim=64", "run.max_steps=60", "run.validate_every=60")
+    groups = [f"start.init={tmp_path / 'sc'}", "model.architecture=dac-mc", "groups.kind=manual"]
+    trained(tmp_path / "apart", *groups)
+    trained(tmp_path / "mean", *groups, "start.channels=mean")
+    apart, mean = (entries(tmp_path / name, "validation") for name in ("apart", "mean"))
+    # Before anything, and what the start alone gave.
+    assert [entry["step"] for entry in apart] == [0, 0, 6, 12]
+    assert [entry["step"] for entry in mean] == [0, 6, 12]
+    assert apart[0]["prd"] == mean[0]["prd"]
+    assert any(entry["message"].startswith("channels start apart") for entry in entries(tmp_path / "apart", "event"))
+    assert not entries(tmp_path / "mean", "event")
+    # It starts from the same data whenever it starts, and not again when it goes on.
+    trained(tmp_path / "parts", *groups, "run.max_steps=7")
+    train(tiny(*groups), tmp_path / "parts", resume=True)
+    assert entries(tmp_path / "parts", "step") == entries(tmp_path / "apart", "step")
+    assert_same_weights(tmp_path / "parts" / "last", tmp_path / "apart" / "last")
+    # A checkpoint of groups has its adapters already.
+    trained(tmp_path / "on", f"start.init={tmp_path / 'apart'}", "model.architecture=dac-mc", "run.max_steps=1")
+    assert not entries(tmp_path / "on", "event")
+
+
 def test_shape_and_scaling_come_from_the_start(tmp_path):
     trained(tmp_path / "start", "data.scaling=fixed", "data.rate=128")
     settings = settings_for(values={"start": {"init": str(tmp_path / "start")}})

@@ -1,0 +1,49 @@
+"""Batches as the network takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from eegzip.training.data.sampling import Batch, Sampler
+
+Tensors = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Draws batches and brings them to the device.
+
+    Attributes
+    ----------
+    sampler : Sampler
+        Draws them.
+    styles_of : callable
+        Gives the style numbers of channel labels.
+    device : torch.device
+        Where the network lives.
+    """
+
+    sampler: Sampler
+    styles_of: Callable[[list[str]], list[int]]
+    device: torch.device
+
+    def batch(self, step: int, size: int, first: int = 0, count: int | None = None) -> Tensors:
+        """Return waveforms [B, G, T], styles [B, G] and presence [B, G] of a batch, or of some rows of it.
+
+        Slots that no row uses are left out. Parameters are those of
+        :meth:`~eegzip.training.data.sampling.Sampler.batch`.
+        """
+        return self._tensors(self.sampler.batch(step, size, first, count))
+
+    def _tensors(self, batch: Batch) -> Tensors:
+        slots = max(int(batch.present.sum(1).max()), 1)
+        styles = np.zeros((len(batch.wave), slots), np.int64)
+        for row, labels in enumerate(batch.labels):
+            styles[row, : len(labels)] = self.styles_of(labels)
+        wave = torch.from_numpy(np.ascontiguousarray(batch.wave[:, :slots]))
+        present = torch.from_numpy(np.ascontiguousarray(batch.present[:, :slots]))
+        return wave.to(self.device), torch.from_numpy(styles).to(self.device), present.to(self.device)

@@ -1,0 +1,133 @@
+"""What data set before a multi-channel network's first step: dimensions that tell the channels of a group apart."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from eeg_windows import windows
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eegzip.codecs.config import ModelConfig, MultichannelConfig, NetworkConfig
+from eegzip.codecs.multichannel import EegDacMc
+from eegzip.codecs.network import build
+from eegzip.training.channel_start import Group, places_in_groups, set_channels_apart
+from eegzip.training.levelling import level_weights
+from eegzip.training.quantiser import quantise, start_codebooks
+
+NAMES = ("F3", "F4", "C3", "C4", "P3", "P4")
+STYLES = (1, 2, 3, 4)
+SHAPE = NetworkConfig(
+    encoder_dim=8, encoder_rates=(2, 4, 8), decoder_dim=64, decoder_rates=(8, 4, 2), n_codebooks=3, codebook_dim=4,
+    codebook_size=64, final_tanh=False,
+)  # fmt: skip
+LINEAR = replace(SHAPE, linear_path=True, search="euclid", latent_dim=160)
+BACKBONES = pytest.mark.parametrize("shape", [SHAPE, LINEAR], ids=["plain", "linear"])
+
+
+def waves() -> torch.Tensor:
+    """Real EEG: four channels at once [windows, 4, T]."""
+    rows = torch.from_numpy(windows())
+    return rows.view(4, -1, rows.shape[1]).transpose(0, 1).contiguous()
+
+
+@torch.no_grad()
+def as_a_mean(shape: NetworkConfig) -> EegDacMc:
+    """A network whose codebooks are set for the channels alone, with its adapters as an identity."""
+    torch.manual_seed(1)
+    config = ModelConfig(
+        "a", 256.0, shape, architecture="dac-mc", multichannel=MultichannelConfig(vocabulary=NAMES, heads=2)
+    )
+    network = build(config).eval()
+    alone = waves().flatten(0, 1)[:, None]
+    styles, present = torch.zeros(len(alone), 1, dtype=torch.int64), torch.ones(len(alone), 1, dtype=torch.bool)
+    if not shape.linear_path:
+        level_weights(network, alone, styles, present)
+    start_codebooks(network, network.latents(alone, styles, present), 1)
+    assert isinstance(network, EegDacMc)
+    return network
+
+
+def groups_of(network: EegDacMc, styles: tuple[int, ...] = STYLES) -> list[Group]:
+    with torch.no_grad():
+        return [Group(network.encoder(group[: len(styles), None]), styles) for group in waves()]
+
+
+@torch.no_grad()
+def through(network: EegDacMc, wave: torch.Tensor, styles: tuple[int, ...], *, coded: bool = False) -> torch.Tensor:
+    """What comes back of groups [B, G, T]."""
+    numbers = torch.tensor([styles]).expand(len(wave), -1)
+    latent = network.latents(wave, numbers, torch.ones_like(numbers, dtype=torch.bool))
+    if coded:
+        latent = quantise(network, latent, torch.full((len(wave),), network.config.n_codebooks)).latent
+    return network.waves(latent, numbers)
+
+
+def error(x: torch.Tensor, y: torch.Tensor) -> float:
+    return float((x - y).norm() / x.norm())
+
+
+@BACKBONES
+def test_a_group_says_what_sets_its_channels_apart(shape: NetworkConfig) -> None:
+    network, wave = as_a_mean(shape), waves()
+
+    def apart_from_alone(some: tuple[int, ...]) -> float:
+        part = wave[:, list(some)]
+        alone = through(network, part.flatten(0, 1)[:, None], (0,)).view_as(part)
+        return error(alone, through(network, part, tuple(STYLES[i] for i in some)))
+
+    coded = through(network, wave.flatten(0, 1)[:, None], (0,), coded=True).view_as(wave)
+    before, before_coded = apart_from_alone((0, 1, 2, 3)), error(coded, through(network, wave, STYLES, coded=True))
+    assert before > 0.5
+    assert set_channels_apart(network, groups_of(network), 1).startswith("channels start apart")
+    # Any of those that training saw together may be missing.
+    for some in ((0, 1, 2, 3), (0, 1), (1, 2, 3), (3,)):
+        assert apart_from_alone(some) < 0.6 * before
+    # Three small codebooks can't say much of four channels, but more than of their mean.
+    assert error(coded, through(network, wave, STYLES, coded=True)) < before_coded
+
+
+@BACKBONES
+def test_a_channel_alone_is_what_it_was(shape: NetworkConfig) -> None:
+    network, wave = as_a_mean(shape), waves().flatten(0, 1)[:, None]
+    with torch.no_grad():
+        latent = network.encoder(wave)
+        coded = quantise(network, latent, torch.full((len(latent),), shape.n_codebooks)).latent
+        expected = network.decoder(coded)
+    set_channels_apart(network, groups_of(network), 1)
+    # All that codewords could say; a name that training never showed is as good.
+    for style in (0, 1, 6):
+        found = through(network, wave, (style,))
+        assert error(expected, found) < error(expected, wave)
+        assert error(through(network, wave, (0,)), found) < 0.05
+
+
+def test_nothing_is_changed_where_no_group_has_several_channels() -> None:
+    network = as_a_mean(SHAPE)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert "no group has more than one" in set_channels_apart(network, groups_of(network, (2,)), 1)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_nothing_is_changed_where_no_dimension_is_free() -> None:
+    network = as_a_mean(replace(SHAPE, codebook_dim=64))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert "none is free" in set_channels_apart(network, groups_of(network), 1)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@given(st.permutations(range(30)), st.lists(st.integers(1, 5), min_size=6, max_size=6), st.integers(1, 3))
+def test_channels_of_fixed_groups_have_places_of_their_own(order: list[int], sizes: list[int], times: int) -> None:
+    groups = [order[5 * number :][:size] for number, size in enumerate(sizes)]
+    places = places_in_groups(groups * times, 5)
+    assert sorted(places) == sorted(style for group in groups for style in group)
+    for group in groups:
+        found = {places[style] for style in group}
+        assert len(found) == len(group)
+        assert found <= set(range(5))
+
+
+def test_those_that_meet_most_are_told_apart_first() -> None:
+    groups = [(1, 2)] * 9 + [(2, 3)] * 9 + [(1, 3)]
+    places = places_in_groups(groups, 2)
+    assert places[1] != places[2] != places[3]
