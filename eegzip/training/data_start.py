@@ -1,6 +1,6 @@
 """What batches set before steps do: gains of untrained weights, codebooks, what tells channels of a group apart.
 
-The batches are those of steps that no run reaches. Every process draws the same ones and comes to the same weights.
+The batches are those of steps that no run reaches.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class DataStart:
     batch: int
     seed: int
 
-    def level(self, network: EegDac) -> None:
-        """Bring untrained weights to a level at which they learn."""
+    def level(self, network: EegDac) -> str:
+        """Bring untrained weights to a level at which they learn; return what was done."""
         level_weights(network, *self.feed.batch(_FIRST, _LEVEL_ROWS))
+        return f"gains set by {_LEVEL_ROWS} segments"
 
     @torch.no_grad()
     def codebooks(self, network: EegDac) -> str:

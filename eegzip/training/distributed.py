@@ -60,6 +60,12 @@ class Processes:
         ids = [self.device.index] if self.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(module, device_ids=ids)
 
+    def agree(self, module: nn.Module) -> None:
+        """Give the weights of the first process's module to those of all others, in place."""
+        if self.count > 1:
+            for value in module.state_dict().values():
+                distributed.broadcast(value, 0)
+
     def gathered(self, value: torch.Tensor) -> torch.Tensor:
         """Return the rows of all processes, in the order of the global batch."""
         if self.count == 1:

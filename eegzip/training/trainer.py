@@ -8,6 +8,7 @@ nothing had happened, to the same losses.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -229,7 +230,7 @@ class Trainer:
         step, settings = self.step, self.settings
         generator = torch.Generator().manual_seed(settings.run.seed * 1_000_003 + step)
         if step == self.open_steps and self.starts_codebooks:
-            self._start_codebooks()
+            self._set_weights(self.data_start.codebooks)
         is_open = step < self.open_steps
         first, count = self.rows
         wave, styles, present = self.feed.batch(step, settings.optimiser.batch, first, count)
@@ -283,20 +284,17 @@ class Trainer:
     def _start_from_data(self) -> None:
         """Set what the first step needs: gains of untrained weights, or what tells the channels of a group apart."""
         if self.fresh:
-            self.data_start.level(self.network)
-            self._weights_were_set()
+            self._set_weights(self.data_start.level)
         elif self.apart and isinstance(self.network, EegDacMc):
-            self._record("event", message=self.data_start.channels(self.network))
-            self._weights_were_set()
+            self._set_weights(self.data_start.channels)
             # What the start alone gave.
             self._validate()
 
-    def _start_codebooks(self) -> None:
-        self._record("event", message=self.data_start.codebooks(self.network))
-        self._weights_were_set()
-
-    def _weights_were_set(self) -> None:
-        """Count codebooks and average weights from here on."""
+    def _set_weights(self, start: Callable[[Any], str]) -> None:
+        """Let the first process set weights, the others take them over, and count and average from here on."""
+        if self.processes.leads:
+            self._record("event", message=start(self.network))
+        self.processes.agree(self.network)
         self.keeper.begin(self.network)
         self.average.begin(self.network)
 

@@ -123,14 +123,18 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
     [
         ("model.architecture=dac-sc",),
         ("model.architecture=dac-mc", "groups.scale=9", "quantiser.update=ema", "adversarial.weight=0.1"),
+        ("model.architecture=dac-mc", "groups.kind=manual", "start.init=sc"),
     ],
-    ids=["dac-sc", "dac-mc-ema-gan"],
+    ids=["dac-sc", "dac-mc-ema-gan", "dac-mc-apart"],
 )
-def test_two_processes_do_what_one_does(tmp_path, assignments):
+def test_two_processes_do_what_one_does(tmp_path, monkeypatch, assignments):
     """Through torchrun, to within the rounding of sums in another order. Adam, whose first steps have one size whatever
     the gradient's, would magnify that from step to step, and rounding to codewords makes jumps of it: the rates are too
     small for either here, while the gradients say that the processes share the work as they should.
     """
+    monkeypatch.chdir(tmp_path)
+    if "start.init=sc" in assignments:
+        trained(tmp_path / "sc", "model.latent_dim=64", "run.max_steps=6")
     values = tiny(
         "run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-6", "adversarial.lr=1e-7", *assignments
     )
@@ -148,6 +152,7 @@ def test_two_processes_do_what_one_does(tmp_path, assignments):
         ],
         check=True, timeout=200, env=environment, capture_output=True,
     )  # fmt: skip
+    assert entries(tmp_path / "one", "event") == entries(tmp_path / "two", "event")
     one, two = entries(tmp_path / "one", "step"), entries(tmp_path / "two", "step")
     assert len(one) == len(two) == 8
     for a, b in zip(one, two, strict=True):
