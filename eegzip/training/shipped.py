@@ -38,6 +38,7 @@ from eegzip.codecs.vocabulary import vocabulary_of_places
 from eegzip.training import kmeans, refine
 from eegzip.training.latents import Latents, mixing_of, of_channels, of_groups
 from eegzip.training.recordings import Waveforms, augmented, load
+from eegzip.training.weight_norm import set_weight
 
 log = logging.getLogger(__name__)
 
@@ -174,11 +175,7 @@ def set_books(network: EegDac, books: torch.Tensor) -> None:
             quantizer.codebook.weight.zero_()
             quantizer.codebook.weight[:, : len(where)] = book[:, where]
             for projection, matrix in ((quantizer.in_proj, chosen.t()), (quantizer.out_proj, chosen)):
-                norm = matrix.norm(dim=1)
-                # A weight norm needs a direction where there is no weight, too.
-                projection.weight_v.copy_(torch.where(norm[:, None] > 0, matrix, torch.ones(()))[:, :, None])
-                projection.weight_g.copy_(norm[:, None, None])
-                projection.bias.zero_()
+                set_weight(projection, matrix[:, :, None], torch.zeros(len(matrix)))
 
 
 def sorted_by_use(books: torch.Tensor, latents: list[Latents], beam: int) -> torch.Tensor:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-# A direction of length zero would be no number.
-_LEAST = 1e-12
-
 
 def plain_weight(conv: nn.Module) -> torch.Tensor:
     """Return the weight [out, in, size] that a weight-normed convolution multiplies by."""
@@ -20,6 +17,8 @@ def plain_weight(conv: nn.Module) -> torch.Tensor:
 def set_weight(conv: nn.Module, weight: torch.Tensor, bias: torch.Tensor) -> None:
     """Set weight [out, in, size] and bias [out] of a weight-normed convolution."""
     parameters = dict(conv.named_parameters(recurse=False))
-    parameters["weight_v"].copy_(weight + _LEAST)
-    parameters["weight_g"].copy_(weight.norm(dim=(1, 2), keepdim=True))
+    norm = weight.norm(dim=(1, 2), keepdim=True)
+    # A weight norm needs a direction where there is no weight, too.
+    parameters["weight_v"].copy_(torch.where(norm > 0, weight, 1.0))
+    parameters["weight_g"].copy_(norm)
     parameters["bias"].copy_(bias)
