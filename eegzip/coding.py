@@ -165,7 +165,10 @@ def largest_scales(header: FileHeader, bank: Bank, knots: np.ndarray) -> np.ndar
     scales = scale_of(knots[:, :, 0])
     rows = _rows(header, bank)
     if rows is not None:
-        scales = np.sqrt(np.square(rows) @ np.square(scales))
+        # Here, as it needs numba, which takes a while to load.
+        from eegzip.formats.fixed_order import product
+
+        scales = np.sqrt(product(np.square(rows), np.square(scales)))
     result: np.ndarray = scales.max(axis=1, initial=0.0)
     return result
 

@@ -30,7 +30,7 @@ from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import EXACT, FileHeader
 from eegzip.formats.eegz.packing import zstd_compress
 from eegzip.formats.eegz.reader import chunk_knot_range
-from eegzip.formats.eegz.summary import FileSummary, SignalSummary
+from eegzip.formats.eegz.summary import FileSummary, SignalSummary, figure
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
 from eegzip.mixing import mixed
@@ -367,12 +367,12 @@ def _summary(
             signals.append(
                 SignalSummary(
                     round(stored),
-                    fidelity.prd,
-                    fidelity.snr,
-                    fidelity.r,
+                    figure(fidelity.prd),
+                    figure(fidelity.snr),
+                    figure(fidelity.r),
                     largest,
                     fidelity.largest_error,
-                    None if found is None else found.worst_chunk_prd,
+                    None if found is None else figure(found.worst_chunk_prd),
                     None if found is None else found.chunks,
                 )
             )

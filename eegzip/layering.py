@@ -15,6 +15,7 @@ from eegzip.bounds import TIE, Bounds, bounds_of, excess
 from eegzip.formats.eegz.exact import encode_exact
 from eegzip.formats.eegz.header import FileHeader, Targets
 from eegzip.formats.eegz.layers import LayeredChunk, StoredResidual, pack_layer
+from eegzip.formats.fixed_order import gram
 from eegzip.formats.predictive.coder import decode_residual, encode_residual
 from eegzip.formats.transform.corrections import MAX_STEPS, encode_corrections
 from eegzip.formats.transform.fitting import fit_layer
@@ -249,7 +250,7 @@ class LayerCoder:
         """Code signals one after the other with the predictive coder, each within its bounds or exactly."""
         differences = np.diff(values[places].astype(np.float64), axis=1)
         differences /= np.maximum(np.sqrt(np.einsum("ij,ij->i", differences, differences))[:, None], 1e-9)
-        alike = np.abs(differences @ differences.T)
+        alike = np.abs(gram(differences))
         for row, place in enumerate(places):
             references = sorted(np.argsort(-alike[row, :row], kind="stable")[:_REFERENCES])
             self._predict_one(coded, values, bounds[place], place, [int(places[other]) for other in references])

@@ -115,6 +115,9 @@ def _gain(survey: Survey, signal: int) -> float:
 
 def _covariance(file: EdfFile, signals: Sequence[int], gains: np.ndarray, rate: float, model_rate: float) -> np.ndarray:
     """Covariance of signals relative to their gains, about the mean of each stretch of a few seconds."""
+    # Here, as it needs numba, which takes a while to load.
+    from eegzip.formats.fixed_order import gram
+
     coarse = max(int(rate // model_rate), 1)
     length = max(round(_STRETCH_SECONDS * rate / coarse), 2)
     total, weight = np.zeros((len(signals), len(signals))), 0.0
@@ -129,7 +132,7 @@ def _covariance(file: EdfFile, signals: Sequence[int], gains: np.ndarray, rate: 
             energy = float(np.square(part).sum())
             most = LOUDEST * part.size
             share = min(1.0, most / energy) if energy > 0 else 1.0
-            total += share * (part @ part.T)
+            total += share * gram(part)
             weight += part.shape[1]
     return total / max(weight, 1.0)
 

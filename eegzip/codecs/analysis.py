@@ -14,7 +14,7 @@ import numpy as np
 
 from eegzip.codecs.components import Components
 from eegzip.codecs.resampling import Resampler
-from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, normalise
+from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, nearest_scale_code, normalise
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.eegz.tokens import ABSENT
 
@@ -134,7 +134,12 @@ class Analysis:
         first, last = self._resampler.input_range(start, stop)
         samples = read_extended(self._read, first, last, self._grid.n_samples)
         result = self._resampler.resample(samples - self._centres, first, start, stop)
-        return result if self._components is None else self._components.matrix @ result
+        if self._components is None:
+            return result
+        # Here, as it needs numba, which takes a while to load.
+        from eegzip.formats.fixed_order import product
+
+        return product(self._components.matrix, result)
 
     def _normalised(self, start: int, stop: int) -> np.ndarray:
         """What the network sees from model sample `start` up to `stop`, mirrored beyond the ends."""
@@ -215,7 +220,7 @@ class Analysis:
         first, last = max(first, 0), min(last, grid.n_frames)
         heard = self.frames(first, last)[:, 0] != ABSENT
         knots = np.stack([self._knots[number] for number in range(start, stop)], axis=1)
-        idle = round(4 * np.log2(components.loudness.level))
+        idle = nearest_scale_code(components.loudness.level)
         for number in range(start, stop):
             low = grid.frame_of_model_sample(max((number - 1) * spacing, 0)) - context
             high = grid.frame_of_model_sample((number + 1) * spacing) + context + 1

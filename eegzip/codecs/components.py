@@ -120,16 +120,26 @@ def find_rotation(
     levels : ndarray, shape (C,)
         Standard deviation of each component.
     """
+    # Here, as it needs numba, which takes a while to load.
+    from eegzip.formats.fixed_order import eigenvectors, product
+
     complement = np.eye(len(covariance))
     columns: list[np.ndarray] = []
     levels = []
-    for _ in range(len(covariance)):
-        # What rounded columns left: each one takes the loudest direction of it.
-        variances, vectors = np.linalg.eigh(complement.T @ covariance @ complement)
-        deviation = float(np.sqrt(max(variances[-1], 0.0)))
-        step = max(noise / max(_FINENESS * deviation, 1e-12), _FINEST)
-        rounded = np.rint(vectors[:, -1] / step).astype(np.int64)
+    quiet = False
+    for size in range(len(covariance), 0, -1):
+        rounded = np.zeros(size, np.int64)
+        if not quiet:
+            # What rounded columns left: each one takes the loudest direction of it.
+            left = product(product(complement.T, covariance), complement)
+            variances, vectors = eigenvectors(left)
+            deviation = float(np.sqrt(max(variances[-1], 0.0)))
+            step = max(noise / max(_FINENESS * deviation, 1e-12), _FINEST)
+            rounded = np.rint(vectors[:, -1] / step).astype(np.int64)
+            # No direction of what is left is louder than this one, so all columns to come are zeros.
+            quiet = step > 2.0
         column, complement = extend(complement, rounded)
         columns.append(rounded)
-        levels.append(float(np.sqrt(max(column @ covariance @ column, 0.0))))
+        along = (covariance * column).sum(axis=1)
+        levels.append(float(np.sqrt(max(float((along * column).sum()), 0.0))))
     return columns, np.array(levels)

@@ -16,7 +16,7 @@ import torch
 from eegzip.formats.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from eegzip.codecs.runtime import CodecRuntime
+    from eegzip.codecs.runtime import CodecRuntime, RowIndex
 
 FloatArray = npt.NDArray[np.float32]
 CodeArray = npt.NDArray[np.uint16]
@@ -126,7 +126,7 @@ class GroupCoder:
         levels = runtime.levels(n_codebooks)
         codes = np.empty((self.n_groups, levels, frames), dtype=np.uint16)
 
-        def encode_batch(kind: int, part: slice) -> None:
+        def encode_batch(kind: int, part: RowIndex) -> None:
             rows, styles = self._rows[kind][part], self._styles[kind][part]
             members = self._members[kind][part]
             wave = torch.from_numpy(np.ascontiguousarray(samples[rows.reshape(-1)], dtype=np.float32))
@@ -172,7 +172,7 @@ class GroupCoder:
         first, last = valid if valid is not None else (0, frames)
         wave = np.empty((self.n_channels, n * runtime.hop), dtype=np.float32)
 
-        def decode_batch(kind: int, part: slice) -> None:
+        def decode_batch(kind: int, part: RowIndex) -> None:
             rows, styles = self._rows[kind][part], self._styles[kind][part]
             latent = runtime.network.styled(runtime.codewords(codes[self._members[kind][part]]), styles).flatten(0, 1)
             # After the styles, whose biases would make something of nothing.

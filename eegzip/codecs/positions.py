@@ -23,6 +23,7 @@ _MONTAGES = ("colin27_1005", "standard_1005")
 # Names of the oldest edition that mean other places in 10-10 or none: Silverman's anterior temporal electrodes lie next
 # to FT9 and FT10, and C3P, C4P lie half-way from C3 to P3 and from C4 to P4, where 10-10 has CP3 and CP4.
 _NEAR = {"T1": "FT9", "T2": "FT10", "C3P": "CP3", "C4P": "CP4"}
+_DIGITS = 9
 # Ears and mastoids lie off the scalp, so they don't help to find its sphere.
 _OFF_SCALP = frozenset({"A1", "A2", "M1", "M2"})
 
@@ -43,7 +44,11 @@ def _montage() -> dict[str, Position]:
     # |x|^2 = 2 x.c + (r^2 - |c|^2) is linear in the centre c and in the bracket.
     system = np.column_stack([2 * scalp, np.ones(len(scalp))])
     centre = np.linalg.lstsq(system, (scalp**2).sum(axis=1), rcond=None)[0][:3]
-    return {label.casefold(): (place - centre) / np.linalg.norm(place - centre) for label, place in raw.items()}
+    # Rounded, as the last bits of a solution are the processor's, and groups go by whichever of two is nearer.
+    return {
+        label.casefold(): np.round((place - centre) / np.linalg.norm(place - centre), _DIGITS)
+        for label, place in raw.items()
+    }
 
 
 def unit_positions(names: Sequence[str]) -> dict[str, Position]:

@@ -94,7 +94,8 @@ def slope_for(search: RateSearch, excerpts: Sequence[Excerpt], bits_per_frame: f
     aimed = bits_per_frame
     gains = _gains(search, excerpts)
     for _ in range(_STEPS):
-        slope = _slope_at(gains, aimed)
+        # As a float32: the last bits of logarithms are the processor's, and should decide no token.
+        slope = float(np.float32(_slope_at(gains, aimed)))
         found = (search(item.latents, item.weights, item.codes, slope) for item in excerpts)
         taken = sum(coded_bits(search.prior, list(codes)) for codes in found) / frames
         if abs(taken / bits_per_frame - 1) < _NEAR:

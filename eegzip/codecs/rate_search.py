@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.fixed_order import binary_logarithm
 from eegzip.formats.prior.likelihood import hidden_of_frame, likelihoods
 from eegzip.formats.prior.references import plan_streams
 from eegzip.formats.prior.stream import stacked
@@ -22,7 +23,7 @@ from eegzip.formats.prior.tracking import energy_class, follow, predict, start_v
 
 # What depths take, nearly enough: the same as before is cheap, and a change the dearer the larger it is.
 _SAME_DEPTH, _OTHER_DEPTH, _DEPTH_STEP = 0.4, 1.5, 1.0
-_BITS = 1.0 / (256.0 * np.log(2.0))
+_BITS = 1.0 / (256.0 * 0.6931471805599453)
 
 
 @compiled
@@ -79,7 +80,7 @@ def _search_stream(  # type: ignore[no-untyped-def]
             for b in range(alive):
                 likelihoods(tables, level, together, missing[now, b], variance, hidden[now, b], scores, tree)
                 top = scores.max()
-                whole = bits[now, b] + np.log2(tree[1] / 65536.0)
+                whole = bits[now, b] + binary_logarithm(tree[1] / 65536.0)
                 for c in range(entries):
                     distance[c] = squares[level, c]
                 for d in range(width):

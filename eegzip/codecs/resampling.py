@@ -18,6 +18,7 @@ from eegzip.formats.errors import UsageError
 _KAISER_BETA = 8.6
 # Lobes of the sinc to either side, at the lower of the two rates: the transition from 0.9 to 1.1 Nyquist.
 _HALF_LOBES = 32
+_TAP_UNIT = 2.0**-32
 MAX_FACTOR = 65536
 
 
@@ -63,7 +64,11 @@ class Resampler:
         taps = firwin(2 * self.reach + 1, 1.0 / wide, window=("kaiser", _KAISER_BETA)) * self.up
         # Each branch sums to one by itself: a constant stays a constant, without ripple at the input's rate.
         for phase in range(self.up):
-            taps[phase :: self.up] /= taps[phase :: self.up].sum()
+            branch = taps[phase :: self.up] / taps[phase :: self.up].sum()
+            # Whole multiples of a tiny number, -190 dB: the last bits of sine and Bessel functions are the processor's.
+            branch = np.rint(branch / _TAP_UNIT) * _TAP_UNIT
+            branch[np.argmax(branch)] += 1.0 - branch.sum()
+            taps[phase :: self.up] = branch
         self._filter = taps
 
     def output_length(self, n: int) -> int:

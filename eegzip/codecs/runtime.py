@@ -19,12 +19,14 @@ from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from eegzip.codecs.checkpoint import Checkpoint
 from eegzip.codecs.config import MAX_BEAM
 from eegzip.codecs.descript import VectorQuantize
 from eegzip.codecs.group_coder import CodeArray, FloatArray, GroupCoder
+from eegzip.codecs.linear import summed_codewords
 from eegzip.codecs.loading import build_network, prepare_for_inference
 from eegzip.codecs.network import build, decoder_reach, encoder_reach
 from eegzip.codecs.search import ResidualSearch
@@ -37,6 +39,10 @@ __all__ = ["CodecRuntime", "build", "build_network", "tune_malloc"]
 
 # Bytes of activations that one batch may take at a time.
 BATCH_BYTES = 256 << 20
+DEVICE_BATCH = 64
+"""Rows that are done at once on a GPU, where they fit."""
+
+RowIndex = npt.NDArray[np.int64]
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
@@ -69,7 +75,7 @@ class CodecRuntime:
     device
         ``cpu`` or a CUDA device.
     threads
-        Torch threads to use while working; the process's setting is put back afterwards.
+        Rows that are done at a time on a CPU, each in a thread of its own; by default torch's number of threads.
     beam
         Hypotheses of the search over the codebooks; by default the model's own number. More take longer and
         come a little nearer; the tokens decode alike.
@@ -123,9 +129,13 @@ class CodecRuntime:
         prepare_for_inference(self.network)
         self._styles = styles_of(adapters.vocabulary) if adapters is not None else {}
         self._beam = config.beam if beam is None else beam
+        # Codebooks that lie in the latents need no network.
+        self._books: FloatArray | None = None
+        if shape.direct_codebooks and self.device.type == "cpu":
+            self._books = np.stack([q.codebook.weight.numpy() for q in self.network.quantizer.quantizers])
         self._searches: dict[int, ResidualSearch] = {}
         self._making_search = Lock()
-        self._pool = ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,))
+        self._pool = ThreadPoolExecutor(self._workers)
         # The widest activation and its temporaries decide how many samples fit into a batch.
         width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
         self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
@@ -240,6 +250,10 @@ class CodecRuntime:
         largest = int(codes.max(where=there, initial=0))
         if largest >= self.codebook_size:
             raise ModelError(f"A token {largest} is beyond the model's {self.codebook_size} entries.")
+        if self._books is not None:
+            latents = np.zeros((len(codes), codes.shape[2], self._books.shape[2]), np.float32)
+            summed_codewords(self._books, codes, latents)
+            return torch.from_numpy(np.ascontiguousarray(latents.transpose(0, 2, 1)))
         index = torch.from_numpy(np.where(there, codes, 0).astype(np.int64)).to(self.device)
         present = None if there.all() else torch.from_numpy(there).to(self.device)
         total = torch.zeros((), device=self.device)
@@ -249,45 +263,45 @@ class CodecRuntime:
             total = words + total if present is None else words * present[:, level, None] + total
         return total.contiguous()
 
-    def in_batches(self, work: Callable[[int, slice], None], kinds: Sequence[tuple[int, int]]) -> None:
-        """Do rows of several kinds in batches of one kind that fit the memory set aside.
+    def in_batches(self, work: Callable[[int, RowIndex], None], kinds: Sequence[tuple[int, int]]) -> None:
+        """Do rows of several kinds in batches of one kind whose size depends on nothing but the length of a row.
 
-        On a CPU each thread takes batches of its own: sharing every layer among threads makes them wait for one
-        another, which costs a quarter of the time on idle cores and most of it on busy ones.
+        Libraries choose a layer's kernel, and with it the last bits of what it gives, by the size of the batch and the
+        number of threads. So on a CPU every row is done by itself, by one thread; several threads take a row each.
+        Elsewhere batches are as large as the memory set aside allows, up to a limit, and the last one is filled up with
+        repetitions of its last row.
 
         Parameters
         ----------
         work
-            Does a slice of the rows of a kind.
+            Does some rows of a kind, given by their numbers.
         kinds
             Number of rows of each kind, and samples in a row.
         """
-        total = sum(count for count, _ in kinds)
-        threads = 1 if self.device.type != "cpu" or total < self._workers else self._workers
-        parts: list[tuple[int, slice]] = []
-        for kind, (count, length) in enumerate(kinds):
-            size = min(max(self._batch_samples // length, 1), max(-(-count // threads), 1))
-            parts += [(kind, slice(start, min(start + size, count))) for start in range(0, count, size)]
-        if threads == 1:
-            with self._working():
-                for kind, part in parts:
-                    work(kind, part)
-            return
+        with self._working():
+            if self.device.type != "cpu":
+                for kind, (count, length) in enumerate(kinds):
+                    size = min(max(self._batch_samples // length, 1), DEVICE_BATCH)
+                    for start in range(0, count, size):
+                        work(kind, np.minimum(np.arange(start, start + size), count - 1))
+                return
 
-        def alone(part: tuple[int, slice]) -> None:
-            with torch.inference_mode():
-                work(*part)
+            def alone(job: tuple[int, int]) -> None:
+                # torch's number of threads is each thread's own.
+                torch.set_num_threads(1)
+                with torch.inference_mode():
+                    work(job[0], np.array([job[1]]))
 
-        # torch's number of threads is each thread's own, so the caller's stays as it is.
-        for _ in self._pool.map(alone, parts):
-            pass
+            jobs = [(kind, row) for kind, (count, _) in enumerate(kinds) for row in range(count)]
+            for _ in self._pool.map(alone, jobs):
+                pass
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Inference mode, float32 without TF32, with this runtime's number of threads."""
+        """Inference mode, float32 without TF32, in one thread: how many there are must not show in what is computed."""
         before, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-        if self._workers != before:
-            torch.set_num_threads(self._workers)
+        if before != 1:
+            torch.set_num_threads(1)
         if precision != "highest":
             torch.set_float32_matmul_precision("highest")
         try:
@@ -296,5 +310,5 @@ class CodecRuntime:
         finally:
             if precision != "highest":
                 torch.set_float32_matmul_precision(precision)
-            if torch.get_num_threads() != before:
+            if before != 1:
                 torch.set_num_threads(before)

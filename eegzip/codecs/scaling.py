@@ -20,6 +20,7 @@ FloatArray = npt.NDArray[np.floating]
 
 # 2**(i/4) written out: libm's pow may differ in its last bit between machines, these can't.
 _QUARTER_POWERS = np.array([1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429])
+_EIGHTH_POWER = 1.0905077326652577
 MIN_SCALE_CODE = -4
 MAX_SCALE_CODE = 123
 
@@ -46,6 +47,18 @@ def _scale_code_at_least(scale: npt.NDArray[np.float64]) -> npt.NDArray[np.int64
     return code
 
 
+def nearest_scale_code(scale: float) -> int:
+    """Return the code whose scale is nearest to ``scale`` in octaves.
+
+    Parameters
+    ----------
+    scale
+        Positive.
+    """
+    # An eighth of an octave less than the code's own scale is half-way to the one below.
+    return int(_scale_code_at_least(np.array([scale / _EIGHTH_POWER]))[0])
+
+
 def choose_offset_step(level: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the power of two, not under 2**-4, that is a quarter to an eighth of ``level``.
 
@@ -54,8 +67,9 @@ def choose_offset_step(level: npt.ArrayLike) -> npt.NDArray[np.float64]:
     level
         Typical size of each channel's waveform around its mean, in digital units.
     """
-    exponent = np.floor(np.log2(np.maximum(np.asarray(level, dtype=np.float64), 0.5))) - 2
-    return np.ldexp(1.0, np.maximum(exponent, -4).astype(np.int32))
+    # frexp's exponent is one more than the floor of the logarithm, and exact.
+    exponent = np.frexp(np.maximum(np.asarray(level, dtype=np.float64), 0.5))[1] - 3
+    return np.ldexp(1.0, np.maximum(exponent, -4))
 
 
 def normalise(x: FloatArray, offset: FloatArray, scale: FloatArray) -> npt.NDArray[np.float32]:

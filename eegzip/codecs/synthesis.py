@@ -108,7 +108,10 @@ class Synthesis:
             offset, scale = self._scaling.curves(begin, end)
         values = denormalise(samples, offset, scale)
         if self._rows is not None:
-            values = self._rows @ values
+            # Here, as it needs numba, which takes a while to load.
+            from eegzip.formats.fixed_order import product
+
+            values = product(self._rows, values)
         # float32 holds 24 bits, as many as the widest samples have; it halves the memory.
         result = (begin, values.astype(np.float32))
         self._windows[window] = result

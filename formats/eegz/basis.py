@@ -105,8 +105,10 @@ def extend(complement: np.ndarray, rounded: np.ndarray) -> tuple[np.ndarray, np.
     # The Householder reflection that brings the first axis to the direction; its other columns span the rest.
     axis = direction.copy()
     axis[0] += 1.0 if direction[0] >= 0 else -1.0
-    reflected = complement - np.outer(complement @ axis, axis) * (2.0 / (axis @ axis))
-    return complement @ direction, reflected[:, 1:]
+    # Sums of rows and no products of matrices, whose order would be the processor's.
+    along = (complement * axis).sum(axis=1)
+    reflected = complement - np.outer(along, axis) * (2.0 / float(np.square(axis).sum()))
+    return (complement * direction).sum(axis=1), reflected[:, 1:]
 
 
 def pack_basis(columns: Sequence[np.ndarray]) -> bytes:

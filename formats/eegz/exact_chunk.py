@@ -15,7 +15,6 @@ import numpy as np
 
 from eegzip.formats.eegz.exact import decode_exact, encode_exact
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.predictive.references import choose_references
 from eegzip.formats.predictive.shape import Shape
 from eegzip.formats.predictive.stream import decode_predicted, encode_predicted, references_of, transform
 
@@ -90,6 +89,9 @@ class ExactEncoder:
                     by_length.setdefault(len(values), []).append(signal)
             for members in by_length.values():
                 rows = [signals[member] for member in members]
+                # Here, as it needs numba, which takes a while to load.
+                from eegzip.formats.predictive.references import choose_references
+
                 chosen = choose_references(np.stack(rows), max(most for _, most in _SHAPES))
                 references = [[members[place] for place in row] for row in chosen]
                 found = pool.map(lambda pair: self._predicted(signals, *pair), zip(members, references, strict=True))

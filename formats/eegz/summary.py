@@ -13,6 +13,11 @@ _LAYERED_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes"})
 _WAYS = 64
 
 
+def figure(value: float | None) -> float | None:
+    """Return a measured figure as a file states it, to six significant digits: the rest is the processor's."""
+    return None if value is None else float(f"{value:.6g}")
+
+
 @dataclass(frozen=True)
 class SignalSummary:
     """Cost and fidelity of one signal.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from eegzip.formats.fixed_order import gram, product, solve_positive
+
 _OWN = 8
 _LEAST_GAIN = 0.003
 _RIDGE = 1e-6
@@ -38,7 +40,7 @@ def choose_references(signals: np.ndarray, most: int) -> list[list[int]]:
 
 def _choose(signals: np.ndarray, most: int) -> list[list[int]]:
     news = _news(signals)
-    covariance = news @ news.T
+    covariance = gram(news)
     power = np.sqrt(np.diag(covariance)) + 1e-9
     likeness = np.abs(covariance / np.outer(power, power))
     np.fill_diagonal(likeness, 0.0)
@@ -63,11 +65,14 @@ def _news(signals: np.ndarray) -> np.ndarray:
     for row, signal in zip(result, signals, strict=True):
         values = signal - signal.mean()
         values /= np.sqrt((values**2).mean()) + 1e-9
-        lagged = np.zeros((_OWN, len(values)))
+        lagged = np.zeros((_OWN + 1, len(values)))
+        lagged[_OWN] = values
         for lag in range(1, min(_OWN, len(values) - 1) + 1):
             lagged[lag - 1, lag:] = values[:-lag]
-        normal = lagged @ lagged.T + _RIDGE * len(values) * np.eye(_OWN)
-        left = values - np.linalg.solve(normal, lagged @ values) @ lagged
+        products = gram(lagged)
+        normal = products[:_OWN, :_OWN] + _RIDGE * len(values) * np.eye(_OWN)
+        weights = solve_positive(normal, products[_OWN, :_OWN])
+        left = values - product(weights[None], lagged[:_OWN])[0]
         row[:] = left / (np.sqrt((left**2).sum()) + 1e-9)
     return result
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.eegz.tokens import ABSENT
+from eegzip.formats.fixed_order import gram, log2, solve_positive
 from eegzip.formats.prior.coder import LARGEST_WEIGHT
 from eegzip.formats.prior.stream import MAX_REFERENCES, StreamParameters, stacked
 from eegzip.formats.prior.tables import BANDS, TokenPrior
@@ -71,7 +72,7 @@ def plan_streams(prior: TokenPrior, streams: Sequence[np.ndarray]) -> list[Plan]
     for rank, place in enumerate(order):
         # Bits that a residual of so much energy takes, up to a constant.
         def bits(energy: np.ndarray) -> np.ndarray:
-            worth: np.ndarray = 0.5 * frames * widths * np.log2(np.maximum(energy, 0.0) + frames * floors + _TINY)
+            worth: np.ndarray = 0.5 * frames * widths * log2(np.maximum(energy, 0.0) + frames * floors + _TINY)
             return worth.sum(axis=-1)
 
         chosen, weights = _chosen(products, place, order[:rank], bits)
@@ -86,7 +87,7 @@ def _products(prior: TokenPrior, streams: Sequence[np.ndarray]) -> np.ndarray:
     result = np.zeros((BANDS, len(streams), len(streams)))
     for band in range(BANDS):
         flat = words[:, :, prior.tables.bands == band].reshape(len(streams), -1)
-        result[band] = flat @ flat.T
+        result[band] = gram(flat)
     return result
 
 
@@ -104,8 +105,9 @@ def _chosen(products, place, earlier, bits):  # type: ignore[no-untyped-def]
         matrix = products[:, trials[:, :, None], trials[:, None, :]].transpose(1, 0, 2, 3)
         target = products[:, trials, place].transpose(1, 0, 2)
         ridge = (_RIDGE * own[:, None, None] + _TINY) * np.eye(size)
-        solved = np.linalg.solve(matrix + ridge, target[..., None])[..., 0]
-        left = own - 2 * (solved * target).sum(-1) + np.einsum("cbi,cbij,cbj->cb", solved, matrix, solved)
+        solved = solve_positive(matrix + ridge, target)
+        explained = (solved[..., :, None] * matrix * solved[..., None, :]).sum((-2, -1))
+        left = own - 2 * (solved * target).sum(-1) + explained
         costs = bits(left)
         best = int(np.argmin(costs))
         if costs[best] > spent - _REFERENCE_BITS:
@@ -134,6 +136,6 @@ def _started(prior: TokenPrior, plan: Plan, streams: Sequence[np.ndarray]) -> Pl
     for number in range(STARTS):
         start_variance(start, number, variance)
         sums[number] = variance.sum()
-    best = int(np.argmin(np.abs(np.log(sums) - np.log(mean + 1.0))))
+    best = int(np.argmin(np.abs(log2(sums) - log2(np.float64(mean + 1.0)))))
     parameters = StreamParameters(plan.parameters.varying, best, plan.parameters.references)
     return Plan(plan.place, parameters, plan.weights)

@@ -13,6 +13,7 @@ from eegzip.formats.entropy.compiling import compiled
 from eegzip.formats.entropy.known import put_known, take_known
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.fixed_order import binary_logarithm, log2
 from eegzip.formats.transform.spatial import MAX_WIDTH
 
 Model = tuple[np.ndarray, np.ndarray]
@@ -139,8 +140,9 @@ def column_bits(codes: np.ndarray, width: int, *, onwards: bool) -> float:
         # A geometric distribution of the column's own mean.
         mean = float(np.abs(codes).mean()) + 0.05
         share = mean / (1 + mean)
-        bits = -len(codes) * np.log2(1 - share) - np.abs(codes).sum() * np.log2(share) + (codes != 0).sum()
+        none, some = binary_logarithm(1 - share), binary_logarithm(share)
+        bits = -len(codes) * none - np.abs(codes).sum() * some + (codes != 0).sum()
         return _WIDTH_BITS + float(bits)
     variance = 4.0**width / (np.pi**2 * (np.arange(len(codes)) + 2)) + 1 / 12
-    bits = 0.5 * np.log2(2 * np.pi * variance) + 0.72 * codes**2 / variance
+    bits = 0.5 * log2(2 * np.pi * variance) + 0.72 * codes**2 / variance
     return _WIDTH_BITS + float(np.maximum(bits, 0.1).sum())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eegzip.formats.fixed_order import binary_logarithm, eigenvectors, gram, log2, product
 from eegzip.formats.transform.forms import block_size
 from eegzip.formats.transform.layer import analyse
 
@@ -39,7 +40,7 @@ def choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> Block
     n_samples = samples.shape[1]
     scaled = samples / errors[:, None]
     # What the signals have in common counts once, as when they are coded.
-    scaled = np.linalg.eigh(scaled @ scaled.T)[1].T @ scaled
+    scaled = product(eigenvectors(gram(scaled))[1].T, scaled)
     jumps = np.square(np.diff(scaled, axis=1)).sum(axis=0)
     most = max(1, n_samples // 2)
     promises: list[tuple[float, Blocks]] = []
@@ -52,7 +53,7 @@ def choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> Block
         for chosen in (None, cuts) if cuts.any() else (None,):
             size = np.abs(analyse(scaled, count, chosen))
             unit = _unit_step(size, n_samples)
-            bits = float(np.log2(1 + size / unit).sum()) * (1 - _AN_OCTAVE * np.log2(count))
+            bits = float(log2(1 + size / unit).sum()) * (1 - _AN_OCTAVE * binary_logarithm(count))
             promises.append((bits, Blocks(count, chosen, unit)))
     return min(promises, key=lambda promise: promise[0])[1]
 

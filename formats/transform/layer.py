@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import PLACE, finish, new_decoder, new_encoder, put_bits, take_bits
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.fixed_order import log2
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
 from eegzip.formats.transform.contexts import new_model
@@ -25,7 +27,20 @@ MAX_SIGNALS = 64
 """Signals of a set."""
 
 STEPS_AN_OCTAVE = 128
+
+
+def _parts_of_an_octave(count: int) -> np.ndarray:
+    """2 ** (i / count) for i below `count`, a power of two: products of roots, which are alike on all machines."""
+    parts, root = np.ones(count), 2.0
+    while count > 1:
+        count //= 2
+        root = math.sqrt(root)
+        parts *= np.where(np.arange(len(parts)) & count, root, 1.0)
+    return parts
+
+
 _STEP_ZERO = 1 << (STEP_BITS - 1)
+_PARTS = _parts_of_an_octave(STEPS_AN_OCTAVE)
 _END_PARTS = 63
 _OFFSETS = 3
 _OFFSET_BITS = 6
@@ -34,13 +49,14 @@ _OFFSET_ZERO = 1 << (_OFFSET_BITS - 1)
 
 def step_code(step: np.ndarray) -> np.ndarray:
     """Codes of the nearest steps, from a positive number of digital units."""
-    codes = np.rint(STEPS_AN_OCTAVE * np.log2(step)) + _STEP_ZERO
+    codes = np.rint(STEPS_AN_OCTAVE * log2(step)) + _STEP_ZERO
     return np.clip(codes, 0, 2 * _STEP_ZERO - 1).astype(np.int64)
 
 
 def step_size(codes: np.ndarray | tuple[int, ...]) -> np.ndarray:
     """Steps in digital units."""
-    return np.exp2((np.asarray(codes, np.float64) - _STEP_ZERO) / STEPS_AN_OCTAVE)
+    octave, part = np.divmod(np.asarray(codes, np.int64) - _STEP_ZERO, STEPS_AN_OCTAVE)
+    return np.ldexp(_PARTS[part], octave.astype(np.int32))
 
 
 def analyse(samples: np.ndarray, blocks: int, cuts: np.ndarray | None = None) -> np.ndarray:

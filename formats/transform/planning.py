@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.fixed_order import eigenvectors, gram, log2, product
 from eegzip.formats.transform.angles import column_bits
 from eegzip.formats.transform.grid import edges
 from eegzip.formats.transform.spatial import MAX_WIDTH, Band, turn
@@ -61,7 +62,7 @@ def plan(coefficients: np.ndarray, noise: float) -> list[Band]:
     energy, count = np.zeros((signals, signals)), 0
     for begin, end in pairwise(edges(bins)):
         part = coefficients[:, :, begin:end].reshape(signals, -1)
-        more = part @ part.T
+        more = gram(part)
         # The bins join the band so far, or begin one that may go on from its matrix.
         both = _turned(energy + more, count + part.shape[1], before, noise)
         if count:
@@ -92,28 +93,28 @@ def _columns(energy: np.ndarray, count: int, before: np.ndarray | None, noise: f
     signals = len(energy)
     onwards = before is not None
     begin = np.eye(signals) if before is None else before
-    inside = begin @ energy @ begin.T if onwards else energy
+    inside = product(product(begin, energy), begin.T) if onwards else energy
     best = _Turned(_bits(np.diag(inside), count, noise), begin, onwards)
-    powers, vectors = np.linalg.eigh(inside / count)
+    powers, vectors = eigenvectors(inside / count)
     powers, vectors = np.maximum(powers[::-1], 0.0), vectors[:, ::-1].T
     # What leaks into weak components costs most.
     level = 1 / (1 / (powers + noise)).mean()
-    wanted = 0.5 * np.log2(np.maximum(0.82 * count * powers / level, 1.0))
+    wanted = 0.5 * log2(np.maximum(0.82 * count * powers / level, 1.0))
     column_widths = np.clip(np.rint(wanted), 1, MAX_WIDTH).astype(int)
     turned, side = np.eye(signals), 0.0
     widths: list[int] = []
     angles: list[np.ndarray] = []
     for column in range(signals - 1):
         width = int(column_widths[column])
-        vector = (turned @ vectors[column])[column:]
+        vector = (turned[column:] * vectors[column]).sum(axis=1)
         codes = _round_angles(vector if vector[0] >= 0 else -vector, width)
         turn(turned, column, width, codes)
         widths.append(width)
         angles.append(codes)
         side += column_bits(codes, width, onwards=onwards)
-        bits = side + _bits(np.einsum("ij,ij->i", turned @ inside, turned), count, noise)
+        bits = side + _bits((product(turned, inside) * turned).sum(axis=1), count, noise)
         if bits < best.bits:
-            best = _Turned(bits, turned @ begin, onwards, list(widths), list(angles))
+            best = _Turned(bits, product(turned, begin), onwards, list(widths), list(angles))
         elif column - len(best.widths) >= _PATIENCE:
             break
     return best
@@ -121,4 +122,4 @@ def _columns(energy: np.ndarray, count: int, before: np.ndarray | None, noise: f
 
 def _bits(energy: np.ndarray, count: int, noise: float) -> float:
     """About what coefficients of these energies cost, in bits and in error that is worth as much."""
-    return count * float(0.5 * np.log2(1 + np.maximum(energy, 0.0) / count / noise).sum())
+    return count * float(0.5 * log2(1 + np.maximum(energy, 0.0) / count / noise).sum())

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.fixed_order import product
 
 MAX_WIDTH = 15
 
@@ -73,6 +74,7 @@ def apply(coefficients: np.ndarray, bands: Sequence[Band], *, back: bool = False
     begin = 0
     for band, turned in zip(bands, matrices(len(coefficients), bands), strict=True):
         part = coefficients[:, :, begin : band.stop]
-        result[:, :, begin : band.stop] = np.tensordot(turned.T if back else turned, part, 1)
+        mixed = product(turned.T if back else turned, part.reshape(len(part), -1))
+        result[:, :, begin : band.stop] = mixed.reshape(part.shape)
         begin = band.stop
     return result

@@ -474,10 +474,8 @@ def test_a_signal_saves_and_the_run_goes_on(number: int, command: str, run: Run,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        deadline = time.monotonic() + 60
         while not ((folder / "log.jsonl").is_file() and len(steps_logged(folder)) > 2):
             assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
