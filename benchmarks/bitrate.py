@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import eegzip
-from eegzip.training.recordings import HELD_OUT, held_out
+from eegzip.recipes.dataset import HELD_OUT, held_out
 
 ROOT = Path(__file__).parents[1]
 

@@ -63,7 +63,7 @@ class Reference:
     def __init__(self, windows: np.ndarray) -> None:
         import torch
 
-        from eegzip.codecs.network import EegDac
+        from eegzip.codecs.networks.dac import EegDac
 
         self._torch = torch
         checkpoint = eegzip.models.load()

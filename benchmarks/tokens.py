@@ -21,11 +21,11 @@ import zstandard
 
 import eegzip
 from eegzip import models
-from eegzip.codecs.checkpoint import read_prior
-from eegzip.formats.prior.references import plan_streams
-from eegzip.formats.prior.stream import encode_stream
-from eegzip.formats.prior.tables import TokenPrior
-from eegzip.training.recordings import HELD_OUT, held_out
+from eegzip.codecs.checkpoints.checkpoint import read_prior
+from eegzip.formats.tokens.search.references import plan_streams
+from eegzip.formats.tokens.stream import encode_stream
+from eegzip.formats.tokens.tables import TokenPrior
+from eegzip.recipes.dataset import HELD_OUT, held_out
 
 ROOT = Path(__file__).parents[1]
 ZSTD_LEVEL = 19

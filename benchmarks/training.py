@@ -25,7 +25,7 @@ def measure(preset: str, options: argparse.Namespace) -> dict[str, float]:
     """Train a few steps of one preset; what the child process does."""
     import torch
 
-    from eegzip.fine_tuning import settings_for, train
+    from eegzip.training.api import settings_for, train
 
     times: list[float] = []
     values = {

@@ -1,6 +1,6 @@
 """Recordings of people whom no bundled model's training saw, for every benchmark that says "unseen".
 
-Who they are stands in one place, ``eegzip.training.recordings.HELD_OUT``. The neonatal set is one recording of one
+Who they are stands in one place, ``eegzip.recipes.dataset.HELD_OUT``. The neonatal set is one recording of one
 child: its last third, which training did not see.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import eegzip
 from eegzip.formats.edf import EdfFile
-from eegzip.training.recordings import HELD_OUT, held_out
+from eegzip.recipes.dataset import HELD_OUT, held_out
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "eeg"

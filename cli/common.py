@@ -18,7 +18,7 @@ from eegzip.formats.errors import EegzipError, OutputError
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from eegzip.coding import Progress
+    from eegzip.progress import Progress
 
 STANDARD = "-"
 CODING_NAMES = {"tokens": "lossy", "layers": "bounded", "exact": "exact"}

@@ -69,7 +69,8 @@ def list_models(*, as_json: bool) -> None:
 @json_option
 def show(model: str, *, only_path: bool, as_json: bool) -> None:
     """Show a model's figures and its card."""
-    from eegzip.models import card, describe, resolve
+    from eegzip.codecs.checkpoints.registry import resolve
+    from eegzip.models import card, describe
 
     if only_path:
         click.echo(json.dumps(str(resolve(model))) if as_json else str(resolve(model)))

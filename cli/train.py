@@ -14,12 +14,12 @@ import click
 
 from eegzip.cli.common import force_option, json_option, progress_bar, quiet_option
 from eegzip.cli.downloading import download_bar
-from eegzip.cli.train_options import absent_sources, changes, sections, to_toml
+from eegzip.cli.train_settings import absent_sources, changes, sections, to_toml
 from eegzip.formats.errors import BadInputError, EegzipError, UsageError
 
 if TYPE_CHECKING:
-    from eegzip.fine_tuning import TrainingReport
-    from eegzip.training.settings import TrainSettings
+    from eegzip.training.api import TrainingReport
+    from eegzip.training.settings.checked import TrainSettings
 
 _MOST_SKIPPED = 10
 _EPILOG = """\b
@@ -115,8 +115,8 @@ def train(
         raise BadInputError(f"there is nothing at {missing[0]}; --data takes folders, files, globs, or 'synthetic'.")
     if not settings.data.sources:
         raise UsageError("name the recordings to train on: --data FOLDER, or --data synthetic for a first try.")
-    from eegzip import fine_tuning
-    from eegzip.cli.train_watch import watching
+    from eegzip.cli.train_progress import watching
+    from eegzip.training import api
 
     preparing = ExitStack()
     progress = preparing.enter_context(progress_bar(quiet=silent))
@@ -131,7 +131,7 @@ def train(
         watching(settings.run, quiet=silent, verbose=verbose, begins=begin) as watch,
         _memory_advice(settings),
     ):
-        report = fine_tuning.train(
+        report = api.train(
             settings,
             out,
             resume=resume,
@@ -165,15 +165,15 @@ def _settings(
     quiet: bool,
 ) -> TrainSettings:
     """Return the settings that the options ask for; of a resumed run, those it has with what may change."""
-    from eegzip.fine_tuning import settings_for
-    from eegzip.training.presets import with_overrides
+    from eegzip.training.api import settings_for
+    from eegzip.training.settings.presets import with_overrides
 
     if values.get("data", {}).get("domain") == "audio":
         presets = ("audio", *presets)
     anew = {"config": config, "presets": presets, "values": values, "assignments": assignments}
     if not resume:
         return settings_for(**anew)  # type: ignore[arg-type]
-    from eegzip.training.saving import load_run_settings
+    from eegzip.training.loop.state import load_run_settings
 
     stored = load_run_settings(Path(out))
     if "sources" in values.get("data", {}) or config is not None:
@@ -189,8 +189,8 @@ def _settings(
 
 def _print_plan(settings: TrainSettings, out: str, *, as_json: bool) -> None:
     """Print settings, and what kind of model they make."""
-    from eegzip.training.card_facts import bits_per_second
-    from eegzip.training.starting import model_config
+    from eegzip.codecs.checkpoints.config import bits_per_second
+    from eegzip.training.settings.model_config import model_config
 
     config = model_config(settings, settings.model.name or Path(out).resolve().name or "model", ())
     if as_json:
@@ -212,7 +212,7 @@ def _print_report(
     report: TrainingReport, settings: TrainSettings, *, quiet: bool, verbose: bool, as_json: bool
 ) -> None:
     """Say what came of the run, and how to go on."""
-    from eegzip.cli.train_watch import clock, number
+    from eegzip.cli.train_progress import clock, number
 
     if not quiet:
         shown = report.skipped if verbose else report.skipped[:_MOST_SKIPPED]

@@ -17,11 +17,10 @@ from eegzip._version import __version__
 if TYPE_CHECKING:
     from eegzip import models
     from eegzip.arrays import compress_array
-    from eegzip.assessment import evaluate
     from eegzip.compression import compress
     from eegzip.decompression import decompress
-    from eegzip.evaluation.evaluation_report import EvaluationReport
-    from eegzip.fine_tuning import TrainingReport, settings_for, train
+    from eegzip.evaluation.evaluate import evaluate
+    from eegzip.evaluation.report import EvaluationReport
     from eegzip.formats.eegz.token_stream import TokenStream, concatenate
     from eegzip.formats.errors import (
         BadInputError,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from eegzip.recording import Recording
     from eegzip.recording import Recording as open  # noqa: A004, N813 - reads as intended: eegzip.open(path)
     from eegzip.reports import CompressionReport, DecompressionReport, Verification
+    from eegzip.training.api import TrainingReport, settings_for, train
     from eegzip.verification import verify
 
 __all__ = [
@@ -71,18 +71,18 @@ _ERRORS = "eegzip.formats.errors"
 _HOMES = {
     "CompressionReport": "eegzip.reports",
     "DecompressionReport": "eegzip.reports",
-    "EvaluationReport": "eegzip.evaluation.evaluation_report",
+    "EvaluationReport": "eegzip.evaluation.report",
     "Recording": "eegzip.recording",
     "TokenStream": "eegzip.formats.eegz.token_stream",
-    "TrainingReport": "eegzip.fine_tuning",
+    "TrainingReport": "eegzip.training.api",
     "Verification": "eegzip.reports",
     "compress": "eegzip.compression",
     "compress_array": "eegzip.arrays",
     "concatenate": "eegzip.formats.eegz.token_stream",
     "decompress": "eegzip.decompression",
-    "evaluate": "eegzip.assessment",
-    "settings_for": "eegzip.fine_tuning",
-    "train": "eegzip.fine_tuning",
+    "evaluate": "eegzip.evaluation.evaluate",
+    "settings_for": "eegzip.training.api",
+    "train": "eegzip.training.api",
     "verify": "eegzip.verification",
     **{name: _ERRORS for name in __all__ if name.endswith("Error")},
 }

@@ -6,18 +6,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from eegzip.annotations import stored_timeline
-from eegzip.coding import Progress
-from eegzip.formats.atomic import atomic_output
+from eegzip.codecs.checkpoints.priors import priors
+from eegzip.decoding.recording_decoder import Restorer, damaged_chunks
+from eegzip.decoding.selection import chosen_signals, record_range
+from eegzip.decoding.timeline import stored_timeline
 from eegzip.formats.edf import EdfWriter, assemble_records
 from eegzip.formats.edf.cut import Cut, plan_cut
+from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
-from eegzip.paths import refuse_own_source
-from eegzip.priors import priors
+from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.progress import Progress
 from eegzip.reports import DecompressionReport
-from eegzip.restoring import Restorer, damaged_chunks, stored_edf_header
-from eegzip.selection import chosen_signals, record_range
 
 
 def decompress(

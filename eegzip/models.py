@@ -6,15 +6,17 @@ until weights are needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eegzip.codecs.checkpoint import CARD, CONFIG, WEIGHTS, Checkpoint, load_checkpoint
-from eegzip.codecs.official import OFFICIAL, cache_dir, download_official, import_descript
+from eegzip.codecs.checkpoints.checkpoint import CARD, CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+from eegzip.codecs.checkpoints.config import bits_per_second
+from eegzip.codecs.checkpoints.download import OFFICIAL, cache_dir, download_official
+from eegzip.codecs.checkpoints.registry import BUNDLED, DEFAULT_MODEL, available, load, resolve
+from eegzip.codecs.networks.official_weights import import_descript
 from eegzip.formats.errors import ModelError, OutputExistsError
-from eegzip.training.card_facts import bits_per_second
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -33,10 +35,6 @@ __all__ = [
     "resolve",
 ]
 
-DEFAULT_MODEL = "eegz-mc-2"
-_BUNDLED = Path(__file__).parent / "checkpoints"
-# Fewer hexadecimal digits than these could name two models by chance.
-_MIN_DIGEST_DIGITS = 12
 _MAX_CARD_BYTES = 1 << 20
 
 
@@ -94,71 +92,6 @@ class ModelDescription:
         return asdict(self)
 
 
-def _folders(parent: Path) -> Iterator[Path]:
-    """Yield the checkpoint folders within a folder, by name."""
-    if parent.is_dir():
-        yield from (p for p in sorted(parent.iterdir()) if (p / CONFIG).is_file())
-
-
-def available() -> dict[str, Path]:
-    """Return the models at hand, bundled ones first, by name."""
-    models: dict[str, Path] = {}
-    for parent in (_BUNDLED, cache_dir() / "models"):
-        for folder in _folders(parent):
-            models.setdefault(folder.name, folder)
-    return models
-
-
-def resolve(model: str | Path) -> Path:
-    """Return the folder of a model.
-
-    Parameters
-    ----------
-    model
-        A bundled or cached name, a path to a folder, or a digest (its first 12 or more digits).
-
-    Raises
-    ------
-    ModelError
-        Nothing of that name or digest is at hand.
-    """
-    models = available()
-    if isinstance(model, str) and model in models:
-        return models[model]
-    path = Path(model)
-    if (path / CONFIG).is_file():
-        return path
-    wanted = str(model).lower()
-    if len(wanted) >= _MIN_DIGEST_DIGITS and not set(wanted) - set("0123456789abcdef"):
-        damaged = []
-        for name, folder in models.items():
-            try:
-                if load_checkpoint(folder).digest.startswith(wanted):
-                    return folder
-            except (ModelError, OSError):
-                # Another model's damage is not the asker's concern, unless this is the one.
-                damaged.append(name)
-        raise ModelError(
-            f"The model with the digest {wanted[:16]}... is not here; put its folder into "
-            f"{cache_dir() / 'models'} or name the folder"
-            + (f" (damaged, and perhaps the one: {', '.join(damaged)})." if damaged else ".")
-        )
-    if path.exists():
-        raise ModelError(f"{path} is no model folder: it has no {CONFIG}.")
-    raise ModelError(f"There is no model {str(model)!r}; at hand are: {', '.join(models) or 'none'}.")
-
-
-def load(model: str | Path = DEFAULT_MODEL) -> Checkpoint:
-    """Return a model, checked; its weights are read when they are first used.
-
-    Parameters
-    ----------
-    model
-        As for :func:`resolve`.
-    """
-    return load_checkpoint(resolve(model))
-
-
 def describe(model: str | Path = DEFAULT_MODEL) -> ModelDescription:
     """Return what a model is, in figures; reads no weights beyond their digest.
 
@@ -173,7 +106,7 @@ def describe(model: str | Path = DEFAULT_MODEL) -> ModelDescription:
         There is no such model; a damaged one is described, with its ``problem``.
     """
     folder = resolve(model)
-    for where, parent in (("bundled", _BUNDLED), ("cached", cache_dir() / "models")):
+    for where, parent in (("bundled", BUNDLED), ("cached", cache_dir() / "models")):
         if folder.parent == parent:
             return _described(folder.name, where, folder)
     return _described(str(folder), "folder", folder)

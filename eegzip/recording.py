@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eegzip.annotations import stored_timeline
+from eegzip.codecs.checkpoints.priors import priors
+from eegzip.decoding.recording_decoder import Restorer
+from eegzip.decoding.selection import chosen_signals
+from eegzip.decoding.timeline import stored_timeline
 from eegzip.formats.edf import Annotation, EdfHeader, Timeline
+from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import UsageError
-from eegzip.priors import priors
 from eegzip.reports import signal_reports
-from eegzip.restoring import Restorer, stored_edf_header
-from eegzip.selection import chosen_signals
 
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime

@@ -8,10 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from eegzip.formats.eegz.header import EXACT, FileHeader, Targets
+from eegzip.formats.eegz.header import EXACT, KEPT_AS_ASKED, FileHeader, Targets
 from eegzip.formats.eegz.summary import FileSummary
-
-KEPT_AS_ASKED = "kept exactly as asked"
 
 
 def human_size(size: float) -> str:

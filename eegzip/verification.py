@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from eegzip.coding import Progress
+from eegzip.codecs.checkpoints.priors import priors
+from eegzip.decoding.recording_decoder import Restorer, restored_sha256
+from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError, ModelError
-from eegzip.layers import LayerReader
-from eegzip.priors import priors
+from eegzip.progress import Progress
 from eegzip.reports import Verification
-from eegzip.restoring import Restorer, restored_sha256, stored_edf_header
 
 
 def verify(

@@ -1,11 +1,15 @@
-"""Opening files for reading, with a sentence for each way in which that fails."""
+"""Opening files, and writing them so that they appear whole or not at all."""
 
 from __future__ import annotations
 
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from eegzip.formats.errors import BadInputError
+from eegzip.formats.errors import BadInputError, OutputError, OutputExistsError, UsageError
 
 
 def open_for_reading(path: str | Path) -> BinaryIO:
@@ -39,3 +43,102 @@ def open_for_reading(path: str | Path) -> BinaryIO:
         file.close()
         raise BadInputError(f"{path} is a pipe or a device, not a file; save it to a file first.")
     return file
+
+
+@contextmanager
+def atomic_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path` that takes its name once everything is written and synced.
+
+    Parameters
+    ----------
+    path : Path
+        The file to make.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    binary file
+        Open for writing and seeking. When the block raises, the temporary file is removed and `path` is as before.
+
+    Raises
+    ------
+    OutputExistsError
+        `path` exists and `overwrite` is false (also when it appeared meanwhile).
+    OutputError
+        The folder does not exist, can't be written, or is full.
+    """
+    path = Path(path)
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if is_folder:
+        raise OutputError(f"{path} is a folder; name a file to write.")
+    if exists and not overwrite:
+        raise _exists(path)
+    # Names may have 255 bytes, and a letter up to four of them.
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
+    try:
+        # Exclusive creation; the mode then follows the user's umask as for any new file.
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _take_name(temporary, path, overwrite=overwrite)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise _cannot_write(path, error) from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        temporary.replace(path)
+    else:
+        try:
+            # A hard link fails when the name was taken meanwhile, which a rename would overwrite silently.
+            os.link(temporary, path)
+        except FileExistsError as error:
+            raise _exists(path) from error
+        except OSError:  # a file system without hard links
+            if path.exists():
+                raise _exists(path) from None
+            temporary.rename(path)
+    with suppress(OSError):  # not every system lets a folder be synced
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _exists(path: Path) -> OutputExistsError:
+    return OutputExistsError(f"{path} exists already; use -f (overwrite=True) to replace it, or choose another name.")
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    what = error.strerror or str(error)
+    return OutputError(
+        f"{path} could not be written ({what}); nothing was left behind. Free space or choose another place."
+    )
+
+
+def refuse_own_source(source: str | Path, target: str | Path) -> None:
+    """Refuse to write over what is being read, which no option makes sensible.
+
+    Raises
+    ------
+    UsageError
+        Both are one file, by whatever names.
+    """
+    with suppress(OSError):  # one is not there, so they are two
+        if Path(target).samefile(source):
+            raise UsageError(f"{target} is the input itself; name another output.")

@@ -3,7 +3,7 @@
 BLAS and LAPACK choose their kernels, and so the order of their sums, by processor, by number of threads and by size;
 the logarithm of a C library or of numpy differs in its last bit from processor to processor. Where such a number
 decides what an encoder writes, these take their place. They use nothing but IEEE 754's ``+ - * /`` and square roots,
-each rounded by itself (:mod:`eegzip.formats.entropy.compiling`), and an order that follows from nothing but the shapes.
+each rounded by itself (:mod:`eegzip.formats.entropy.jit`), and an order that follows from nothing but the shapes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 
 # Rows of the right factor that stay in the nearest caches while all rows of the left one use them.
 _BLOCK = 64
@@ -272,7 +273,7 @@ def _logarithms(values: np.ndarray, result: np.ndarray) -> None:
         result[place] = binary_logarithm(values[place])
 
 
-def log2(values: np.ndarray) -> np.ndarray:
+def log2(values: npt.ArrayLike) -> np.ndarray:
     """Return the logarithms to base 2 of positive numbers, as :func:`binary_logarithm`; float64."""
     flat = np.ascontiguousarray(values, np.float64).reshape(-1)
     result = np.empty(flat.shape)

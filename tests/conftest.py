@@ -87,10 +87,10 @@ def restored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]
 @pytest.fixture(scope="session")
 def model_with_prior(eegmat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled model with a prior of a few steps on the very recording that tests compress: enough to save bytes."""
-    from eegzip.codecs.checkpoint import add_prior
-    from eegzip.formats.prior.tables import pack_prior
-    from eegzip.prior_training import pieces_of
-    from eegzip.training.token_prior import Settings, fit, words_of
+    from eegzip.codecs.checkpoints.checkpoint import add_prior
+    from eegzip.formats.tokens.tables import pack_prior
+    from eegzip.recipes.token_prior import Settings, fit, words_of
+    from eegzip.recipes.token_prior_run import pieces_of
 
     checkpoint = eegzip.models.load("dac-sc-compact-1")
     pieces = pieces_of(eegmat, "eegmat", checkpoint.folder, None, tmp_path_factory.mktemp("pieces"))

@@ -16,7 +16,7 @@ from rivals import all_rivals
 
 import eegzip
 from eegzip.evaluation.coded_size import coded_bytes
-from eegzip.evaluation.measures import BANDS, measure
+from eegzip.evaluation.metrics import BANDS, measure
 from eegzip.evaluation.tiers import TierMeter
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.reader import EegzReader

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eegzip.evaluation.measures import BANDS
+from eegzip.evaluation.metrics import BANDS
 from race.coders import PROMISING, TARGETS
 from race.promise import EVERY_CHANNEL
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 from rivals.fields import Reader, Writer
 from rivals.integers import decode_integers, encode_integers
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.eegz.basis import extend
+from eegzip.formats.eegz.rotation import extend
 from rivals.fields import Reader, Writer
 from rivals.integers import decode_integers, encode_integers
 

@@ -5,7 +5,7 @@ on sample ``f*hop``; a recording of n samples has ``ceil(n/hop) + 1`` frames, so
 the linear path is complete at both ends. Encoding runs on a fixed grid of windows: window w gives the
 frames [w*W, (w+1)*W) from those frames' samples and ``encoder_context`` frames' samples on each side, more
 than the network can see. The grid belongs to the model, so tokens can't depend on how a file is chunked.
-How channels share tokens is :mod:`eegzip.codecs.group_coder`'s matter.
+How channels share tokens is :mod:`eegzip.codecs.stream_coder`'s matter.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegzip.codecs.checkpoint import Checkpoint
-from eegzip.codecs.config import MAX_BEAM
-from eegzip.codecs.descript import VectorQuantize
-from eegzip.codecs.group_coder import CodeArray, FloatArray, GroupCoder
-from eegzip.codecs.linear import summed_codewords
-from eegzip.codecs.loading import build_network, prepare_for_inference
-from eegzip.codecs.network import build, decoder_reach, encoder_reach
-from eegzip.codecs.search import ResidualSearch
-from eegzip.codecs.vocabulary import style_name, styles_of
+from eegzip.codecs.channels.vocabulary import style_name, styles_of
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint
+from eegzip.codecs.checkpoints.config import MAX_BEAM
+from eegzip.codecs.networks.build import build
+from eegzip.codecs.networks.dac import decoder_reach, encoder_reach
+from eegzip.codecs.networks.inference import build_network, codewords, prepare_for_inference
+from eegzip.codecs.networks.linear import summed_codewords
+from eegzip.codecs.quantisation.beam import ResidualSearch
+from eegzip.codecs.stream_coder import GroupCoder
+from eegzip.codecs.types import CodeArray, FloatArray
 from eegzip.formats.edf import normalise_channel_name
-from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ModelError, UsageError
+from eegzip.formats.tokens.packed import ABSENT
 
 __all__ = ["CodecRuntime", "build", "build_network", "tune_malloc"]
 
@@ -57,12 +58,6 @@ def tune_malloc() -> None:
         return
     mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def codewords(quantizer: VectorQuantize) -> torch.Tensor:
-    """Return the latents [size, D] that the entries of a codebook stand for."""
-    projected: torch.Tensor = quantizer.out_proj(quantizer.codebook.weight.t()[None])
-    return projected[0].t()
 
 
 class CodecRuntime:

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eegzip.training.journal import read_log
+from eegzip.training.reporting.journal import read_log
 
 FIGURES = ("spectrogram", "prd", "snr")
 PAPER = {"Audio-pretrained": 2.50, "Scratch": 1.46, "Audio-to-EEG": 1.05}

@@ -7,9 +7,9 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-from eegzip.formats.eegz.limits import MAX_SIGNALS
-from eegzip.formats.eegz.packing import put_varint, take_varint
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import MAX_SIGNALS
+from eegzip.formats.packing import put_varint, take_varint
 
 _PREFIX = struct.Struct("<II")
 _CRC = struct.Struct("<I")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.formats.eegz.header import CodecEntry, FileHeader
-from eegzip.formats.eegz.limits import MAX_CONTEXT_TOKENS
 from eegzip.formats.eegz.token_chains import StoredStream
-from eegzip.formats.eegz.tokens import ABSENT, IN_CONTEXT, decode_tokens, encode_tokens
 from eegzip.formats.errors import ContainerError, ModelError
+from eegzip.formats.limits import MAX_CONTEXT_TOKENS
+from eegzip.formats.tokens.packed import ABSENT, IN_CONTEXT, decode_tokens, encode_tokens
 
 if TYPE_CHECKING:
-    from eegzip.formats.prior.tables import TokenPrior
+    from eegzip.formats.tokens.tables import TokenPrior
 
 PriorSource = Callable[[CodecEntry], "TokenPrior"]
 """Gives the prior that a codec of a file names; raises ModelError where it is not at hand."""
@@ -69,7 +69,8 @@ def _alike(header: FileHeader) -> list[list[int]]:
 
 
 def _encode_together(prior: TokenPrior, groups: list[int], tokens: list[np.ndarray]) -> dict[int, bytes]:
-    from eegzip.formats.prior import references, stream
+    from eegzip.formats.tokens import stream
+    from eegzip.formats.tokens.search import references
 
     def encode(plan: references.Plan) -> tuple[int, bytes]:
         others = [tokens[place] for place in plan.parameters.references]
@@ -113,7 +114,7 @@ def stored_stream(header: FileHeader, group: int, frames: int, data: bytes, prio
         return StoredStream((), size, lambda _: decode_tokens(data, *shape, codec.codebook_size))
     if codec.prior is None:
         raise ContainerError("tokens are coded in context, but the header names no prior.")
-    from eegzip.formats.prior import stream
+    from eegzip.formats.tokens import stream
 
     parameters = stream.unpack_parameters(data[1:])
     for other in parameters.references:

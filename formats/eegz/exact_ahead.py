@@ -8,9 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from eegzip.formats.eegz.exact_chunk import ExactDecoder, cores
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.predictive.chunk import ExactDecoder, cores
 
 _MOST_CHUNKS = 4
 """Under way at a time: each takes memory."""

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from eegzip.formats.eegz.limits import SMALL_FILE_BYTES
-from eegzip.formats.eegz.mixtures import Mixture
-from eegzip.formats.eegz.packing import pack_map
+from eegzip.formats.eegz.klt import Mixture
 from eegzip.formats.eegz.timeline import FrameGrid
-from eegzip.formats.eegz.tokens import bits_per_token
+from eegzip.formats.limits import SMALL_FILE_BYTES
+from eegzip.formats.packing import pack_map
+from eegzip.formats.tokens.packed import bits_per_token
 
 TOKENS, EXACT, LAYERS = "tokens", "exact", "layers"
 ADAPTIVE, FIXED = "adaptive", "fixed"
@@ -326,3 +326,6 @@ def nominal_bits(codec: CodecEntry, codebooks: int, n_signals: int, ratio: Fract
     """
     per_frame = codebooks * bits_per_token(codec.codebook_size)
     return float(Fraction(per_frame, codec.hop * n_signals) * ratio)
+
+
+KEPT_AS_ASKED = "kept exactly as asked"

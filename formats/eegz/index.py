@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.eegz.layout import BLOCK_HEADER_BYTES
-from eegzip.formats.eegz.limits import MAX_OBJECTS, MAX_PAYLOAD_BYTES
-from eegzip.formats.eegz.packing import pack_map, unpack_map
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import MAX_OBJECTS, MAX_PAYLOAD_BYTES
+from eegzip.formats.packing import pack_map, unpack_map
 
 
 @dataclass(frozen=True)

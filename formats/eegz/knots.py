@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.eegz.packing import (
+from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import (
     byte_planes,
     join_byte_planes,
     unzigzag,
@@ -12,7 +13,6 @@ from eegzip.formats.eegz.packing import (
     zstd_compress,
     zstd_decompress,
 )
-from eegzip.formats.errors import ContainerError
 
 _ZSTD_LEVEL = 19
 

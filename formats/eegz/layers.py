@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.formats.eegz.chunk import StreamKind
-from eegzip.formats.eegz.packing import put_varint, take_varint
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import put_varint, take_varint
 
 if TYPE_CHECKING:
     from eegzip.formats.eegz.reader import EegzReader

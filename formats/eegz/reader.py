@@ -22,18 +22,18 @@ from eegzip.formats.eegz.chunk import (
     unpack_directory,
 )
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors, stored_stream
-from eegzip.formats.eegz.exact_chunk import ExactDecoder
 from eegzip.formats.eegz.header import ADAPTIVE, TOKENS, FileHeader
-from eegzip.formats.eegz.header_reading import unpack_header
+from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.knots import decode_knots
-from eegzip.formats.eegz.limits import MAX_HEADER_BYTES
 from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.eegz.token_chains import StoredStream, TokenChains
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.files import open_for_reading
+from eegzip.formats.limits import MAX_HEADER_BYTES
+from eegzip.formats.predictive.chunk import ExactDecoder
 
 _Content = TypeVar("_Content")
 

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.index import BlockPlace, unpack_index
-from eegzip.formats.eegz.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
 
 _WINDOW = 1 << 18
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eegzip.formats.eegz.fields import Fields
-from eegzip.formats.eegz.limits import MAX_SIGNALS
-from eegzip.formats.eegz.packing import pack_map, unpack_map
+from eegzip.formats.limits import MAX_SIGNALS
+from eegzip.formats.packing import pack_map, unpack_map
 
 _LAYERED_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes"})
 _WAYS = 64

@@ -6,9 +6,9 @@ import struct
 
 import zstandard
 
-from eegzip.formats.eegz.limits import TRAILING_PIECE_BYTES
-from eegzip.formats.eegz.packing import zstd_compress, zstd_decompress
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import TRAILING_PIECE_BYTES
+from eegzip.formats.packing import zstd_compress, zstd_decompress
 
 _OFFSET = struct.Struct("<Q")
 _ZSTD_LEVEL = 9

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eegzip.formats.eegz.limits import MAX_TOKENS
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import MAX_TOKENS
 
 
 class StoredStream(NamedTuple):

@@ -10,14 +10,14 @@ import numpy as np
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.context_tokens import PriorSource, encode_chunk_tokens, no_priors
-from eegzip.formats.eegz.exact_chunk import ExactEncoder
 from eegzip.formats.eegz.header import ANNOTATIONS, FileHeader
-from eegzip.formats.eegz.header_reading import unpack_header
+from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index
 from eegzip.formats.eegz.knots import encode_knots
 from eegzip.formats.eegz.layers import LayeredChunk
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.tail import pack_tail
+from eegzip.formats.predictive.chunk import ExactEncoder
 
 # One damaged byte in the only header would cost the whole file; a hundredth of it is a fair price for a copy.
 _COPY_WORTH = 100

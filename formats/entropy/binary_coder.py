@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 
 LOW, HIGH, PLACE, VALUE = 0, 1, 2, 3
 PROBABILITY_BITS = 16

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 
 LIMIT = 2047
 """Largest magnitude in the logistic domain: 8.0 natural units, a probability of 0.99966."""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eegzip.formats.eegz.packing import put_varint, take_varint
 from eegzip.formats.entropy.binary_coder import PLACE, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import put_varint, take_varint
 from eegzip.formats.predictive.decisions import EXPERTS, Model, code_integer, new_model, observe
 from eegzip.formats.predictive.regression import learn, solve
 from eegzip.formats.predictive.shape import Shape

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.entropy.mixing import LIMIT, RATES, SQUASH, STRETCH
 
 # The logistic distribution's tail 1 / (1 + exp(z)) for z from 0 to 24 in steps of 1/64, in units of 2**-32.

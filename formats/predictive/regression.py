@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 
 _COLLINEAR = 1e-10
 _NOTHING = 1e-30

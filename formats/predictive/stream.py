@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from eegzip.formats.eegz.packing import put_varint, take_varint
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import put_varint, take_varint
 from eegzip.formats.predictive.grid import LEAST_STEP, MOST_STEP, MOST_STRAYS, Grid, find_grid, find_holds, kept_times
 from eegzip.formats.predictive.shape import Shape
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import HALF, decode_bit, encode_bit
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.transform.contexts import (
     MAX_BITS,
     Model,

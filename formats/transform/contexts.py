@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.entropy.mixing import MAX_WEIGHT, learn, learn_weights, mix, new_probabilities, squash, stretch
 
 LEVELS = 24

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from eegzip.formats.entropy.adaptive_bit import put_known, take_known
 from eegzip.formats.entropy.binary_coder import HALF, PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.compiling import compiled
-from eegzip.formats.entropy.known import put_known, take_known
+from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 

@@ -13,7 +13,7 @@ from eegzip.formats.fixed_order import log2
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
 from eegzip.formats.transform.contexts import new_model
-from eegzip.formats.transform.forms import (
+from eegzip.formats.transform.layer_header import (
     STEP_BITS,
     Form,
     block_size,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.fixed_order import product
 
 MAX_WIDTH = 15

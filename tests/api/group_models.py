@@ -9,11 +9,17 @@ import numpy as np
 import torch
 from api.plain_edf import PlainEdf, build
 
-from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
-from eegzip.codecs.config import STANDARD_VOCABULARY, ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
-from eegzip.codecs.multichannel import EegDacMc
-from eegzip.codecs.network import EegDac
-from eegzip.codecs.network import build as build_network
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.config import (
+    STANDARD_VOCABULARY,
+    ModelConfig,
+    MultichannelConfig,
+    NetworkConfig,
+    ScalingConfig,
+)
+from eegzip.codecs.networks.build import build as build_network
+from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.dac_mc import EegDacMc
 
 SINGLE = ModelConfig(
     name="tiny-sc",

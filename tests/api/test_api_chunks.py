@@ -97,7 +97,7 @@ def test_nor_where_two_windows_of_the_network_meet(
 ) -> None:
     """The network's windows, not chunks, are where context could run out."""
     from eegzip import models
-    from eegzip.codecs.analysis import window_size
+    from eegzip.codecs.signal.analysis import window_size
 
     path = compressed(eegmat, chunk_seconds=1000)
     with EegzReader(path) as reader:

@@ -10,13 +10,13 @@ from api.recordings import ROOT
 from pyedflib import EdfReader, EdfWriter
 
 import eegzip
+from eegzip.codecs.checkpoints.priors import priors
 from eegzip.evaluation.coded_size import coded_bytes
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.chunk import StreamKind
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ContainerError, UsageError
-from eegzip.priors import priors
+from eegzip.formats.tokens.packed import ABSENT
 
 # Subject 18 of EEGMAT, whom no training saw; 20 channels of EEG.
 ARITHMETIC = ROOT / "examples" / "data" / "eegmat_subject18_arithmetic.edf"

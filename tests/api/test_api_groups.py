@@ -13,8 +13,8 @@ from api.plain_edf import PlainEdf, build
 from api.recordings import SHARED
 
 import eegzip
-from eegzip import coding
-from eegzip.codecs.config import STANDARD_VOCABULARY
+from eegzip.codecs import stream_batch
+from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
@@ -191,9 +191,9 @@ def test_parts_of_a_bank_that_fit_the_memory_give_the_same(
     source: Path, packed: Path, model: Path, whole: PlainEdf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with EegzReader(packed) as reader:
-        assert len(coding.banks_of(reader.header)) == 1
-        monkeypatch.setattr(coding, "BANK_SAMPLES", 6 * 128 * 60)
-        banks = coding.banks_of(reader.header)
+        assert len(stream_batch.banks_of(reader.header)) == 1
+        monkeypatch.setattr(stream_batch, "BANK_SAMPLES", 6 * 128 * 60)
+        banks = stream_batch.banks_of(reader.header)
         assert [group for bank in banks for group in bank.groups] == list(range(7))
         assert len(banks) > 3
         assert all(len(bank.signals) <= 6 for bank in banks)

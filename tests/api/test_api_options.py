@@ -108,7 +108,7 @@ def test_a_model_by_name_path_and_digest(eegmat: Path, compressed: Callable[...,
 @pytest.fixture
 def other_model(tmp_path: Path) -> Path:
     """The default model with one codeword changed: another digest, the same shapes."""
-    from eegzip.codecs.checkpoint import save_checkpoint
+    from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
 
     checkpoint = models.load()
     folder = tmp_path / "other"

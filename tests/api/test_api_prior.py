@@ -12,17 +12,17 @@ import pytest
 
 import eegzip
 from eegzip import models
-from eegzip import priors as provider
-from eegzip.codecs.checkpoint import add_prior, load_checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints import priors as provider
+from eegzip.codecs.checkpoints.checkpoint import add_prior, load_checkpoint, save_checkpoint
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.context_tokens import PriorSource
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import ContainerError, ModelError, UsageError
-from eegzip.formats.prior.stream import StreamParameters
-from eegzip.formats.prior.tables import PRIOR, TokenPrior, pack_prior
+from eegzip.formats.tokens.packed import ABSENT
+from eegzip.formats.tokens.stream import StreamParameters
+from eegzip.formats.tokens.tables import PRIOR, TokenPrior, pack_prior
 
 CHUNK = 20
 

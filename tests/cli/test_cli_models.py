@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from eegzip import models
-from eegzip.codecs.checkpoint import load_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
 from eegzip.formats.errors import ModelError, OutputExistsError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -49,7 +49,7 @@ def weights(tmp_path: Path) -> Path:
     """A file of random weights in the official layout."""
     import torch
 
-    from eegzip.codecs.descript import DAC
+    from eegzip.codecs.networks.descript import DAC
 
     torch.manual_seed(0)
     path = tmp_path / "weights.pth"

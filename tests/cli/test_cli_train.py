@@ -23,13 +23,13 @@ import pytest
 import yaml
 
 from eegzip import models
-from eegzip.cli.train_options import changes, duration, scaling, sections, to_toml
-from eegzip.cli.train_watch import TrainingWatch, clock, use_of_codebooks
+from eegzip.cli.train_progress import TrainingWatch, clock, use_of_codebooks
+from eegzip.cli.train_settings import changes, duration, scaling, sections, to_toml
 from eegzip.formats.errors import UsageError
-from eegzip.training.journal import read_log
-from eegzip.training.presets import load_settings
-from eegzip.training.sections import RunSettings
-from eegzip.training.settings import TrainSettings
+from eegzip.training.reporting.journal import read_log
+from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.settings.presets import load_settings
+from eegzip.training.settings.sections import RunSettings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -219,7 +219,7 @@ def test_help_loads_nothing_heavy_and_has_examples_that_parse(command: str, run:
 # The command with the trainer replaced: 40 steps, a validation after every tenth, then what the test asks for.
 STAND_IN = """
 import sys, time
-import eegzip.fine_tuning as fine_tuning
+import eegzip.training.api as fine_tuning
 
 def train(settings, out, *, progress, watch, **rest):
     for done in range(3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from small_models import LINEAR, PLAIN, make, multichannel
 
-from eegzip.codecs.checkpoint import Checkpoint
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 
 
 @pytest.fixture(scope="session")

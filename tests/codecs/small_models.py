@@ -7,9 +7,16 @@ from pathlib import Path
 
 import torch
 
-from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
-from eegzip.codecs.config import STANDARD_VOCABULARY, ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
-from eegzip.codecs.network import ADAPTERS, EegDac, build
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.config import (
+    STANDARD_VOCABULARY,
+    ModelConfig,
+    MultichannelConfig,
+    NetworkConfig,
+    ScalingConfig,
+)
+from eegzip.codecs.networks.build import build
+from eegzip.codecs.networks.dac import ADAPTERS, EegDac
 
 LINEAR = ModelConfig(
     name="small",

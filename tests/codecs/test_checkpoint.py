@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from small_models import LINEAR, multichannel
 
 from eegzip import models
-from eegzip.codecs.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint, save_checkpoint
-from eegzip.codecs.config import STANDARD_VOCABULARY, ModelConfig, NetworkConfig
+from eegzip.codecs.channels.vocabulary import style_name
+from eegzip.codecs.checkpoints.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY, ModelConfig, NetworkConfig
 from eegzip.codecs.runtime import build_network
-from eegzip.codecs.vocabulary import style_name
 from eegzip.formats.errors import ModelError, OutputExistsError
 
 MC = {"architecture": "dac-mc"}

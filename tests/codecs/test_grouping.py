@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eegzip.codecs import grouping
-from eegzip.codecs.positions import unit_positions
-from eegzip.codecs.vocabulary import STANDARD_VOCABULARY, style_name
+from eegzip.codecs.channels import grouping
+from eegzip.codecs.channels.positions import unit_positions
+from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY, style_name
 from eegzip.formats.edf import normalise_channel_name
 from eegzip.formats.errors import UsageError
 

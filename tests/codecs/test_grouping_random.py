@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from eegzip.codecs.grouping import random_groups
-from eegzip.codecs.positions import unit_positions
+from eegzip.codecs.channels.grouping import random_groups
+from eegzip.codecs.channels.positions import unit_positions
 
 TEN_TWENTY = "Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2".split()  # noqa: SIM905
 # Seeds are fixed, so a test that passes once passes always; a correct sampler fails one seed in a thousand.

@@ -9,11 +9,11 @@ import torch
 from small_models import LINEAR, PLAIN, make, multichannel
 from test_runtime import noise, windows
 
-from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
-from eegzip.codecs.config import ModelConfig
-from eegzip.codecs.group_coder import GroupCoder
-from eegzip.codecs.network import build
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.networks.build import build
 from eegzip.codecs.runtime import CodecRuntime, build_network
+from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.formats.errors import ModelError, UsageError
 
 # Every size that the model takes, unknown names too.
@@ -216,6 +216,6 @@ def test_a_config_that_promises_more_adapters_than_the_file_holds_builds_nothing
     grouped: Checkpoint, tmp_path: Path, changes: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     liar = save_checkpoint(tmp_path / "m", multichannel(LINEAR, **changes), grouped.state)
-    monkeypatch.setattr("eegzip.codecs.loading.build", lambda *_: pytest.fail("built"))
+    monkeypatch.setattr("eegzip.codecs.networks.inference.build", lambda *_: pytest.fail("built"))
     with pytest.raises(ModelError, match=r"not those of the network.*(attention|projection|styles)"):
         build_network(liar)

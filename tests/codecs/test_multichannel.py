@@ -7,9 +7,10 @@ import pytest
 import torch
 from small_models import LINEAR, MULTICHANNEL, PLAIN, multichannel, shaken
 
-from eegzip.codecs.config import ModelConfig, MultichannelConfig
-from eegzip.codecs.multichannel import BandedAttention, EegDacMc
-from eegzip.codecs.network import ADAPTERS, EegDac, build
+from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig
+from eegzip.codecs.networks.build import build
+from eegzip.codecs.networks.dac import ADAPTERS, EegDac
+from eegzip.codecs.networks.dac_mc import BandedAttention, EegDacMc
 from eegzip.formats.errors import ModelError
 
 BACKBONES = pytest.mark.parametrize("backbone", [LINEAR, PLAIN], ids=["linear", "plain"])
@@ -145,7 +146,7 @@ def test_banded_attention_is_attention_within_reach(
     frames: int, reach: int, scores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One block at a time, or all at once.
-    monkeypatch.setattr("eegzip.codecs.multichannel._MOST_SCORES", scores)
+    monkeypatch.setattr("eegzip.codecs.networks.dac_mc._MOST_SCORES", scores)
     torch.manual_seed(1)
     attention = BandedAttention(8, MultichannelConfig(heads=2, reach=reach, vocabulary=("Cz", "Pz")))
     for weight in attention.parameters():

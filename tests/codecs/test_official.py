@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from eegzip.codecs import official
-from eegzip.codecs.config import NetworkConfig
-from eegzip.codecs.descript import DAC
-from eegzip.codecs.official import download_official, import_descript
+from eegzip.codecs.checkpoints import download
+from eegzip.codecs.checkpoints.config import NetworkConfig
+from eegzip.codecs.checkpoints.download import download_official
+from eegzip.codecs.networks.descript import DAC
+from eegzip.codecs.networks.official_weights import import_descript
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.formats.errors import ModelError
 
@@ -146,7 +147,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
         thread = threading.Thread(target=httpd.serve_forever, daemon=True)
         thread.start()
-        monkeypatch.setattr(official, "RELEASES", f"http://127.0.0.1:{httpd.server_port}")
+        monkeypatch.setattr(download, "RELEASES", f"http://127.0.0.1:{httpd.server_port}")
         monkeypatch.setattr(Handler, "ranges", [])
         yield
         httpd.shutdown()
@@ -191,7 +192,7 @@ def test_a_download_that_breaks_off_goes_on_later(tmp_path: Path, monkeypatch: p
 def test_the_known_digest_is_expected_when_none_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="not a88eed82"):
         download_official(folder=tmp_path)
-    monkeypatch.setitem(official.DIGESTS, "44khz-8kbps", hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setitem(download.DIGESTS, "44khz-8kbps", hashlib.sha256(CONTENT).hexdigest())
     assert download_official(folder=tmp_path).read_bytes() == CONTENT
 
 
@@ -214,7 +215,7 @@ def test_without_a_digest_nothing_is_fetched_but_a_file_put_there_is_taken(
 
 
 def test_offline_and_nonsense_are_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(official, "RELEASES", "http://127.0.0.1:9")
+    monkeypatch.setattr(download, "RELEASES", "http://127.0.0.1:9")
     with pytest.raises(ModelError, match=r"can't be downloaded.*--init PATH.*EEGZIP_CACHE"):
         download_official("0" * 64, folder=tmp_path)
     with pytest.raises(ModelError, match="64 hexadecimal"):

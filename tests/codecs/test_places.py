@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from small_models import LINEAR
 from test_grouping import SIXTY_FOUR, TEN_TWENTY
 
-from eegzip.codecs.checkpoint import save_checkpoint
-from eegzip.codecs.config import ModelConfig, MultichannelConfig
-from eegzip.codecs.network import build
-from eegzip.codecs.places import in_a_row, neighbour_groups, positions_with_bipolar, styles_of_group
+from eegzip.codecs.channels.neighbours import in_a_row, neighbour_groups, positions_with_bipolar, styles_of_group
+from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY, vocabulary_of_places
+from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
+from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig
+from eegzip.codecs.networks.build import build
 from eegzip.codecs.runtime import CodecRuntime
-from eegzip.codecs.vocabulary import STANDARD_VOCABULARY, vocabulary_of_places
 from eegzip.formats.errors import ModelError
-from eegzip.training.shipped import linear_start, set_books
+from eegzip.recipes.codebooks import linear_start, set_books
 
 SIZE = 3
 PLACES = replace(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eegzip.codecs.resampling import Resampler, rate_ratio
+from eegzip.codecs.signal.resampling import Resampler, rate_ratio
 from eegzip.formats.errors import UsageError
 
 RATIOS = [(500, 256), (128, 256), (250, 256), (160, 256), (100, 256), (1000, 256), (256, 500), (512, 256), (1, 3)]

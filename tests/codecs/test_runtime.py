@@ -7,13 +7,13 @@ import pytest
 import torch
 from small_models import LINEAR, PLAIN
 
-from eegzip.codecs.analysis import mirror_indices
-from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
-from eegzip.codecs.descript import DAC
-from eegzip.codecs.network import EegDac, mdct_basis
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from eegzip.codecs.networks.dac import EegDac, mdct_basis
+from eegzip.codecs.networks.descript import DAC
 from eegzip.codecs.runtime import CodecRuntime, build_network
-from eegzip.formats.eegz.tokens import ABSENT
+from eegzip.codecs.signal.analysis import mirror_indices
 from eegzip.formats.errors import ModelError, UsageError
+from eegzip.formats.tokens.packed import ABSENT
 
 
 @pytest.fixture(params=["linear", "plain"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eegzip.codecs.scaling import (
+from eegzip.codecs.signal.scaling import (
     AdaptiveScaling,
     FixedScaling,
     choose_offset_step,

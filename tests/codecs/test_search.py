@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from eegzip.codecs.beam import BeamSearch
-from eegzip.codecs.search import BLOCK_ROWS, ResidualSearch
-from eegzip.formats.eegz.tokens import ABSENT
+from eegzip.codecs.quantisation.beam import BLOCK_ROWS, ResidualSearch
+from eegzip.codecs.quantisation.beam_cpu import BeamSearch
+from eegzip.formats.tokens.packed import ABSENT
 
 
 def books(levels: int = 4, size: int = 64, dim: int = 8) -> torch.Tensor:

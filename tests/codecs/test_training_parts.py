@@ -7,11 +7,12 @@ import pyedflib
 import pytest
 import torch
 
-from eegzip.codecs.checkpoint import Checkpoint
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.runtime import CodecRuntime
-from eegzip.codecs.scaling import AdaptiveScaling
-from eegzip.training import heldout, kmeans, recordings, refine, shipped
-from eegzip.training.latents import Latents, of_channels
+from eegzip.codecs.signal.scaling import AdaptiveScaling
+from eegzip.recipes import codebooks, dataset, held_out, refine
+from eegzip.recipes.latents import Latents, of_channels
+from eegzip.training.initialisation import kmeans
 
 
 def latents(width: int = 8, segments: int = 150, seed: int = 2) -> Latents:
@@ -72,10 +73,10 @@ def test_quiet_moments_weigh_less_and_predictable_segments_more() -> None:
 
 
 def test_the_split_is_by_person() -> None:
-    assert recordings.held_out("eegmat", "Subject16_2")
-    assert not recordings.held_out("eegmat", "Subject06_1")
-    assert recordings.held_out("ssvep_exo", "sub07_record-_2012.07.18-09.15.30_")
-    assert not recordings.held_out("neonatal", "neonatal_demo")
+    assert dataset.held_out("eegmat", "Subject16_2")
+    assert not dataset.held_out("eegmat", "Subject06_1")
+    assert dataset.held_out("ssvep_exo", "sub07_record-_2012.07.18-09.15.30_")
+    assert not dataset.held_out("neonatal", "neonatal_demo")
 
 
 @pytest.fixture
@@ -97,25 +98,25 @@ def data(tmp_path: Path) -> Path:
 
 def test_recordings_samplers_and_figures(data: Path, linear: Checkpoint) -> None:
     scaling = AdaptiveScaling(256, 1.0, 8.0)
-    train, aside = recordings.load(data, 256.0, scaling)
+    train, aside = dataset.load(data, 256.0, scaling)
     assert [r.name for r in train] == ["Subject00_1"]
     assert [r.name for r in aside] == ["Subject16_1"]
     assert train[0].y.shape == (2, 40 * 256)
-    variant = recordings.augmented(train[0], 256.0, scaling, np.random.default_rng(1), bipolar=True)
+    variant = dataset.augmented(train[0], 256.0, scaling, np.random.default_rng(1), bipolar=True)
     assert np.abs(variant.y).max() <= 8
     assert variant.labels == ("EEG Fp1", "EEG Fp2")
-    draw = recordings.Draw([*train, variant], 512, np.random.default_rng(0))
+    draw = dataset.Draw([*train, variant], 512, np.random.default_rng(0))
     recording, part = draw()
     assert recording.y[:, part].shape == (2, 512)
     assert of_channels([*train, variant], 256.0, 64, 500, seed=1)[0].rows.shape[1:] == (62, 64)
-    found = heldout.evaluate(CodecRuntime(linear), heldout.excerpts(aside, 2, 10), (1, 4))
+    found = held_out.evaluate(CodecRuntime(linear), held_out.excerpts(aside, 2, 10), (1, 4))
     assert set(found["eegmat"]) == {1, 4}
 
 
 def test_sorting_by_use_changes_names_only() -> None:
     data = latents()
     books = kmeans.fit_levels([data], [8] * 3, 16, seed=0)
-    after = shipped.sorted_by_use(books, [data], 2)
+    after = codebooks.sorted_by_use(books, [data], 2)
     codes = refine.coded(after, data.rows.reshape(-1, 8), 3, 2)
     for level in range(3):
         assert torch.equal(books[level].sort(0).values, after[level].sort(0).values)

@@ -7,10 +7,11 @@ import pytest
 import torch
 from small_models import LINEAR, PLAIN, multichannel, shaken
 
-from eegzip.codecs.checkpoint import Checkpoint
-from eegzip.codecs.config import ModelConfig
-from eegzip.codecs.network import ADAPTERS, build
-from eegzip.codecs.transfer import start_from, start_from_state
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint
+from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.networks.build import build
+from eegzip.codecs.networks.dac import ADAPTERS
+from eegzip.codecs.networks.transfer import start_from, start_from_state
 from eegzip.formats.errors import ModelError
 
 GROUPED = multichannel(LINEAR, vocabulary=("Cz", "Pz", "Oz"))

@@ -12,11 +12,11 @@ from small_models import LINEAR, PLAIN, multichannel, shaken
 from test_runtime import noise, windows
 
 from eegzip import models
-from eegzip.codecs.checkpoint import Checkpoint, save_checkpoint
-from eegzip.codecs.config import ModelConfig
-from eegzip.codecs.network import build
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.networks.build import build
+from eegzip.codecs.networks.codebook_reduction import codebook_key, first_codebooks, merged, reduced
 from eegzip.codecs.runtime import CodecRuntime
-from eegzip.codecs.vocabulary_reduction import codebook_key, first_codebooks, merged, reduced
 from eegzip.formats.errors import ModelError
 
 

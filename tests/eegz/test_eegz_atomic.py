@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eegzip.formats.atomic import atomic_output
 from eegzip.formats.errors import EegzipError, OutputError, OutputExistsError, UsageError
+from eegzip.formats.files import atomic_output
 
 
 def names(folder: Path) -> list[str]:
@@ -201,7 +201,7 @@ def run(code: str, *arguments: Path) -> list[str]:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from eegzip.formats.atomic import atomic_output
+from eegzip.formats.files import atomic_output
 from eegzip.formats.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -241,7 +241,7 @@ def test_a_device_is_never_replaced(tmp_path):
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-from eegzip.formats.atomic import atomic_output
+from eegzip.formats.files import atomic_output
 from eegzip.formats.errors import OutputError
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError

@@ -12,13 +12,13 @@ from synthetic import Group, build_header
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import PREFIX_BYTES, directory_size, pack_chunk, unpack_directory
 from eegzip.formats.eegz.header import nominal_bits
-from eegzip.formats.eegz.header_reading import unpack_header
+from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index, unpack_index
-from eegzip.formats.eegz.packing import (
-    pack_map,
-)
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary, unpack_summary
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import (
+    pack_map,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 QUICK = settings(max_examples=80, deadline=None, derandomize=True, database=None)

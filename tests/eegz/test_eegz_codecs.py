@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eegzip.formats.eegz.exact import decode_exact, encode_exact
 from eegzip.formats.eegz.knots import decode_knots, encode_knots
-from eegzip.formats.eegz.packing import (
+from eegzip.formats.eegz.tail import pack_tail, unpack_tail
+from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import (
     byte_planes,
     join_byte_planes,
     pack_map,
@@ -24,9 +25,8 @@ from eegzip.formats.eegz.packing import (
     zstd_compress,
     zstd_decompress,
 )
-from eegzip.formats.eegz.tail import pack_tail, unpack_tail
-from eegzip.formats.eegz.tokens import bits_per_token, decode_tokens, encode_tokens
-from eegzip.formats.errors import ContainerError
+from eegzip.formats.predictive.fixed import decode_exact, encode_exact
+from eegzip.formats.tokens.packed import bits_per_token, decode_tokens, encode_tokens
 
 pytestmark = pytest.mark.filterwarnings("error")
 QUICK = settings(max_examples=80, deadline=None, derandomize=True, database=None)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from synthetic import build_header, build_recording, check, write
 
-from eegzip.formats.eegz import limits
+from eegzip.formats import limits
 from eegzip.formats.eegz.exact_ahead import exact_chunks
-from eegzip.formats.eegz.exact_chunk import PREDICTED_FROM_OTHERS, ExactDecoder, ExactEncoder
-from eegzip.formats.eegz.packing import put_varint
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import put_varint
+from eegzip.formats.predictive.chunk import PREDICTED_FROM_OTHERS, ExactDecoder, ExactEncoder
 from eegzip.formats.predictive.shape import Shape
 from eegzip.formats.predictive.stream import encode_predicted, transform
 

@@ -21,12 +21,13 @@ from synthetic import (
     write,
 )
 
-from eegzip.formats.eegz import layout, limits
-from eegzip.formats.eegz.header_reading import unpack_header
-from eegzip.formats.eegz.packing import unpack_map, zstd_compress
+from eegzip.formats import limits
+from eegzip.formats.eegz import layout
+from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import unpack_map, zstd_compress
 
 
 class TestHeaderFields:

@@ -22,12 +22,13 @@ from synthetic import (
     write,
 )
 
-from eegzip.formats.eegz import layout, limits
+from eegzip.formats import limits
+from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.knots import encode_knots
-from eegzip.formats.eegz.packing import pack_map, unpack_map, zstd_compress
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import pack_map, unpack_map, zstd_compress
 
 
 class TestUnknownBlocksAndFlags:

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.header import EXACT, LAYERS, FileHeader, LayerSet, Targets
-from eegzip.formats.eegz.header_reading import unpack_header
+from eegzip.formats.eegz.header_checks import unpack_header
+from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.layers import StoredResidual, unpack_residual
-from eegzip.formats.eegz.packing import pack_map, put_varint, unpack_map
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import pack_map, put_varint, unpack_map
 from eegzip.formats.transform.corrections import decode_corrections, encode_corrections
-from eegzip.layers import LayerReader
 
 
 @pytest.fixture(scope="module", params=[{"max_prd": 9.0}, {"max_error": "5uV"}, {"max_error": "100nV"}], ids=str)

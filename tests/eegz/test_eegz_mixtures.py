@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eegzip.codecs.components import find_rotation
-from eegzip.formats.eegz.basis import extend, pack_basis, unpack_basis
-from eegzip.formats.eegz.header_reading import unpack_header
-from eegzip.formats.eegz.limits import matrix_bytes
-from eegzip.formats.eegz.packing import pack_map, unpack_map
+from eegzip.codecs.signal.components import find_rotation
+from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.rotation import extend, pack_basis, unpack_basis
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import matrix_bytes
+from eegzip.formats.packing import pack_map, unpack_map
 
 
 @st.composite

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from synthetic import Group, Recording, build_header, build_recording, write
 
-from eegzip.formats.eegz.packing import zstd_compress
 from eegzip.formats.eegz.writer import EegzWriter
+from eegzip.formats.packing import zstd_compress
 
 LABELS = ["Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T3", "C3", "Cz", "C4"]
 LABELS += ["T4", "T5", "P3", "Pz", "P4", "T6", "O1", "O2", "A1", "A2"]

@@ -7,7 +7,7 @@ from decimal import Decimal, getcontext
 
 import numpy as np
 
-from eegzip.formats.entropy.compiling import compiled
+from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.entropy.mixing import (
     LIMIT,
     RATES,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eegzip.evaluation.measures import BANDS, measure
+from eegzip.evaluation.metrics import BANDS, measure
 from eegzip.formats.edf import EdfFile
 
 RATE = 256

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgpack
 
-TARGET = Path(__file__).resolve().parents[2] / "formats" / "eegz" / "small.dictionary"
+TARGET = Path(__file__).resolve().parents[2] / "formats" / "small.dictionary"
 LABELS = [
     "Resp",
     "Status",

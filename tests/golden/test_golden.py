@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import zstandard
 
-from eegzip.formats.eegz.limits import SMALL_FILE_BYTES
-from eegzip.formats.eegz.packing import unpack_map
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import read_tokens
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import SMALL_FILE_BYTES
+from eegzip.formats.packing import unpack_map
 
 HERE = Path(__file__).parent
 VERSIONS = ["v1", "v1.1"]

@@ -19,7 +19,7 @@ sys.path.insert(0, str(TESTS / "codecs"))
 from small_models import LINEAR, PLAIN, make, multichannel  # noqa: E402
 
 import eegzip  # noqa: E402
-from eegzip.codecs.checkpoint import Checkpoint  # noqa: E402
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint  # noqa: E402
 from eegzip.codecs.runtime import CodecRuntime  # noqa: E402
 from eegzip.formats.edf import EdfFile, decode_signal  # noqa: E402
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from eegzip.formats.eegz.packing import put_varint
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import put_varint
 from eegzip.formats.predictive.grid import find_grid, find_holds, kept_times
-from eegzip.formats.predictive.references import choose_references
+from eegzip.formats.predictive.search.references import choose_references
 from eegzip.formats.predictive.shape import Shape
 from eegzip.formats.predictive.stream import decode_predicted, encode_predicted, references_of, transform
 

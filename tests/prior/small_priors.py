@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from eegzip.formats.eegz.tokens import ABSENT
-from eegzip.formats.prior.tables import BANDS, CLASSES, MAX_FACTOR, MAX_START, PriorTables, TokenPrior, pack_prior
+from eegzip.formats.tokens.packed import ABSENT
+from eegzip.formats.tokens.tables import BANDS, CLASSES, MAX_FACTOR, MAX_START, PriorTables, TokenPrior, pack_prior
 
 
 def random_tables(seed: int, levels=3, entries=16, width=5, hidden=4, *, extreme: bool = False) -> PriorTables:

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prior.small_priors import plain_weights, random_codes, random_prior
 
-from eegzip.formats.eegz.tokens import ABSENT
 from eegzip.formats.errors import ContainerError, ModelError
-from eegzip.formats.prior.likelihood import EXP, likelihoods
-from eegzip.formats.prior.references import plan_streams
-from eegzip.formats.prior.stream import (
+from eegzip.formats.tokens.likelihood import EXP, likelihoods
+from eegzip.formats.tokens.packed import ABSENT
+from eegzip.formats.tokens.search.references import plan_streams
+from eegzip.formats.tokens.stream import (
     MAX_REFERENCES,
     StreamParameters,
     decode_stream,
     encode_stream,
     unpack_parameters,
 )
-from eegzip.formats.prior.tables import BANDS, TokenPrior, pack_prior
-from eegzip.formats.prior.tracking import energy_class, follow, start_variance
+from eegzip.formats.tokens.tables import BANDS, TokenPrior, pack_prior
+from eegzip.formats.tokens.tracking import energy_class, follow, start_variance
 
 MANY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 SIZES = st.sampled_from([2, 3, 16, 37, 64])

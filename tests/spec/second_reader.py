@@ -21,7 +21,7 @@ from second_prior import groups_leaned_on, read_in_context
 from second_synthesis import Network, ceil_div, resample
 
 KNOTS, TOKENS, EXACT = 0, 1, 2
-DICTIONARY = Path(__file__).parents[2] / "formats/eegz/small.dictionary"
+DICTIONARY = Path(__file__).parents[2] / "formats/small.dictionary"
 ROOTS = np.array([1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429])
 
 

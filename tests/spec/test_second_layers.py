@@ -13,8 +13,8 @@ from eegzip.formats.eegz.chunk import StreamKind
 from eegzip.formats.eegz.layers import chunk_layer
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.transform.corrections import encode_corrections
-from eegzip.formats.transform.fitting import fit_layer
 from eegzip.formats.transform.layer import decode_layer
+from eegzip.formats.transform.search.fitting import fit_layer
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "v1.2"
 

@@ -12,8 +12,8 @@ from second_reader import SecondReader
 from second_synthesis import Network
 
 import eegzip
-from eegzip.formats.eegz.basis import pack_basis, unpack_basis
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.rotation import pack_basis, unpack_basis
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 19])

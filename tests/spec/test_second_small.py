@@ -10,8 +10,8 @@ from second_reader import DICTIONARY, SecondReader
 
 import eegzip
 from eegzip.formats.eegz import layout
-from eegzip.formats.eegz.packing import pack_map, unpack_map
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.packing import pack_map, unpack_map
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "v1.4" / "small.eegz"
 SPEC = Path(__file__).resolve().parents[2] / "SPEC.md"

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from eegzip.codecs.config import ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
-from eegzip.training.card import CardFacts, Figures, model_card
+from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
+from eegzip.training.reporting.card import CardFacts, Figures, model_card
 
 COMPACT = NetworkConfig(
     encoder_dim=16, encoder_rates=(2, 4, 8, 8), decoder_dim=384, decoder_rates=(8, 8, 4, 2), n_codebooks=9,

@@ -8,12 +8,13 @@ from eeg_windows import windows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eegzip.codecs.config import ModelConfig, MultichannelConfig, NetworkConfig
-from eegzip.codecs.multichannel import EegDacMc
-from eegzip.codecs.network import build
-from eegzip.training.channel_start import Group, places_in_groups, set_channels_apart
-from eegzip.training.levelling import level_weights
-from eegzip.training.quantiser import quantise, start_codebooks
+from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig
+from eegzip.codecs.networks.build import build
+from eegzip.codecs.networks.dac_mc import EegDacMc
+from eegzip.training.initialisation.channels import Group, places_in_groups, set_channels_apart
+from eegzip.training.initialisation.codebooks import start_codebooks
+from eegzip.training.initialisation.gains import level_weights
+from eegzip.training.quantiser import quantise
 
 NAMES = ("F3", "F4", "C3", "C4", "P3", "P4")
 STYLES = (1, 2, 3, 4)

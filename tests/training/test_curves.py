@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from eegzip.formats.errors import BadInputError, OutputError
-from eegzip.training.curves import binned, plot_curves
-from eegzip.training.journal import Journal
+from eegzip.training.reporting.curves import binned, plot_curves
+from eegzip.training.reporting.journal import Journal
 
 
 def written(folder: Path, steps: int, levels: int = 9) -> Path:
@@ -102,7 +102,7 @@ def test_nothing_to_draw_and_nowhere_to_draw_are_sentences(tmp_path: Path) -> No
 def test_pyplot_and_its_global_state_are_left_alone(tmp_path: Path) -> None:
     log = written(tmp_path, 3)
     code = (
-        "import sys; from eegzip.training.curves import plot_curves\n"
+        "import sys; from eegzip.training.reporting.curves import plot_curves\n"
         f"plot_curves({str(log)!r}, {str(tmp_path / 'a.png')!r})\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     )

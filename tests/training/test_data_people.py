@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eegzip.formats.errors import UsageError
-from eegzip.training.data.people import held_out_people, person_of
+from eegzip.training.data.subjects import held_out_people, person_of
 
 PEOPLE = st.sets(st.text("abcdefgh0123456789", min_size=1, max_size=6), min_size=2, max_size=30)
 SHARE = st.floats(0.01, 0.9)

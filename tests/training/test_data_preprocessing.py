@@ -9,8 +9,8 @@ from api.recordings import SHARED
 from edf.edf_builder import Builder, Signal
 
 import eegzip
-from eegzip.codecs.analysis import Analysis
-from eegzip.codecs.scaling import AdaptiveScaling, choose_offset_step
+from eegzip.codecs.signal.analysis import Analysis
+from eegzip.codecs.signal.scaling import AdaptiveScaling, choose_offset_step
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.errors import BadInputError, EegzipError

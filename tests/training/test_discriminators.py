@@ -4,12 +4,12 @@ import pytest
 import torch
 from eeg_windows import noised, windows
 
-from eegzip.codecs import descript
-from eegzip.codecs.config import NetworkConfig
-from eegzip.codecs.network import EegDac
+from eegzip.codecs.checkpoints.config import NetworkConfig
+from eegzip.codecs.networks import descript
+from eegzip.codecs.networks.dac import EegDac
 from eegzip.formats.errors import UsageError
-from eegzip.training.discriminators import Discriminator, DiscriminatorConfig
-from eegzip.training.losses import discriminator_loss, feature_matching_loss, generator_loss
+from eegzip.training.losses.discriminators import Discriminator, DiscriminatorConfig
+from eegzip.training.losses.waveform import discriminator_loss, feature_matching_loss, generator_loss
 
 SMALL = DiscriminatorConfig(channels=4, periods=(2, 3), windows=(256, 128))
 Maps = list[list[torch.Tensor]]

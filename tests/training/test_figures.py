@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.evaluation.spectrogram import spectrogram_loss
 from eegzip.formats.errors import UsageError
-from eegzip.training import figures
-from eegzip.training.figures import BANDS, CodebookUse, Figures
-from eegzip.training.spectrogram import spectrogram_loss
+from eegzip.training.validation.metrics import BANDS, CodebookUse, Figures
+from eegzip.training.validation.windows import metrics
 
 
 def measured(x: np.ndarray, y: np.ndarray, persons: list[str] | None = None, rate: float = RATE) -> dict:
@@ -34,11 +34,11 @@ def test_prd_snr_and_r_are_those_of_the_meter_for_files() -> None:
     meter = FidelityMeter(x.mean(axis=1))
     meter.update(x, y)
     expected = meter.results()
-    np.testing.assert_allclose(figures.prd(x, y), [f.prd for f in expected], rtol=1e-9)
-    np.testing.assert_allclose(figures.snr(x, y), [f.snr for f in expected], rtol=1e-9)
-    np.testing.assert_allclose(figures.correlation(x, y), [f.r for f in expected], rtol=1e-9)
+    np.testing.assert_allclose(metrics.prd(x, y), [f.prd for f in expected], rtol=1e-9)
+    np.testing.assert_allclose(metrics.snr(x, y), [f.snr for f in expected], rtol=1e-9)
+    np.testing.assert_allclose(metrics.correlation(x, y), [f.r for f in expected], rtol=1e-9)
     np.testing.assert_allclose(
-        figures.correlation(x, y), [scipy.stats.pearsonr(a, b)[0] for a, b in zip(x, y, strict=True)], rtol=1e-9
+        metrics.correlation(x, y), [scipy.stats.pearsonr(a, b)[0] for a, b in zip(x, y, strict=True)], rtol=1e-9
     )
 
 
@@ -50,9 +50,9 @@ def test_figures_do_not_depend_on_unit_or_offset(
     x = np.random.default_rng(seed).standard_normal((3, 200))
     y = x + noise * np.random.default_rng(seed + 1).standard_normal((3, 200))
     a = -gain if turned else gain
-    np.testing.assert_allclose(figures.prd(a * x + offset, a * y + offset), figures.prd(x, y), rtol=1e-6)
-    np.testing.assert_allclose(figures.correlation(a * x + offset, 2 * a * y), figures.correlation(x, y), atol=1e-6)
-    np.testing.assert_allclose(figures.snr(x, y), -20 * np.log10(figures.prd(x, y) / 100))
+    np.testing.assert_allclose(metrics.prd(a * x + offset, a * y + offset), metrics.prd(x, y), rtol=1e-6)
+    np.testing.assert_allclose(metrics.correlation(a * x + offset, 2 * a * y), metrics.correlation(x, y), atol=1e-6)
+    np.testing.assert_allclose(metrics.snr(x, y), -20 * np.log10(metrics.prd(x, y) / 100))
 
 
 def test_noise_of_a_known_share_gives_its_prd() -> None:
@@ -104,10 +104,10 @@ def test_what_is_lost_of_one_band_shows_in_that_band(name: str) -> None:
 def test_bands_are_filtered_without_delay_or_loss() -> None:
     for name, (low, high) in BANDS.items():
         wave = sine(math.sqrt(low * high))
-        found = figures.band_pass(wave, (low, high), RATE)
-        assert figures.prd(wave, found)[0] < 5, name
+        found = metrics.band_pass(wave, (low, high), RATE)
+        assert metrics.prd(wave, found)[0] < 5, name
         for hz in (low / 2, high * 2):
-            assert figures.band_pass(sine(hz), (low, high), RATE)[0, 1024:-1024].std() < 0.02, (name, hz)
+            assert metrics.band_pass(sine(hz), (low, high), RATE)[0, 1024:-1024].std() < 0.02, (name, hz)
 
 
 def test_only_bands_that_there_can_be_are_measured() -> None:

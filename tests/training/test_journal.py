@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from eegzip.formats.errors import BadInputError, OutputError
-from eegzip.training.journal import Journal, read_log
+from eegzip.training.reporting.journal import Journal, read_log
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from eegzip.codecs.config import ModelConfig, MultichannelConfig, NetworkConfig
-from eegzip.codecs.network import build
-from eegzip.training.levelling import level_weights
+from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig
+from eegzip.codecs.networks.build import build
+from eegzip.training.initialisation.gains import level_weights
 from eegzip.training.quantiser import quantise
 
 SHAPE = NetworkConfig(encoder_dim=8, encoder_rates=(2, 4, 8), decoder_dim=64, decoder_rates=(8, 4, 2), n_codebooks=4)

@@ -11,13 +11,13 @@ from eeg_windows import noised, windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eegzip.codecs import descript
+from eegzip.codecs.networks import descript
+from eegzip.evaluation.spectrogram import WINDOWS, fitting_windows, spectrogram_loss, spectrogram_losses
 from eegzip.formats.errors import UsageError
-from eegzip.training import losses
-from eegzip.training.discriminators import Discriminator, DiscriminatorConfig
-from eegzip.training.spectrogram import WINDOWS, fitting_windows, spectrogram_loss, spectrogram_losses
+from eegzip.training.losses.discriminators import Discriminator, DiscriminatorConfig
+from eegzip.training.losses.waveform import waveform
 
-LOSSES = {"spectrogram": spectrogram_loss, "stft": losses.stft_loss, "waveform": losses.waveform_loss}
+LOSSES = {"spectrogram": spectrogram_loss, "stft": waveform.stft_loss, "waveform": waveform.waveform_loss}
 
 
 def spectrogram(wave: np.ndarray, w: int) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_the_package_agrees_on_both_spectral_losses() -> None:
     a, b = torch.from_numpy(x), torch.from_numpy(y)
     mel_left_out = package_loss(window_lengths=list(WINDOWS), mag_weight=0.0, pow=1.0)
     assert float(spectrogram_loss(a, b)) == pytest.approx(mel_left_out(x, y), rel=1e-4)
-    assert float(losses.stft_loss(a, b)) == pytest.approx(package_loss()(x, y), rel=1e-4)
+    assert float(waveform.stft_loss(a, b)) == pytest.approx(package_loss()(x, y), rel=1e-4)
 
 
 def test_ten_times_the_amplitude_is_one_for_each_scale() -> None:
@@ -172,13 +172,13 @@ def maps(*scores: float) -> list[list[torch.Tensor]]:
 
 
 def test_adversarial_losses_of_known_scores() -> None:
-    assert float(losses.discriminator_loss(maps(1, 1), maps(0, 0))) == 0
-    assert float(losses.discriminator_loss(maps(0.5, 0.5, 0.5), maps(0.5, 0.5, 0.5))) == 0.5
-    assert float(losses.discriminator_loss(maps(0, 0), maps(1, 1))) == 2
-    assert float(losses.generator_loss(maps(1, 1, 1))) == 0
-    assert float(losses.generator_loss(maps(0, 0.5))) == 1.25
+    assert float(waveform.discriminator_loss(maps(1, 1), maps(0, 0))) == 0
+    assert float(waveform.discriminator_loss(maps(0.5, 0.5, 0.5), maps(0.5, 0.5, 0.5))) == 0.5
+    assert float(waveform.discriminator_loss(maps(0, 0), maps(1, 1))) == 2
+    assert float(waveform.generator_loss(maps(1, 1, 1))) == 0
+    assert float(waveform.generator_loss(maps(0, 0.5))) == 1.25
     # Two features of each discriminator; the scores are no features.
-    assert float(losses.feature_matching_loss(maps(1, 2), maps(0.5, 2.25))) == pytest.approx(2 * 0.5 + 2 * 0.25)
+    assert float(waveform.feature_matching_loss(maps(1, 2), maps(0.5, 2.25))) == pytest.approx(2 * 0.5 + 2 * 0.25)
 
 
 def test_adversarial_losses_are_the_packages() -> None:
@@ -192,16 +192,16 @@ def test_adversarial_losses_are_the_packages() -> None:
     theirs = descript.dac.nn.loss.GANLoss(network)
     generator, feature = theirs.generator_loss(fake, real)
     ours, restored = network(real.audio_data), network(fake.audio_data)
-    assert float(losses.generator_loss(restored)) == pytest.approx(float(generator), rel=1e-5)
-    assert float(losses.feature_matching_loss(ours, restored)) == pytest.approx(float(feature), rel=1e-5)
+    assert float(waveform.generator_loss(restored)) == pytest.approx(float(generator), rel=1e-5)
+    assert float(waveform.feature_matching_loss(ours, restored)) == pytest.approx(float(feature), rel=1e-5)
     count = len(network.discriminators)
     expected = float(theirs.discriminator_loss(fake, real)) / count
-    assert float(losses.discriminator_loss(ours, restored)) == pytest.approx(expected, rel=1e-5)
+    assert float(waveform.discriminator_loss(ours, restored)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_feature_matching_moves_only_the_restored_side() -> None:
     real, restored = torch.ones(2, 3, requires_grad=True), torch.zeros(2, 3, requires_grad=True)
     score = torch.zeros(2, 1)
-    losses.feature_matching_loss([[real, score]], [[restored, score]]).backward()
+    waveform.feature_matching_loss([[real, score]], [[restored, score]]).backward()
     assert real.grad is None
     assert float(restored.grad.sum()) == -1

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from eegzip.training.phases import GUESSING, AdversarialPhase
-from eegzip.training.sections import AdversarialSettings
+from eegzip.training.losses.adversarial_schedule import GUESSING, AdversarialPhase
+from eegzip.training.settings.sections import AdversarialSettings
 
 ON = AdversarialSettings(weight=0.1, patience=20)
 

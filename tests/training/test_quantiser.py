@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eegzip.codecs.config import NetworkConfig
-from eegzip.codecs.network import EegDac
-from eegzip.training.quantiser import CodebookKeeper, drawn_depths, quantise, start_codebooks
-from eegzip.training.sections import QuantiserSettings
+from eegzip.codecs.checkpoints.config import NetworkConfig
+from eegzip.codecs.networks.dac import EegDac
+from eegzip.training.initialisation.codebooks import start_codebooks
+from eegzip.training.quantiser import CodebookKeeper, drawn_depths, quantise
+from eegzip.training.settings.sections import QuantiserSettings
 
 SHAPE = {"encoder_dim": 4, "encoder_rates": (2, 4), "decoder_dim": 8, "decoder_rates": (4, 2)}
 KINDS = {

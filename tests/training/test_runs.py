@@ -14,9 +14,9 @@ from api.recordings import SHARED
 from tiny_runs import entries, tiny, trained
 
 import eegzip
-from eegzip.codecs.checkpoint import load_checkpoint
-from eegzip.fine_tuning import settings_for, train
+from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
 from eegzip.formats.errors import ModelError, OutputExistsError, UsageError
+from eegzip.training.api import settings_for, train
 
 RECORDING = Path(__file__).parents[1] / "data" / "eegmat"
 
@@ -93,7 +93,8 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
     train(settings, tmp_path / "whole")
     (tmp_path / "run").mkdir()
     script = (
-        "import sys, json; from eegzip.fine_tuning import train; from eegzip.training.settings import TrainSettings\n"
+        "import sys, json; from eegzip.training.api import train\n"
+        "from eegzip.training.settings.checked import TrainSettings\n"
         "s = TrainSettings().changed(json.loads(sys.argv[1]))\n"
         "sys.exit(train(s, sys.argv[2], watch=lambda v: print(v['step'], flush=True)).stopped_by)"
     )
@@ -140,7 +141,8 @@ def test_two_processes_do_what_one_does(tmp_path, monkeypatch, assignments):
     train(values, tmp_path / "one")
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys, json\nfrom eegzip.fine_tuning import train\nfrom eegzip.training.settings import TrainSettings\n"
+        "import sys, json\nfrom eegzip.training.api import train\n"
+        "from eegzip.training.settings.checked import TrainSettings\n"
         "train(TrainSettings().changed(json.loads(sys.argv[1])), sys.argv[2])\n"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eegzip.formats.errors import UsageError
-from eegzip.training.presets import PRESETS, load_settings, with_overrides, with_presets
-from eegzip.training.settings import TrainSettings
+from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.settings.presets import PRESETS, load_settings, with_overrides, with_presets
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from eegzip.codecs.config import NetworkConfig
-from eegzip.codecs.grouping import random_groups, single_groups
-from eegzip.codecs.network import EegDac
+from eegzip.codecs.channels.grouping import random_groups, single_groups
+from eegzip.codecs.checkpoints.config import NetworkConfig
+from eegzip.codecs.networks.dac import EegDac
 from eegzip.training.data.corpus import CachedRecording
-from eegzip.training.validation import Validation, chosen_windows
+from eegzip.training.validation.windows import Validation, chosen_windows
 
 LABELS = ["Fp1", "Fp2", "C3", "C4", "O1", "O2"]
 

@@ -2,7 +2,7 @@
 
 import json
 
-from eegzip.fine_tuning import settings_for, train
+from eegzip.training.api import settings_for, train
 
 TINY = {
     "data": {"sources": ["synthetic"], "window_seconds": 4.0, "held_out": "0.25"},

@@ -13,7 +13,6 @@ from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
 from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level, new_model
-from eegzip.formats.transform.forms import Form, block_size
 from eegzip.formats.transform.layer import (
     analyse,
     decode_layer,
@@ -21,7 +20,8 @@ from eegzip.formats.transform.layer import (
     step_code,
     step_size,
 )
-from eegzip.formats.transform.planning import plan
+from eegzip.formats.transform.layer_header import Form, block_size
+from eegzip.formats.transform.search.band_planning import plan
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from eegzip.formats.errors import BadInputError, EegzipError, OutputError
 from eegzip.training.data.cache import cached, map_waves, read_meta, remembered_entry
-from eegzip.training.data.people import held_out_people
 from eegzip.training.data.preprocessing import PIECE_SECONDS, Preprocessing
 from eegzip.training.data.sources import SourceFile
+from eegzip.training.data.subjects import held_out_people
 
 Progress = Callable[[str, int, int], None]
 # Of a lone person's recordings, and of audio, the part kept for validation.
@@ -192,7 +192,7 @@ def divide(corpus: Corpus, held_out: str, seed: int) -> tuple[list[CachedRecordi
     corpus
         All recordings.
     held_out
-        As in :func:`~eegzip.training.data.people.held_out_people`.
+        As in :func:`~eegzip.training.data.subjects.held_out_people`.
     seed
         Of the choice.
 

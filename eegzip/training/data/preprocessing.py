@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from eegzip.codecs.resampling import Resampler, rate_ratio
-from eegzip.codecs.scaling import AdaptiveScaling, FixedScaling, choose_offset_step, normalise
+from eegzip.codecs.signal.resampling import Resampler, rate_ratio
+from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, choose_offset_step, normalise
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name, parse_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
-from eegzip.training.sections import DataSettings
+from eegzip.training.settings.sections import DataSettings
 
 # A change in what this module makes of a file must change what the cache looks for.
 VERSION = 1
@@ -37,7 +37,7 @@ Wave = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done to a recording; see :class:`eegzip.training.sections.DataSettings` for each."""
+    """What is done to a recording; see :class:`eegzip.training.settings.sections.DataSettings` for each."""
 
     domain: str = "eeg"
     skip_seconds: float = 0.0

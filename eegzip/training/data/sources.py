@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eegzip.formats.errors import BadInputError, UsageError
-from eegzip.training.data.people import person_of
+from eegzip.training.data.subjects import person_of
 
 ENDINGS = {"eeg": (".edf", ".bdf", ".rec", ".eegz"), "audio": (".flac", ".wav")}
 SYNTHETIC = "synthetic"
@@ -49,7 +49,7 @@ def find_sources(names: Sequence[str], domain: str = "eeg", pattern: str = "") -
     domain
         ``eeg`` (EDF, BDF, .eegz) or ``audio`` (FLAC, WAV).
     pattern
-        As in :func:`~eegzip.training.data.people.person_of`.
+        As in :func:`~eegzip.training.data.subjects.person_of`.
 
     Raises
     ------

@@ -1,0 +1,1 @@
+"""Electrode names, where electrodes lie, and which channels are a group."""

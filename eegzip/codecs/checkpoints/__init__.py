@@ -1,0 +1,1 @@
+"""A model on disk: its config, its weights, where to find it. No torch."""

@@ -1,0 +1,281 @@
+"""A checkpoint is a folder: ``model.safetensors``, ``config.json`` and a card, ``README.md``.
+
+It may have a prior besides, ``prior.safetensors``: integer tables that code its tokens in context. Its digest names it
+for ever, so a file can say which model it needs. Reading the config and computing the digest need no torch; the weights
+are read when they are asked for. Nothing in a checkpoint is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
+from eegzip.formats.tokens.tables import MAX_PRIOR_BYTES, PRIOR, TokenPrior
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+CARD = "README.md"
+# The largest DAC has 77 M parameters (307 MB); room for several times that, not for a memory bomb.
+MAX_WEIGHT_BYTES = 2 << 30
+MAX_CONFIG_BYTES = 1 << 20
+MAX_HEADER_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checked checkpoint folder.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    config : ModelConfig
+        Its ``config.json``.
+    digest : str
+        SHA-256, in hexadecimal, over config and weights; see :func:`compute_digest`.
+    """
+
+    folder: Path
+    config: ModelConfig
+    digest: str
+
+    @cached_property
+    def state(self) -> dict[str, torch.Tensor]:
+        """The weights (imports torch)."""
+        import safetensors.torch
+
+        path = self.folder / WEIGHTS
+        _check_header(path)
+        content = path.read_bytes()
+        if compute_digest(self.config, hashlib.sha256(content).digest()) != self.digest:
+            raise ModelError(f"The model in {self.folder} changed while it was being read; load it again.")
+        try:
+            state: dict[str, torch.Tensor] = safetensors.torch.load(content)
+        except Exception as error:
+            raise ModelError(f"{path} is damaged ({error}); get the model again.") from error
+        return state
+
+
+def canonical_json(data: dict[str, Any]) -> bytes:
+    """Return JSON with sorted keys, no spaces, ASCII only: the same bytes for the same content.
+
+    Parameters
+    ----------
+    data
+        The document; an entry ``digest`` is left out.
+    """
+    body = {k: v for k, v in data.items() if k != "digest"}
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def compute_digest(config: ModelConfig, weights_sha256: bytes) -> str:
+    """Return the digest of a model: SHA-256(SHA-256(canonical config) || SHA-256(weights file)).
+
+    Parameters
+    ----------
+    config
+        The model's config; what counts is its full canonical form, defaults written out.
+    weights_sha256
+        SHA-256 of ``model.safetensors``, as 32 bytes.
+    """
+    config_sha256 = hashlib.sha256(canonical_json(config.to_json())).digest()
+    return hashlib.sha256(config_sha256 + weights_sha256).hexdigest()
+
+
+def _file_sha256(path: Path) -> bytes:
+    """Return the SHA-256 of a file without holding all of it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.digest()
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a weights file that is too large, truncated or not all float32, before any memory is taken."""
+    size = path.stat().st_size
+    if size > MAX_WEIGHT_BYTES:
+        raise ModelError(f"{path} has {size} bytes; eegzip loads models of at most {MAX_WEIGHT_BYTES}.")
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+        if length > min(MAX_HEADER_BYTES, size - len(start)):
+            raise ModelError(f"{path} is truncated or no safetensors file; get the model again.")
+        try:
+            header = json.loads(file.read(length))
+            entries = {k: v for k, v in header.items() if k != "__metadata__"}
+            kinds = {str(v["dtype"]) for v in entries.values()}
+            end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise ModelError(f"{path} is no safetensors file; get the model again.") from error
+    if kinds - {"F32"}:
+        raise ModelError(f"{path} holds numbers other than float32 ({', '.join(sorted(kinds - {'F32'}))}).")
+    if end + length + 8 != size:
+        raise ModelError(f"{path} is truncated or has bytes that belong to no tensor; get the model again.")
+
+
+def load_checkpoint(folder: str | Path) -> Checkpoint:
+    """Check a checkpoint folder and return it; the weights are read later, when asked for.
+
+    Parameters
+    ----------
+    folder
+        Folder with ``config.json`` and ``model.safetensors``.
+
+    Raises
+    ------
+    ModelError
+        It is missing, damaged, unknown, or its recorded digest is not the one of its content.
+    """
+    folder = Path(folder)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is no eegzip model: it has no {name}.")
+    path = folder / CONFIG
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ModelError(f"{path} is too large to be a model's config.")
+    try:
+        data = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
+    config = ModelConfig.from_json(data)
+    _check_header(folder / WEIGHTS)
+    if config.prior is not None and read_prior(folder, config.prior) is None:
+        raise ModelError(f"{folder / PRIOR} is missing or not the one that {CONFIG} names; get the model again.")
+    digest = compute_digest(config, _file_sha256(folder / WEIGHTS))
+    stated = data.get("digest")
+    if stated is not None and stated != digest:
+        raise ModelError(
+            f"The model in {folder} is not what its config.json says: the digest is {digest[:16]}..., "
+            f"not {str(stated)[:16]}...; get the model again."
+        )
+    return Checkpoint(folder, config, digest)
+
+
+def read_prior(folder: Path, digest: str) -> TokenPrior | None:
+    """Return the prior in a folder, or ``None`` where there is none of this digest.
+
+    Raises
+    ------
+    ModelError
+        It has the digest but is no prior.
+    """
+    path = folder / PRIOR
+    try:
+        if path.stat().st_size > MAX_PRIOR_BYTES:
+            return None
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return TokenPrior(content) if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def add_prior(folder: str | Path, content: bytes) -> Checkpoint:
+    """Give a checkpoint a prior, which makes it another one, of another digest.
+
+    Parameters
+    ----------
+    folder
+        Of the checkpoint; changed in place.
+    content
+        Of ``prior.safetensors``.
+
+    Raises
+    ------
+    ModelError
+        The checkpoint is damaged, or the prior is not for its codebooks.
+    """
+    checkpoint = load_checkpoint(folder)
+    prior, network = TokenPrior(content), checkpoint.config.network
+    if (prior.levels, prior.entries) != (network.n_codebooks, network.codebook_size):
+        raise ModelError(f"The prior is not made for the codebooks of the model in {folder}.")
+    try:
+        _replace(checkpoint.folder / PRIOR, content)
+    except OSError as error:
+        raise OutputError(f"The prior can't be written to {folder}: {error.strerror}.") from error
+    return rename(folder, replace(checkpoint.config, prior=prior.digest))
+
+
+def rename(folder: str | Path, config: ModelConfig) -> Checkpoint:
+    """Give the weights in a folder another config, which makes them another model, of another digest.
+
+    Parameters
+    ----------
+    folder
+        Of the checkpoint; changed in place.
+    config
+        Of a network with the same weights.
+    """
+    config.check()
+    digest = compute_digest(config, _file_sha256(Path(folder) / WEIGHTS))
+    document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
+    try:
+        _replace(Path(folder) / CONFIG, document.encode("ascii"))
+    except OSError as error:
+        raise OutputError(f"The model in {folder} can't be changed: {error.strerror}.") from error
+    return load_checkpoint(folder)
+
+
+def save_checkpoint(
+    folder: str | Path,
+    config: ModelConfig,
+    state: dict[str, torch.Tensor],
+    card: str | None = None,
+    overwrite: bool = False,
+) -> Checkpoint:
+    """Write a checkpoint folder and return it, loaded.
+
+    Parameters
+    ----------
+    folder
+        Where to; made when missing.
+    config
+        The model's config. A prior that it names is not taken over: it was fitted to other weights.
+    state
+        The network's full state dict; stored as float32.
+    card
+        Text of the model card, in Markdown.
+    overwrite
+        Whether a checkpoint that is there already may be replaced.
+    """
+    import safetensors.torch
+    import torch
+
+    folder = Path(folder)
+    config = replace(config, prior=None)
+    config.check()
+    if (folder / CONFIG).exists() and not overwrite:
+        raise OutputExistsError(f"{folder} already holds a model; choose another folder or allow overwriting.")
+    tensors = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in state.items()}
+    content = safetensors.torch.save(tensors)
+    digest = compute_digest(config, hashlib.sha256(content).digest())
+    document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # The config goes last: a folder without it is no checkpoint, so a half-written one is never taken for one.
+        (folder / CONFIG).unlink(missing_ok=True)
+        (folder / PRIOR).unlink(missing_ok=True)
+        _replace(folder / WEIGHTS, content)
+        if card is not None:
+            _replace(folder / CARD, card.encode("utf-8"))
+        _replace(folder / CONFIG, document.encode("ascii"))
+    except OSError as error:
+        raise OutputError(f"The model can't be written to {folder}: {error.strerror}.") from error
+    return load_checkpoint(folder)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    temporary.replace(path)

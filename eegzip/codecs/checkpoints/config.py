@@ -1,0 +1,325 @@
+"""What a model is, as plain data: the schema of a checkpoint's ``config.json``.
+
+No torch here: a file's model can be named, checked and compared on a machine that never runs a network.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY as STANDARD_VOCABULARY
+from eegzip.codecs.channels.vocabulary import vocabulary_of_places
+from eegzip.codecs.checkpoints.schema import plain, strict
+from eegzip.formats.errors import ModelError
+
+FORMAT = "eegzip-model"
+FORMAT_VERSION = 1
+MAX_BEAM = 64
+ARCHITECTURES = ("dac-sc", "dac-mc")
+GROUPINGS = ("manual", "random", "single")
+MAX_MIXTURE = 64
+_MAX_NAMES = 512
+_MAX_NAME_LENGTH = 80
+# Scores of an attention that one frame computes at most; the default's are 1700.
+_MAX_SCORES = 1 << 20
+_MAX_WINDOW_SAMPLES = 1 << 24
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the network; every default is the Descript Audio Codec's own.
+
+    Attributes
+    ----------
+    encoder_dim, encoder_rates, decoder_dim, decoder_rates
+        Widths and strides, as in ``dac.DAC``.
+    latent_dim : int
+        Latent width; 0 means DAC's rule ``encoder_dim * 2**len(encoder_rates)``.
+    n_codebooks, codebook_size, codebook_dim
+        The residual vector quantiser. A ``codebook_dim`` equal to the latent width leaves DAC's
+        projections out: the codebooks then live in the latent space itself.
+    linear_path : bool
+        Add a linear analysis to the encoder's output and a linear synthesis to the decoder's (kernel of
+        two hops, one hop apart); they start as an MDCT pair.
+    search : str
+        ``cosine`` (DAC) or ``euclid``.
+    final_tanh : bool
+        Keep DAC's last activation, which bounds the output to [-1, 1].
+    """
+
+    encoder_dim: int = 64
+    encoder_rates: tuple[int, ...] = (2, 4, 8, 8)
+    latent_dim: int = 0
+    decoder_dim: int = 1536
+    decoder_rates: tuple[int, ...] = (8, 8, 4, 2)
+    n_codebooks: int = 9
+    codebook_size: int = 1024
+    codebook_dim: int = 8
+    linear_path: bool = False
+    search: str = "cosine"
+    final_tanh: bool = True
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return math.prod(self.encoder_rates)
+
+    @property
+    def latent_width(self) -> int:
+        """Latent dimensions, DAC's rule applied."""
+        return self.latent_dim or self.encoder_dim * 2 ** len(self.encoder_rates)
+
+    @property
+    def direct_codebooks(self) -> bool:
+        """Whether the codebooks live in the latent space itself, without projections."""
+        return self.search == "euclid" and self.codebook_dim == self.latent_width
+
+    def check(self) -> None:
+        """Raise :class:`ModelError` where the numbers make no network (or one beyond all measure)."""
+        for name, low, high in (
+            ("encoder_dim", 1, 1024),
+            ("latent_dim", 0, 8192),
+            ("decoder_dim", 1, 8192),
+            ("n_codebooks", 1, 256),
+            ("codebook_size", 2, 65536),
+            ("codebook_dim", 1, 8192),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ModelError(f"The model's {name} is {value}; it must lie between {low} and {high}.")
+        for name in ("encoder_rates", "decoder_rates"):
+            rates = getattr(self, name)
+            if not 1 <= len(rates) <= 8 or any(not 2 <= r <= 64 or r % 2 for r in rates):
+                # DAC's layers lose samples at odd strides, so frames would not line up.
+                raise ModelError(f"The model's {name} {list(rates)} must be 1 to 8 even numbers from 2 to 64.")
+        if self.hop != math.prod(self.decoder_rates) or self.hop > 65536:
+            raise ModelError("The model's encoder and decoder strides must give the same hop, at most 65536.")
+        if self.decoder_dim >> len(self.decoder_rates) == 0:
+            raise ModelError("The model's decoder_dim is too small for its number of strides.")
+        if self.search not in ("cosine", "euclid"):
+            raise ModelError(f"The model's search {self.search!r} is neither 'cosine' nor 'euclid'.")
+        if self.linear_path and self.latent_width < self.hop:
+            raise ModelError("A linear path needs at least as many latent dimensions as the hop has samples.")
+
+
+@dataclass(frozen=True)
+class ScalingConfig:
+    """How waveforms are brought to the model's level; see :mod:`eegzip.codecs.signal.scaling`.
+
+    Attributes
+    ----------
+    kind : str
+        The default way: ``adaptive`` or ``fixed``.
+    spacing, level_rms, level_peak
+        Of the adaptive scaling.
+    limit_uv : float
+        Of the fixed scaling: the amplitude in microvolts that becomes 1.
+    """
+
+    kind: str = "adaptive"
+    spacing: int = 1024
+    level_rms: float = 0.2
+    level_peak: float = 0.9
+    limit_uv: float = 200.0
+
+    def check(self) -> None:
+        """Raise :class:`ModelError` where the numbers make no sense."""
+        if self.kind not in ("adaptive", "fixed"):
+            raise ModelError(f"The model's scaling {self.kind!r} is neither 'adaptive' nor 'fixed'.")
+        if not 16 <= self.spacing <= 1 << 20:
+            raise ModelError("The model's scaling.spacing must lie between 16 and 1048576 samples.")
+        for name in ("level_rms", "level_peak", "limit_uv"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 1e-6 <= value <= 1e6):
+                raise ModelError(f"The model's scaling.{name} must be a positive number, it is {value}.")
+
+
+@dataclass(frozen=True)
+class MultichannelConfig:
+    """What a model of groups of channels (DAC-MC) has besides its network.
+
+    Attributes
+    ----------
+    max_channels : int
+        Largest group.
+    heads, layers : int
+        Of the attention over channels and frames; the heads share the latent width.
+    reach : int
+        Frames before and after its own that a frame attends to, in each layer.
+    vocabulary : tuple of str
+        Names of the styles: style i is ``vocabulary[i - 1]``, style 0 any other channel. Its order is the fixed
+        order of channels within a group.
+    groups : str
+        How recordings are divided into groups unless told: ``manual``, ``random`` or ``single``.
+    styles : str
+        ``names``: a channel has the style of its name. ``places``: it has that of its place in a row of neighbours
+        (:mod:`eegzip.codecs.channels.neighbours`), groups are always such rows, and the vocabulary names the places.
+        Without attention or projection, the latent of a group is then what its channels' styles take from their
+        latents: the sum of latent times (1 + scale), which undoes an orthonormal mixing. ``recording``: nothing in the
+        network mixes channels. A rotation of each recording's own comes before it, and every component has a stream.
+    """
+
+    max_channels: int = 5
+    heads: int = 4
+    layers: int = 1
+    reach: int = 8
+    vocabulary: tuple[str, ...] = ()
+    groups: str = "manual"
+    styles: str = "names"
+
+    @property
+    def encoder_reach(self) -> int:
+        """Frames on each side that the attention sees."""
+        return self.layers * self.reach if self.styles == "names" else 0
+
+    def check(self, latent_width: int) -> None:
+        """Raise :class:`ModelError` where the numbers make no adapters for a network of this latent width."""
+        by_recording = self.styles == "recording"
+        most = MAX_MIXTURE if by_recording else 32
+        for name, low, high in (("max_channels", 1, most), ("heads", 1, 64), ("layers", 1, 16), ("reach", 1, 1024)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ModelError(f"The model's multichannel.{name} is {value}; it must lie between {low} and {high}.")
+        if not by_recording and self.heads * self.max_channels**2 * (2 * self.reach + 1) > _MAX_SCORES:
+            raise ModelError("The model's attention (heads, channels, reach) is beyond measure.")
+        if latent_width % self.heads:
+            raise ModelError(f"The model's {latent_width} latent dimensions can't be shared by {self.heads} heads.")
+        if self.groups not in GROUPINGS:
+            raise ModelError(f"The model's groups {self.groups!r} are none of {', '.join(GROUPINGS)}.")
+        if self.styles not in ("names", "places", "recording"):
+            raise ModelError(f"The model's styles {self.styles!r} are none of 'names', 'places' and 'recording'.")
+        if by_recording and self.vocabulary:
+            raise ModelError("The model's styles are of recordings, but its vocabulary names channels.")
+        if self.styles == "places" and self.vocabulary != vocabulary_of_places(self.max_channels):
+            raise ModelError("The model's styles are of places, but its vocabulary does not name those of its groups.")
+        if len(self.vocabulary) > _MAX_NAMES:
+            raise ModelError(f"The model's vocabulary has {len(self.vocabulary)} names; {_MAX_NAMES} are the most.")
+        for name in self.vocabulary:
+            if not (0 < len(name) <= _MAX_NAME_LENGTH and name.isprintable() and name == name.strip()):
+                raise ModelError(f"The model's vocabulary has an entry {name[:80]!r} that is no channel's name.")
+        if len({name.casefold() for name in self.vocabulary}) < len(self.vocabulary):
+            raise ModelError("The model's vocabulary names a channel twice.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to rebuild and run a model, besides its weights.
+
+    Attributes
+    ----------
+    name : str
+        Short name, as in ``--model NAME``.
+    rate : float
+        Sampling rate of the network's input in Hz.
+    network : NetworkConfig
+        Shape of the network.
+    scaling : ScalingConfig
+        Level of the network's input.
+    window_frames : int
+        Frames encoded at once; the grid of windows is part of what the tokens are.
+    beam : int
+        Hypotheses kept by the search over the codebooks; 1 is DAC's greedy search.
+    architecture : str
+        ``dac-sc``: every channel is coded alone; ``dac-mc``: groups of channels share their tokens.
+    multichannel : MultichannelConfig or None
+        Of ``dac-mc``, and only there.
+    prior : str or None
+        SHA-256, in hexadecimal, of the tables that code its tokens in context (``prior.safetensors``), where it has
+        them. So the model's digest covers them, too.
+    """
+
+    name: str
+    rate: float
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    scaling: ScalingConfig = field(default_factory=ScalingConfig)
+    window_frames: int = 60
+    beam: int = 1
+    architecture: str = "dac-sc"
+    multichannel: MultichannelConfig | None = None
+    prior: str | None = None
+
+    @property
+    def adapters(self) -> MultichannelConfig | None:
+        """What of `multichannel` is in the network; ``None`` where each of its streams is a single waveform's."""
+        shared = self.multichannel
+        return None if shared is None or shared.styles == "recording" else shared
+
+    def check(self) -> None:
+        """Raise :class:`ModelError` where a value is out of its range."""
+        self.network.check()
+        self.scaling.check()
+        if not (math.isfinite(self.rate) and 1 <= self.rate <= 1e6):
+            raise ModelError(f"The model's rate must lie between 1 and 1000000 Hz, it is {self.rate}.")
+        if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > _MAX_WINDOW_SAMPLES:
+            raise ModelError("The model's window_frames is out of range.")
+        if not 1 <= self.beam <= MAX_BEAM:
+            raise ModelError(f"The model's beam must lie between 1 and {MAX_BEAM}.")
+        if self.beam > 1 and self.network.search != "euclid":
+            raise ModelError("A beam needs a search by Euclidean distance.")
+        if self.architecture not in ARCHITECTURES:
+            raise ModelError(f"This eegzip does not know the architecture {self.architecture!r}; upgrade it.")
+        if (self.architecture == "dac-mc") != (self.multichannel is not None):
+            raise ModelError("The architecture 'dac-mc' needs an entry 'multichannel', and no other may have one.")
+        if self.prior is not None and not re.fullmatch("[0-9a-f]{64}", self.prior):
+            raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
+        if self.multichannel is not None:
+            self.multichannel.check(self.network.latent_width)
+            by_recording = self.multichannel.styles == "recording"
+            if by_recording and not (self.network.direct_codebooks and self.network.linear_path):
+                raise ModelError("A model of recordings needs a linear path and codebooks in its latents.")
+            context = 2 * self.multichannel.encoder_reach
+            if (self.window_frames + context) * self.network.hop > _MAX_WINDOW_SAMPLES:
+                raise ModelError("The model's window_frames and the reach of its attention are out of range.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``config.json``, without its digest."""
+        body = plain(asdict(self))
+        if self.multichannel is None:
+            # Models of single channels are older than this entry, and their digests don't count it.
+            del body["multichannel"]
+        elif self.multichannel.styles == "names":
+            # Likewise older than styles of places.
+            del body["multichannel"]["styles"]
+        if self.prior is None:
+            del body["prior"]  # likewise
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **body}
+
+    @classmethod
+    def from_json(cls, data: object) -> ModelConfig:
+        """Return the config read from a parsed ``config.json``, strictly.
+
+        Parameters
+        ----------
+        data
+            The JSON document; a ``digest`` in it is left to the caller.
+        """
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise ModelError('This is no eegzip model: its config.json lacks "format": "eegzip-model".')
+        if data.get("format_version") != FORMAT_VERSION:
+            raise ModelError("This model was written for another version of eegzip; upgrade eegzip.")
+        body = {k: v for k, v in data.items() if k not in ("format", "format_version", "digest")}
+        body["network"] = strict(NetworkConfig, body.get("network", {}), "network")
+        body["scaling"] = strict(ScalingConfig, body.get("scaling", {}), "scaling")
+        if "multichannel" in body:
+            body["multichannel"] = strict(MultichannelConfig, body["multichannel"], "multichannel")
+        config: ModelConfig = strict(cls, body, "config.json")
+        config.check()
+        return config
+
+
+def bits_per_second(config: ModelConfig) -> float:
+    """Return the bit rate of one stream of tokens at all codebooks.
+
+    A frame is ``hop`` samples; each of its tokens takes ``log2(codebook_size)`` bits. A DAC-SC channel has a stream
+    of its own; DAC-MC's channels of a group share one.
+
+    Parameters
+    ----------
+    config
+        The model's config.
+    """
+    shape = config.network
+    return config.rate / shape.hop * shape.n_codebooks * math.log2(shape.codebook_size)

@@ -1,0 +1,54 @@
+"""Finds the prior that a file's tokens are coded with: the tables in a checkpoint's ``prior.safetensors``.
+
+Needs no torch, and of the model no more than that one file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eegzip.codecs.checkpoints import registry
+from eegzip.codecs.checkpoints.checkpoint import read_prior
+from eegzip.formats.eegz.context_tokens import PriorSource
+from eegzip.formats.eegz.header import CodecEntry
+from eegzip.formats.errors import ModelError
+
+if TYPE_CHECKING:
+    from eegzip.formats.tokens.tables import TokenPrior
+
+# By digest. Nearly always one or two, of a megabyte or two each.
+_LOADED: dict[str, TokenPrior] = {}
+
+
+def priors(model: str | Path | None = None) -> PriorSource:
+    """Return what finds priors for a reader or writer of files.
+
+    Parameters
+    ----------
+    model : path-like, optional
+        Checkpoint to look into first, where it is neither bundled nor cached.
+
+    Returns
+    -------
+    callable
+        Takes a codec's entry; raises :class:`ModelError` where no model at hand has its prior.
+    """
+
+    def find(codec: CodecEntry) -> TokenPrior:
+        wanted = codec.prior or ""
+        if wanted not in _LOADED:
+            folders = [*([] if model is None else [registry.resolve(model)]), *registry.available().values()]
+            for folder in folders:
+                prior = read_prior(folder, wanted)
+                if prior is not None:
+                    _LOADED[wanted] = prior
+                    break
+            else:
+                raise ModelError(
+                    f"tokens are coded with the prior of the model '{codec.model}' (digest {codec.digest[:16]}...), "
+                    f"which is not here; put its folder into {registry.cache_dir() / 'models'} or name it with --model."
+                )
+        return _LOADED[wanted]
+
+    return find

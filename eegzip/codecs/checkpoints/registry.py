@@ -1,0 +1,84 @@
+"""Finds models by name, digest or folder: bundled ones, downloaded ones, any folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint
+from eegzip.codecs.checkpoints.download import cache_dir
+from eegzip.formats.errors import ModelError
+
+DEFAULT_MODEL = "eegz-mc-2"
+
+
+BUNDLED = Path(__file__).parents[2] / "checkpoints"
+
+
+# Fewer hexadecimal digits than these could name two models by chance.
+_MIN_DIGEST_DIGITS = 12
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    """Yield the checkpoint folders within a folder, by name."""
+    if parent.is_dir():
+        yield from (p for p in sorted(parent.iterdir()) if (p / CONFIG).is_file())
+
+
+def available() -> dict[str, Path]:
+    """Return the models at hand, bundled ones first, by name."""
+    models: dict[str, Path] = {}
+    for parent in (BUNDLED, cache_dir() / "models"):
+        for folder in _folders(parent):
+            models.setdefault(folder.name, folder)
+    return models
+
+
+def resolve(model: str | Path) -> Path:
+    """Return the folder of a model.
+
+    Parameters
+    ----------
+    model
+        A bundled or cached name, a path to a folder, or a digest (its first 12 or more digits).
+
+    Raises
+    ------
+    ModelError
+        Nothing of that name or digest is at hand.
+    """
+    models = available()
+    if isinstance(model, str) and model in models:
+        return models[model]
+    path = Path(model)
+    if (path / CONFIG).is_file():
+        return path
+    wanted = str(model).lower()
+    if len(wanted) >= _MIN_DIGEST_DIGITS and not set(wanted) - set("0123456789abcdef"):
+        damaged = []
+        for name, folder in models.items():
+            try:
+                if load_checkpoint(folder).digest.startswith(wanted):
+                    return folder
+            except (ModelError, OSError):
+                # Another model's damage is not the asker's concern, unless this is the one.
+                damaged.append(name)
+        raise ModelError(
+            f"The model with the digest {wanted[:16]}... is not here; put its folder into "
+            f"{cache_dir() / 'models'} or name the folder"
+            + (f" (damaged, and perhaps the one: {', '.join(damaged)})." if damaged else ".")
+        )
+    if path.exists():
+        raise ModelError(f"{path} is no model folder: it has no {CONFIG}.")
+    raise ModelError(f"There is no model {str(model)!r}; at hand are: {', '.join(models) or 'none'}.")
+
+
+def load(model: str | Path = DEFAULT_MODEL) -> Checkpoint:
+    """Return a model, checked; its weights are read when they are first used.
+
+    Parameters
+    ----------
+    model
+        As for :func:`resolve`.
+    """
+    return load_checkpoint(resolve(model))

@@ -1,0 +1,1 @@
+"""Samples to what a network sees, and back: resampling, scaling, windows, components."""

@@ -1,0 +1,183 @@
+"""Groups of channels to tokens and back: one stream of tokens a group.
+
+What a group gives depends on its own channels alone. Encoder and decoder work on batches of groups of one size; what
+mixes channels is done group by group, so that its matrix products have the same shape whatever else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eegzip.codecs.types import CodeArray, FloatArray
+from eegzip.formats.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from eegzip.codecs.runtime import CodecRuntime, RowIndex
+
+
+class GroupCoder:
+    """Encoder and decoder of the channels of some groups; made by :meth:`CodecRuntime.for_groups`.
+
+    Parameters
+    ----------
+    runtime
+        The model.
+    groups
+        The style of each channel of each group.
+
+    Attributes
+    ----------
+    n_channels : int
+        Channels of all groups, which are the rows that it takes and gives, group after group.
+    n_groups : int
+        Streams of tokens.
+    window_frames, encoder_context, decoder_context : int
+        As of the runtime.
+    """
+
+    def __init__(self, runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
+        sizes = np.array([len(group) for group in groups], dtype=np.int64)
+        self._check(runtime, groups)
+        self._runtime = runtime
+        self.n_groups = len(groups)
+        self.n_channels = int(sizes.sum())
+        self.window_frames = runtime.window_frames
+        self.encoder_context = runtime.encoder_context
+        self.decoder_context = runtime.decoder_context
+        first = np.cumsum(sizes) - sizes
+        # For each size: which groups are that large, their rows [groups, size] and styles [groups, size].
+        self._members = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
+        self._rows = [first[members][:, None] + np.arange(sizes[members[0]]) for members in self._members]
+        self._styles = [
+            torch.tensor([list(groups[int(i)]) for i in members], dtype=torch.int64, device=runtime.device)
+            for members in self._members
+        ]
+
+        self._widths = [self._width(styles) for styles in self._styles]
+
+    def _width(self, styles: torch.Tensor) -> int | None:
+        """Return how many of the first latent dimensions matter to groups of one size; ``None`` for all."""
+        adapters = self._runtime.checkpoint.config.adapters
+        if adapters is None or adapters.styles == "names":
+            return None
+        return self._runtime.network.styles.width_of(styles)
+
+    @staticmethod
+    def _check(runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
+        """Refuse groups that the model can't code."""
+        adapters = runtime.checkpoint.config.adapters
+        most = 1 if adapters is None else adapters.max_channels
+        for group in groups:
+            if not 1 <= len(group) <= most:
+                raise ModelError(
+                    f"A group has {len(group)} channels; the model {runtime.checkpoint.config.name} codes "
+                    + ("every channel alone." if adapters is None else f"1 to {most} channels as one.")
+                )
+            if adapters is not None and not all(0 <= style <= len(adapters.vocabulary) for style in group):
+                raise ModelError(
+                    f"The styles {list(group)} are not all of the model's, 0 to {len(adapters.vocabulary)}."
+                )
+
+    def encode(
+        self, samples: FloatArray, n_codebooks: int | None = None, prices: npt.NDArray[np.float64] | None = None
+    ) -> CodeArray:
+        """Return the codes [groups, n_codebooks, n] of windows [channels, (n + 2 * encoder_context) * hop].
+
+        Parameters
+        ----------
+        samples
+            Normalised waveforms, context on both sides included.
+        n_codebooks
+            Use only the first so many codebooks; the search then aims at the best result with these.
+        prices
+            Squared error in the latents [groups, n] that a token must take away to be worth it: frames have no others.
+            By default all have all.
+        """
+        return self._encode(samples, n_codebooks, None, prices)
+
+    def encode_with_latents(self, samples: FloatArray, n_codebooks: int | None = None) -> tuple[CodeArray, FloatArray]:
+        """Return the codes as :meth:`encode` does, and the latents [groups, D, n] that they stand for."""
+        frames = max(samples.shape[-1] // self._runtime.hop - 2 * self.encoder_context, 0)
+        width = self._runtime.checkpoint.config.network.latent_width
+        latents = np.empty((self.n_groups, width, frames), dtype=np.float32)
+        return self._encode(samples, n_codebooks, latents, None), latents
+
+    def _encode(
+        self,
+        samples: FloatArray,
+        n_codebooks: int | None,
+        latents: FloatArray | None,
+        prices: npt.NDArray[np.float64] | None,
+    ) -> CodeArray:
+        runtime, context, length = self._runtime, self.encoder_context, samples.shape[-1]
+        frames = length // runtime.hop - 2 * context
+        if samples.ndim != 2 or len(samples) != self.n_channels or length % runtime.hop or frames < 0:
+            raise UsageError(
+                f"Windows must be of {self.n_channels} channels and whole frames of {runtime.hop} samples, with "
+                f"{context} more on each side; these have the shape {samples.shape}."
+            )
+        levels = runtime.levels(n_codebooks)
+        codes = np.empty((self.n_groups, levels, frames), dtype=np.uint16)
+
+        def encode_batch(kind: int, part: RowIndex) -> None:
+            rows, styles = self._rows[kind][part], self._styles[kind][part]
+            members = self._members[kind][part]
+            wave = torch.from_numpy(np.ascontiguousarray(samples[rows.reshape(-1)], dtype=np.float32))
+            latent = runtime.network.encoder(wave[:, None].to(runtime.device)).unflatten(0, styles.shape)
+            joined = self._joined(latent, styles)[:, :, context : context + frames]
+            if latents is not None:
+                latents[members] = joined.cpu().numpy()
+            enough = None if prices is None else torch.from_numpy(prices[members].astype(np.float32)).to(runtime.device)
+            found = runtime.quantise(joined, levels, self._widths[kind], enough)
+            codes[members] = found.to("cpu", torch.int32).numpy()
+
+        runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
+        return codes
+
+    def _joined(self, latent: torch.Tensor, styles: torch.Tensor) -> torch.Tensor:
+        """Return the latent of each group [B, D, F] from those of its channels [B, G, D, F]."""
+        network = self._runtime.network
+        present = torch.ones_like(styles, dtype=torch.bool)
+        if self._runtime.checkpoint.config.adapters is None:
+            return network.joined(latent, styles, present)
+        each = zip(latent.split(1), styles.split(1), present.split(1), strict=True)
+        return torch.cat([network.joined(*group) for group in each])
+
+    def decode(self, codes: CodeArray, valid: tuple[int, int] | None = None) -> FloatArray:
+        """Return the waveforms [channels, n * hop] of codes [groups, k, n + 2 * decoder_context].
+
+        Parameters
+        ----------
+        codes
+            Codes of the first k codebooks, ``decoder_context`` frames on both sides included.
+        valid
+            Range [first, last) of the frames given that exist; the others count as zero latents. Frames
+            exist between 0 and the recording's number of frames (:mod:`eegzip.formats.eegz.timeline`).
+        """
+        runtime, context = self._runtime, self.decoder_context
+        frames = codes.shape[-1]
+        n = frames - 2 * context
+        if codes.ndim != 3 or len(codes) != self.n_groups or n < 0:
+            raise UsageError(
+                f"Codes must be of {self.n_groups} groups, with {context} frames of context on each side; these have "
+                f"the shape {codes.shape}."
+            )
+        first, last = valid if valid is not None else (0, frames)
+        wave = np.empty((self.n_channels, n * runtime.hop), dtype=np.float32)
+
+        def decode_batch(kind: int, part: RowIndex) -> None:
+            rows, styles = self._rows[kind][part], self._styles[kind][part]
+            latent = runtime.network.styled(runtime.codewords(codes[self._members[kind][part]]), styles).flatten(0, 1)
+            # After the styles, whose biases would make something of nothing.
+            latent[:, :, : max(first, 0)] = 0
+            latent[:, :, max(last, 0) :] = 0
+            out = runtime.network.decoder(latent)[:, 0, context * runtime.hop : (context + n) * runtime.hop]
+            wave[rows.reshape(-1)] = out.cpu().numpy()
+
+        runtime.in_batches(decode_batch, [(len(rows), rows.shape[1] * frames * runtime.hop) for rows in self._rows])
+        return wave

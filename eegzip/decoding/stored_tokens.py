@@ -1,0 +1,119 @@
+"""Tokens and scaling knots out of a file, and the network that they belong to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegzip.codecs.checkpoints import registry
+from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import ModelError
+
+if TYPE_CHECKING:
+    from eegzip.codecs.runtime import CodecRuntime
+from eegzip.codecs.stream_batch import Bank
+
+
+class StoredTokens:
+    """Tokens and knots of a bank, out of a file.
+
+    Parameters
+    ----------
+    reader : EegzReader
+    bank : Bank
+    lost : frozenset of int
+        Chunks that can't be read. Their tokens count as 0, the most ordinary entry of each codebook, and their
+        knots as their neighbours': good enough as context for the frames next to them.
+    """
+
+    def __init__(self, reader: EegzReader, bank: Bank, lost: frozenset[int] = frozenset()) -> None:
+        self._reader = reader
+        self._bank = bank
+        self._lost = lost
+        owners = {owner.signal: place for place, owner in enumerate(reader.knot_owners())}
+        self._places = [owners[signal] for signal in bank.owners(reader.header) if signal in owners]
+
+    def frames(self, start: int, stop: int) -> np.ndarray:
+        """Tokens [groups, codebooks, frames], uint16."""
+        return np.stack([self._reader.tokens(group, start, stop, self._lost) for group in self._bank.groups])
+
+    def knots(self, start: int, stop: int) -> np.ndarray:
+        """Scaling knots [waveforms, knots, 2], from whichever chunks store them."""
+        reader, group = self._reader, self._bank.groups[0]
+        result = np.zeros((len(self._places), stop - start, 2), np.int32)
+        known = np.zeros(stop - start, bool)
+        for number in range(start, stop):
+            chunk = None if known[number - start] else self._chunk_with(number)
+            if chunk is not None:
+                first, end = reader.chunk_knot_range(chunk, group)
+                upto = min(end, stop)
+                knots = reader.chunk_knots(chunk)
+                for row, place in enumerate(self._places):
+                    result[row, number - start : upto - start] = knots[place][number - first : upto - first]
+                known[number - start : upto - start] = True
+        if known.any() and not known.all():
+            places = np.arange(stop - start)
+            nearest = places[known][np.abs(places[:, None] - places[known]).argmin(axis=1)]
+            result = result[:, nearest]
+        return result
+
+    def _chunk_with(self, knot: int) -> int | None:
+        """A chunk that stores a knot and can be read: its own, or one near by, as knots at seams are stored twice."""
+        reader, group = self._reader, self._bank.groups[0]
+        header, grid = reader.header, reader.header.grid(group)
+        spacing = header.codecs[header.groups[group].codec].knot_spacing
+        frame = grid.frame_of_model_sample(min(knot * spacing, grid.n_model_samples - 1))
+        own = header.chunk_of_frame(group, frame)
+        if own not in self._lost:
+            return own
+        for chunks in (range(own - 1, -1, -1), range(own + 1, header.n_chunks)):
+            for chunk in chunks:
+                first, end = reader.chunk_knot_range(chunk, group)
+                if first == end:
+                    continue  # too short for a frame
+                if not first <= knot < end:
+                    break
+                if chunk not in self._lost:
+                    return chunk
+        return None
+
+
+def load_runtime(header: FileHeader, model: str | Path | None, device: str) -> CodecRuntime:
+    """Load the network that a file's tokens belong to.
+
+    Parameters
+    ----------
+    header : FileHeader
+    model : path-like or None
+        Checkpoint to use; found by digest when ``None``.
+    device : str
+
+    Raises
+    ------
+    ModelError
+        The model is not at hand, or `model` is another one.
+    """
+    # Here, so that reading tokens and exact signals needs no torch.
+    from eegzip.codecs.runtime import CodecRuntime
+
+    codec = header.codecs[0]
+    try:
+        checkpoint = registry.load(codec.digest if model is None else model)
+    except ModelError as error:
+        if model is not None:
+            raise
+        raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
+    if checkpoint.digest != codec.digest:
+        raise ModelError(
+            f"the file was coded with the model '{codec.model}' (digest {codec.digest[:16]}...), but "
+            f"{checkpoint.folder} is another ({checkpoint.digest[:16]}...); name the right folder with --model."
+        )
+    network = checkpoint.config.network
+    stated = (codec.name, codec.hop, codec.codebooks, codec.codebook_size)
+    known = (checkpoint.config.architecture, network.hop, network.n_codebooks, network.codebook_size)
+    if stated != known:
+        raise ModelError(f"the file contradicts its model '{codec.model}' about kind, hop or codebooks; it is damaged.")
+    return CodecRuntime(checkpoint, device=device)

@@ -1,0 +1,1 @@
+"""From a recording to streams: everything that an encoder is free to decide."""

@@ -1,0 +1,91 @@
+"""What the error of a signal may be in a chunk, and how near to that it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from eegzip.encoding.quality import prd_bound
+from eegzip.formats.eegz.header import Targets
+
+TIE = 2.0**-20
+"""Digital units by which another machine's layers may differ (SPEC.md, section 9)."""
+
+_WHOLE = 1 << 25
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one signal's error may be in one chunk, in digital units.
+
+    Parameters
+    ----------
+    rms : float
+        Root of the mean squared error; infinite where only `peak` counts.
+    peak : int or None
+        Every error; ``None`` where any is allowed.
+    """
+
+    rms: float
+    peak: int | None
+
+    def widest_step(self) -> int:
+        """The largest odd step of a quantiser whose errors are all within the bounds."""
+        step = 1 if self.rms <= 0 else math.sqrt(min(12 * self.rms**2, 4.0 * _WHOLE**2) * _SURELY + 1)
+        half = int((step - 1) // 2)
+        return 2 * (half if self.peak is None else min(half, self.peak)) + 1
+
+    def less(self, slack: float) -> Bounds:
+        """Bounds for a machine whose samples may be off by `slack` elsewhere; negative where none are left."""
+        return Bounds(self.rms - slack, None if self.peak is None else self.peak - math.ceil(slack))
+
+
+# The error of a quantiser with a step is not quite that of an even distribution.
+_SURELY = 0.98
+
+
+def bounds_of(targets: Targets, values: np.ndarray, microvolts: float | None) -> Bounds:
+    """Bounds of a signal's samples of one chunk.
+
+    Parameters
+    ----------
+    targets : Targets
+    values : ndarray of int32, shape (n,)
+        The original.
+    microvolts : float or None
+        Size of a digital unit; known where an error in uV has a bound.
+    """
+    percent = prd_bound(targets)
+    rms = math.inf if percent is None else percent / 100 * float(values.std())
+    if targets.max_error_uv is None or not microvolts:
+        return Bounds(rms, None)
+    # What a float rounds away must not cost a whole digital unit.
+    return Bounds(rms, int(min(targets.max_error_uv / abs(microvolts) * (1 + 1e-12), _WHOLE)))
+
+
+def excess(
+    original: np.ndarray, samples: np.ndarray, lowest: np.ndarray, highest: np.ndarray, bounds: list[Bounds]
+) -> np.ndarray:
+    """How many times its bound each signal's error is, on whichever machine it is restored.
+
+    Parameters
+    ----------
+    original : ndarray of int32, shape (signals, n)
+    samples : ndarray of float64 or int32, shape (signals, n)
+        What a decoder restores, before rounding.
+    lowest, highest : ndarray of int, shape (signals, 1)
+    bounds : list of Bounds
+    """
+    # Where rounding is a matter of the last bits, the worse of both neighbours counts.
+    errors = np.maximum(
+        np.abs(np.clip(np.rint(samples - TIE), lowest, highest) - original),
+        np.abs(np.clip(np.rint(samples + TIE), lowest, highest) - original),
+    )
+    rms = np.sqrt(np.einsum("ij,ij->i", errors, errors) / errors.shape[1])
+    result = np.array([value / max(bound.rms, 1e-9) for value, bound in zip(rms, bounds, strict=True)])
+    for place, bound in enumerate(bounds):
+        if bound.peak is not None:
+            result[place] = max(result[place], errors[place].max() / max(bound.peak, 0.5))
+    return result

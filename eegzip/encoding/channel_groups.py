@@ -1,0 +1,151 @@
+"""Which signals of a recording share a token stream."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eegzip.codecs.channels import grouping
+from eegzip.codecs.channels.neighbours import in_a_row, neighbour_groups, styles_of_group
+from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY, style_name
+from eegzip.encoding.options import CodecChoice
+from eegzip.formats.edf import SignalHeader
+from eegzip.formats.errors import UsageError
+
+# Of random groups: the same recording and options give the same file.
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class SharedStream:
+    """Signals that become one token stream.
+
+    Parameters
+    ----------
+    signals : tuple of int
+        Indices into the recording's signals, in the order that the network wants.
+    styles : tuple of int or None
+        One each a signal; ``None`` where the network codes every channel alone.
+    """
+
+    signals: tuple[int, ...]
+    styles: tuple[int, ...] | None
+
+
+def share(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecChoice) -> list[SharedStream]:
+    """Divide the signals that a network codes into groups.
+
+    Parameters
+    ----------
+    signals : sequence of SignalHeader
+        All of the recording.
+    coded : sequence of int
+        Indices of those to be coded.
+    choice : CodecChoice
+
+    Returns
+    -------
+    list of SharedStream
+        Every coded signal in exactly one, those of one stream with the same number of samples a record; sorted by
+        their first signal.
+
+    Raises
+    ------
+    UsageError
+        A file of groups can't be read, does not fit the recording, or joins signals of different rates.
+    """
+    multichannel = choice.config.multichannel
+    if multichannel is None:
+        return [SharedStream((index,), None) for index in coded]
+    if multichannel.styles == "recording":
+        return [SharedStream((index,), (0,)) for index in coded]
+    labels = [signal.label for signal in signals]
+    by_place = multichannel.styles == "places"
+    vocabulary = STANDARD_VOCABULARY if by_place else multichannel.vocabulary
+
+    def divide(names: list[str]) -> list[tuple[int, ...]]:
+        if by_place and choice.groups == "manual":
+            return neighbour_groups(names, multichannel.max_channels)
+        return grouping.make(choice.groups, names, multichannel.max_channels, _SEED, vocabulary=vocabulary)
+
+    groups = _divided(signals, coded, choice.groups, divide, multichannel.max_channels, vocabulary)
+    if by_place:
+        rows = [tuple(group[place] for place in in_a_row([labels[i] for i in group])) for group in groups]
+        return [SharedStream(row, tuple(styles_of_group(len(row)))) for row in sorted(rows, key=min)]
+    styles = dict(zip(coded, grouping.channel_styles([labels[i] for i in coded], vocabulary), strict=True))
+    return [SharedStream(group, tuple(styles[index] for index in group)) for group in sorted(groups, key=min)]
+
+
+def mixed_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecChoice) -> list[tuple[int, ...]]:
+    """Divide the signals that a network codes into those whose components are coded together.
+
+    Parameters
+    ----------
+    signals, coded, choice
+        As for :func:`share`.
+
+    Returns
+    -------
+    list of tuple of int
+        Parts of two signals or more of one rate; none with models that rotate no recording or have no prior (without
+        one all frames have one depth), and with fixed scaling.
+
+    Raises
+    ------
+    UsageError
+        As :func:`share`.
+    """
+    multichannel = choice.config.multichannel
+    if multichannel is None or multichannel.styles != "recording":
+        return []
+    if choice.config.prior is None or choice.fixed_limit_uv is not None:
+        return []
+    vocabulary = tuple(dict.fromkeys(style_name(signal.label) for signal in signals))
+
+    def divide(names: list[str]) -> list[tuple[int, ...]]:
+        if choice.groups != "manual":
+            return grouping.make(choice.groups, names, multichannel.max_channels, _SEED, vocabulary=vocabulary)
+        count = -(-len(names) // multichannel.max_channels)
+        edges = [len(names) * place // count for place in range(count + 1)]
+        return [tuple(range(low, high)) for low, high in itertools.pairwise(edges)]
+
+    found = _divided(signals, coded, choice.groups, divide, multichannel.max_channels, vocabulary)
+    return [part for part in sorted(found, key=min) if len(part) > 1]
+
+
+def _divided(
+    signals: Sequence[SignalHeader],
+    coded: Sequence[int],
+    how: str,
+    divide: Callable[[list[str]], list[tuple[int, ...]]],
+    limit: int,
+    vocabulary: Sequence[str],
+) -> list[tuple[int, ...]]:
+    """Indices of coded signals in groups, of one rate each: as `divide` says of names, or a file of groups."""
+    labels = [signal.label for signal in signals]
+    groups: list[tuple[int, ...]] = []
+    if how in grouping.KINDS:
+        # Divided at each rate by itself: streams have one grid of frames.
+        for part in _by_rate(signals, coded):
+            groups += [tuple(part[place] for place in group) for group in divide([labels[i] for i in part])]
+        return groups
+    # A file may name signals that turn out to be kept exactly (a flat one, say), so it is read for all.
+    ordinary = [signal.index for signal in signals if not signal.is_annotations]
+    found = grouping.groups_from_file(how, [labels[i] for i in ordinary], limit, vocabulary=vocabulary)
+    wanted = set(coded)
+    for group in found:
+        members = [ordinary[place] for place in group if ordinary[place] in wanted]
+        if len(_by_rate(signals, members)) > 1:
+            shown = ", ".join(labels[index] for index in members)
+            raise UsageError(f"{how}: channels of different sample rates can't share tokens: {shown}.")
+        groups += [tuple(members)] if members else []
+    return groups
+
+
+def _by_rate(signals: Sequence[SignalHeader], indices: Sequence[int]) -> list[list[int]]:
+    """Indices of signals, apart for each number of samples a record."""
+    parts: dict[int, list[int]] = {}
+    for index in indices:
+        parts.setdefault(signals[index].samples_per_record, []).append(index)
+    return list(parts.values())

@@ -1,0 +1,1 @@
+"""How the bundled checkpoints were made; nothing else imports this."""

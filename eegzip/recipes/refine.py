@@ -1,0 +1,88 @@
+"""Refine all codebooks of a residual quantiser together.
+
+K-means fits each level to what a greedy search leaves, but the codec searches with a beam. Given the codes that it
+chooses, the codewords of least weighted error over all levels solve one linear system. A round draws fresh codes at
+several depths and goes some way towards the solution, level after level (Gauss and Seidel's way: the system itself
+would not fit into memory).
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from eegzip.codecs.quantisation.beam_cpu import BeamSearch
+from eegzip.recipes.latents import Latents
+
+_SWEEPS = 6
+# Different depths a round, beside the full one.
+_DEPTHS = 7
+# Share of an entry's fair part of the weight that holds it where it is.
+_RIDGE = 0.03
+
+
+def sum_of_codewords(books: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Return the vectors [N, D] that codes [N, levels] stand for."""
+    total = books[0].index_select(0, codes[:, 0])
+    for level in range(1, codes.shape[1]):
+        total = total + books[level].index_select(0, codes[:, level])
+    return total
+
+
+def coded(books: torch.Tensor, rows: torch.Tensor, depth: int, beam: int) -> torch.Tensor:
+    """Return the codes [N, depth] of the codec's search for rows [N, D], D being at most the books' width."""
+    search = BeamSearch(books[:depth, :, : rows.shape[1]].numpy(), beam)
+    return torch.from_numpy(search(rows.numpy(), depth, os.cpu_count() or 1).astype("int64"))
+
+
+def refined(
+    books: torch.Tensor, latents: list[Latents], beam: int, generator: torch.Generator
+) -> tuple[torch.Tensor, float]:
+    """Return better codebooks for ``latents``, and the mean logarithm of the PRD at full depth before.
+
+    Parameters
+    ----------
+    books
+        Codebooks [levels, size, D]; where all entries of a level are zero they stay so.
+    latents
+        What they are for.
+    beam
+        Hypotheses of the search.
+    generator
+        Source of the depths and of who is coded at which.
+    """
+    levels, size, _ = books.shape
+    books = books.clone()
+    depths = [levels, *(1 + torch.randperm(levels - 1, generator=generator)[:_DEPTHS]).tolist()]
+    jobs = []
+    logs = []
+    for part in latents:
+        order = torch.randperm(len(part.rows), generator=generator)
+        for turn, depth in enumerate(depths):
+            which = order[turn :: len(depths)]
+            if not len(which):
+                continue
+            some = Latents(part.rows[which], part.loudness[which])
+            rows = some.rows.reshape(-1, part.width)
+            codes = coded(books, rows, depth, beam)
+            error = rows - sum_of_codewords(books[:, :, : part.width], codes)
+            jobs.append((codes, error, some.weights(error)))
+            if depth == levels:
+                logs.append(some.log_prd(error))
+    fair = float(sum(weight.sum() for _, _, weight in jobs)) / size
+    for _ in range(_SWEEPS):
+        for level in range(levels):
+            where = books[level].any(0).nonzero()[:, 0]
+            pull, count = torch.zeros(size, len(where)), torch.full((size, len(where)), _RIDGE * fair)
+            here = [job for job in jobs if job[0].shape[1] > level]
+            for codes, error, weight in here:
+                inside = where[where < error.shape[1]]
+                pull[:, : len(inside)].index_add_(0, codes[:, level], error[:, inside] * weight[:, None])
+                count[:, : len(inside)] += torch.bincount(codes[:, level], weight, size)[:, None]
+            change = pull / count
+            books[level][:, where] += change
+            for codes, error, _ in here:
+                inside = where[where < error.shape[1]]
+                error[:, inside] -= change[:, : len(inside)][codes[:, level]]
+    return books, float(torch.cat(logs).mean())

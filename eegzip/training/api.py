@@ -1,0 +1,244 @@
+"""Train a model on recordings: what ``eegzip train`` does.
+
+This module brings the parts of :mod:`eegzip.training` together; their decisions and reasons stand in
+``eegzip/training/README.md``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eegzip import models
+from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint
+from eegzip.formats.errors import OutputExistsError, UsageError
+from eegzip.training.loop.state import STATE, load_run_settings, save_settings
+from eegzip.training.settings.checked import INITS, TrainSettings
+from eegzip.training.settings.model_config import settings_of
+from eegzip.training.settings.presets import load_settings, with_overrides, with_presets
+
+if TYPE_CHECKING:
+    from eegzip.training.outcome import Outcome
+
+Progress = Callable[[str, int, int], None]
+Watcher = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What came of a run.
+
+    Attributes
+    ----------
+    folder : str
+        Where the model lies; it is the best checkpoint of the run.
+    digest : str
+        Of that model.
+    steps : int
+        Steps done, over all resumptions.
+    seconds : float
+        Time in the training loop.
+    best_step : int
+        Step of the best checkpoint.
+    before, after : dict
+        Figures on people held out: before the first step, and of the best checkpoint.
+    people, held_out : tuple of str
+        Who was trained on, and who was kept for validation.
+    skipped : tuple of (str, str)
+        Files that could not be used, and why.
+    stopped_by : int
+        Number of the signal that ended the run early; 0: it came to its end.
+    """
+
+    folder: str
+    digest: str
+    steps: int
+    seconds: float
+    best_step: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+    people: tuple[str, ...]
+    held_out: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+    stopped_by: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON knows it."""
+        return asdict(self)
+
+
+def settings_for(
+    *,
+    config: str | Path | None = None,
+    presets: Sequence[str] = (),
+    values: Mapping[str, Mapping[str, Any]] | None = None,
+    assignments: Iterable[str] = (),
+) -> TrainSettings:
+    """Return the settings of a run, from the general to the particular.
+
+    Later ones win: the defaults; the shape, rate and scaling of the checkpoint that is started from; presets; the
+    file; single values.
+
+    Parameters
+    ----------
+    config
+        TOML, YAML or JSON file.
+    presets
+        Names of :data:`eegzip.training.settings.presets.PRESETS`.
+    values
+        Sections of values.
+    assignments
+        Texts such as ``optimiser.lr=1e-4``.
+
+    Raises
+    ------
+    UsageError
+        Something is unknown or makes no sense.
+    ModelError
+        The checkpoint to start from is missing or damaged.
+    """
+    assignments = list(assignments)
+
+    def over(base: TrainSettings) -> TrainSettings:
+        settings = with_presets(base, presets)
+        if config is not None:
+            settings = load_settings(config, settings)
+        return with_overrides(settings.changed(values or {}, "the command line"), assignments)
+
+    settings = over(TrainSettings())
+    start = _checkpoint_to_start_from(settings)
+    if start is not None:
+        settings = over(TrainSettings().changed(settings_of(start), str(start.folder)))
+        settings = _with_reduction(settings, start)
+    settings.check()
+    return settings
+
+
+def _checkpoint_to_start_from(settings: TrainSettings) -> Checkpoint | None:
+    """Return the checkpoint that a run starts from, official weights imported into the cache."""
+    init = settings.start.init
+    if init == "scratch":
+        return None
+    if init not in INITS and not str(init).lower().endswith((".pth", ".pt")):
+        return models.load(init)
+    path = models.download_official(settings.start.sha256) if init == "audio" else Path(init)
+    folder = models.cache_dir() / "imported" / path.stem
+    if not (folder / CONFIG).is_file():
+        return models.import_descript(path, folder)
+    return models.load(folder)
+
+
+def _leads() -> bool:
+    """Whether this is the process that writes files: the only one, or the first that ``torchrun`` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _with_reduction(settings: TrainSettings, start: Checkpoint) -> TrainSettings:
+    """Make a smaller codebook than the checkpoint's a round of merging, and sizes to merge to the final size."""
+    has, wanted = start.config.network.codebook_size, settings.model.codebook_size
+    rounds = settings.start.reduce_to or ((wanted,) if wanted < has else ())
+    if not rounds:
+        return settings
+    if list(rounds) != sorted(rounds, reverse=True) or not 2 <= rounds[-1] <= rounds[0] < has:
+        raise UsageError(f"start.reduce_to must fall from the checkpoint's {has} entries, such as 512, 256.")
+    return settings.changed({"start": {"reduce_to": rounds}, "model": {"codebook_size": has}})
+
+
+def train(
+    settings: TrainSettings | None,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    watch: Watcher | None = None,
+    command: Sequence[str] = (),
+) -> TrainingReport:
+    """Train a model.
+
+    Parameters
+    ----------
+    settings : TrainSettings or None
+        From :func:`settings_for`. For a resumed run ``None`` takes those it was started with.
+    out : path-like
+        Folder of the run. It becomes a checkpoint that ``compress(model=out)`` takes: the best so far, at any time.
+    resume : bool
+        Go on with the run in that folder.
+    overwrite : bool
+        Begin anew in a folder that holds a run or a model already.
+    progress : callable, optional
+        Called with what is being prepared, how much is done, and of how much.
+    watch : callable, optional
+        Called after every step with a dict of ``step``, ``seconds``, ``loss/total``, ``prd``, ``validation``...
+    command : sequence of str
+        The command line, for the model card; by default this process's own.
+
+    Returns
+    -------
+    TrainingReport
+
+    Raises
+    ------
+    BadInputError
+        No recording can be used.
+    ModelError
+        A checkpoint or a run to be resumed is missing or damaged.
+    OutputExistsError
+        The folder holds something already.
+    UsageError
+        A setting makes no sense.
+
+    Examples
+    --------
+    >>> settings = eegzip.settings_for(values={"data": {"sources": ["recordings/"]}})  # doctest: +SKIP
+    >>> report = eegzip.train(settings, "my-model")  # doctest: +SKIP
+    >>> eegzip.compress("night.edf", "night.eegz", model="my-model")  # doctest: +SKIP
+    """
+    # torch is loaded only now, so that wrong settings are told at once.
+    from eegzip.training.run import run
+
+    out = Path(out)
+    if resume:
+        settings = settings or load_run_settings(out)
+    elif settings is None:
+        raise UsageError("a new run needs settings.")
+    elif not overwrite and _leads():
+        found = next((name for name in (STATE, CONFIG) if (out / name).exists()), None)
+        if found:
+            raise OutputExistsError(
+                f"{out} holds a run or a model already ({found}); resume it, choose another folder or overwrite it."
+            )
+    settings.check()
+    if not settings.data.sources:
+        raise UsageError("name the recordings to train on: --data FOLDER, or 'synthetic' for a first try.")
+    start = _checkpoint_to_start_from(settings)
+    if _leads():
+        save_settings(out, settings)
+    name = settings.model.name or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name) or "model"
+    words = list(command) or [shlex.quote(word) for word in sys.argv]
+    ended = run(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=words)
+    return _report(out, ended.outcome, ended.people, ended.held_out, ended.skipped)
+
+
+def _report(
+    out: Path, outcome: Outcome, people: Sequence[str], held_out: Sequence[str], skipped: Sequence[tuple[str, str]]
+) -> TrainingReport:
+    return TrainingReport(
+        folder=str(out),
+        digest=models.load(out).digest,
+        steps=outcome.step,
+        seconds=round(outcome.seconds, 1),
+        best_step=outcome.best_step,
+        before=outcome.first,
+        after=outcome.best,
+        people=tuple(people),
+        held_out=tuple(held_out),
+        skipped=tuple(skipped),
+        stopped_by=outcome.signal,
+    )

@@ -1,0 +1,1 @@
+"""What weights are before the first step."""

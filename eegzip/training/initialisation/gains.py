@@ -1,0 +1,55 @@
+"""Weights from scratch, brought to a level at which they learn.
+
+torch's convolutions start with weights that shrink a signal by the square root of three. Behind the dozen on DAC's main
+path next to nothing is left of the waveform, and the first thousands of steps go by with making it grow. (DAC's own
+initialisation has no effect on weight-normed layers.) Here a batch goes through the network once, and each layer's gain
+is set so that its output varies as it should: by 1 on the main path, by less in the residual units' branches, and as
+the waveform itself at the very end. The idea is Mishkin and Matas's (2016, "All you need is a good init").
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from eegzip.codecs.networks.dac import EegDac
+from eegzip.training.quantiser import quantise
+
+# What three residual units add up to is then about what came in.
+_BRANCH = 0.5
+
+
+@torch.no_grad()
+def level_weights(network: EegDac, wave: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> None:
+    """Set the gains of encoder, quantiser projections and decoder by what a batch makes of them, in place.
+
+    Parameters
+    ----------
+    network
+        With random weights.
+    wave, styles, present
+        A batch [B, G, T] with the channels' styles and presence [B, G].
+    """
+    last = network.decoder.model[-2]
+    branches = {id(m.block[-1]) for m in network.modules() if m.__class__.__name__ == "ResidualUnit"}
+    level = float(wave[present].std())
+
+    def set_gain(module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        weights = dict(module.named_parameters(recurse=False))
+        bias = weights["bias"][None, :, None]
+        target = level if module is last else _BRANCH if id(module) in branches else 1.0
+        found = float((output - bias).std())
+        if found <= 0:
+            return output
+        weights["weight_g"].mul_(target / found)
+        return (output - bias) * (target / found) + bias
+
+    gained = [m for m in network.modules() if hasattr(m, "weight_g")]
+    hooks = [module.register_forward_hook(set_gain) for module in gained]
+    try:
+        latent = network.latents(wave, styles, present)
+        levels = torch.full((len(wave),), network.config.n_codebooks, device=wave.device)
+        network.waves(quantise(network, latent, levels, is_open=True).latent, styles, present)
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,1 @@
+"""Steps, and what is kept from one to the next."""

@@ -1,0 +1,105 @@
+"""The losses of training other than the spectrogram's: all of them DAC's, for EEG channels that may be absent.
+
+Every function takes the original first and the restored signal second. Silent EEG (all zeros) is common and harmless:
+losses and gradients stay finite. Weights and their schedule are settings
+(:class:`eegzip.training.settings.sections.LossSettings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from eegzip.evaluation.spectrogram import FLOOR, fitting_windows, magnitudes, present_rows, row_mean
+
+STFT_WINDOWS = (2048, 512)
+
+Maps = Sequence[Sequence[torch.Tensor]]
+
+
+def waveform_loss(x: torch.Tensor, y: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the mean absolute difference of waveforms [..., T], absent channels left out.
+
+    Parameters
+    ----------
+    x, y
+        Waveforms.
+    present
+        Which channels there are [...], bool; all by default.
+    """
+    first, second = present_rows(x, y, present)
+    return row_mean((first - second).abs().mean(dim=1), second)
+
+
+def stft_loss(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    present: torch.Tensor | None = None,
+    windows: tuple[int, ...] = STFT_WINDOWS,
+) -> torch.Tensor:
+    """Return DAC's multi-scale STFT loss: over each window, the L1 errors of log power and of magnitude, summed.
+
+    Spectrograms are those of :mod:`eegzip.evaluation.spectrogram`; the logarithm is that of base 10 of the squared
+    magnitude, which is at least 1e-5 before it is squared.
+
+    Parameters
+    ----------
+    x, y
+        Waveforms [..., T].
+    present
+        Which channels there are [...], bool; all by default.
+    windows
+        Window lengths in samples; those that the waveforms are too short for are left out.
+    """
+    first, second = present_rows(x, y, present)
+    total = second.new_zeros(len(second))
+    for window in fitting_windows(x.shape[-1], windows):
+        if not len(second):
+            break
+        real, restored = magnitudes(first, window), magnitudes(second, window)
+        logs = 2 * (real.clamp(min=FLOOR).log10() - restored.clamp(min=FLOOR).log10()).abs()
+        total = total + (logs + (real - restored).abs()).mean(dim=(1, 2))
+    return row_mean(total, second)
+
+
+def discriminator_loss(real: Maps, restored: Maps) -> torch.Tensor:
+    """Return the least-squares loss of discriminators, their mean: real waveforms should score 1, restored ones 0.
+
+    DAC sums over its discriminators. Adam takes no notice of the factor, and a mean says the same whatever their
+    number: 0.5 is what answering 0.5 to everything costs, 0 is certainty.
+
+    Parameters
+    ----------
+    real, restored
+        Feature maps, a list for each discriminator, of which the last map is the score.
+    """
+    each = [(1 - a[-1]).square().mean() + b[-1].square().mean() for a, b in zip(real, restored, strict=True)]
+    return torch.stack(each).mean()
+
+
+def generator_loss(restored: Maps) -> torch.Tensor:
+    """Return how far restored waveforms are from scoring 1, in squares, summed over discriminators as in DAC.
+
+    Parameters
+    ----------
+    restored
+        Feature maps of the restored waveforms, a list for each discriminator.
+    """
+    return torch.stack([(1 - maps[-1]).square().mean() for maps in restored]).sum()
+
+
+def feature_matching_loss(real: Maps, restored: Maps) -> torch.Tensor:
+    """Return the L1 differences of all feature maps but the scores, summed as in DAC; real maps get no gradient.
+
+    Parameters
+    ----------
+    real, restored
+        Feature maps, a list for each discriminator.
+    """
+    each = [
+        (a.detach() - b).abs().mean()
+        for ours, theirs in zip(real, restored, strict=True)
+        for a, b in zip(ours[:-1], theirs[:-1], strict=True)
+    ]
+    return torch.stack(each).sum()

@@ -1,0 +1,33 @@
+"""What came of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    seconds : float
+        Time in the loop, over all resumptions.
+    signal : int
+        Signal that stopped it; 0: it came to its end.
+    first, best, last : dict
+        Figures of the first, the best and the last validation.
+    best_step : int
+        Step of the best.
+    """
+
+    step: int
+    seconds: float
+    signal: int
+    first: dict[str, Any]
+    best: dict[str, Any]
+    last: dict[str, Any]
+    best_step: int

@@ -1,0 +1,209 @@
+"""A run from its settings to its folder: data, network, loop, card, picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from eegzip.codecs.channels import grouping
+from eegzip.codecs.channels.neighbours import in_a_row, styles_of_group
+from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint
+from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.checkpoints.download import cache_dir
+from eegzip.codecs.networks.build import build
+from eegzip.codecs.networks.transfer import start_from
+from eegzip.codecs.runtime import tune_malloc
+from eegzip.formats.errors import UsageError
+from eegzip.training.data.batches import Feed
+from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
+from eegzip.training.data.preprocessing import Preprocessing
+from eegzip.training.data.sampling import Grouping, Sampler
+from eegzip.training.data.sources import SYNTHETIC, find_sources
+from eegzip.training.data.synthetic import synthetic_corpus
+from eegzip.training.loop.distributed import Processes, processes
+from eegzip.training.loop.trainer import Trainer
+from eegzip.training.outcome import Outcome
+from eegzip.training.reporting.artifacts import write_card_and_curves
+from eegzip.training.reporting.journal import Journal
+from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.settings.model_config import model_config
+from eegzip.training.settings.sections import GroupSettings
+from eegzip.training.validation.windows import Validation, chosen_windows
+
+# What the discriminators' longest spectrogram takes.
+_SHORTEST_JUDGED = 1024
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run leaves to report."""
+
+    outcome: Outcome
+    people: list[str]
+    held_out: list[str]
+    skipped: list[tuple[str, str]]
+
+
+def run(
+    settings: TrainSettings,
+    out: Path,
+    name: str,
+    start: Checkpoint | None,
+    *,
+    resume: bool,
+    progress: Callable[[str, int, int], None] | None,
+    watch: Callable[[dict[str, Any]], None] | None,
+    command: Sequence[str],
+) -> Ended:
+    """Do a run in a folder.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    out
+        Its folder.
+    name
+        Of the checkpoint.
+    start
+        Checkpoint to start from; ``None``: untrained.
+    resume
+        Go on from the state in the folder.
+    progress, watch
+        As in :func:`eegzip.training.api.train`.
+    command
+        The command line, for the card.
+    """
+    tune_malloc()
+    if settings.run.threads:
+        torch.set_num_threads(settings.run.threads)
+    if settings.run.deterministic:
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+    with processes(settings.run.device) as group:
+        if not group.leads:
+            # The first process prepares; the others then find everything in the cache.
+            group.wait()
+            progress = watch = None
+        corpus = prepared(settings, progress)
+        if group.leads:
+            group.wait()
+        train, validation = divide(corpus, settings.data.held_out, settings.run.seed)
+        with Journal(out) if group.leads else nullcontext() as journal:
+            trainer = made(settings, name, start, train, validation, group, journal, out)
+            if resume:
+                trainer.resume()
+            elif journal is not None:
+                journal.truncate_after(-1)
+                journal.record("start", 0, name=name, settings=settings.to_dict())
+            outcome = trainer.run(watch)
+        if group.leads:
+            initial = "scratch" if start is None else f"{start.config.name} ({start.digest[:16]})"
+            write_card_and_curves(out, settings, outcome, corpus, train, validation, command, initial)
+        group.wait()
+    people, held_out = (sorted({r.person for r in side}) for side in (train, validation))
+    return Ended(outcome, people, held_out, list(corpus.skipped))
+
+
+def prepared(settings: TrainSettings, progress: Callable[[str, int, int], None] | None) -> Corpus:
+    """Return the recordings that settings name, found and prepared."""
+    data = settings.data
+    preprocessing = Preprocessing.of(data)
+    if data.sources == (SYNTHETIC,):
+        return synthetic_corpus(preprocessing, seed=settings.run.seed)
+    cache = Path(data.cache) if data.cache else cache_dir() / "training"
+    sources = find_sources(data.sources, data.domain, data.person_regex)
+    return prepare(sources, preprocessing, cache, data.workers, progress)
+
+
+def made(
+    settings: TrainSettings,
+    name: str,
+    start: Checkpoint | None,
+    train: Sequence[CachedRecording],
+    validation: Sequence[CachedRecording],
+    group: Processes,
+    journal: Journal | None,
+    out: Path,
+) -> Trainer:
+    """Return the trainer of a run, its network at the weights to start from."""
+    config = model_config(settings, name, (label for r in train for label in r.labels))
+    torch.manual_seed(settings.run.seed)
+    network = build(config)
+    if start is not None:
+        start_from(network, start)
+    by_place = config.multichannel is not None and config.multichannel.styles == "places"
+    vocabulary = config.multichannel.vocabulary if config.multichannel and not by_place else STANDARD_VOCABULARY
+    limit = config.multichannel.max_channels if config.multichannel else 1
+    grouped = grouping_of(settings.groups if config.multichannel else GroupSettings(kind="single"), limit, vocabulary)
+    if by_place:
+        grouped = in_rows(grouped)
+    length = segment_samples(settings, config)
+    windows = chosen_windows(validation, length, settings.run.validation_windows, grouped, settings.run.seed)
+
+    def styles_of(labels: Sequence[str]) -> list[int]:
+        if by_place:
+            return list(styles_of_group(len(labels)))
+        return grouping.channel_styles(labels, vocabulary)
+
+    if settings.adversarial.weight and length < _SHORTEST_JUDGED:
+        raise UsageError(
+            f"segments of {length} samples are too short for the discriminators, which need {_SHORTEST_JUDGED}; take "
+            "a longer data.window_seconds or adversarial.weight=0."
+        )
+    return Trainer(
+        settings,
+        config,
+        network,
+        Feed(Sampler(train, length, limit, grouped, settings.run.seed), styles_of, group.device),
+        Validation(windows, length, config.rate, styles_of),
+        group,
+        journal,
+        out,
+        fresh=start is None,
+        apart=start is not None and _starts_apart(settings, config, start),
+    )
+
+
+def _starts_apart(settings: TrainSettings, config: ModelConfig, start: Checkpoint) -> bool:
+    """Whether data are to tell the channels of a group apart: a network of groups that comes from single channels."""
+    adapters = config.multichannel
+    from_single = adapters is not None and adapters.styles == "names" and start.config.adapters is None
+    return from_single and settings.start.channels == "apart" and settings.groups.kind != "single"
+
+
+def segment_samples(settings: TrainSettings, config: ModelConfig) -> int:
+    """Return the samples of a training segment: whole hops, as near to the window wished for as can be."""
+    hop = config.network.hop
+    return max(round(settings.data.window_seconds * settings.data.rate / hop), 1) * hop
+
+
+def in_rows(grouped: Grouping) -> Grouping:
+    """Return the same groups, the channels of each in the order of their row."""
+
+    def rows(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
+        groups = grouped(labels, rng)
+        return [tuple(group[place] for place in in_a_row([labels[i] for i in group])) for group in groups]
+
+    return rows
+
+
+def grouping_of(settings: GroupSettings, limit: int, vocabulary: Sequence[str]) -> Grouping:
+    """Return what says which channels are coded together, given their labels and a source of randomness."""
+
+    def grouped(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
+        if settings.kind in ("manual", "single"):
+            return grouping.make(settings.kind, labels, limit, vocabulary=vocabulary)
+        if settings.kind != "random":
+            return grouping.groups_from_file(settings.kind, labels, limit, vocabulary=vocabulary, partial=True)
+        law = {"rate": settings.exponential_rate, "scale": settings.scale, "tau": settings.tau}
+        return grouping.random_groups(labels, limit, rng, vocabulary=vocabulary, **law)
+
+    return grouped

@@ -1,0 +1,174 @@
+"""Everything that a training run can vary, as plain data: read from TOML, YAML or JSON, overridden one by one.
+
+No torch here: settings are checked, and printed, before anything slow begins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from eegzip.formats.errors import UsageError
+from eegzip.training.settings.sections import (
+    AdversarialSettings,
+    DataSettings,
+    GroupSettings,
+    LossSettings,
+    ModelSettings,
+    OptimiserSettings,
+    QuantiserSettings,
+    RunSettings,
+    StartSettings,
+)
+
+INITS = ("scratch", "audio")
+GROUPINGS = ("random", "manual", "single")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """All sections of a run."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    start: StartSettings = field(default_factory=StartSettings)
+    groups: GroupSettings = field(default_factory=GroupSettings)
+    quantiser: QuantiserSettings = field(default_factory=QuantiserSettings)
+    losses: LossSettings = field(default_factory=LossSettings)
+    adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the sections as JSON knows them."""
+        return {
+            section: {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+            for section, values in asdict(self).items()
+        }
+
+    def changed(self, values: Mapping[str, Any], where: str = "the settings") -> TrainSettings:
+        """Return these settings with some values replaced.
+
+        Parameters
+        ----------
+        values
+            Sections of values, ``{"optimiser": {"lr": 1e-4}}``.
+        where
+            What to blame in an error.
+
+        Raises
+        ------
+        UsageError
+            A section or name is unknown, or a value is of the wrong type.
+        """
+        sections: dict[str, Any] = {}
+        for section, content in values.items():
+            if section not in _SECTIONS or not isinstance(content, Mapping):
+                raise UsageError(f"{where}: there is no section '{section}'; known are {', '.join(_SECTIONS)}.")
+            current = getattr(self, section)
+            known = {f.name: str(f.type) for f in fields(current)}
+            typed = {}
+            for name, value in content.items():
+                if name not in known:
+                    raise UsageError(f"{where}: [{section}] has no '{name}'; known are {', '.join(known)}.")
+                typed[name] = _typed(known[name], value, f"{where}: {section}.{name}")
+            sections[section] = replace(current, **typed)
+        return replace(self, **sections)
+
+    def check(self) -> None:
+        """Raise :class:`UsageError` where a value makes no sense."""
+        for section, name, allowed in (
+            ("data", "domain", ("eeg", "audio")),
+            ("data", "scaling", ("adaptive", "fixed")),
+            ("model", "architecture", ("dac-sc", "dac-mc")),
+            ("start", "channels", ("apart", "mean")),
+            ("quantiser", "start", ("kmeans", "random")),
+            ("quantiser", "update", ("gradient", "ema")),
+            ("optimiser", "autocast", ("auto", "bfloat16", "off")),
+            ("run", "best", ("prd", "spectrogram")),
+        ):
+            value = getattr(getattr(self, section), name)
+            if value not in allowed:
+                raise UsageError(f"{section}.{name} is '{value}'; it must be one of {', '.join(allowed)}.")
+        for section, name, low, high in _RANGES:
+            value = getattr(getattr(self, section), name)
+            if not (math.isfinite(value) and low <= value <= high):
+                raise UsageError(f"{section}.{name} is {value:g}; it must lie between {low:g} and {high:g}.")
+        if len(self.optimiser.betas) != 2 or not all(0 <= b < 1 for b in self.optimiser.betas):
+            raise UsageError("optimiser.betas must be two numbers from 0 to 1, such as 0.8, 0.99.")
+        if self.data.domain == "audio" and self.model.architecture != "dac-sc":
+            raise UsageError("audio has no channels to group; train DAC-SC on it and start DAC-MC from that.")
+
+
+_SECTIONS = tuple(f.name for f in fields(TrainSettings))
+_RANGES = (
+    ("data", "skip_seconds", 0, 1e6),
+    ("data", "rate", 1, 1e6),
+    ("data", "highpass_hz", 0, 1e5),
+    ("data", "limit_uv", 1e-3, 1e6),
+    ("data", "window_seconds", 1e-3, 3600),
+    ("data", "workers", 0, 1024),
+    ("start", "reduce_every", 1, 1e9),
+    ("groups", "exponential_rate", 1e-3, 1e3),
+    ("groups", "scale", 1e-3, 1e3),
+    ("groups", "tau", 1e-3, 1e3),
+    ("quantiser", "open_steps", 0, 1e9),
+    ("quantiser", "ema_decay", 0, 0.99999),
+    ("quantiser", "revive_every", 0, 1e9),
+    ("quantiser", "revive_below", 0, 1),
+    ("quantiser", "dropout", 0, 1),
+    ("losses", "waveform_half_life", 1e-3, 1e12),
+    *(
+        ("losses", name, 0, 1e6)
+        for name in ("waveform_start", "waveform_end", "stft", "spectrogram", "commitment", "codebook")
+    ),
+    *(("adversarial", name, 0, 1e6) for name in ("weight", "adversarial", "feature", "rise")),
+    ("adversarial", "patience", 1, 1e6),
+    ("adversarial", "lr", 0, 1),
+    ("adversarial", "width", 1, 1024),
+    ("optimiser", "lr", 0, 1),
+    ("optimiser", "warmup", 0, 1e9),
+    ("optimiser", "half_life", 0, 1e12),
+    ("optimiser", "batch", 1, 1e6),
+    ("optimiser", "clip", 1e-6, 1e9),
+    ("optimiser", "average", 0, 0.9999999),
+    ("run", "max_steps", 0, 1e12),
+    ("run", "max_seconds", 0, 1e9),
+    ("run", "validate_every", 1, 1e12),
+    ("run", "validation_windows", 1, 1e6),
+    ("run", "save_seconds", 1, 1e9),
+    ("run", "log_every", 1, 1e9),
+    ("run", "threads", 0, 4096),
+)
+
+
+def _typed(kind: str, value: Any, where: str) -> Any:
+    """Return a value as the annotated type; text, as the command line gives it, is read."""
+    if kind.startswith("tuple"):
+        parts = _listed(value) if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)):
+            raise UsageError(f"{where} must be a list.")
+        inner = kind[len("tuple[") :].split(",")[0]
+        return tuple(_typed(inner, part, where) for part in parts if part != "")
+    try:
+        if kind == "str" and not isinstance(value, (list, dict)):
+            return str(value).strip()
+        if kind == "bool":
+            return {"true": True, "false": False, "1": True, "0": False}[str(value).strip().lower()]
+        if kind == "int" and not isinstance(value, bool) and float(value) == int(float(value)):
+            return int(float(value))
+        if kind == "float" and not isinstance(value, bool):
+            return float(value)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        pass
+    raise UsageError(f"{where} must be of type {kind}, not {value!r}.")
+
+
+def _listed(text: str) -> list[str]:
+    """Return the parts of ``a,b`` or, as TOML and a dry run have it, of ``["a", "b"]``."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        return [part.strip(" \"'") for part in text[1:-1].split(",")]
+    return text.split(",")

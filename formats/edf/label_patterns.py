@@ -1,0 +1,25 @@
+"""Shell patterns for labels of signals."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+from eegzip.formats.edf import normalise_channel_name
+
+# Types of signals that EDF+ puts in front of a label.
+_TYPE = re.compile(r"(?:eeg|ecg|ekg|eog|erg|emg|meg|mcg|ep|temp|resp|sao2|light|sound|event)\s+")
+
+
+def matches(pattern: str, label: str) -> bool:
+    """Whether a shell pattern (``*``, ``?``, ``[]``) names a signal; case is ignored.
+
+    A signal has up to three names: its label, its label without the type in front (EDF+ section 2.1.3: ``ECG V2``
+    is also ``V2``), and its electrode. Old and new electrode names are the same: ``T3`` names ``EEG T3-REF`` and
+    ``T7`` alike.
+    """
+    wanted, written = pattern.strip().lower(), label.strip().lower()
+    electrode = normalise_channel_name(label).lower()
+    if wanted == written or normalise_channel_name(pattern).lower() == electrode:
+        return True
+    return any(fnmatchcase(name, wanted) for name in (written, _TYPE.sub("", written), electrode))

@@ -1,0 +1,71 @@
+"""How a chunk is cut into blocks: as promises the fewest bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eegzip.formats.fixed_order import binary_logarithm, eigenvectors, gram, log2, product
+from eegzip.formats.transform.layer import analyse
+from eegzip.formats.transform.layer_header import block_size
+
+_SECONDS = (0.125, 0.25, 0.5, 0.75, 1.0, 2.0)
+_AN_OCTAVE = 0.004
+"""By how much more than is promised each doubling of a block costs, as its past says less of it."""
+_JUMP = 8.0
+"""Squared steps between samples, over the usual, from which on a border may be better off without an overlap."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of a chunk.
+
+    Parameters
+    ----------
+    count : int
+    cuts : ndarray of bool, shape (count - 1,), or None
+        Borders at which nothing overlaps.
+    unit : float
+        The quantiser's step, in units of the wanted error, at which the error is about as wanted.
+    """
+
+    count: int
+    cuts: np.ndarray | None
+    unit: float
+
+
+def choose_blocks(samples: np.ndarray, errors: np.ndarray, rate: float) -> Blocks:
+    """Choose the blocks for samples [signals, n] and the root-mean-square errors [signals] that are wanted of them."""
+    n_samples = samples.shape[1]
+    scaled = samples / errors[:, None]
+    # What the signals have in common counts once, as when they are coded.
+    scaled = product(eigenvectors(gram(scaled))[1].T, scaled)
+    jumps = np.square(np.diff(scaled, axis=1)).sum(axis=0)
+    most = max(1, n_samples // 2)
+    promises: list[tuple[float, Blocks]] = []
+    counts = {int(np.clip(round(n_samples / (seconds * rate)), 1, most)) for seconds in _SECONDS}
+    for count in sorted(counts):
+        borders = block_size(n_samples, count) * np.arange(1, count) - 1
+        cuts = np.zeros(count - 1, bool)
+        inside = borders < len(jumps)
+        cuts[inside] = jumps[borders[inside]] > _JUMP * jumps.mean()
+        for chosen in (None, cuts) if cuts.any() else (None,):
+            size = np.abs(analyse(scaled, count, chosen))
+            unit = _unit_step(size, n_samples)
+            bits = float(log2(1 + size / unit).sum()) * (1 - _AN_OCTAVE * binary_logarithm(count))
+            promises.append((bits, Blocks(count, chosen, unit)))
+    return min(promises, key=lambda promise: promise[0])[1]
+
+
+def _unit_step(size: np.ndarray, n_samples: int) -> float:
+    """The step at which coefficients (in units of the wanted error) have about the wanted error on average."""
+    low, high = -4.0, 40.0
+    wanted = len(size) * n_samples
+    squares = size * size
+    for _ in range(14):
+        middle = (low + high) / 2
+        step = 2.0**middle
+        error = float(np.where(size < 0.6 * step, squares, step * step / 12).sum())
+        low, high = (middle, high) if error < wanted else (low, middle)
+    return float(2.0**low)
