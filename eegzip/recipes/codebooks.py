@@ -31,10 +31,10 @@ from eegzip.codecs.channels.neighbours import styles_of_group
 from eegzip.codecs.channels.vocabulary import vocabulary_of_places
 from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
+from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac, mdct_basis
 from eegzip.codecs.networks.dac_mc import EegDacMc
-from eegzip.codecs.runtime import tune_malloc
 from eegzip.codecs.signal.scaling import AdaptiveScaling
 from eegzip.recipes import refine
 from eegzip.recipes.dataset import Waveforms, augmented, load

@@ -16,7 +16,7 @@ from eegzip import models
 from eegzip.codecs.channels.vocabulary import style_name
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY, ModelConfig, NetworkConfig
-from eegzip.codecs.runtime import build_network
+from eegzip.codecs.networks.inference import build_network
 from eegzip.formats.errors import ModelError, OutputExistsError
 
 MC = {"architecture": "dac-mc"}

@@ -19,6 +19,7 @@ from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.runtime import CodecRuntime
+from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.formats.errors import ModelError
 from eegzip.recipes.codebooks import linear_start, set_books
 
@@ -103,7 +104,7 @@ def test_without_quantiser_every_group_comes_back(runtime: CodecRuntime) -> None
 def test_small_groups_are_searched_where_they_are(runtime: CodecRuntime) -> None:
     """Codewords beyond a small group's dimensions reach no waveform, so they must not decide."""
     groups = [(0,), tuple(styles_of_group(3)), (0,), tuple(styles_of_group(2))]
-    coder = runtime.for_groups(groups)
+    coder = GroupCoder(runtime, groups)
     frames, context = 20, coder.encoder_context
     samples = np.random.default_rng(0).standard_normal((7, (frames + 2 * context) * runtime.hop)).astype(np.float32)
     codes = coder.encode(samples)

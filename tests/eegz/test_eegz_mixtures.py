@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eegzip.codecs.signal.components import find_rotation
+from eegzip.encoding.klt import find_rotation
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.rotation import extend, pack_basis, unpack_basis

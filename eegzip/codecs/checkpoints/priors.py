@@ -17,9 +17,6 @@ from eegzip.formats.errors import ModelError
 if TYPE_CHECKING:
     from eegzip.formats.tokens.tables import TokenPrior
 
-# By digest. Nearly always one or two, of a megabyte or two each.
-_LOADED: dict[str, TokenPrior] = {}
-
 
 def priors(model: str | Path | None = None) -> PriorSource:
     """Return what finds priors for a reader or writer of files.
@@ -34,21 +31,23 @@ def priors(model: str | Path | None = None) -> PriorSource:
     callable
         Takes a codec's entry; raises :class:`ModelError` where no model at hand has its prior.
     """
+    # By digest, for as long as the file is open. Nearly always one, of a megabyte or two.
+    loaded: dict[str, TokenPrior] = {}
 
     def find(codec: CodecEntry) -> TokenPrior:
         wanted = codec.prior or ""
-        if wanted not in _LOADED:
+        if wanted not in loaded:
             folders = [*([] if model is None else [registry.resolve(model)]), *registry.available().values()]
             for folder in folders:
                 prior = read_prior(folder, wanted)
                 if prior is not None:
-                    _LOADED[wanted] = prior
+                    loaded[wanted] = prior
                     break
             else:
                 raise ModelError(
                     f"tokens are coded with the prior of the model '{codec.model}' (digest {codec.digest[:16]}...), "
                     f"which is not here; put its folder into {registry.cache_dir() / 'models'} or name it with --model."
                 )
-        return _LOADED[wanted]
+        return loaded[wanted]
 
     return find
