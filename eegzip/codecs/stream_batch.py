@@ -72,18 +72,18 @@ def batches_of(header: FileHeader, signals: Sequence[int] | None = None) -> list
         signal takes them all.
     """
     batches: dict[tuple[FrameGrid, int], list[int]] = {}
-    mixed: list[StreamBatch] = []
+    rotated: list[StreamBatch] = []
     wanted = None if signals is None else frozenset(signals)
     for mixture in header.mixtures:
         owners = (header.groups[group].signals[0] for group in mixture.groups)
         chosen = tuple(signal for signal in owners if wanted is None or signal in wanted)
         if chosen:
-            mixed.append(StreamBatch(mixture.groups, chosen, mixture))
+            rotated.append(StreamBatch(mixture.groups, chosen, mixture))
     apart = {group for mixture in header.mixtures for group in mixture.groups}
     for number, group in enumerate(header.groups):
         if number not in apart and (wanted is None or wanted.intersection(group.signals)):
             batches.setdefault((header.grid(number), group.codebooks), []).append(number)
-    return mixed + [
+    return rotated + [
         StreamBatch(
             tuple(part),
             tuple(
