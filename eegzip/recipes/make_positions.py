@@ -1,8 +1,8 @@
-"""Write the table of electrode positions, from MNE-Python's 10-05 montage: ``python -m eegzip.recipes.make_positions``.
+"""Write the table of electrode positions from MNE's 10-05 montage: ``python -m eegzip.recipes.make_positions``.
 
-The montage (Oostenveld and Praamstra 2001, on the Colin 27 head) has points on a measured scalp. So the sphere that fits
-them best by least squares is moved to the origin, and each point is moved along its radius onto the sphere. x points to
-the right ear, y to the nose, z up. Needs MNE, which nothing else of eegzip does.
+The montage (Oostenveld and Praamstra 2001, on the Colin 27 head) has points on a measured scalp. So the sphere that
+fits them best by least squares is moved to the origin, and each point is moved along its radius onto the sphere. x
+points to the right ear, y to the nose, z up. Needs MNE, which nothing else of eegzip does.
 """
 
 from __future__ import annotations
