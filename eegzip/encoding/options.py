@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
-from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.checkpoints.config import ChannelCoding, ModelConfig
 from eegzip.encoding.quality import quality_of
 from eegzip.formats.eegz.header import Targets
 from eegzip.formats.errors import UsageError
@@ -173,7 +173,7 @@ def depth_for_bitrate(config: ModelConfig, bitrate: float) -> int:
     Of components it says how loud their error will be, about, and so how finely a rotation is worth rounding.
     """
     most = config.network.n_codebooks
-    if config.multichannel is None or config.multichannel.styles != "recording":
+    if config.channel_coding is not ChannelCoding.KLT:
         return most
     return max(1, min(most, round(min(bitrate, ORDINARY_BITS) / _bits_of_level(config))))
 

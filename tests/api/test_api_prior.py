@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 
 import eegzip
 from eegzip import models
+from eegzip.codecs.checkpoints import priors as provider
 from eegzip.codecs.checkpoints.checkpoint import add_prior, load_checkpoint, save_checkpoint
-from eegzip.codecs.checkpoints.priors import priors
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.context_tokens import PriorSource
@@ -24,6 +25,16 @@ from eegzip.formats.tokens.stream import StreamParameters
 from eegzip.formats.tokens.tables import PRIOR, TokenPrior, pack_prior
 
 CHUNK = 20
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """Priors that other tests loaded are not at hand."""
+    before = dict(provider._LOADED)
+    provider._LOADED.clear()
+    yield
+    provider._LOADED.clear()
+    provider._LOADED.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +94,7 @@ def test_one_channel_of_a_few_seconds(packed, plain, model):
 
 
 def test_chunks_may_be_read_in_any_order(packed, plain, model):
-    with EegzReader(packed, priors(model)) as file, EegzReader(plain) as other:
+    with EegzReader(packed, provider.priors(model)) as file, EegzReader(plain) as other:
         for chunk in reversed(list(file.chunks)):
             for group in reversed(range(len(file.header.groups))):
                 codes = file.chunk_tokens(chunk, group)
@@ -178,20 +189,20 @@ class TestReferences:
         ],
     )
     def test_impossible_references_are_refused(self, packed, model, tmp_path, references, sentence):
-        with self.forged(packed, tmp_path / "forged.eegz", references, priors(model)) as file:
+        with self.forged(packed, tmp_path / "forged.eegz", references, provider.priors(model)) as file:
             with pytest.raises(ContainerError, match=sentence) as caught:
                 file.chunk_tokens(0, 0)
             assert str(caught.value).startswith(str(tmp_path / "forged.eegz"))
 
     def test_references_that_branch_and_join_are_read(self, packed, model, tmp_path):
         references: dict[int, tuple[int, ...]] = {0: (2, 1), 1: (2,), 2: ()}
-        with self.forged(packed, tmp_path / "forged.eegz", references, priors(model)) as file:
+        with self.forged(packed, tmp_path / "forged.eegz", references, provider.priors(model)) as file:
             shape = file.chunk_tokens(0, 0).shape
             assert shape[0] == 11
             assert all(file.chunk_tokens(0, group).shape == shape for group in (1, 2))
 
     def test_a_header_without_a_prior_has_no_such_streams(self, plain, packed, tmp_path):
-        file = self.forged(plain, tmp_path / "forged.eegz", {0: ()}, priors())
+        file = self.forged(plain, tmp_path / "forged.eegz", {0: ()}, provider.priors())
         with file, pytest.raises(ContainerError, match="names no prior"):
             file.chunk_tokens(0, 0)
 

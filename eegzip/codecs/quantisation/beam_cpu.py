@@ -79,7 +79,7 @@ def _search_rows(
     beam: int,
     codes: np.ndarray,
 ) -> None:
-    """Fill `codes` [rows, levels] for `rows` [rows, dim], those that are worth it at a row's multiplier (negative: all).
+    """Fill `codes` [rows, levels] for `rows` [rows, dim], those worth it at a row's multiplier (negative: all).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
     whole steps; `codebooks` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and
