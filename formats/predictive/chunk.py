@@ -13,6 +13,7 @@ import numpy as np
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.predictive.fixed import decode_exact
 from eegzip.formats.predictive.stream import decode_predicted, references_of
+from eegzip.formats.references import resolve
 
 PREDICTED_FROM_OTHERS = 3
 
@@ -57,24 +58,19 @@ class ExactDecoder:
         """
         streams: dict[int, bytes] = {}
         references: dict[int, list[int]] = {}
-        # Each signal is put on the pile a second time, to be closed once everything it needs is.
-        pile, under_way = [(signal, False)], set[int]()
-        while pile:
-            member, closing = pile.pop()
-            if closing:
-                under_way.discard(member)
-                continue
-            if member in under_way:
-                raise self._sentence(ContainerError(f"exact signal {member} is predicted from itself"))
-            if member in streams or member in self._streams:
-                continue
+        gathered: set[int] = set()
+
+        def load(member: int) -> list[int]:
             streams[member] = self._load(member)
             references[member] = self._needed(member, streams[member])
-            under_way.add(member)
-            pile.append((member, True))
-            pile += [(other, False) for other in references[member]]
+            return references[member]
+
+        resolve(signal, load, lambda member: member in gathered or member in self._streams, gathered.add, self._circle)
         self._streams.update(streams)
         self._references.update(references)
+
+    def _circle(self, signal: int) -> ContainerError:
+        return self._sentence(ContainerError(f"exact signal {signal} is predicted from itself"))
 
     def _needed(self, signal: int, stream: bytes) -> list[int]:
         if stream[:1] != bytes([PREDICTED_FROM_OTHERS]):
@@ -96,20 +92,14 @@ class ExactDecoder:
             A stream that it needs is missing, damaged, or not what an encoder writes.
         """
         self.gather(signal)
-        pile = [signal]
-        while pile:
-            member = pile[-1]
-            missing = [other for other in self._references[member] if other not in self._done]
-            if missing:
-                pile += missing
-                continue
-            pile.pop()
-            if member not in self._done:
-                try:
-                    self._done[member] = self._decode_one(member)
-                except ContainerError as error:
-                    raise self._sentence(error) from error
+        resolve(signal, self._references.__getitem__, self._done.__contains__, self._finish, self._circle)
         return self._done[signal]
+
+    def _finish(self, signal: int) -> None:
+        try:
+            self._done[signal] = self._decode_one(signal)
+        except ContainerError as error:
+            raise self._sentence(error) from error
 
     def _decode_one(self, signal: int) -> np.ndarray:
         data, shape = self._streams[signal], self._shapes[signal]

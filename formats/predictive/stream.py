@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.packing import take_varint
+from eegzip.formats.packing import take_signed_varint, take_varint
 from eegzip.formats.predictive.grid import LEAST_STEP, MOST_STEP, MOST_STRAYS, Grid, kept_times
 
 MAX_REFERENCES = 64
@@ -19,8 +19,8 @@ ON_GRID, TOWARDS_ZERO, HOLDS, STRAYS = 1, 2, 4, 8
 
 def _take_strays(data: bytes, place: int) -> tuple[tuple[int, ...], int]:
     count, place = take_varint(data, place)
-    zigzagged, place = take_varint(data, place)
-    strays = [zigzagged >> 1 if zigzagged % 2 == 0 else -(zigzagged + 1 >> 1)]
+    first, place = take_signed_varint(data, place)
+    strays = [first]
     if not 0 < count <= MOST_STRAYS:
         raise ContainerError(f"an exact signal has {count} values beside its grid, which can't be.")
     for _ in range(count - 1):
@@ -33,8 +33,7 @@ def _take_strays(data: bytes, place: int) -> tuple[tuple[int, ...], int]:
 
 def _take_grid(data: bytes, place: int, *, towards_zero: bool) -> tuple[Grid, int]:
     step, place = take_varint(data, place)
-    zigzagged, place = take_varint(data, place)
-    origin = zigzagged >> 1 if zigzagged % 2 == 0 else -(zigzagged + 1 >> 1)
+    origin, place = take_signed_varint(data, place)
     if not LEAST_STEP <= step < MOST_STEP or abs(origin) >= MOST_STEP:
         raise ContainerError("an exact signal has an impossible grid.")
     return Grid(step, origin, towards_zero), place

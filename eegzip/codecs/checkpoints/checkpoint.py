@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
+from eegzip.formats.files import replaced, sha256_of
 from eegzip.formats.tokens.tables import MAX_PRIOR_BYTES, PRIOR, TokenPrior
 
 if TYPE_CHECKING:
@@ -92,15 +93,6 @@ def compute_digest(config: ModelConfig, weights_sha256: bytes) -> str:
     return hashlib.sha256(config_sha256 + weights_sha256).hexdigest()
 
 
-def _file_sha256(path: Path) -> bytes:
-    """Return the SHA-256 of a file without holding all of it."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.digest()
-
-
 def _check_header(path: Path) -> None:
     """Refuse a weights file that is too large, truncated or not all float32, before any memory is taken."""
     size = path.stat().st_size
@@ -152,7 +144,7 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     _check_header(folder / WEIGHTS)
     if config.prior is not None and read_prior(folder, config.prior) is None:
         raise ModelError(f"{folder / PRIOR} is missing or not the one that {CONFIG} names; get the model again.")
-    digest = compute_digest(config, _file_sha256(folder / WEIGHTS))
+    digest = compute_digest(config, bytes.fromhex(sha256_of(folder / WEIGHTS)))
     stated = data.get("digest")
     if stated is not None and stated != digest:
         raise ModelError(
@@ -217,7 +209,7 @@ def rename(folder: str | Path, config: ModelConfig) -> Checkpoint:
         Of a network with the same weights.
     """
     config.check()
-    digest = compute_digest(config, _file_sha256(Path(folder) / WEIGHTS))
+    digest = compute_digest(config, bytes.fromhex(sha256_of(Path(folder) / WEIGHTS)))
     document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
     try:
         _replace(Path(folder) / CONFIG, document.encode("ascii"))
@@ -275,7 +267,5 @@ def save_checkpoint(
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)

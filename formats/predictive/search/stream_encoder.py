@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from eegzip.formats.packing import put_varint
+from eegzip.formats.packing import put_signed_varint, put_varint
 from eegzip.formats.predictive.grid import Grid, kept_times
 from eegzip.formats.predictive.search.grids import find_grid, find_holds
 from eegzip.formats.predictive.shape import Shape
@@ -96,9 +96,9 @@ def encode_predicted(
 
 def _put_grid(out: bytearray, grid: Grid) -> None:
     put_varint(out, grid.step)
-    put_varint(out, 2 * grid.origin if grid.origin >= 0 else -2 * grid.origin - 1)
+    put_signed_varint(out, grid.origin)
     if grid.strays:
         put_varint(out, len(grid.strays))
-        put_varint(out, 2 * grid.strays[0] if grid.strays[0] >= 0 else -2 * grid.strays[0] - 1)
+        put_signed_varint(out, grid.strays[0])
         for lower, upper in pairwise(grid.strays):
             put_varint(out, upper - lower)
