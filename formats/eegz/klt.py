@@ -37,10 +37,8 @@ class Mixture:
 
     def to_signals(self) -> np.ndarray:
         """Matrix [signals, components] that makes signals of components, their centres apart."""
-        result: np.ndarray = self.rotation * np.array(self.gains)[:, None]
-        return result
+        return self.rotation * np.array(self.gains)[:, None]
 
     def to_components(self) -> np.ndarray:
         """Matrix [components, signals] that makes components of signals without their centres."""
-        result: np.ndarray = self.rotation.T / np.array(self.gains)
-        return result
+        return self.rotation.T / np.array(self.gains)

@@ -213,7 +213,7 @@ class EegzReader(Container):
         return chunk_knot_range(self.header, chunk, group)
 
     def chunk_knots(self, chunk: int) -> list[np.ndarray]:
-        """Scaling knots of a chunk, for each of :meth:`knot_owners` an array [knots, 2] that is not to be written to."""
+        """Scaling knots of a chunk: of each of :meth:`knot_owners` an array [knots, 2], not to be written to."""
         return self._knots.get(chunk, self._load_knots)
 
     def _load_knots(self, chunk: int) -> list[np.ndarray]:

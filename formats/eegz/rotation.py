@@ -13,7 +13,7 @@ import numpy as np
 
 from eegzip.formats.entropy.adaptive_bit import put_known, take_known
 from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder, put_bits, take_bits
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.limits import matrix_bytes
 
@@ -24,7 +24,7 @@ _DIGITS_BITS = 4
 _SLOWEST = 255
 
 
-@compiled
+@jit
 def _raw(state: np.ndarray, data: np.ndarray, decoding: bool, value: int, count: int) -> int:
     """Code an unsigned integer of `count` bits; return it."""
     if decoding:
@@ -33,7 +33,7 @@ def _raw(state: np.ndarray, data: np.ndarray, decoding: bool, value: int, count:
     return value
 
 
-@compiled
+@jit
 def _known(
     state: np.ndarray,
     data: np.ndarray,
@@ -50,7 +50,7 @@ def _known(
     return bit
 
 
-@compiled
+@jit
 def _code(
     values: np.ndarray,
     size: int,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import PLACE, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import put_signed_varint, put_varint, take_signed_varint, take_varint
 from eegzip.formats.predictive.decisions import EXPERTS, Model, code_integer, new_model, observe
@@ -55,14 +55,14 @@ def _new_work(size: int) -> _Work:
     )
 
 
-@compiled
+@jit
 def _bounded(value: float, lowest: int, highest: int) -> float:
     if not value > lowest:
         return float(lowest)
     return float(highest) if value > highest else value
 
 
-@compiled
+@jit
 def _run(
     start: int,
     stop: int,

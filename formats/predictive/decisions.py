@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import LIMIT, RATES, SQUASH, STRETCH
 
 # The logistic distribution's tail 1 / (1 + exp(z)) for z from 0 to 24 in steps of 1/64, in units of 2**-32.
@@ -70,7 +70,7 @@ def new_model() -> Model:
     )
 
 
-@compiled
+@jit
 def _half_tail(distance: float) -> float:
     place = distance * _STEPS
     logistic = 0.0
@@ -80,7 +80,7 @@ def _half_tail(distance: float) -> float:
     return (1.0 - HEAVY) * logistic + HEAVY * 0.5 / (1.0 + distance)
 
 
-@compiled
+@jit
 def _decide(
     model: Model, state: np.ndarray, data: np.ndarray, bit: int, kind: int, fraction: int, encoding: bool
 ) -> int:
@@ -111,7 +111,7 @@ def _decide(
     return bit
 
 
-@compiled
+@jit
 def code_integer(
     model: Model,
     state: np.ndarray,
@@ -201,7 +201,7 @@ def code_integer(
     return first
 
 
-@compiled
+@jit
 def observe(model: Model, value: int, expected: np.ndarray, seen: int) -> None:
     """Learn how far off the experts were, after `seen` integers before this one."""
     for expert in range(EXPERTS):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.tables import PriorTables
 
@@ -21,7 +21,7 @@ _FAR = 3072
 EXP = np.array([max(1, round(65536 * math.exp(-n / 256))) for n in range(_FAR)], np.int64)
 
 
-@compiled
+@jit
 def hidden_of_frame(
     tables: PriorTables, before: np.ndarray, beside: np.ndarray, together: int, energy: int, hidden: np.ndarray
 ) -> None:
@@ -51,7 +51,7 @@ def hidden_of_frame(
                 hidden[h] += tables.beside[level, beside[level], h]
 
 
-@compiled
+@jit
 def likelihoods(
     tables: PriorTables,
     level: int,

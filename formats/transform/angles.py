@@ -10,7 +10,7 @@ import numpy as np
 
 from eegzip.formats.entropy.adaptive_bit import put_known, take_known
 from eegzip.formats.entropy.binary_coder import HALF, decode_bit, encode_bit, put_bits, take_bits
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform.spatial import MAX_WIDTH
@@ -32,7 +32,7 @@ def new_angle_model() -> Model:
     return new_probabilities(_CONTEXTS)
 
 
-@compiled
+@jit
 def _length(value: int) -> int:
     """Binary digits of a number."""
     count = 0
@@ -41,7 +41,7 @@ def _length(value: int) -> int:
     return count
 
 
-@compiled
+@jit
 def _context(onwards: bool, width: int, place: int, near: int, decision: int) -> int:
     """What angles of a like size have in common: by their place, or by the two before in the column."""
     if onwards:
@@ -51,18 +51,17 @@ def _context(onwards: bool, width: int, place: int, near: int, decision: int) ->
     return 2 * _WIDTHS + min(max(size - 2 * decision + 6, 0), _SIZES - 1)
 
 
-@compiled
+@jit
 def _put(state: np.ndarray, out: np.ndarray, model: Model, context: int, bit: int) -> None:
     put_known(state, out, model[0], model[1], context, bit, _SLOWEST)
 
 
-@compiled
+@jit
 def _take(state: np.ndarray, data: np.ndarray, model: Model, context: int) -> int:
-    bit: int = take_known(state, data, model[0], model[1], context, _SLOWEST)
-    return bit
+    return take_known(state, data, model[0], model[1], context, _SLOWEST)
 
 
-@compiled
+@jit
 def encode_column(
     state: np.ndarray, out: np.ndarray, model: Model, onwards: bool, width: int, codes: np.ndarray
 ) -> None:
@@ -101,7 +100,7 @@ def encode_column(
         near, last = last + size, size
 
 
-@compiled
+@jit
 def _decode(state: np.ndarray, data: np.ndarray, model: Model, onwards: bool, codes: np.ndarray) -> int:
     node = 1
     for _ in range(WIDTH_BITS):

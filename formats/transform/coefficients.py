@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import HALF, decode_bit
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.transform.contexts import (
     MAX_BITS,
     Model,
@@ -24,7 +24,7 @@ from eegzip.formats.transform.contexts import (
 )
 
 
-@compiled
+@jit
 def decode_coefficients(
     shape: tuple[int, int, int],
     ends: np.ndarray,
@@ -73,7 +73,7 @@ def decode_coefficients(
     return result
 
 
-@compiled
+@jit
 def _take_lower(
     model: Model,
     state: np.ndarray,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import MAX_WEIGHT, learn, learn_weights, mix, new_probabilities, squash, stretch
 
 LEVELS = 24
@@ -47,7 +47,7 @@ _STARTS = np.array(
 )
 
 
-@compiled
+@jit
 def level(value: int) -> int:
     """A size on a scale of two steps an octave: 0, 1, 2, 3, then 4 for 4 and 5, 5 for 6 and 7... up to LEVELS - 1."""
     if value < 2:
@@ -58,7 +58,7 @@ def level(value: int) -> int:
     return min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
 
 
-@compiled
+@jit
 def band_of(place: int, bins: int) -> int:
     """The band of a bin: eight of width 1/256 of all bins, then four an octave."""
     place = 256 * place // bins
@@ -70,7 +70,7 @@ def band_of(place: int, bins: int) -> int:
     return 4 * octave - 4 + ((place >> (octave - 2)) & 3)
 
 
-@compiled
+@jit
 def new_neighbours(components: int, blocks: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Magnitudes known so far, with zeros around them, and running averages of each component's bins in 1/64."""
     known = np.zeros((components + _MARGIN, blocks + _MARGIN, bins + 2 * _MARGIN), np.int32)
@@ -78,7 +78,7 @@ def new_neighbours(components: int, blocks: int, bins: int) -> tuple[np.ndarray,
     return known, averages
 
 
-@compiled
+@jit
 def look(
     known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, bins: int, found: np.ndarray
 ) -> int:
@@ -119,7 +119,7 @@ def look(
     return around
 
 
-@compiled
+@jit
 def remember(known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, magnitude: int) -> None:
     """Take note of a magnitude, for the contexts of those to come."""
     kept = min(magnitude, LARGEST_NEIGHBOUR)
@@ -154,13 +154,13 @@ def new_model(components: int, *, first: bool = False) -> Model:
     return (*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
 
 
-@compiled
+@jit
 def room_for_contexts(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Arrays for the contexts of a coefficient, and for their opinions and the constant one."""
     return np.zeros(len(model[6]), np.int64), np.zeros(len(model[6]) + 1, np.int32)
 
 
-@compiled
+@jit
 def predict(model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray) -> int:
     """Probability, in 1/65536, that the answer to a decision is yes."""
     kind = min(decision, DECISIONS - 1)
@@ -173,12 +173,12 @@ def predict(model: Model, found: np.ndarray, decision: int, row: int, opinions: 
     return _bounded(squash(said))
 
 
-@compiled
+@jit
 def _bounded(probability: int) -> int:
     return min(max(probability, _CERTAIN), 65536 - _CERTAIN)
 
 
-@compiled
+@jit
 def _learn_slowly(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int) -> None:
     """Move the weights of one of two mixtures, by what it said itself, at half the least speed of others."""
     error = (65536 if bit else 0) - _bounded(squash(mix(opinions, weights, row)))
@@ -187,7 +187,7 @@ def _learn_slowly(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int)
         weights[row, place] = min(max(moved, -MAX_WEIGHT), MAX_WEIGHT)
 
 
-@compiled
+@jit
 def adapt(
     model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray, bit: int, probability: int
 ) -> None:
@@ -203,19 +203,19 @@ def adapt(
         learn(model[0], model[1], (model[6][context] + found[context]) * DECISIONS + kind, bit, _SLOWEST)
 
 
-@compiled
+@jit
 def lower_context(octave: int, row: int, taken: int, prefix: int) -> int:
     """Context of one of the two bits after the highest; `prefix` is the first of them once it is known."""
     return (octave * LEVELS + row) * 4 + 2 * taken + prefix
 
 
-@compiled
+@jit
 def predict_lower(model: Model, context: int) -> int:
     """Probability that a lower bit is 1."""
     return _bounded(model[2][context])
 
 
-@compiled
+@jit
 def adapt_lower(model: Model, context: int, bit: int) -> None:
     """Learn from a lower bit."""
     learn(model[2], model[3], context, bit, _SLOWEST)

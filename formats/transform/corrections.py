@@ -6,7 +6,7 @@ import numpy as np
 
 from eegzip.formats.entropy.adaptive_bit import put_known, take_known
 from eegzip.formats.entropy.binary_coder import HALF, PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 
@@ -18,7 +18,7 @@ _CONTEXTS = 9
 _SLOWEST = 255
 
 
-@compiled
+@jit
 def _context(values: np.ndarray, time: int, decision: int) -> int:
     """By how many of the two samples before were corrected, and by the number of steps known so far."""
     near = 0
@@ -28,7 +28,7 @@ def _context(values: np.ndarray, time: int, decision: int) -> int:
     return near if decision == 0 else 3 + min(decision - 1, _CONTEXTS - 4)
 
 
-@compiled
+@jit
 def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, out: np.ndarray) -> int:
     state = new_encoder()
     for time in range(len(values)):
@@ -43,7 +43,7 @@ def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, o
     return finish(state, out)
 
 
-@compiled
+@jit
 def _decode(data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, values: np.ndarray) -> int:
     state = new_decoder(data)
     for time in range(len(values)):

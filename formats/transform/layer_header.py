@@ -8,7 +8,7 @@ import numpy as np
 
 from eegzip.formats.entropy.adaptive_bit import put_known, take_known
 from eegzip.formats.entropy.binary_coder import put_bits, take_bits
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import unzigzagged, zigzagged
@@ -163,15 +163,14 @@ def _columns(columns: int, count: int) -> int:
     return columns
 
 
-@compiled
+@jit
 def _put(state: np.ndarray, out: np.ndarray, model: tuple[np.ndarray, np.ndarray], context: int, bit: int) -> None:
     put_known(state, out, model[0], model[1], context, bit, _SLOWEST)
 
 
-@compiled
+@jit
 def _take(state: np.ndarray, stream: np.ndarray, model: tuple[np.ndarray, np.ndarray], context: int) -> int:
-    bit: int = take_known(state, stream, model[0], model[1], context, _SLOWEST)
-    return bit
+    return take_known(state, stream, model[0], model[1], context, _SLOWEST)
 
 
 def _put_number(state: np.ndarray, out: np.ndarray, value: int) -> None:

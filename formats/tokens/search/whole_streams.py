@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.tracking import follow, predict, start_variance
 
 
-@compiled
+@jit
 def vectors(words: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Sum of the words of each frame's tokens.
 
@@ -34,7 +34,7 @@ def vectors(words: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return result
 
 
-@compiled
+@jit
 def predictions(words: np.ndarray, bands: np.ndarray, others: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Predictions of all frames, int64, shape (frames, D); see :func:`~eegzip.formats.tokens.tracking.predict`."""
     result = np.zeros((others.shape[2], words.shape[2]), np.int64)
@@ -43,7 +43,7 @@ def predictions(words: np.ndarray, bands: np.ndarray, others: np.ndarray, weight
     return result
 
 
-@compiled
+@jit
 def variances(own: np.ndarray, prediction: np.ndarray, start: np.ndarray, start_class: int) -> np.ndarray:
     """Variance that each frame is expected to have; int64, shape (frames, D), as of vectors and predictions."""
     frames, width = own.shape

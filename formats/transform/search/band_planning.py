@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.fixed_order import binary_logarithm, eigenvectors, gram, log2, product
 from eegzip.formats.transform.angles import WIDTH_BITS
 from eegzip.formats.transform.bands import edges
@@ -17,7 +17,7 @@ _PATIENCE = 6
 """Columns in a row that may cost more than they save before the search for more ends."""
 
 
-@compiled
+@jit
 def _round_angles(vector: np.ndarray, width: int) -> np.ndarray:
     """Angles, in units of pi / 2**width, that turn `vector` (its first entry >= 0) into the first axis."""
     unit = np.pi / (1 << width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import HALF, encode_bit
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.transform.contexts import (
     MAX_BITS,
     Model,
@@ -28,7 +28,7 @@ _WORTH_A_LOOK = 0.4
 _LEAST_COST = 0.3
 
 
-@compiled
+@jit
 def room(values: np.ndarray) -> int:
     """Bytes that the stream of coefficients of these magnitudes can take at most."""
     total = 64
@@ -41,7 +41,7 @@ def room(values: np.ndarray) -> int:
     return total
 
 
-@compiled
+@jit
 def _choose(magnitude: float, penalty: float, zero: int, two: int) -> int:
     """The cheaper of 0, 1 and 2 for a magnitude, given the probabilities of not 0 and of at least 2."""
     best, least = 0, magnitude * magnitude + penalty * _BITS[(65536 - zero) >> 4]
@@ -55,7 +55,7 @@ def _choose(magnitude: float, penalty: float, zero: int, two: int) -> int:
     return 2 if cost < least else best
 
 
-@compiled
+@jit
 def _weigh(size: float, zero: int, two: int, costs: np.ndarray) -> None:
     """Note what the steps from 0 to 1, 1 to 2 and beyond cost, given the probabilities as for :func:`_choose`."""
     first = _BITS[zero >> 4] + 1.0 + _BITS[(65536 - two) >> 4] - _BITS[(65536 - zero) >> 4]
@@ -63,7 +63,7 @@ def _weigh(size: float, zero: int, two: int, costs: np.ndarray) -> None:
     costs[0], costs[1], costs[2] = max(first, _LEAST_COST), max(second, _LEAST_COST), 1.44 / (0.4 + 0.5 * size)
 
 
-@compiled
+@jit
 def encode_coefficients(
     values: np.ndarray,
     ends: np.ndarray,
@@ -135,7 +135,7 @@ def encode_coefficients(
     return result
 
 
-@compiled
+@jit
 def _put_lower(
     model: Model,
     state: np.ndarray,

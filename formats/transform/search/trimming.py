@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.transform.spatial import Band, apply, matrices
 
 _LEAST = 0.45
@@ -31,7 +31,7 @@ _UNSEEN_BITS = 12.0
 """What a coefficient costs beyond the last that was written."""
 
 
-@compiled
+@jit
 def _effect(moves: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float:
     """By how much the weighted squared errors of one bin fall when each signal's error changes by -`moves`."""
     gain = 0.0
@@ -40,14 +40,14 @@ def _effect(moves: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float
     return gain
 
 
-@compiled
+@jit
 def _take(move: np.ndarray, errors: np.ndarray, excess: np.ndarray) -> None:
     for signal in range(len(move)):
         excess[signal] += move[signal] * (move[signal] - 2 * errors[signal])
         errors[signal] -= move[signal]
 
 
-@compiled
+@jit
 def _raise(
     moves: np.ndarray, where: np.ndarray, bits: np.ndarray, errors: np.ndarray, excess: np.ndarray, even: np.ndarray
 ) -> np.ndarray:
@@ -98,7 +98,7 @@ def _raise(
     return chosen
 
 
-@compiled
+@jit
 def _lower(
     moves: np.ndarray, where: np.ndarray, bits: np.ndarray, errors: np.ndarray, excess: np.ndarray, even: np.ndarray
 ) -> np.ndarray:
