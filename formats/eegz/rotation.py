@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder, put_bits, take_bits
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
@@ -34,7 +34,7 @@ def _raw(state: np.ndarray, data: np.ndarray, decoding: bool, value: int, count:
 
 
 @jit
-def _known(
+def _code_bit(
     state: np.ndarray,
     data: np.ndarray,
     decoding: bool,
@@ -45,8 +45,8 @@ def _known(
 ) -> int:
     """Code a decision with a probability of its own; return it."""
     if decoding:
-        return take_known(state, data, probabilities, counts, context, _SLOWEST)
-    put_known(state, data, probabilities, counts, context, bit, _SLOWEST)
+        return take_adaptive_bit(state, data, probabilities, counts, context, _SLOWEST)
+    put_adaptive_bit(state, data, probabilities, counts, context, bit, _SLOWEST)
     return bit
 
 
@@ -75,7 +75,7 @@ def _code(
             digits = 0
             while digits < most:
                 context = most * MAX_DIGITS + digits
-                if not _known(state, data, decoding, probabilities, counts, context, int(value >> digits > 0)):
+                if not _code_bit(state, data, decoding, probabilities, counts, context, int(value >> digits > 0)):
                     break
                 digits += 1
             if digits:

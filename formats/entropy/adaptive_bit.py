@@ -10,7 +10,7 @@ from eegzip.formats.entropy.mixing import learn
 
 
 @jit
-def put_known(
+def put_adaptive_bit(
     state: np.ndarray,
     out: np.ndarray,
     probabilities: np.ndarray,
@@ -36,10 +36,10 @@ def put_known(
 
 
 @jit
-def take_known(
+def take_adaptive_bit(
     state: np.ndarray, data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, context: int, slowest: int
 ) -> int:
-    """Read what :func:`put_known` wrote."""
+    """Read what :func:`put_adaptive_bit` wrote."""
     bit = decode_bit(state, data, min(max(probabilities[context], MIN_PROBABILITY), 65536 - MIN_PROBABILITY))
     learn(probabilities, counts, context, bit, slowest)
     return bit

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import (
     MIN_PROBABILITY,
     decode_bit,
@@ -100,8 +100,8 @@ def _simple(
 ) -> int:
     """Code one decision by its own context's probability; `bit` is -1 to decode it."""
     if bit < 0:
-        return take_known(state, data, probabilities, counts, context, _WEIGHT_SLOWEST)
-    put_known(state, data, probabilities, counts, context, bit, _WEIGHT_SLOWEST)
+        return take_adaptive_bit(state, data, probabilities, counts, context, _WEIGHT_SLOWEST)
+    put_adaptive_bit(state, data, probabilities, counts, context, bit, _WEIGHT_SLOWEST)
     return bit
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import HALF, decode_bit, encode_bit, put_bits, take_bits
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
@@ -53,12 +53,12 @@ def _context(onwards: bool, width: int, place: int, near: int, decision: int) ->
 
 @jit
 def _put(state: np.ndarray, out: np.ndarray, model: Model, context: int, bit: int) -> None:
-    put_known(state, out, model[0], model[1], context, bit, _SLOWEST)
+    put_adaptive_bit(state, out, model[0], model[1], context, bit, _SLOWEST)
 
 
 @jit
 def _take(state: np.ndarray, data: np.ndarray, model: Model, context: int) -> int:
-    return take_known(state, data, model[0], model[1], context, _SLOWEST)
+    return take_adaptive_bit(state, data, model[0], model[1], context, _SLOWEST)
 
 
 @jit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import HALF, PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
@@ -35,7 +35,7 @@ def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, o
         size = abs(values[time])
         for decision in range(MAX_STEPS):
             bit = int(size > decision)
-            put_known(state, out, probabilities, counts, _context(values, time, decision), bit, _SLOWEST)
+            put_adaptive_bit(state, out, probabilities, counts, _context(values, time, decision), bit, _SLOWEST)
             if not bit:
                 break
         if size:
@@ -48,7 +48,7 @@ def _decode(data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, val
     state = new_decoder(data)
     for time in range(len(values)):
         size = 0
-        while size < MAX_STEPS and take_known(
+        while size < MAX_STEPS and take_adaptive_bit(
             state, data, probabilities, counts, _context(values, time, size), _SLOWEST
         ):
             size += 1

@@ -11,7 +11,13 @@ from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients
 from eegzip.formats.transform.contexts import new_model
-from eegzip.formats.transform.layer_header import STEP_BITS, Form, block_size, take_first_form, take_form
+from eegzip.formats.transform.layer_header import (
+    STEP_BITS,
+    LayerHeader,
+    block_size,
+    take_first_layer_header,
+    take_layer_header,
+)
 
 MAX_SIGNALS = 64
 """Signals of a set."""
@@ -69,15 +75,15 @@ def decode_layer(data: bytes, signals: int, n_samples: int, *, first: bool = Fal
     """
     stream = np.frombuffer(data, np.uint8)
     state = new_decoder(stream)
-    form = (take_first_form if first else take_form)(state, stream, signals, n_samples)
-    members, bins = len(form.steps), block_size(n_samples, form.blocks)
-    shape = (members, form.blocks, bins)
+    header = (take_first_layer_header if first else take_layer_header)(state, stream, signals, n_samples)
+    members, bins = len(header.steps), block_size(n_samples, header.blocks)
+    shape = (members, header.blocks, bins)
     model = new_model(members, first=first)
-    quantised = decode_coefficients(shape, ends_of(form.parts, bins), model, state, stream)
+    quantised = decode_coefficients(shape, ends_of(header.parts, bins), model, state, stream)
     offsets = [take_bits(state, stream, OFFSET_BITS) for _ in range(OFFSETS)]
     if state[PLACE] < len(stream):
         raise ContainerError("a layer is followed by bytes that belong to nothing.")
-    return form.members, synthesise(restored_values(quantised, offsets), form, n_samples)
+    return header.members, synthesise(restored_values(quantised, offsets), header, n_samples)
 
 
 def restored_values(quantised: np.ndarray, offsets: list[int]) -> np.ndarray:
@@ -87,10 +93,10 @@ def restored_values(quantised: np.ndarray, offsets: list[int]) -> np.ndarray:
     return np.sign(quantised) * (size + bias[np.minimum(size, OFFSETS)])
 
 
-def synthesise(restored: np.ndarray, form: Form, n_samples: int) -> np.ndarray:
+def synthesise(restored: np.ndarray, header: LayerHeader, n_samples: int) -> np.ndarray:
     """Samples [members, n] of restored coefficients [members, blocks, bins] in steps."""
-    coefficients = spatial.apply(restored, form.bands, back=True) * step_size(form.steps)[:, None, None]
-    return lapped.inverse(coefficients, form.cuts)[:, :n_samples] + np.array(form.centres, np.float64)[:, None]
+    coefficients = spatial.apply(restored, header.bands, back=True) * step_size(header.steps)[:, None, None]
+    return lapped.inverse(coefficients, header.cuts)[:, :n_samples] + np.array(header.centres, np.float64)[:, None]
 
 
 def ends_of(parts: tuple[int, ...], bins: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.transform.layer import step_size
-from eegzip.formats.transform.layer_header import Form
+from eegzip.formats.transform.layer_header import LayerHeader
 from eegzip.formats.transform.search.band_planning import plan
 from eegzip.formats.transform.search.blocks import choose_blocks
 from eegzip.formats.transform.search.layer_encoder import EncodedLayer, analyse, encode_layer, step_code
@@ -128,7 +128,7 @@ class _Work:
             # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
             self._bands = plan(scaled, 1 / 12)
             self._planned = self.sizes
-        self._form = Form(
+        self._header = LayerHeader(
             self._members,
             self._blocks.count,
             self._centres,
@@ -137,7 +137,7 @@ class _Work:
             tuple(self._bands),
             self._blocks.cuts,
         )
-        return encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY)
+        return encode_layer(self._coefficients, self._samples.shape[1], self._header, PENALTY)
 
     def judge(self, restored: np.ndarray) -> np.ndarray:
         """Errors in units of the wanted ones."""
@@ -153,7 +153,7 @@ class _Work:
         for _ in range(_TRIMS):
             shares = (aim**2 * squares - rounding) / np.maximum(excess**2 * squares - rounding, 1e-12)
             quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares, costs)
-            layer = encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY, quantised)
+            layer = encode_layer(self._coefficients, self._samples.shape[1], self._header, PENALTY, quantised)
             excess = np.maximum(judge(layer.samples), 1e-9)
             if excess.max() <= 1:
                 return FittedLayer(layer.stream, layer.samples)

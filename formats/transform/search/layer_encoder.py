@@ -22,7 +22,7 @@ from eegzip.formats.transform.layer import (
     step_size,
     synthesise,
 )
-from eegzip.formats.transform.layer_header import Form, block_size, put_form, room_for_form
+from eegzip.formats.transform.layer_header import LayerHeader, block_size, put_layer_header, room_for_layer_header
 from eegzip.formats.transform.search.quantiser import encode_coefficients, room
 
 
@@ -64,7 +64,7 @@ class EncodedLayer:
 
 
 def encode_layer(
-    coefficients: np.ndarray, n_samples: int, form: Form, penalty: float, quantised: np.ndarray | None = None
+    coefficients: np.ndarray, n_samples: int, header: LayerHeader, penalty: float, quantised: np.ndarray | None = None
 ) -> EncodedLayer:
     """Quantise and code a layer.
 
@@ -74,31 +74,37 @@ def encode_layer(
         From :func:`analyse`, of the samples without their centres.
     n_samples : int
         In the chunk.
-    form : Form
+    header : LayerHeader
         Its `parts` are chosen here.
     penalty : float
         See :func:`~eegzip.formats.transform.search.quantiser.encode_coefficients`.
     quantised : ndarray of int32, shape (members, blocks, bins), optional
         Quantised values, where they are chosen already.
     """
-    values = spatial.apply(coefficients / step_size(form.steps)[:, None, None], form.bands)
+    values = spatial.apply(coefficients / step_size(header.steps)[:, None, None], header.bands)
     members, _, bins = values.shape
     wanted = values if quantised is None else quantised.astype(np.float64)
-    form = replace(form, parts=_end_parts(wanted))
-    out = np.zeros(room(wanted) + room_for_form(form), np.uint8)
+    header = replace(header, parts=_end_parts(wanted))
+    out = np.zeros(room(wanted) + room_for_layer_header(header), np.uint8)
     state = new_encoder()
-    put_form(state, out, form)
+    put_layer_header(state, out, header)
     costs = np.zeros((0 if quantised is not None else 3, *values.shape), np.float32)
     # Integers are their own best quantisation as long as bits don't count.
     quantised = encode_coefficients(
-        wanted, ends_of(form.parts, bins), penalty if quantised is None else 0.0, new_model(members), state, out, costs
+        wanted,
+        ends_of(header.parts, bins),
+        penalty if quantised is None else 0.0,
+        new_model(members),
+        state,
+        out,
+        costs,
     )
     # What a magnitude stands for is known only now, so it comes last.
     offsets = _offset_codes(values, quantised)
     for code in offsets:
         put_bits(state, out, code, OFFSET_BITS)
     restored = restored_values(quantised, offsets)
-    samples = synthesise(restored, form, n_samples)
+    samples = synthesise(restored, header, n_samples)
     return EncodedLayer(out[: finish(state, out)].tobytes(), samples, values, restored, quantised, costs)
 
 
