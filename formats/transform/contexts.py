@@ -8,6 +8,8 @@ before it in its block, bins around it in the two blocks before, the same bins o
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from eegzip.formats.entropy.jit import jit
@@ -127,7 +129,28 @@ def remember(known: np.ndarray, averages: np.ndarray, component: int, block: int
     averages[component, place + 2] += ((kept << 6) - averages[component, place + 2]) >> _AVERAGE_SHIFT
 
 
-Model = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+class Model(NamedTuple):
+    """What the entropy coder has learnt; all arrays but the last are changed in place.
+
+    Attributes
+    ----------
+    probabilities, counts : ndarray
+        Of decisions, in the contexts one after another.
+    lower_probabilities, lower_counts : ndarray
+        Of lower bits.
+    weights_by_size, weights_by_band : ndarray of int32, shape (rows, contexts + 1)
+        Of the two mixtures; of version 1.2 the second has no rows.
+    starts : ndarray of int64, shape (contexts,)
+        Where the probabilities of each context begin, in units of DECISIONS.
+    """
+
+    probabilities: np.ndarray
+    counts: np.ndarray
+    lower_probabilities: np.ndarray
+    lower_counts: np.ndarray
+    weights_by_size: np.ndarray
+    weights_by_band: np.ndarray
+    starts: np.ndarray
 
 
 def new_model(components: int, *, first: bool = False) -> Model:
@@ -138,12 +161,6 @@ def new_model(components: int, *, first: bool = False) -> Model:
     components : int
     first : bool
         Whether it is that of layers of version 1.2.
-
-    Returns
-    -------
-    tuple of ndarray
-        Probabilities and counts of decisions and of lower bits, weights of the two mixtures, and where the
-        probabilities of each context begin. Of version 1.2 the second mixture has no weights.
     """
     end = int(_STARTS[-1]) + components * BANDS
     starts, size = (_STARTS, end) if first else (np.append(_STARTS, end), end + components * OWN_BINS)
@@ -151,13 +168,13 @@ def new_model(components: int, *, first: bool = False) -> Model:
         np.full((rows, len(starts) + 1), _FIRST_WEIGHT, np.int32) for rows in (4 * LEVELS, 0 if first else 4 * BANDS)
     )
     lower = new_probabilities(MAX_BITS * LEVELS * 4)
-    return (*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
+    return Model(*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
 
 
 @jit
 def room_for_contexts(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Arrays for the contexts of a coefficient, and for their opinions and the constant one."""
-    return np.zeros(len(model[6]), np.int64), np.zeros(len(model[6]) + 1, np.int32)
+    return np.zeros(len(model.starts), np.int64), np.zeros(len(model.starts) + 1, np.int32)
 
 
 @jit
@@ -165,11 +182,11 @@ def predict(model: Model, found: np.ndarray, decision: int, row: int, opinions: 
     """Probability, in 1/65536, that the answer to a decision is yes."""
     kind = min(decision, DECISIONS - 1)
     for context in range(len(found)):
-        opinions[context] = stretch(model[0][(model[6][context] + found[context]) * DECISIONS + kind])
+        opinions[context] = stretch(model.probabilities[(model.starts[context] + found[context]) * DECISIONS + kind])
     opinions[len(found)] = 256
-    said = mix(opinions, model[4], min(decision, 3) * LEVELS + row)
-    if len(model[5]):
-        said = (said + mix(opinions, model[5], min(decision, 3) * BANDS + found[6] % BANDS)) >> 1
+    said = mix(opinions, model.weights_by_size, min(decision, 3) * LEVELS + row)
+    if len(model.weights_by_band):
+        said = (said + mix(opinions, model.weights_by_band, min(decision, 3) * BANDS + found[6] % BANDS)) >> 1
     return _bounded(squash(said))
 
 
@@ -194,13 +211,19 @@ def adapt(
     """Learn from the answer to a decision; `opinions` and `probability` are those of :func:`predict`."""
     kind = min(decision, DECISIONS - 1)
     by_size = min(decision, 3) * LEVELS + row
-    if len(model[5]):
-        _learn_slowly(opinions, model[4], by_size, bit)
-        _learn_slowly(opinions, model[5], min(decision, 3) * BANDS + found[6] % BANDS, bit)
+    if len(model.weights_by_band):
+        _learn_slowly(opinions, model.weights_by_size, by_size, bit)
+        _learn_slowly(opinions, model.weights_by_band, min(decision, 3) * BANDS + found[6] % BANDS, bit)
     else:
-        learn_weights(opinions, model[4], by_size, bit, probability, _WEIGHT_RATE)
+        learn_weights(opinions, model.weights_by_size, by_size, bit, probability, _WEIGHT_RATE)
     for context in range(len(found)):
-        learn(model[0], model[1], (model[6][context] + found[context]) * DECISIONS + kind, bit, _SLOWEST)
+        learn(
+            model.probabilities,
+            model.counts,
+            (model.starts[context] + found[context]) * DECISIONS + kind,
+            bit,
+            _SLOWEST,
+        )
 
 
 @jit
@@ -212,10 +235,10 @@ def lower_context(octave: int, row: int, taken: int, prefix: int) -> int:
 @jit
 def predict_lower(model: Model, context: int) -> int:
     """Probability that a lower bit is 1."""
-    return _bounded(model[2][context])
+    return _bounded(model.lower_probabilities[context])
 
 
 @jit
 def adapt_lower(model: Model, context: int, bit: int) -> None:
     """Learn from a lower bit."""
-    learn(model[2], model[3], context, bit, _SLOWEST)
+    learn(model.lower_probabilities, model.lower_counts, context, bit, _SLOWEST)

@@ -83,7 +83,7 @@ def encode_coefficients(
         Bins of each component that are written; the others are 0.
     penalty : float
         Squared error, in squared steps, that one bit is worth.
-    model : tuple
+    model : Model
         From :func:`~eegzip.formats.transform.contexts.new_model`.
     state, out : ndarray
         Of the binary coder.
