@@ -17,7 +17,7 @@ from eegzip.formats.entropy.jit import jit
 
 # Rows of the right factor that stay in the nearest caches while all rows of the left one use them.
 _BLOCK = 64
-_MOST_STEPS = 60
+_MAX_STEPS = 60
 # The series of the logarithm: odd powers up to this one; beyond sqrt(2) it would need more.
 _LN_2 = 0.6931471805599453
 _ROOT_HALF = 0.7071067811865476
@@ -181,7 +181,7 @@ def _diagonalise(rows: np.ndarray, diagonal: np.ndarray, beside: np.ndarray) -> 
         beside[i - 1] = beside[i]
     beside[size - 1] = 0.0
     for low in range(size):
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             high = low
             while high < size - 1:
                 scale = abs(diagonal[high]) + abs(diagonal[high + 1])

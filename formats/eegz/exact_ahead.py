@@ -12,7 +12,7 @@ from eegzip.formats.errors import ContainerError
 from eegzip.formats.parallel import begun_ahead
 from eegzip.formats.predictive.chunk import ExactDecoder
 
-_MOST_CHUNKS = 4
+_MAX_CHUNKS = 4
 """Under way at a time: each takes memory."""
 
 
@@ -49,7 +49,7 @@ def exact_chunks(
             return pool.submit(_zeros, reader, chunk, signals)
         return _begin(reader, chunk, signals, pool)
 
-    for decoded in begun_ahead(chunks, begin, _MOST_CHUNKS):
+    for decoded in begun_ahead(chunks, begin, _MAX_CHUNKS):
         yield decoded.result()
 
 

@@ -27,7 +27,7 @@ SPREAD_RATES = np.array([0.35, 0.1, 0.03, 0.006])
 EXPERTS = len(SPREAD_RATES)
 _OPINIONS = EXPERTS + 2
 _SPREAD_SCALE = 0.6
-_LEAST_SPREAD = 0.03
+_MIN_SPREAD = 0.03
 _FIRST_SPREAD = 8.0
 _UNIT_RATE = 0.03
 _SPEED = 3e-10
@@ -181,7 +181,7 @@ def code_integer(
                 continue
             kind = 1 + 2 * _RANGES + (side * _RANGES + min(reach, _RANGES - 1)) * _HALVINGS + depth
         for expert in range(EXPERTS):
-            distance = (threshold - 0.5 - expected[expert]) / (model.spreads[expert] * _SPREAD_SCALE + _LEAST_SPREAD)
+            distance = (threshold - 0.5 - expected[expert]) / (model.spreads[expert] * _SPREAD_SCALE + _MIN_SPREAD)
             tails[0, expert] = _half_tail(distance) if distance >= 0.0 else 1.0 - _half_tail(-distance)
         bit = _decide(model, state, data, 1 if value >= threshold else 0, kind * 4 + size, fraction, encoding)
         if bit:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 FRACTION_BITS = 24
-LEAST_STEP, MOST_STEP = 1 << FRACTION_BITS, 1 << 56
-MOST_STRAYS = 32
+MIN_STEP, MAX_STEP = 1 << FRACTION_BITS, 1 << 56
+MAX_STRAYS = 32
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Grid:
 
     def count_below(self, value: int) -> int:
         """How many values of the grid itself are below a value."""
-        low, high = 0, MOST_STEP // self.step
+        low, high = 0, MAX_STEP // self.step
         while low < high:
             middle = (low + high) // 2
             if int(self._regular(np.array([middle]))[0]) < value:

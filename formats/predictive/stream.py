@@ -10,7 +10,7 @@ import numpy as np
 
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import take_signed_varint, take_varint
-from eegzip.formats.predictive.grid import LEAST_STEP, MOST_STEP, MOST_STRAYS, Grid, kept_times
+from eegzip.formats.predictive.grid import MAX_STEP, MAX_STRAYS, MIN_STEP, Grid, kept_times
 
 MAX_REFERENCES = 64
 ON_GRID, TOWARDS_ZERO, HOLDS, STRAYS = 1, 2, 4, 8
@@ -21,7 +21,7 @@ def _take_strays(data: bytes, place: int) -> tuple[tuple[int, ...], int]:
     count, place = take_varint(data, place)
     first, place = take_signed_varint(data, place)
     strays = [first]
-    if not 0 < count <= MOST_STRAYS:
+    if not 0 < count <= MAX_STRAYS:
         raise ContainerError(f"an exact signal has {count} values beside its grid, which can't be.")
     for _ in range(count - 1):
         more, place = take_varint(data, place)
@@ -34,7 +34,7 @@ def _take_strays(data: bytes, place: int) -> tuple[tuple[int, ...], int]:
 def _take_grid(data: bytes, place: int, *, towards_zero: bool) -> tuple[Grid, int]:
     step, place = take_varint(data, place)
     origin, place = take_signed_varint(data, place)
-    if not LEAST_STEP <= step < MOST_STEP or abs(origin) >= MOST_STEP:
+    if not MIN_STEP <= step < MAX_STEP or abs(origin) >= MAX_STEP:
         raise ContainerError("an exact signal has an impossible grid.")
     return Grid(step, origin, towards_zero), place
 
@@ -87,7 +87,7 @@ def decode_predicted(data: bytes, count: int, references: Sequence[np.ndarray]) 
             grid = replace(grid, strays=strays)
     values = decode_residual(data[place:], count if times is None else len(times), references).astype(np.int64)
     if grid is not None:
-        if count and (int(values.min()) < 0 or int(values.max()) * grid.step >= MOST_STEP):
+        if count and (int(values.min()) < 0 or int(values.max()) * grid.step >= MAX_STEP):
             raise ContainerError("an exact signal leaves its grid.")
         values = grid.values(values)
     return values if times is None else np.repeat(values, np.diff(times, append=count))

@@ -22,8 +22,8 @@ WIDTH_BITS = 4
 
 _WIDTHS = 1 << WIDTH_BITS
 _SIZES = 16
-_NEAR = 6
-_CONTEXTS = 2 * _WIDTHS + _SIZES + _NEAR * _NEAR
+_NEAR_CLASSES = 6
+_CONTEXTS = 2 * _WIDTHS + _SIZES + _NEAR_CLASSES * _NEAR_CLASSES
 _SLOWEST = 60
 
 
@@ -45,7 +45,12 @@ def _length(value: int) -> int:
 def _context(onwards: bool, width: int, place: int, near: int, decision: int) -> int:
     """What angles of a like size have in common: by their place, or by the two before in the column."""
     if onwards:
-        return 2 * _WIDTHS + _SIZES + _NEAR * min(_length(near), _NEAR - 1) + min(decision, _NEAR - 1)
+        return (
+            2 * _WIDTHS
+            + _SIZES
+            + _NEAR_CLASSES * min(_length(near), _NEAR_CLASSES - 1)
+            + min(decision, _NEAR_CLASSES - 1)
+        )
     # 26 / 256 is 1 / pi**2: twice the octave of the expected size.
     size = _length((26 << (2 * width)) // (256 * (place + 2)))
     return 2 * _WIDTHS + min(max(size - 2 * decision + 6, 0), _SIZES - 1)

@@ -13,7 +13,7 @@ from eegzip.formats.errors import ContainerError
 MAX_STEPS = 63
 """Steps that a correction can have at most."""
 
-_NEAR = 3
+_NEAR_CLASSES = 3
 _CONTEXTS = 9
 _SLOWEST = 255
 
@@ -22,7 +22,7 @@ _SLOWEST = 255
 def _context(values: np.ndarray, time: int, decision: int) -> int:
     """By how many of the two samples before were corrected, and by the number of steps known so far."""
     near = 0
-    for back in range(1, _NEAR):
+    for back in range(1, _NEAR_CLASSES):
         if time >= back and values[time - back] != 0:
             near += 1
     return near if decision == 0 else 3 + min(decision - 1, _CONTEXTS - 4)

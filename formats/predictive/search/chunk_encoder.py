@@ -13,8 +13,8 @@ from eegzip.formats.predictive.fixed import encode_exact
 from eegzip.formats.predictive.search.stream_encoder import encode_predicted, transform
 from eegzip.formats.predictive.shape import Shape
 
-_LEAST_SAMPLES = 64
-_HARDLY_ANY = 40
+_MIN_SAMPLES = 64
+_TRIVIAL_RATIO = 40
 """A signal that zstd makes this many times smaller is a trigger or the like: nothing is left to predict."""
 
 # Shapes that an encoder chooses from, and how many references they take.
@@ -72,8 +72,8 @@ class ExactEncoder:
             streams = dict(zip(signals, coded, strict=True))
             by_length: dict[int, list[int]] = {}
             for signal, values in signals.items():
-                worth = _HARDLY_ANY * len(streams[signal]) > self._width * len(values)
-                if worth and len(values) >= _LEAST_SAMPLES and signal in self._predictable:
+                worth = _TRIVIAL_RATIO * len(streams[signal]) > self._width * len(values)
+                if worth and len(values) >= _MIN_SAMPLES and signal in self._predictable:
                     by_length.setdefault(len(values), []).append(signal)
             for members in by_length.values():
                 rows = [signals[member] for member in members]

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from eegzip.formats.predictive.grid import FRACTION_BITS, LEAST_STEP, MOST_STEP, MOST_STRAYS, Grid
+from eegzip.formats.predictive.grid import FRACTION_BITS, MAX_STEP, MAX_STRAYS, MIN_STEP, Grid
 
 _ONE = 1 << FRACTION_BITS
 _WORTH = 1.05
 _GROWTH = 1.25
 _ROUNDS = 60
-_MOST_RANK = 1 << 31
-_LEAST_SPAN, _MOST_SPAN = 64, 1 << 20
+_MAX_RANK = 1 << 31
+_MIN_SPAN, _MAX_SPAN = 64, 1 << 20
 _NEARLY_ALL = 0.6
 _LOOKED_AT = 1000
 _COARSE = 4.0
@@ -68,7 +68,7 @@ def _fits(used: np.ndarray, roundings: Sequence[bool]) -> list[tuple[Grid, np.nd
         return []
     fits: dict[bool, tuple[Grid, np.ndarray]] = {}
     for ranks in _possible_ranks(used):
-        if (np.diff(ranks) <= 0).any() or ranks[-1] - ranks[0] >= _MOST_RANK:
+        if (np.diff(ranks) <= 0).any() or ranks[-1] - ranks[0] >= _MAX_RANK:
             continue
         for towards_zero in roundings:
             grid = _grid_of(used, ranks - ranks[0], towards_zero) if towards_zero not in fits else None
@@ -81,7 +81,7 @@ def _possible_ranks(used: np.ndarray) -> Iterator[np.ndarray]:
     ranks = _ranks_by_neighbours(used)
     if ranks is not None:
         yield ranks
-    if _LEAST_SPAN <= used[-1] - used[0] <= _MOST_SPAN:
+    if _MIN_SPAN <= used[-1] - used[0] <= _MAX_SPAN:
         yield from _ranks_by_spectrum(used)
 
 
@@ -145,7 +145,7 @@ def _strays(used: np.ndarray) -> np.ndarray | None:
     off = np.abs(distances - ranks * step)
     for first in np.flatnonzero((np.diff(ranks) == 0) & ~stray[1:] & ~stray[:-1]):
         stray[first + int(off[first + 1] > off[first])] = True
-    return stray if 0 < stray.sum() <= min(MOST_STRAYS, len(used) // 16 + 1) else None
+    return stray if 0 < stray.sum() <= min(MAX_STRAYS, len(used) // 16 + 1) else None
 
 
 def _ranks_by_spectrum(used: np.ndarray) -> Iterator[np.ndarray]:
@@ -179,7 +179,7 @@ def _grid_of(used: np.ndarray, ranks: np.ndarray, towards_zero: bool) -> Grid | 
     slack = 3.0 / ranks[-1]
     step, origin = _origin(ranks.astype(float), below, above, step - slack, step + slack)
     grid = Grid(round(step * _ONE), round(origin * _ONE), towards_zero)
-    if LEAST_STEP <= grid.step < MOST_STEP and np.array_equal(grid.values(ranks), used):
+    if MIN_STEP <= grid.step < MAX_STEP and np.array_equal(grid.values(ranks), used):
         return grid
     return None
 

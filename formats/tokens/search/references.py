@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +92,9 @@ def _products(prior: TokenPrior, streams: Sequence[np.ndarray]) -> np.ndarray:
     return result
 
 
-def _chosen(products, place, earlier, bits):  # type: ignore[no-untyped-def]
+def _chosen(
+    products: np.ndarray, place: int, earlier: Sequence[int], bits: Callable[[np.ndarray], np.ndarray]
+) -> tuple[list[int], np.ndarray]:
     """References of a stream and their weights, by greedy regression in each band."""
     own = products[:, place, place]
     chosen: list[int] = []

@@ -18,23 +18,23 @@ from eegzip.formats.transform.spatial import Band
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
-_PATIENT_TRIALS = 8
-_MOST_TRIALS = 16
+_EARLY_TRIALS = 8
+_MAX_TRIALS = 16
 _GOOD_TRIALS = 3
 """So many layers within their bounds are looked at, of which the smallest is taken."""
 _TRIMS = 5
 _AIM = 0.9997
 _AIM_OF_STEPS = 0.998
 _RETREAT = 0.9985
-_FAR = 1.25
-_NEAR = 1.08
+_LATE_TRIM_THRESHOLD = 1.25
+_TRIM_THRESHOLD = 1.08
 """Times its bound that an error may be to be worth trimming."""
-_SETTLED = 1.2
+_SETTLED_THRESHOLD = 1.2
 """Times its bound that an error may be for rotations to stay as they are: then errors follow the steps."""
 _ROUNDING = 1 / 12
 _REPLAN = 0.05
 _MOVED = 0.03
-_CHANCE = 0.04
+_CHANCE_THRESHOLD = 0.04
 _CENTRE_WORTH = 0.1
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -76,7 +76,7 @@ def fit_layer(
     search = _Search(work.steps)
     best: FittedLayer | None = None
     good = 0
-    for trial in range(_MOST_TRIALS):
+    for trial in range(_MAX_TRIALS):
         layer = work.encode(search.steps)
         if layer is None:
             return None
@@ -86,16 +86,16 @@ def fit_layer(
             search.learn(work.sizes, np.maximum(work.judge(layer.samples), 1e-9))
             continue
         excess = np.maximum(judge(layer.samples), 1e-9)
-        if excess.max() < (_NEAR if trial < _PATIENT_TRIALS else _FAR):
+        if excess.max() < (_TRIM_THRESHOLD if trial < _EARLY_TRIALS else _LATE_TRIM_THRESHOLD):
             found = work.trimmed(layer, judge, excess)
             if found is not None and (best is None or len(found.stream) < len(best.stream)):
                 best = found
             good += found is not None
-        if good >= _GOOD_TRIALS or (best is not None and trial >= _PATIENT_TRIALS):
+        if good >= _GOOD_TRIALS or (best is not None and trial >= _EARLY_TRIALS):
             break
-        work.settled = trial > 0 and float(excess.max()) < _SETTLED
+        work.settled = trial > 0 and float(excess.max()) < _SETTLED_THRESHOLD
         search.learn(work.sizes, excess / _AIM_OF_STEPS)
-        if trial >= _PATIENT_TRIALS:
+        if trial >= _EARLY_TRIALS:
             # Errors don't follow the steps of single signals; those of all make way.
             search.steps = work.sizes / float(excess.max()) ** 1.3
     return best
@@ -179,5 +179,5 @@ class _Search:
             self._slopes[known] = (self._slopes[known] + seen) / 2
         self._last = (sizes, excess)
         # Near the bound half of what is seen is chance.
-        speed = np.where(np.abs(np.log(excess)) < _CHANCE, 0.6, 1.0)
+        speed = np.where(np.abs(np.log(excess)) < _CHANCE_THRESHOLD, 0.6, 1.0)
         self.steps = sizes * np.clip((1 / excess) ** (speed / self._slopes), 0.3, 2.5)

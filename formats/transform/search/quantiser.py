@@ -25,7 +25,7 @@ _BITS = -np.log2((np.arange(4096) + 0.5) / 4096)
 
 _WORTH_A_LOOK = 0.4
 """Steps, from which on a coefficient may be anything but 0."""
-_LEAST_COST = 0.3
+_MIN_COST = 0.3
 
 
 @jit
@@ -60,7 +60,7 @@ def _weigh(size: float, zero: int, two: int, costs: np.ndarray) -> None:
     """Note what the steps from 0 to 1, 1 to 2 and beyond cost, given the probabilities as for :func:`_choose`."""
     first = _BITS[zero >> 4] + 1.0 + _BITS[(65536 - two) >> 4] - _BITS[(65536 - zero) >> 4]
     second = _BITS[two >> 4] + 1.5 - _BITS[(65536 - two) >> 4]
-    costs[0], costs[1], costs[2] = max(first, _LEAST_COST), max(second, _LEAST_COST), 1.44 / (0.4 + 0.5 * size)
+    costs[0], costs[1], costs[2] = max(first, _MIN_COST), max(second, _MIN_COST), 1.44 / (0.4 + 0.5 * size)
 
 
 @jit
