@@ -130,7 +130,7 @@ class Recording:
                     "gains": list(mixture.gains),
                     "matrix_bytes": len(mixture.matrix),
                 }
-                for mixture in header.mixtures
+                for mixture in header.klts
             ],
             "signals": [asdict(signal) for signal in header.signals],
             "targets": None if header.targets is None else asdict(header.targets),

@@ -17,7 +17,7 @@ from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.signal.synthesis import Synthesis, TokenSource
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class Bank:
     signals : tuple of int
         Their signals, group after group, in the order of each: all for an encoder; for a decoder those that are
         wanted, as a group's signals are decoded one by one from its tokens.
-    mixture : Mixture or None
+    mixture : KLT or None
         The one that the groups are, all of it: then every group has a waveform of its own, a component, and each
         signal takes them all.
     """
 
     groups: tuple[int, ...]
     signals: tuple[int, ...]
-    mixture: Mixture | None = None
+    mixture: KLT | None = None
 
     def owners(self, header: FileHeader) -> tuple[int, ...]:
         """The signal in whose name each of the bank's waveforms has its scaling knots."""
@@ -74,12 +74,12 @@ def banks_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[B
     banks: dict[tuple[FrameGrid, int], list[int]] = {}
     mixed: list[Bank] = []
     wanted = None if signals is None else frozenset(signals)
-    for mixture in header.mixtures:
+    for mixture in header.klts:
         owners = (header.groups[group].signals[0] for group in mixture.groups)
         chosen = tuple(signal for signal in owners if wanted is None or signal in wanted)
         if chosen:
             mixed.append(Bank(mixture.groups, chosen, mixture))
-    apart = {group for mixture in header.mixtures for group in mixture.groups}
+    apart = {group for mixture in header.klts for group in mixture.groups}
     for number, group in enumerate(header.groups):
         if number not in apart and (wanted is None or wanted.intersection(group.signals)):
             banks.setdefault((header.grid(number), group.codebooks), []).append(number)

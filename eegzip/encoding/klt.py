@@ -18,7 +18,7 @@ from eegzip.encoding.options import CodecChoice
 from eegzip.encoding.statistics import Survey
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.limits import MAX_CONTEXT_TOKENS, MAX_GAIN, MAX_TOKENS, MIN_GAIN
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def mixed(
     if not parts:
         return header, []
     # Only now, as it needs numba, which takes a while to load.
-    from eegzip.formats.eegz.rotation import extend, pack_basis
+    from eegzip.formats.eegz.rotation import extend, pack_rotation
 
     mixtures, found = [], []
     for part in parts:
@@ -74,14 +74,14 @@ def mixed(
             most = choice.config.network.n_codebooks
             groups[number] = replace(groups[number], ranges=(float(step),), codebooks=most)
         mixtures.append(
-            Mixture(
+            KLT(
                 tuple(group_of[signal] for signal in part),
                 tuple(float(gain) for gain in np.clip(gains / UNIT, MIN_GAIN, MAX_GAIN)),
-                pack_basis(columns),
+                pack_rotation(columns),
             )
         )
         found.append(loudness)
-    return _short_enough(replace(header, groups=tuple(groups), mixtures=tuple(mixtures))), found
+    return _short_enough(replace(header, groups=tuple(groups), klts=tuple(mixtures))), found
 
 
 def _loudness(file: EdfFile, header: FileHeader, bank: Bank, gains: np.ndarray, runtime: CodecRuntime) -> Loudness:

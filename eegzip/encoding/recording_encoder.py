@@ -63,7 +63,7 @@ def _write(
     """Write all blocks; return the size of the file and its summary."""
     banks = []
     if runtime is not None:
-        errors = dict(zip(header.mixtures, loudness, strict=True))
+        errors = dict(zip(header.klts, loudness, strict=True))
         banks = [
             _at_work(file, header, bank, runtime, errors[bank.mixture] if bank.mixture else None)
             for bank in banks_of(header)

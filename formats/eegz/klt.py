@@ -9,8 +9,8 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """Groups of one signal each whose streams hold components instead.
+class KLT:
+    """A Karhunen-Loeve transform of signals: groups of one signal each whose streams hold components instead.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class Mixture:
     def rotation(self) -> np.ndarray:
         """Orthonormal matrix [signals, components], float64."""
         # Only now, as it needs numba, which takes a while to load.
-        from eegzip.formats.eegz.rotation import unpack_basis
+        from eegzip.formats.eegz.rotation import unpack_rotation
 
-        return unpack_basis(self.matrix, len(self.groups))
+        return unpack_rotation(self.matrix, len(self.groups))
 
     def to_signals(self) -> np.ndarray:
         """Matrix [signals, components] that makes signals of components, their centres apart."""

@@ -111,7 +111,7 @@ def extend(complement: np.ndarray, rounded: np.ndarray) -> tuple[np.ndarray, np.
     return (complement * direction).sum(axis=1), reflected[:, 1:]
 
 
-def pack_basis(columns: Sequence[np.ndarray]) -> bytes:
+def pack_rotation(columns: Sequence[np.ndarray]) -> bytes:
     """Code the integers of a matrix.
 
     Parameters
@@ -125,8 +125,8 @@ def pack_basis(columns: Sequence[np.ndarray]) -> bytes:
     return data[:length].tobytes()
 
 
-def unpack_basis(data: bytes, size: int) -> np.ndarray:
-    """Inverse of :func:`pack_basis`: the matrix, float64, of shape (size, size).
+def unpack_rotation(data: bytes, size: int) -> np.ndarray:
+    """Inverse of :func:`pack_rotation`: the matrix, float64, of shape (size, size).
 
     Parameters
     ----------
