@@ -208,12 +208,12 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
         groups=[{key: value for key, value in asdict(group).items() if value is not None} for group in header.groups],
         mixtures=[
             {
-                "groups": list(mixture.groups),
-                "signals": list(header.sharing(mixture.groups[0])),
-                "gains": list(mixture.gains),
-                "matrix_bytes": len(mixture.matrix),
+                "groups": list(klt.groups),
+                "signals": list(header.sharing(klt.groups[0])),
+                "gains": list(klt.gains),
+                "matrix_bytes": len(klt.matrix),
             }
-            for mixture in header.mixtures
+            for klt in header.klts
         ],
         signals=signals,
         targets=None if header.targets is None else asdict(header.targets),

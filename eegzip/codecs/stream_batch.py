@@ -17,7 +17,7 @@ from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.signal.synthesis import Synthesis, TokenSource
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
 
 if TYPE_CHECKING:
@@ -45,18 +45,18 @@ class StreamBatch:
     signals : tuple of int
         Their signals, group after group, in the order of each: all for an encoder; for a decoder those that are
         wanted, as a group's signals are decoded one by one from its tokens.
-    mixture : Mixture or None
+    klt : KLT or None
         The one that the groups are, all of it: then every group has a waveform of its own, a component, and each
         signal takes them all.
     """
 
     groups: tuple[int, ...]
     signals: tuple[int, ...]
-    mixture: Mixture | None = None
+    klt: KLT | None = None
 
     def owners(self, header: FileHeader) -> tuple[int, ...]:
         """The signal in whose name each of the batch's waveforms has its scaling knots."""
-        if self.mixture is None:
+        if self.klt is None:
             return self.signals
         return tuple(header.groups[group].signals[0] for group in self.groups)
 
@@ -68,18 +68,18 @@ def batches_of(header: FileHeader, signals: Sequence[int] | None = None) -> list
     ----------
     header : FileHeader
     signals : sequence of int, optional
-        Only groups with one of these, and of them only these; all by default. Of a mixture all groups, as every
+        Only groups with one of these, and of them only these; all by default. Of a KLT all groups, as every
         signal takes them all.
     """
     batches: dict[tuple[FrameGrid, int], list[int]] = {}
     rotated: list[StreamBatch] = []
     wanted = None if signals is None else frozenset(signals)
-    for mixture in header.mixtures:
-        owners = (header.groups[group].signals[0] for group in mixture.groups)
+    for klt in header.klts:
+        owners = (header.groups[group].signals[0] for group in klt.groups)
         chosen = tuple(signal for signal in owners if wanted is None or signal in wanted)
         if chosen:
-            rotated.append(StreamBatch(mixture.groups, chosen, mixture))
-    apart = {group for mixture in header.mixtures for group in mixture.groups}
+            rotated.append(StreamBatch(klt.groups, chosen, klt))
+    apart = {group for klt in header.klts for group in klt.groups}
     for number, group in enumerate(header.groups):
         if number not in apart and (wanted is None or wanted.intersection(group.signals)):
             batches.setdefault((header.grid(number), group.codebooks), []).append(number)
@@ -161,10 +161,10 @@ class ChannelScaling:
 
 def _rows(header: FileHeader, batch: StreamBatch) -> np.ndarray | None:
     """Matrix [signals, components] that makes a batch's signals of its components; ``None`` where it has none."""
-    if batch.mixture is None:
+    if batch.klt is None:
         return None
     owners = batch.owners(header)
-    return batch.mixture.to_signals()[[owners.index(signal) for signal in batch.signals]]
+    return batch.klt.to_signals()[[owners.index(signal) for signal in batch.signals]]
 
 
 def largest_scales(header: FileHeader, batch: StreamBatch, knots: np.ndarray) -> np.ndarray:
@@ -217,8 +217,8 @@ def analysis_of(
 ) -> Analysis:
     """Encoder of a batch, reading its signals' digital values with `read`; components get an error of `distortion`."""
     components = None
-    if batch.mixture is not None and distortion is not None:
-        components = KltComponents(batch.mixture.to_components(), distortion)
+    if batch.klt is not None and distortion is not None:
+        components = KltComponents(batch.klt.to_components(), distortion)
     channels = ChannelScaling.of(header, batch)
     return Analysis(
         read,

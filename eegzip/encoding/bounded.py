@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -16,6 +15,7 @@ from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader, LayerSet
 from eegzip.formats.eegz.layers import LayeredChunk
+from eegzip.formats.parallel import begun_ahead
 
 _MAX_THREADS = 4
 """Each holds a chunk of a layer set, some hundred megabytes where there are many channels."""
@@ -88,23 +88,15 @@ class BoundedStage:
         return ChunkStreams(bounded=next(self._ahead))
 
     def _chunks(self) -> Iterator[LayeredChunk]:
-        threads = max(1, min(_MAX_THREADS, os.cpu_count() or 1))
-        pending: deque[list[tuple[np.ndarray, Future[CodedChunk]]]] = deque()
-        with ThreadPoolExecutor(threads) as pool:
-            for chunk in range(self._header.n_chunks):
-                found = {} if self._tokens is None else self._tokens.synthesised(chunk)
-                pending.append(
-                    [
-                        (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
-                        for coder, rows, entry in zip(
-                            self._coders, self._values(chunk), self._header.layer_sets, strict=True
-                        )
-                    ]
-                )
-                if len(pending) >= threads:
-                    yield self._finish(pending.popleft())
-            while pending:
-                yield self._finish(pending.popleft())
+        for sets in begun_ahead(range(self._header.n_chunks), self._begin, _MAX_THREADS):
+            yield self._finish(sets)
+
+    def _begin(self, pool: ThreadPoolExecutor, chunk: int) -> list[tuple[np.ndarray, Future[CodedChunk]]]:
+        found = {} if self._tokens is None else self._tokens.synthesised(chunk)
+        return [
+            (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
+            for coder, rows, entry in zip(self._coders, self._values(chunk), self._header.layer_sets, strict=True)
+        ]
 
     def _values(self, chunk: int) -> list[np.ndarray]:
         block = self._file.read_records(*self._header.records_of_chunk(chunk))

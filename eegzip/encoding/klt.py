@@ -22,7 +22,7 @@ from eegzip.encoding.options import CodecChoice
 from eegzip.encoding.statistics import RecordingStatistics
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.limits import MAX_CONTEXT_TOKENS, MAX_GAIN, MAX_TOKENS, MIN_GAIN
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _OFFSET_ROOM = 4.0
 
 def transformed(
     file: EdfFile, statistics: RecordingStatistics, header: FileHeader, codec: CodecChoice, runtime: CodecRuntime
-) -> tuple[FileHeader, dict[Mixture, Distortion]]:
+) -> tuple[FileHeader, dict[KLT, Distortion]]:
     """Give a header the rotations that its groups are to be coded in.
 
     Parameters
@@ -64,8 +64,8 @@ def transformed(
     Returns
     -------
     header : FileHeader
-    distortions : dict of Mixture to Distortion
-        Of the components of each of the header's mixtures.
+    distortions : dict of KLT to Distortion
+        Of the components of each of the header's KLTs.
     """
     groups = list(header.groups)
     group_of = {group.signals[0]: number for number, group in enumerate(groups)}
@@ -73,9 +73,9 @@ def transformed(
     if not parts:
         return header, {}
     # Only now, as it needs numba, which takes a while to load.
-    from eegzip.formats.eegz.rotation import extend, pack_basis
+    from eegzip.formats.eegz.rotation import extend, pack_rotation
 
-    distortions: dict[Mixture, Distortion] = {}
+    distortions: dict[KLT, Distortion] = {}
     for part in parts:
         gains = np.array([_gain(statistics, signal) for signal in part])
         distortion = _distortion(file, header, StreamBatch(tuple(group_of[i] for i in part), part), gains, runtime)
@@ -87,13 +87,13 @@ def transformed(
             number = group_of[signal]
             most = codec.config.network.n_codebooks
             groups[number] = replace(groups[number], ranges=(float(step),), codebooks=most)
-        mixture = Mixture(
+        klt = KLT(
             tuple(group_of[signal] for signal in part),
             tuple(float(gain) for gain in np.clip(gains / UNIT, MIN_GAIN, MAX_GAIN)),
-            pack_basis(columns),
+            pack_rotation(columns),
         )
-        distortions[mixture] = distortion
-    return _short_enough(replace(header, groups=tuple(groups), mixtures=tuple(distortions))), distortions
+        distortions[klt] = distortion
+    return _short_enough(replace(header, groups=tuple(groups), klts=tuple(distortions))), distortions
 
 
 def _distortion(

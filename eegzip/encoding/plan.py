@@ -19,7 +19,7 @@ from eegzip.encoding.signal_coding import signal_entries
 from eegzip.encoding.statistics import RecordingStatistics, SignalStatistics
 from eegzip.formats.edf import EdfFile, SignalHeader
 from eegzip.formats.eegz import header as eegz
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.errors import UsageError
 from eegzip.formats.limits import CHUNK_BYTES, MAX_LAYER_SAMPLES, MAX_LAYER_SIGNALS
 
@@ -47,15 +47,15 @@ class Plan:
     header : FileHeader
     runtime : CodecRuntime or None
         The network, where any signal gets tokens.
-    distortions : mapping of Mixture to Distortion
-        Of the components of each of the header's mixtures.
+    distortions : mapping of KLT to Distortion
+        Of the components of each of the header's KLTs.
     bitrate : float or None
         Bits of tokens a second and signal to aim at.
     """
 
     header: eegz.FileHeader
     runtime: CodecRuntime | None
-    distortions: Mapping[Mixture, Distortion]
+    distortions: Mapping[KLT, Distortion]
     bitrate: float | None
 
 

@@ -67,7 +67,7 @@ class TargetBitrate:
         per_frame = self._bitrate * len(batch.signals) / len(batch.groups) * grid.hop * grid.down / (rate * grid.up)
         windows = analysis.probe(_WINDOWS)
         weigh: Weigher
-        if batch.mixture is None:
+        if batch.klt is None:
             weigh = _weigher([len(header.groups[group].signals) for group in batch.groups], windows)
         else:
             weigh = _of_components

@@ -22,7 +22,7 @@ from eegzip.encoding.stage import ChunkStreams, SignalFidelity
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.header import FileHeader
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.reader import chunk_knot_range
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class TokenStage:
     file : EdfFile
     header : FileHeader
     runtime : CodecRuntime
-    distortions : mapping of Mixture to Distortion
-        Of the components of the header's mixtures.
+    distortions : mapping of KLT to Distortion
+        Of the components of the header's KLTs.
     bitrate : float or None
         Bits of tokens a second and signal to aim at.
     """
@@ -77,7 +77,7 @@ class TokenStage:
         file: EdfFile,
         header: FileHeader,
         runtime: CodecRuntime,
-        distortions: Mapping[Mixture, Distortion],
+        distortions: Mapping[KLT, Distortion],
         bitrate: float | None = None,
     ) -> None:
         self._file = file
@@ -91,7 +91,7 @@ class TokenStage:
 
             target = TargetBitrate(header, runtime, bitrate)
         self._at_work = [
-            self._begin(batch, runtime, None if batch.mixture is None else distortions[batch.mixture], target)
+            self._begin(batch, runtime, None if batch.klt is None else distortions[batch.klt], target)
             for batch in batches_of(header)
         ]
 

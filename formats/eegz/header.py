@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.limits import SMALL_FILE_BYTES
 from eegzip.formats.packing import pack_map
@@ -203,7 +203,7 @@ class FileHeader:
         ``None`` without layer sets.
     predicted : bool
         Whether exact signals may be predicted from each other, which readers of version 1.1 can't undo.
-    mixtures : tuple of Mixture
+    klts : tuple of KLT
         Groups that are coded as components.
     """
 
@@ -222,7 +222,7 @@ class FileHeader:
     layer_sets: tuple[LayerSet, ...] = ()
     targets: Targets | None = None
     predicted: bool = False
-    mixtures: tuple[Mixture, ...] = ()
+    klts: tuple[KLT, ...] = ()
 
     @property
     def n_chunks(self) -> int:
@@ -247,12 +247,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        4 where the file is :attr:`small`; else 3 with mixtures, or with layers, which are no longer those of 1.2;
+        4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2;
         else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
         if self.small:
             return 4
-        if self.mixtures or self.layer_sets:
+        if self.klts or self.layer_sets:
             return 3
         if self.predicted or any(codec.prior is not None for codec in self.codecs):
             return 2
@@ -269,14 +269,14 @@ class FileHeader:
         samples = self.signals[entry.signals[0]].samples_per_record
         return FrameGrid(samples, self.n_records, entry.up, entry.down, self.codecs[entry.codec].hop)
 
-    def mixture_of(self, group: int) -> Mixture | None:
-        """The mixture that a group belongs to, or ``None``."""
-        return next((mixture for mixture in self.mixtures if group in mixture.groups), None)
+    def klt_of(self, group: int) -> KLT | None:
+        """The KLT that a group belongs to, or ``None``."""
+        return next((klt for klt in self.klts if group in klt.groups), None)
 
     def sharing(self, group: int) -> tuple[int, ...]:
-        """Signals that a group's tokens are of: its own, or all of its mixture's, in their order there."""
-        mixture = self.mixture_of(group)
-        numbers = (group,) if mixture is None else mixture.groups
+        """Signals that a group's tokens are of: its own, or all of its KLT's, in their order there."""
+        klt = self.klt_of(group)
+        numbers = (group,) if klt is None else klt.groups
         return tuple(signal for number in numbers for signal in self.groups[number].signals)
 
     def chunk_of_frame(self, group: int, frame: int) -> int:
@@ -306,8 +306,10 @@ class FileHeader:
             del content["layer_sets"], content["targets"]
         if not self.predicted:
             del content["predicted"]
-        if not self.mixtures:
-            del content["mixtures"]
+        # The field's name in files of version 1.3 on.
+        mixtures = content.pop("klts")
+        if mixtures:
+            content["mixtures"] = mixtures
         return pack_map(content, self.small)
 
 

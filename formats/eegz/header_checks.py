@@ -20,7 +20,7 @@ from eegzip.formats.eegz.header import (
     SignalEntry,
     Targets,
 )
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import unpack_map
 
@@ -52,11 +52,11 @@ def unpack_header(payload: bytes) -> FileHeader:
         layer_sets=tuple(_layer_set(item) for item in fields.optional_maps("layer_sets", limits.MAX_SIGNALS)),
         targets=_targets(fields),
         predicted=fields.flag("predicted"),
-        mixtures=tuple(_mixture(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
+        klts=tuple(_klt(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
     )
     _check(header)
     _check_layer_sets(header)
-    _check_mixtures(header)
+    _check_klts(header)
     return header
 
 
@@ -132,10 +132,10 @@ def _layer_set(fields: Fields) -> LayerSet:
     )
 
 
-def _mixture(fields: Fields) -> Mixture:
-    return Mixture(
-        groups=fields.integers("groups", limits.MAX_MIXTURE_SIGNALS, 0, limits.MAX_SIGNALS),
-        gains=fields.numbers("gains", limits.MAX_MIXTURE_SIGNALS),
+def _klt(fields: Fields) -> KLT:
+    return KLT(
+        groups=fields.integers("groups", limits.MAX_KLT_SIGNALS, 0, limits.MAX_SIGNALS),
+        gains=fields.numbers("gains", limits.MAX_KLT_SIGNALS),
         matrix=fields.binary("matrix"),
     )
 
@@ -216,32 +216,32 @@ def _check_layer_sets(header: FileHeader) -> None:
         raise ContainerError("the header codes a signal in layers but puts it in no set of them.")
 
 
-def _check_mixtures(header: FileHeader) -> None:
-    """Refuse mixtures of groups that are none, not alike, or in two of them, and gains that are none."""
+def _check_klts(header: FileHeader) -> None:
+    """Refuse KLTs of groups that are none, not alike, or in two of them, and gains that are none."""
     seen: set[int] = set()
-    for number, mixture in enumerate(header.mixtures):
+    for number, klt in enumerate(header.klts):
         what = f"mixture {number} of the header"
-        if not mixture.groups or max(mixture.groups) >= len(header.groups):
+        if not klt.groups or max(klt.groups) >= len(header.groups):
             raise ContainerError(f"{what} is empty or names a group that is not there.")
-        members = [header.groups[group] for group in mixture.groups]
-        codec, grid = header.codecs[members[0].codec], header.grid(mixture.groups[0])
+        members = [header.groups[group] for group in klt.groups]
+        codec, grid = header.codecs[members[0].codec], header.grid(klt.groups[0])
         alike = all(
             len(group.signals) == 1
             and (group.codec, group.codebooks) == (members[0].codec, members[0].codebooks)
             and header.grid(index) == grid
-            for index, group in zip(mixture.groups, members, strict=True)
+            for index, group in zip(klt.groups, members, strict=True)
         )
         if not alike or codec.name != MULTICHANNEL or codec.scaling != ADAPTIVE:
             raise ContainerError(f"{what} holds groups that can't be components together.")
-        if len(set(mixture.groups)) < len(members) or seen.intersection(mixture.groups):
+        if len(set(klt.groups)) < len(members) or seen.intersection(klt.groups):
             raise ContainerError(f"{what} holds a group twice, or one of another mixture.")
-        if len(mixture.gains) != len(members) or not all(
-            limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in mixture.gains
+        if len(klt.gains) != len(members) or not all(
+            limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in klt.gains
         ):
             raise ContainerError(f"{what} has no valid gain for each signal.")
-        if len(mixture.matrix) > limits.matrix_bytes(len(members)):
+        if len(klt.matrix) > limits.matrix_bytes(len(members)):
             raise ContainerError(f"{what} has a matrix of more bytes than it can have.")
-        seen.update(mixture.groups)
+        seen.update(klt.groups)
 
 
 def _check_styles(number: int, group: GroupEntry) -> None:

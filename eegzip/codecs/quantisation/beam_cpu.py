@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.tokens.packed import ABSENT
 
 _JOB_ROWS = 1024
@@ -28,7 +28,7 @@ _ABSENT = np.uint16(ABSENT)
 _LANES = 16
 
 
-@compiled
+@jit
 def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Fill s0..s3 [size] with |c|^2 - 2 r.c for four residuals `rest` [4, dim]; `columns` [dim, size] are -2 c."""
     dim, size = columns.shape
@@ -51,7 +51,7 @@ def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-unty
             s3[c] = s3[c] + f0 * u0 + f1 * v0 + f2 * w0 + f3 * x0
 
 
-@compiled
+@jit
 def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Return the squared length of a vector, summed in lanes and then in order."""
     lanes = np.zeros(_LANES, np.float32)
@@ -67,7 +67,7 @@ def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
     return total
 
 
-@compiled
+@jit
 def _search_rows(
     rows: np.ndarray,
     multipliers: np.ndarray,

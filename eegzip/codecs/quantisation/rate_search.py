@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.fixed_order import binary_logarithm
 from eegzip.formats.tokens.likelihood import hidden_of_frame, likelihoods
 from eegzip.formats.tokens.packed import ABSENT
@@ -27,7 +27,7 @@ _SAME_DEPTH, _OTHER_DEPTH, _DEPTH_STEP = 0.4, 1.5, 1.0
 _BITS = 1.0 / (256.0 * 0.6931471805599453)
 
 
-@compiled
+@jit
 def _search_stream(  # type: ignore[no-untyped-def]
     tables, latents, weights, codebooks, squares, others, other_weights, start_class, multiplier, beam, codes
 ):
