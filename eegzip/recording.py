@@ -118,7 +118,12 @@ class Recording:
             "chunk_records": header.chunk_records,
             "chunks": len(reader.chunks),
             "codecs": [
-                {**asdict(codec), "rate": None if codec.rate is None else float(codec.rate)} for codec in header.codecs
+                {
+                    **asdict(codec),
+                    "rate": None if codec.rate is None else float(codec.rate),
+                    "scaling": codec.scaling.value,
+                }
+                for codec in header.codecs
             ],
             "groups": [
                 {key: value for key, value in asdict(group).items() if value is not None} for group in header.groups
@@ -132,7 +137,7 @@ class Recording:
                 }
                 for mixture in header.klts
             ],
-            "signals": [asdict(signal) for signal in header.signals],
+            "signals": [{**asdict(signal), "coding": signal.coding.value} for signal in header.signals],
             "targets": None if header.targets is None else asdict(header.targets),
         }
         if summary:

@@ -15,7 +15,7 @@ from eegzip.decoding.stored_tokens import StoredTokens, load_runtime
 from eegzip.formats.edf import assemble_records
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.exact_ahead import exact_chunks
-from eegzip.formats.eegz.header import LAYERS
+from eegzip.formats.eegz.header import Coding
 from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
@@ -125,7 +125,7 @@ class Restorer:
         header = self.reader.header
         samples = {}
         for bank, synthesis in self._banks:
-            if not self.tokens_only and all(header.signals[index].coding == LAYERS for index in bank.signals):
+            if not self.tokens_only and all(header.signals[index].coding is Coding.LAYERS for index in bank.signals):
                 continue
             per_record = header.signals[bank.signals[0]].samples_per_record
             if chunk in self.lost:

@@ -48,22 +48,22 @@ def _decide(
     lossy: Sequence[str],
     exact: Sequence[str],
     targets: eegz.Targets | None,
-) -> tuple[str, str]:
+) -> tuple[eegz.Coding, str]:
     """Coding of one signal and the reason for it."""
     wanted = any(matches(pattern, signal.label) for pattern in lossy)
     obstacle = _obstacle(signal, survey, rate, choice, targets)
-    coded = eegz.TOKENS if targets is None else eegz.LAYERS
+    coded = eegz.Coding.TOKENS if targets is None else eegz.Coding.LAYERS
     if kind is SignalKind.ANNOTATIONS:
-        return eegz.EXACT, "annotations are always kept exactly"
+        return eegz.Coding.EXACT, "annotations are always kept exactly"
     if any(matches(pattern, signal.label) for pattern in exact):
-        return eegz.EXACT, KEPT_AS_ASKED
+        return eegz.Coding.EXACT, KEPT_AS_ASKED
     if obstacle is not None and (wanted or kind is SignalKind.EEG):
-        return eegz.EXACT, obstacle
+        return eegz.Coding.EXACT, obstacle
     if wanted:
         return coded, "coded lossily as asked"
     if kind is SignalKind.EEG:
         return coded, "EEG"
-    return eegz.EXACT, "a voltage other than EEG" if kind is SignalKind.VOLTAGE else "not an EEG signal"
+    return eegz.Coding.EXACT, "a voltage other than EEG" if kind is SignalKind.VOLTAGE else "not an EEG signal"
 
 
 def _obstacle(
@@ -145,7 +145,7 @@ def plan(
         )
         for i, (signal, kind) in enumerate(zip(file.header.signals, kinds, strict=True))
     )
-    coded = [i for i, entry in enumerate(signals) if entry.coding != eegz.EXACT]
+    coded = [i for i, entry in enumerate(signals) if entry.coding is not eegz.Coding.EXACT]
     codecs: tuple[eegz.CodecEntry, ...] = ()
     groups: tuple[eegz.GroupEntry, ...] = ()
     if coded and choice is None and targets is None:
@@ -178,7 +178,7 @@ def plan(
         layer_sets=layer_sets,
         targets=targets if layer_sets else None,
         predicted=any(
-            entry.coding == eegz.EXACT and entry.kind != eegz.ANNOTATIONS and entry.samples_per_record
+            entry.coding is eegz.Coding.EXACT and entry.kind != eegz.ANNOTATIONS and entry.samples_per_record
             for entry in signals
         ),
     )
@@ -239,7 +239,7 @@ def _codec_entry(choice: CodecChoice) -> eegz.CodecEntry:
         hop=config.network.hop,
         codebooks=config.network.n_codebooks,
         codebook_size=config.network.codebook_size,
-        scaling=eegz.FIXED if fixed else eegz.ADAPTIVE,
+        scaling=eegz.ScalingKind.FIXED if fixed else eegz.ScalingKind.ADAPTIVE,
         knot_spacing=0 if fixed else config.scaling.spacing,
         prior=config.prior,
     )

@@ -23,7 +23,7 @@ from eegzip.encoding.target_bitrate import aim
 from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.edf.label_patterns import matches
-from eegzip.formats.eegz.header import EXACT, KEPT_AS_ASKED, FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.reader import chunk_knot_range
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary, figure
 from eegzip.formats.eegz.writer import EegzWriter
@@ -221,7 +221,7 @@ def _notes(header: FileHeader, summary: FileSummary, lossy: Sequence[str], exact
     notes += [
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
-        if signal.kind == "eeg" and signal.coding == EXACT and signal.reason != KEPT_AS_ASKED
+        if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked
     ]
     notes += [
         f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "
