@@ -59,7 +59,7 @@ def build_header(
     """Build a header with these token streams, followed by exact signals of so many samples a record."""
     limit = 1 << (8 * sample_bytes - 1)
 
-    def signal(label: str, kind: str, samples: int, coding: str) -> SignalEntry:
+    def signal(label: str, kind: str, samples: int, coding: Coding) -> SignalEntry:
         rate = samples / record_duration if record_duration else None
         return SignalEntry(label, "uV", kind, -100.0, 100.0, -limit, limit - 1, samples, rate, coding, "a reason")
 
