@@ -13,7 +13,7 @@ from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import recording_statistics
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.edf.label_patterns import matches
-from eegzip.formats.eegz.header import EXACT, KEPT_AS_ASKED, FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.files import atomic_output, refuse_own_source
@@ -203,7 +203,7 @@ def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) ->
     notes += [
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
-        if signal.kind == "eeg" and signal.coding == EXACT and signal.reason != KEPT_AS_ASKED
+        if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked
     ]
     notes += [
         f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "

@@ -16,7 +16,7 @@ from eegzip.codecs.signal.klt import Distortion, KltComponents
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.signal.synthesis import Synthesis, TokenSource
 from eegzip.formats.edf import EdfFile, decode_signal
-from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
+from eegzip.formats.eegz.header import FileHeader, ScalingKind
 from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
 
@@ -201,7 +201,7 @@ def _scaling(
     header: FileHeader, batch: StreamBatch, runtime: CodecRuntime, channels: ChannelScaling
 ) -> AdaptiveScaling | FixedScaling:
     codec = header.codecs[header.groups[batch.groups[0]].codec]
-    if codec.scaling == ADAPTIVE:
+    if codec.scaling is ScalingKind.ADAPTIVE:
         config = runtime.checkpoint.config.scaling
         return AdaptiveScaling(codec.knot_spacing, config.level_rms, config.level_peak)
     return FixedScaling(channels.ranges, np.zeros(len(batch.signals)))

@@ -11,7 +11,7 @@ import numpy as np
 from eegzip.codecs.stream_batch import StreamBatch, batches_of, synthesis_of
 from eegzip.decoding.stage import Check, ChunkSamples
 from eegzip.decoding.stored_tokens import StoredNetwork, StoredTokens
-from eegzip.formats.eegz.header import LAYERS
+from eegzip.formats.eegz.header import Coding
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, ModelError
 
@@ -67,7 +67,7 @@ class TokenStage:
         start = header.records_of_chunk(chunk)[0]
         samples = {}
         for batch, synthesis in self._batches:
-            if not self._tokens_only and all(header.signals[index].coding == LAYERS for index in batch.signals):
+            if not self._tokens_only and all(header.signals[index].coding is Coding.LAYERS for index in batch.signals):
                 continue
             per_record = header.signals[batch.signals[0]].samples_per_record
             if chunk in self._lost:

@@ -6,7 +6,7 @@ from eegzip.encoding.stage import ChunkStreams, SignalFidelity
 from eegzip.encoding.statistics import RecordingStatistics
 from eegzip.evaluation.fidelity import Fidelity
 from eegzip.formats.edf import EdfFile, decode_signal
-from eegzip.formats.eegz.header import EXACT, FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader
 
 
 class LosslessStage:
@@ -37,7 +37,7 @@ class LosslessStage:
         """No error, by construction; correlation and relative error have no meaning for a constant."""
         found = {}
         for index, (entry, signal) in enumerate(zip(self._header.signals, self._statistics.signals, strict=True)):
-            if entry.coding == EXACT:
+            if entry.coding is Coding.EXACT:
                 prd, r = (None, None) if signal.flat else (0.0, 1.0)
                 found[index] = SignalFidelity(Fidelity(prd, None, r, 0))
         return found

@@ -72,7 +72,7 @@ def codec_for(file: EdfFile, options: CompressionOptions) -> CodecChoice | None:
     if options.model is None:
         # As far as can be said before the recording is read: what turns out to be flat gets no tokens.
         signals = signal_entries(file, [False] * len(file.header.signals), options, fixed_scaling=False)
-        if not options.tokens or all(signal.coding == eegz.EXACT for signal in signals):
+        if not options.tokens or all(signal.coding is eegz.Coding.EXACT for signal in signals):
             return None
     return choose(registry.load(registry.DEFAULT_MODEL if options.model is None else options.model), options)
 
@@ -121,7 +121,7 @@ def plan_header(
     fixed_scaling = codec is not None and codec.fixed_limit_uv is not None
     flat = [signal.flat for signal in statistics.signals]
     signals = signal_entries(file, flat, options, fixed_scaling=fixed_scaling)
-    coded = [index for index, entry in enumerate(signals) if entry.coding != eegz.EXACT]
+    coded = [index for index, entry in enumerate(signals) if entry.coding is not eegz.Coding.EXACT]
     codecs: tuple[eegz.CodecEntry, ...] = ()
     groups: tuple[eegz.GroupEntry, ...] = ()
     if coded and codec is not None:
@@ -149,7 +149,7 @@ def plan_header(
         layer_sets=layer_sets,
         targets=options.targets if layer_sets else None,
         predicted=any(
-            entry.coding == eegz.EXACT and entry.kind != eegz.ANNOTATIONS and entry.samples_per_record
+            entry.coding is eegz.Coding.EXACT and entry.kind != eegz.ANNOTATIONS and entry.samples_per_record
             for entry in signals
         ),
     )
@@ -207,7 +207,7 @@ def _codec_entry(codec: CodecChoice) -> eegz.CodecEntry:
         hop=config.network.hop,
         codebooks=config.network.n_codebooks,
         codebook_size=config.network.codebook_size,
-        scaling=eegz.FIXED if fixed else eegz.ADAPTIVE,
+        scaling=eegz.ScalingKind.FIXED if fixed else eegz.ScalingKind.ADAPTIVE,
         knot_spacing=0 if fixed else config.scaling.spacing,
         prior=config.prior,
     )

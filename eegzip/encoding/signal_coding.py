@@ -9,8 +9,7 @@ from eegzip.encoding.options import CompressionOptions
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.units import is_missing, microvolts_per_unit
-from eegzip.formats.eegz import header as eegz
-from eegzip.formats.eegz.header import KEPT_AS_ASKED
+from eegzip.formats.eegz.header import KEPT_AS_ASKED, Coding, SignalEntry, Targets
 from eegzip.formats.limits import MAX_LAYER_SAMPLES
 
 MIN_RATE = 64.0
@@ -19,7 +18,7 @@ MIN_RATE = 64.0
 
 def signal_entries(
     file: EdfFile, flat: Sequence[bool], options: CompressionOptions, *, fixed_scaling: bool
-) -> tuple[eegz.SignalEntry, ...]:
+) -> tuple[SignalEntry, ...]:
     """Decide how each signal is coded.
 
     Parameters
@@ -41,7 +40,7 @@ def signal_entries(
         rate = header.sample_rate_exact(signal.index) or None
         coding, reason = _decide(signal, kind, rate, options, flat=flat[signal.index], fixed_scaling=fixed_scaling)
         entries.append(
-            eegz.SignalEntry(
+            SignalEntry(
                 label=signal.label,
                 unit=signal.unit,
                 kind=kind.value,
@@ -66,26 +65,26 @@ def _decide(
     *,
     flat: bool,
     fixed_scaling: bool,
-) -> tuple[str, str]:
+) -> tuple[Coding, str]:
     """Coding of one signal and the reason for it."""
     wanted = any(matches(pattern, signal.label) for pattern in options.lossy)
     obstacle = _obstacle(signal, rate, options.targets, flat=flat, fixed_scaling=fixed_scaling)
-    coded = eegz.TOKENS if options.targets is None else eegz.LAYERS
+    coded = Coding.TOKENS if options.targets is None else Coding.LAYERS
     if kind is SignalKind.ANNOTATIONS:
-        return eegz.EXACT, "annotations are always kept exactly"
+        return Coding.EXACT, "annotations are always kept exactly"
     if any(matches(pattern, signal.label) for pattern in options.exact):
-        return eegz.EXACT, KEPT_AS_ASKED
+        return Coding.EXACT, KEPT_AS_ASKED
     if obstacle is not None and (wanted or kind is SignalKind.EEG):
-        return eegz.EXACT, obstacle
+        return Coding.EXACT, obstacle
     if wanted:
         return coded, "coded lossily as asked"
     if kind is SignalKind.EEG:
         return coded, "EEG"
-    return eegz.EXACT, "a voltage other than EEG" if kind is SignalKind.VOLTAGE else "not an EEG signal"
+    return Coding.EXACT, "a voltage other than EEG" if kind is SignalKind.VOLTAGE else "not an EEG signal"
 
 
 def _obstacle(
-    signal: SignalHeader, rate: Fraction | None, targets: eegz.Targets | None, *, flat: bool, fixed_scaling: bool
+    signal: SignalHeader, rate: Fraction | None, targets: Targets | None, *, flat: bool, fixed_scaling: bool
 ) -> str | None:
     """Why a signal can't be coded lossily, or ``None`` when it can."""
     if not signal.samples_per_record:

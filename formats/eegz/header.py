@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from enum import Enum
 from fractions import Fraction
 from typing import Any
 
@@ -12,13 +13,33 @@ from eegzip.formats.limits import SMALL_FILE_BYTES
 from eegzip.formats.packing import pack_map
 from eegzip.formats.tokens.packed import bits_per_token
 
-TOKENS, EXACT, LAYERS = "tokens", "exact", "layers"
-ADAPTIVE, FIXED = "adaptive", "fixed"
 MULTICHANNEL = "dac-mc"
 """Name of the codec whose groups have styles; files of it are at least of minor version 1."""
 
 ANNOTATIONS = "annotations"
 """Kind of the signals that hold text, and are never predicted."""
+
+KEPT_AS_ASKED = "kept exactly as asked"
+"""The reason of a signal that is kept exactly because the user wanted it so."""
+
+
+class Coding(str, Enum):
+    """How a signal is coded; the values are those in files."""
+
+    TOKENS = "tokens"
+    EXACT = "exact"
+    LAYERS = "layers"
+
+    __str__ = str.__str__
+
+
+class ScalingKind(str, Enum):
+    """How a group is brought to its model's level; the values are those in files."""
+
+    ADAPTIVE = "adaptive"
+    FIXED = "fixed"
+
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)
@@ -36,8 +57,8 @@ class SignalEntry:
     samples_per_record : int
     sample_rate : float or None
         Hz; ``None`` where data records have no duration.
-    coding : str
-        ``tokens`` (lossy, in a group), ``layers`` (lossy, in a layer set and perhaps a group) or ``exact``.
+    coding : Coding
+        ``TOKENS`` (lossy, in a group), ``LAYERS`` (lossy, in a layer set and perhaps a group) or ``EXACT``.
     reason : str
         Why, in words for a person.
     """
@@ -51,8 +72,13 @@ class SignalEntry:
     digital_maximum: int | None
     samples_per_record: int
     sample_rate: float | None
-    coding: str
+    coding: Coding
     reason: str
+
+    @property
+    def kept_as_asked(self) -> bool:
+        """Whether it is kept exactly because the user wanted it so."""
+        return self.reason == KEPT_AS_ASKED
 
 
 @dataclass(frozen=True)
@@ -73,8 +99,8 @@ class CodecEntry:
         Model samples a frame.
     codebooks, codebook_size : int
         Of the checkpoint; a group may use fewer codebooks.
-    scaling : str
-        ``adaptive`` (knots in every chunk) or ``fixed`` (a constant range, clipped).
+    scaling : ScalingKind
+        ``ADAPTIVE`` (knots in every chunk) or ``FIXED`` (a constant range, clipped).
     knot_spacing : int
         Model samples between knots; 0 for fixed scaling.
     prior : str or None
@@ -89,7 +115,7 @@ class CodecEntry:
     hop: int
     codebooks: int
     codebook_size: int
-    scaling: str
+    scaling: ScalingKind
     knot_spacing: int
     prior: str | None = None
 
@@ -286,13 +312,18 @@ class FileHeader:
     def exact_signals(self) -> list[int]:
         """Indices of the signals kept exactly, those without samples left out."""
         return [
-            index for index, signal in enumerate(self.signals) if signal.coding == EXACT and signal.samples_per_record
+            index
+            for index, signal in enumerate(self.signals)
+            if signal.coding is Coding.EXACT and signal.samples_per_record
         ]
 
     def pack(self) -> bytes:
         """Serialise to the payload of the HEAD block."""
         content: dict[str, Any] = asdict(self)
+        for signal in content["signals"]:
+            signal["coding"] = signal["coding"].value
         for codec in content["codecs"]:
+            codec["scaling"] = codec["scaling"].value
             rate = codec["rate"]
             codec["rate"] = None if rate is None else [rate.numerator, rate.denominator]
             if codec["prior"] is None:
@@ -328,6 +359,3 @@ def nominal_bits(codec: CodecEntry, codebooks: int, n_signals: int, ratio: Fract
     """
     per_frame = codebooks * bits_per_token(codec.codebook_size)
     return float(Fraction(per_frame, codec.hop * n_signals) * ratio)
-
-
-KEPT_AS_ASKED = "kept exactly as asked"

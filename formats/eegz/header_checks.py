@@ -7,16 +7,13 @@ import re
 from eegzip.formats import limits
 from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.eegz.header import (
-    ADAPTIVE,
-    EXACT,
-    FIXED,
-    LAYERS,
     MULTICHANNEL,
-    TOKENS,
     CodecEntry,
+    Coding,
     FileHeader,
     GroupEntry,
     LayerSet,
+    ScalingKind,
     SignalEntry,
     Targets,
 )
@@ -62,7 +59,7 @@ def unpack_header(payload: bytes) -> FileHeader:
 
 def _signal(fields: Fields) -> SignalEntry:
     coding = fields.text("coding")
-    if coding not in (TOKENS, EXACT, LAYERS):
+    if coding not in {known.value for known in Coding}:
         raise ContainerError(f"the header codes a signal as '{coding}', which this version does not know.")
     return SignalEntry(
         label=fields.text("label"),
@@ -74,14 +71,14 @@ def _signal(fields: Fields) -> SignalEntry:
         digital_maximum=fields.optional_integer("digital_maximum", -(1 << 31), 1 << 31),
         samples_per_record=fields.integer("samples_per_record", 0, limits.MAX_RECORD_BYTES),
         sample_rate=fields.optional_number("sample_rate"),
-        coding=coding,
+        coding=Coding(coding),
         reason=fields.text("reason"),
     )
 
 
 def _codec(fields: Fields) -> CodecEntry:
     scaling = fields.text("scaling")
-    if scaling not in (ADAPTIVE, FIXED):
+    if scaling not in {known.value for known in ScalingKind}:
         raise ContainerError(f"the header names the scaling '{scaling}', which this version does not know.")
     return CodecEntry(
         name=fields.text("name"),
@@ -91,8 +88,10 @@ def _codec(fields: Fields) -> CodecEntry:
         hop=fields.integer("hop", 1, limits.MAX_HOP),
         codebooks=fields.integer("codebooks", 1, limits.MAX_CODEBOOKS),
         codebook_size=fields.integer("codebook_size", 2, limits.MAX_CODEBOOK_SIZE),
-        scaling=scaling,
-        knot_spacing=fields.integer("knot_spacing", *((1, limits.MAX_HOP) if scaling == ADAPTIVE else (0, 0))),
+        scaling=ScalingKind(scaling),
+        knot_spacing=fields.integer(
+            "knot_spacing", *((1, limits.MAX_HOP) if scaling == ScalingKind.ADAPTIVE else (0, 0))
+        ),
         prior=_digest(fields, "prior") if fields.has("prior") else None,
     )
 
@@ -172,7 +171,7 @@ def _check(header: FileHeader) -> None:
             if not -limit <= low <= high < limit:
                 raise ContainerError(f"group {number} of the header has a range that its samples can't take.")
         members = [header.signals[index] for index in group.signals]
-        if any(m.coding == EXACT or m.samples_per_record != members[0].samples_per_record for m in members):
+        if any(m.coding is Coding.EXACT or m.samples_per_record != members[0].samples_per_record for m in members):
             raise ContainerError(f"group {number} of the header holds signals that can't share a stream.")
         repeated = len(set(group.signals)) < len(group.signals) or grouped.intersection(group.signals)
         if members[0].samples_per_record == 0 or repeated:
@@ -182,12 +181,12 @@ def _check(header: FileHeader) -> None:
         first, stop = grid.frames_of_records(0, min(header.chunk_records, header.n_records))
         if (stop - first) * group.codebooks > limits.MAX_TOKENS:
             raise ContainerError(f"group {number} of the header declares more tokens a chunk than can be.")
-        if codec.scaling == ADAPTIVE:
+        if codec.scaling is ScalingKind.ADAPTIVE:
             begin, end = grid.knots_of_frames(first, stop, codec.knot_spacing)
             knots += (end - begin) * len(group.signals)
     if knots > limits.MAX_KNOTS:
         raise ContainerError("the header declares more scaling knots a chunk than can be.")
-    if not grouped >= {index for index, signal in enumerate(header.signals) if signal.coding == TOKENS}:
+    if not grouped >= {index for index, signal in enumerate(header.signals) if signal.coding is Coding.TOKENS}:
         raise ContainerError("the header codes a signal with tokens but puts it in no group.")
 
 
@@ -201,7 +200,7 @@ def _check_layer_sets(header: FileHeader) -> None:
             raise ContainerError(f"{what} is empty or names a signal that is not there.")
         members = [header.signals[index] for index in entry.signals]
         samples = members[0].samples_per_record
-        if not samples or any(m.coding != LAYERS or m.samples_per_record != samples for m in members):
+        if not samples or any(m.coding is not Coding.LAYERS or m.samples_per_record != samples for m in members):
             raise ContainerError(f"{what} holds signals that can't be coded together.")
         if len(set(entry.signals)) < len(members) or seen.intersection(entry.signals):
             raise ContainerError(f"{what} holds a signal twice, or one of another set.")
@@ -212,7 +211,7 @@ def _check_layer_sets(header: FileHeader) -> None:
         if len(members) * samples * min(header.chunk_records, header.n_records) > limits.MAX_LAYER_SAMPLES:
             raise ContainerError(f"{what} declares more samples a chunk than can be.")
         seen.update(entry.signals)
-    if seen != {index for index, signal in enumerate(header.signals) if signal.coding == LAYERS}:
+    if seen != {index for index, signal in enumerate(header.signals) if signal.coding is Coding.LAYERS}:
         raise ContainerError("the header codes a signal in layers but puts it in no set of them.")
 
 
@@ -231,13 +230,11 @@ def _check_klts(header: FileHeader) -> None:
             and header.grid(index) == grid
             for index, group in zip(klt.groups, members, strict=True)
         )
-        if not alike or codec.name != MULTICHANNEL or codec.scaling != ADAPTIVE:
+        if not alike or codec.name != MULTICHANNEL or codec.scaling is not ScalingKind.ADAPTIVE:
             raise ContainerError(f"{what} holds groups that can't be components together.")
         if len(set(klt.groups)) < len(members) or seen.intersection(klt.groups):
             raise ContainerError(f"{what} holds a group twice, or one of another mixture.")
-        if len(klt.gains) != len(members) or not all(
-            limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in klt.gains
-        ):
+        if len(klt.gains) != len(members) or not all(limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in klt.gains):
             raise ContainerError(f"{what} has no valid gain for each signal.")
         if len(klt.matrix) > limits.matrix_bytes(len(members)):
             raise ContainerError(f"{what} has a matrix of more bytes than it can have.")

@@ -13,7 +13,7 @@ import numpy as np
 from eegzip.formats.eegz.chunk import ChunkDirectory, StreamKind
 from eegzip.formats.eegz.container import Container
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors, stored_stream
-from eegzip.formats.eegz.header import ADAPTIVE, TOKENS, FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader, ScalingKind
 from eegzip.formats.eegz.knots import decode_knots
 from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.eegz.token_chains import StoredStream, TokenChains
@@ -204,7 +204,7 @@ class EegzReader(Container):
         return [
             KnotOwner(number, member, signal)
             for number, group in enumerate(self.header.groups)
-            if self.header.codecs[group.codec].scaling == ADAPTIVE
+            if self.header.codecs[group.codec].scaling is ScalingKind.ADAPTIVE
             for member, signal in enumerate(group.signals)
         ]
 
@@ -241,7 +241,7 @@ class EegzReader(Container):
         shapes = {
             index: (stop - first, signal.samples_per_record)
             for index, signal in enumerate(header.signals)
-            if signal.coding != TOKENS and signal.samples_per_record
+            if signal.coding is not Coding.TOKENS and signal.samples_per_record
         }
         return ExactDecoder(
             lambda signal: self._stream(chunk, StreamKind.EXACT, signal),
