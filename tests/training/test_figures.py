@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.evaluation.metrics import BANDS
 from eegzip.evaluation.spectrogram import spectrogram_loss
 from eegzip.formats.errors import UsageError
-from eegzip.training.validation.metrics import BANDS, CodebookUse, Figures
-from eegzip.training.validation.windows import metrics
+from eegzip.training.validation import metrics
+from eegzip.training.validation.metrics import CodebookUse, Figures
 
 
 def measured(x: np.ndarray, y: np.ndarray, persons: list[str] | None = None, rate: float = RATE) -> dict:

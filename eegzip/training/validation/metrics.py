@@ -1,4 +1,4 @@
-"""Validation figures: what was lost of each window, and how much of the codebooks is in use.
+"""Validation metrics: what was lost of each window, and how much of the codebooks is in use.
 
 All of them are of waveforms as the network sees them: filtered, resampled, scaled. They compare checkpoints of one
 preparation. What ``compress`` loses of a recording, in microvolts, is measured by ``eegzip.evaluation`` instead; it
@@ -16,16 +16,11 @@ import numpy.typing as npt
 import torch
 from scipy import signal
 
+from eegzip.evaluation import metrics
+from eegzip.evaluation.metrics import BANDS
 from eegzip.evaluation.spectrogram import spectrogram_losses
 from eegzip.formats.errors import UsageError
 
-BANDS = {
-    "delta": (0.5, 4.0),
-    "theta": (4.0, 8.0),
-    "alpha": (8.0, 13.0),
-    "beta": (13.0, 30.0),
-    "gamma": (30.0, 45.0),
-}
 _ORDER = 4
 
 Waves = npt.NDArray[np.floating]
@@ -40,7 +35,7 @@ def prd(x: Waves, y: Waves) -> Values:
     x, y = x.astype(np.float64), y.astype(np.float64)
     error = np.square(x - y).sum(axis=1)
     power = np.square(x - x.mean(axis=1, keepdims=True)).sum(axis=1)
-    return 100.0 * np.sqrt(error / np.where(is_flat(x), np.nan, power))
+    return metrics.prd(error, np.where(is_flat(x), np.nan, power))
 
 
 def snr(x: Waves, y: Waves) -> Values:
@@ -48,8 +43,7 @@ def snr(x: Waves, y: Waves) -> Values:
 
     Infinite without error, NaN where the original is flat.
     """
-    with np.errstate(divide="ignore"):
-        return -20.0 * np.log10(prd(x, y) / 100.0)
+    return np.array([metrics.snr(value) for value in prd(x, y).tolist()])
 
 
 def correlation(x: Waves, y: Waves) -> Values:
@@ -57,9 +51,8 @@ def correlation(x: Waves, y: Waves) -> Values:
     flat = is_flat(x) | is_flat(y)
     # Each at a scale of its own, lest a network gone wild should overflow the squares.
     first, second = (_levelled(wave.astype(np.float64)) for wave in (x, y))
-    power = np.square(first).sum(axis=1) * np.square(second).sum(axis=1)
-    found = (first * second).sum(axis=1) / np.sqrt(np.where(flat | (power == 0), np.nan, power))
-    return np.clip(found, -1.0, 1.0)
+    xx, yy = np.square(first).sum(axis=1), np.square(second).sum(axis=1)
+    return metrics.correlation((first * second).sum(axis=1), np.where(flat | (xx * yy == 0), np.nan, xx), yy)
 
 
 def is_flat(x: Waves) -> npt.NDArray[np.bool_]:
