@@ -19,7 +19,7 @@ from eegzip.formats.errors import ModelError, OutputExistsError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BUNDLED = models.DEFAULT_MODEL
-ALL_BUNDLED = ["dac-sc-compact-1", "eegz-mc-1", "eegz-mc-2", "eegz-sc-1"]
+ALL_BUNDLED = ["dac-sc-compact-1", "eegz-mc-2", "eegz-sc-1"]
 HEAVY = {"torch", "scipy", "numba", "dac", "matplotlib", "pandas", "mne"}
 KWARGS = {
     "encoder_dim": 4, "encoder_rates": [2, 4], "latent_dim": None, "decoder_dim": 16, "decoder_rates": [4, 2],
@@ -133,6 +133,8 @@ def test_the_path_is_for_scripts(run: Run, cache: Path) -> None:
         (["nonesuch"], 1, "There is no model 'nonesuch'; at hand are: dac-sc-compact-1"),
         (["--path", "nonesuch"], 1, "There is no model"),
         (["0123456789abcdef"], 1, "is not here"),
+        (["eegz-mc-1"], 1, "eegz-mc-1 never was in a release of eegzip, and eegz-mc-2 took its place"),
+        (["6c3ede4581f9"], 1, "coded with eegz-mc-1 need the version of eegzip that wrote them"),
         (["."], 1, "is no model folder: it has no config.json"),
         (["--path"], 2, "Missing argument"),
         (["--bogus"], 2, "No such option"),

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,13 @@ from small_models import LINEAR, multichannel
 from eegzip import models
 from eegzip.codecs.channels.vocabulary import style_name
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint, save_checkpoint
-from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY, ModelConfig, NetworkConfig
+from eegzip.codecs.checkpoints.config import (
+    STANDARD_VOCABULARY,
+    ChannelCoding,
+    ModelConfig,
+    MultichannelConfig,
+    NetworkConfig,
+)
 from eegzip.codecs.runtime import build_network
 from eegzip.formats.errors import ModelError, OutputExistsError
 
@@ -50,6 +57,16 @@ def test_models_without_groups_keep_their_form_and_digest() -> None:
     assert "multichannel" not in data
     assert {**bundled.config.to_json(), "digest": bundled.digest} == data
     assert data["digest"] == "a19266f6cac80d4dd11a9fd928ecbf3fa0b2729dc262d7cf09911534986b3b1e"
+
+
+def test_models_of_names_keep_their_digest() -> None:
+    """The entry is left out where it says what older models mean."""
+    old = replace(multichannel(LINEAR), multichannel=MultichannelConfig(max_channels=3, vocabulary=("Fp1",)))
+    assert "styles" not in old.to_json()["multichannel"]
+    assert ModelConfig.from_json(old.to_json()) == old
+    assert old.channel_coding is ChannelCoding.BY_NAME
+    assert LINEAR.channel_coding is ChannelCoding.SINGLE
+    assert models.load("eegz-mc-2").config.channel_coding is ChannelCoding.KLT
 
 
 def test_configs_of_groups_go_there_and_back(grouped: Checkpoint) -> None:
@@ -125,6 +142,8 @@ def test_wrong_digest_is_refused(linear: Checkpoint, tmp_path: Path) -> None:
         ({**MC, "multichannel": {"reach": 1024, "layers": 16}, "window_frames": 500_000}, "window_frames"),
         ({**MC, "beam": 1, "multichannel": {"reach": 1000, "layers": 8}, "network": HUGE_HOP}, "reach of its"),
         ({**MC, "multichannel": {"groups": "best"}}, "groups"),
+        ({**MC, "multichannel": {"styles": "faces"}}, "neither 'names' nor 'recording'"),
+        ({**MC, "multichannel": {"styles": "places"}}, "places in a row of neighbours; no release had such models"),
         ({**MC, "multichannel": {"colour": 1}}, "unknown entry"),
         ({**MC, "multichannel": {"vocabulary": "Cz"}}, "type tuple"),
         ({**MC, "multichannel": {"vocabulary": [1]}}, "type str"),

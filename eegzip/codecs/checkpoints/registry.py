@@ -15,6 +15,8 @@ DEFAULT_MODEL = "eegz-mc-2"
 BUNDLED = Path(__file__).parents[2] / "checkpoints"
 
 
+# Models that were bundled for a while between two releases: digest, and what took their place.
+_WITHDRAWN = {"eegz-mc-1": ("6c3ede4581f9f692711148b4a5bcc27a8ee66cea5eb1f04b22467b7500e9c2bd", "eegz-mc-2")}
 # Fewer hexadecimal digits than these could name two models by chance.
 _MIN_DIGEST_DIGITS = 12
 
@@ -54,7 +56,8 @@ def resolve(model: str | Path) -> Path:
     if (path / CONFIG).is_file():
         return path
     wanted = str(model).lower()
-    if len(wanted) >= _MIN_DIGEST_DIGITS and not set(wanted) - set("0123456789abcdef"):
+    is_digest = len(wanted) >= _MIN_DIGEST_DIGITS and not set(wanted) - set("0123456789abcdef")
+    if is_digest:
         damaged = []
         for name, folder in models.items():
             try:
@@ -63,6 +66,13 @@ def resolve(model: str | Path) -> Path:
             except (ModelError, OSError):
                 # Another model's damage is not the asker's concern, unless this is the one.
                 damaged.append(name)
+    for name, (digest, successor) in _WITHDRAWN.items():
+        if wanted == name or (is_digest and digest.startswith(wanted)):
+            raise ModelError(
+                f"The model {name} never was in a release of eegzip, and {successor} took its place; files that were "
+                f"coded with {name} need the version of eegzip that wrote them."
+            )
+    if is_digest:
         raise ModelError(
             f"The model with the digest {wanted[:16]}... is not here; put its folder into "
             f"{cache_dir() / 'models'} or name the folder"
