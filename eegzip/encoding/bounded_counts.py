@@ -7,7 +7,6 @@ from collections import Counter
 import numpy as np
 
 from eegzip.encoding.bounded_chunk import CodedChunk
-from eegzip.evaluation.metrics import prd
 
 
 class LayerTally:
@@ -29,7 +28,7 @@ class LayerTally:
         """Take note of a chunk; `original` is int32 of shape (signals, samples)."""
         for place, (row, back, way) in enumerate(zip(original, coded.restored, coded.ways, strict=True)):
             self.ways[place][way] += 1
-            spread = float(row.var())
+            spread = float(row.std())
             if spread > 0:
-                error = float(prd(float(np.mean((row - back.astype(np.float64)) ** 2)), spread))
+                error = 100 * float(np.sqrt(np.mean((row - back.astype(np.float64)) ** 2))) / spread
                 self.worst[place] = max(error, self.worst[place] or 0.0)

@@ -14,7 +14,7 @@ from eegzip.training.data import cache as cache_module
 from eegzip.training.data import corpus as corpus_module
 from eegzip.training.data.cache import META, WAVES, cached, is_whole, map_waves
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
-from eegzip.training.data.preprocessing import Preprocessing, prepare_file
+from eegzip.training.data.preprocessing import Preprocessing, prepared_rows
 from eegzip.training.data.sources import SourceFile
 
 PLAIN = Preprocessing(highpass_hz=0)
@@ -36,7 +36,7 @@ def parts(cache):
 def test_an_entry_is_made_once_and_holds_what_the_file_becomes(tmp_path, recording, monkeypatch):
     cache = tmp_path / "cache"
     entry = cached(recording, PLAIN, cache)
-    assert np.array_equal(map_waves(entry), prepare_file(recording, PLAIN).waves)
+    assert np.array_equal(map_waves(entry), [row for _, row in prepared_rows(recording, PLAIN)])
     assert not parts(cache)
     before = (entry / WAVES).stat().st_mtime_ns
     # The second time, neither is the file read nor anything prepared.

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import signal
 
 from eegzip.training.data.corpus import CachedRecording, Corpus
-from eegzip.training.data.preprocessing import Preprocessing, at_level
+from eegzip.training.data.preprocessing import Preprocessing
+from eegzip.training.data.waveforms import at_level
 
 LABELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "O1", "O2")
 _SOURCES = 4
@@ -41,7 +42,7 @@ def synthetic_corpus(preprocessing: Preprocessing, persons: int = 4, seconds: fl
             waves = np.clip(microvolts / preprocessing.limit_uv, -1, 1).astype(np.float32)
         else:
             # As digital values of a tenth of a microvolt: the scaling knows no finer steps.
-            waves = np.stack([at_level(10 * row, preprocessing) for row in microvolts])
+            waves, _ = at_level(10 * microvolts, preprocessing.adaptive_scaling)
         name = f"synthetic-{number:02}"
         recordings.append(CachedRecording(name, "synthetic", name, name, list(LABELS), preprocessing.rate, waves))
     return Corpus(recordings, [])
