@@ -1,6 +1,6 @@
-"""The recordings of ``shared/data/eeg``: who trains, who is kept aside, and waveforms at the model's level.
+"""The recordings of ``shared/data/eeg``: who trains, who is held out, and waveforms at the model's level.
 
-The split is by person, never by window. Everything a network sees has gone through the codec's own
+The split is by subject, never by window. Everything a network sees has gone through the codec's own
 resampler and adaptive scaling, so training and use can't differ.
 """
 
@@ -17,7 +17,7 @@ from eegzip.codecs.signal.scaling import AdaptiveScaling
 from eegzip.formats.edf import EdfFile
 from eegzip.training.data.waveforms import at_level, resampled
 
-# People whose recordings no training sees. The neonatal set is one recording of one child: its last third.
+# Subjects whose recordings no training sees. The neonatal set is one recording of one child: its last third.
 HELD_OUT = {
     "eegmat": ("Subject16", "Subject17", "Subject18", "Subject19"),
     "ssvep_exo": ("sub07", "sub08"),
@@ -61,8 +61,8 @@ class Waveforms:
     labels: tuple[str, ...]
 
 
-def held_out(group: str, name: str) -> bool:
-    """Return whether a recording belongs to a person that training must not see."""
+def is_held_out(group: str, name: str) -> bool:
+    """Return whether a recording belongs to a subject that training must not see."""
     return name.startswith(HELD_OUT[group]) if HELD_OUT[group] else False
 
 
@@ -92,18 +92,18 @@ def at_model_level(
 def load(data: Path, rate: float, scaling: AdaptiveScaling) -> tuple[list[Waveforms], list[Waveforms]]:
     """Return training and held-out recordings at ``rate``."""
     train: list[Waveforms] = []
-    aside: list[Waveforms] = []
+    held_out: list[Waveforms] = []
     for group, path in files(data):
         x, rate_in, labels = read_edf(path)
         x = resampled(x, rate_in, rate)
         if HELD_OUT[group]:
-            target = aside if held_out(group, path.stem) else train
+            target = held_out if is_held_out(group, path.stem) else train
             target.append(at_model_level(group, path.stem, x, scaling, labels))
         else:
             cut = x.shape[1] * 2 // 3
             train.append(at_model_level(group, path.stem, x[:, :cut], scaling, labels))
-            aside.append(at_model_level(group, path.stem, x[:, cut:], scaling, labels))
-    return train, aside
+            held_out.append(at_model_level(group, path.stem, x[:, cut:], scaling, labels))
+    return train, held_out
 
 
 def augmented(recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: np.random.Generator) -> Waveforms:

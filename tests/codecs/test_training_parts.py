@@ -71,10 +71,10 @@ def test_quiet_moments_weigh_less_and_predictable_segments_more() -> None:
 
 
 def test_the_split_is_by_person() -> None:
-    assert dataset.held_out("eegmat", "Subject16_2")
-    assert not dataset.held_out("eegmat", "Subject06_1")
-    assert dataset.held_out("ssvep_exo", "sub07_record-_2012.07.18-09.15.30_")
-    assert not dataset.held_out("neonatal", "neonatal_demo")
+    assert dataset.is_held_out("eegmat", "Subject16_2")
+    assert not dataset.is_held_out("eegmat", "Subject06_1")
+    assert dataset.is_held_out("ssvep_exo", "sub07_record-_2012.07.18-09.15.30_")
+    assert not dataset.is_held_out("neonatal", "neonatal_demo")
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ def data(tmp_path: Path) -> Path:
 
 def test_recordings_and_samplers(data: Path) -> None:
     scaling = AdaptiveScaling(256, 1.0, 8.0)
-    train, aside = dataset.load(data, 256.0, scaling)
+    train, held_out = dataset.load(data, 256.0, scaling)
     assert [r.name for r in train] == ["Subject00_1"]
-    assert [r.name for r in aside] == ["Subject16_1"]
+    assert [r.name for r in held_out] == ["Subject16_1"]
     assert train[0].y.shape == (2, 40 * 256)
     variant = dataset.augmented(train[0], 256.0, scaling, np.random.default_rng(1))
     assert np.abs(variant.y).max() <= 8

@@ -29,7 +29,7 @@ from eegzip.training.settings.sections import DataSettings
 VERSION = 1
 _LOWEST_RATE = 64.0
 _FILTER_ORDER = 2
-# Audio has no people; stretches of each file are kept for validation instead.
+# Audio has no subjects; stretches of each file are kept for validation instead.
 PIECE_SECONDS = 10.0
 
 Wave = npt.NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Recordings made up: first tries and tests need no data.
 
-Each person has a mixture of sources on the scalp: slow 1/f activity, an alpha rhythm that waxes and wanes, blinks and a
-little mains hum; neighbouring channels share sources, as real ones do. It is no model of a brain.
+Each subject has a mixture of sources on the scalp: slow 1/f activity, an alpha rhythm that waxes and wanes, blinks and
+a little mains hum; neighbouring channels share sources, as real ones do. It is no model of a brain.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _HUM_HZ = 50.0
 _TYPICAL_UV = 20.0
 
 
-def synthetic_corpus(preprocessing: Preprocessing, persons: int = 4, seconds: float = 60.0, seed: int = 0) -> Corpus:
-    """Return made-up recordings of a few made-up people.
+def synthetic_corpus(preprocessing: Preprocessing, subjects: int = 4, seconds: float = 60.0, seed: int = 0) -> Corpus:
+    """Return made-up recordings of a few made-up subjects.
 
     Parameters
     ----------
     preprocessing
         Rate and scaling.
-    persons
+    subjects
         How many, a recording each.
     seconds
         Length of each.
@@ -35,7 +35,7 @@ def synthetic_corpus(preprocessing: Preprocessing, persons: int = 4, seconds: fl
         Of everything random.
     """
     recordings = []
-    for number in range(1, persons + 1):
+    for number in range(1, subjects + 1):
         rng = np.random.default_rng([seed, number])
         microvolts = _recording(rng, preprocessing.rate, round(seconds * preprocessing.rate))
         if preprocessing.scaling == "fixed":
