@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from eegzip.training.data.sampling import Sampler
 from eegzip.training.data.sources import SYNTHETIC, find_sources
 from eegzip.training.data.synthetic import synthetic_corpus
 from eegzip.training.loop.distributed import Processes, processes
+from eegzip.training.loop.history import Watcher
 from eegzip.training.loop.trainer import Trainer
 from eegzip.training.outcome import Outcome
 from eegzip.training.reporting.artifacts import write_card_and_curves
@@ -34,6 +35,9 @@ from eegzip.training.reporting.journal import Journal
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import model_config
 from eegzip.training.validation.windows import Validation, chosen_windows
+
+if TYPE_CHECKING:
+    from eegzip.progress import Progress
 
 # What the discriminators' longest spectrogram takes.
 _SHORTEST_JUDGED = 1024
@@ -56,8 +60,8 @@ def run(
     start: Checkpoint | None,
     *,
     resume: bool,
-    progress: Callable[[str, int, int], None] | None,
-    watch: Callable[[dict[str, Any]], None] | None,
+    progress: Progress | None,
+    watch: Watcher | None,
     command: Sequence[str],
 ) -> FinishedRun:
     """Do a run in a folder.
@@ -110,7 +114,7 @@ def run(
     return FinishedRun(outcome, subjects, held_out, list(corpus.skipped))
 
 
-def corpus_of(settings: TrainSettings, progress: Callable[[str, int, int], None] | None) -> Corpus:
+def corpus_of(settings: TrainSettings, progress: Progress | None) -> Corpus:
     """Return the recordings that settings name, found and prepared."""
     data = settings.data
     preprocessing = Preprocessing.of(data)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from eegzip.training.data.preprocessing import PIECE_SECONDS, Preprocessing
 from eegzip.training.data.sources import SourceFile
 from eegzip.training.data.subjects import held_out_subjects
 
+if TYPE_CHECKING:
+    from eegzip.progress import Progress
 
 # Of a lone subject's recordings, and of audio, the part kept for validation.
 _LAST_PART = 3
