@@ -15,6 +15,7 @@ import pytest
 
 from eegzip import models
 from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
+from eegzip.codecs.checkpoints.weights import weights_file
 from eegzip.formats.errors import ModelError, OutputExistsError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -35,8 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = models.resolve(BUNDLED)
     for name in ("whole", "cut", "changed"):
         shutil.copytree(source, folder / name)
-    weights = folder / "cut" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
+    (folder / "cut" / "model.safetensors").write_bytes(weights_file(source).read_bytes()[:-100])
     config = json.loads((folder / "changed" / "config.json").read_text())
     config["beam"] = 2
     (folder / "changed" / "config.json").write_text(json.dumps(config))
@@ -73,7 +73,7 @@ def test_the_list_has_bundled_cached_and_damaged_ones(run: Run, cache: Path) -> 
         assert model["problem"] is None
         assert model["where"] == where
         assert model["digest"] == checkpoint.digest
-        assert model["size"] == (checkpoint.folder / "model.safetensors").stat().st_size
+        assert model["size"] == weights_file(checkpoint.folder).stat().st_size
         # From first principles: tokens a second times bits a token.
         shape = checkpoint.config.network
         assert model["channel_bits_per_second"] == 256 / 128 * shape.n_codebooks * 8 == 768

@@ -15,7 +15,7 @@ from small_models import LINEAR, multichannel
 
 from eegzip import models
 from eegzip.codecs.channels.vocabulary import style_name
-from eegzip.codecs.checkpoints.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, rename, save_checkpoint
 from eegzip.codecs.checkpoints.config import (
     STANDARD_VOCABULARY,
     ChannelCoding,
@@ -23,6 +23,7 @@ from eegzip.codecs.checkpoints.config import (
     MultichannelConfig,
     NetworkConfig,
 )
+from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF
 from eegzip.codecs.runtime import build_network
 from eegzip.formats.errors import ModelError, OutputExistsError
 
@@ -176,6 +177,38 @@ def test_damaged_files_are_refused(linear: Checkpoint, tmp_path: Path) -> None:
         load_checkpoint(folder)
     (folder / WEIGHTS).unlink()
     with pytest.raises(ModelError, match=WEIGHTS):
+        load_checkpoint(folder)
+
+
+def test_weights_may_lie_with_another_model(linear: Checkpoint, tmp_path: Path) -> None:
+    first, second = copy(linear, tmp_path / "first"), copy(linear, tmp_path / "second")
+    (second / WEIGHTS).unlink()
+    (second / WEIGHTS_OF).write_text("first\n")
+    assert load_checkpoint(second).digest == linear.digest
+    assert load_checkpoint(second).state.keys() == linear.state.keys()
+    assert rename(second, replace(linear.config, beam=2)).digest != linear.digest
+    assert not (second / WEIGHTS).exists()
+    # Copied alone it is no model, but where the other model is bundled.
+    shutil.move(first, tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="has the weights of the model first, which is not here"):
+        load_checkpoint(second)
+    for wrong in ("", "..", "../elsewhere", str(tmp_path / "elsewhere"), "a/b", "."):
+        (second / WEIGHTS_OF).write_text(wrong)
+        with pytest.raises(ModelError, match="names no model"):
+            load_checkpoint(second)
+    # Its own weights come first, and a checkpoint that is saved has some.
+    saved = save_checkpoint(second, linear.config, linear.state, overwrite=True)
+    assert saved.digest == linear.digest
+    assert not (second / WEIGHTS_OF).exists()
+
+
+def test_a_bundled_model_that_is_copied_alone_still_loads(tmp_path: Path) -> None:
+    bundled = models.load("eegz-mc-2")
+    assert not (bundled.folder / WEIGHTS).exists()
+    folder = copy(bundled, tmp_path / "m")
+    assert load_checkpoint(folder).digest == bundled.digest
+    (folder / WEIGHTS_OF).write_text("dac-sc-compact-1")
+    with pytest.raises(ModelError, match="digest"):
         load_checkpoint(folder)
 
 
