@@ -60,11 +60,12 @@ def _help() -> str:
 
     parts: list[str] = []
 
-    def describe(command: click.Command, names: tuple[str, ...]) -> None:
-        context = click.Context(command, info_name=" ".join(names), max_content_width=100, terminal_width=100)
+    def describe(command: click.Command, names: tuple[str, ...], parent: click.Context | None = None) -> None:
+        settings = {**command.context_settings, "max_content_width": 88, "terminal_width": 88}
+        context = click.Context(command, parent=parent, info_name=names[-1], **settings)
         parts.append(f"{'#' * min(3, len(names) + 1)} {' '.join(names)}\n\n```text\n{command.get_help(context)}\n```\n")
         for name, below in sorted(getattr(command, "commands", {}).items()):
-            describe(below, (*names, name))
+            describe(below, (*names, name), context)
 
     describe(main, ("eegzip",))
     return "\n".join(parts)

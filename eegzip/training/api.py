@@ -1,7 +1,7 @@
 """Train a model on recordings: what ``eegzip train`` does.
 
 This module brings the parts of :mod:`eegzip.training` together; their decisions and reasons stand in
-``eegzip/training/README.md``.
+``docs/training.md``.
 """
 
 from __future__ import annotations
