@@ -196,7 +196,7 @@ def train(
 
     Examples
     --------
-    >>> settings = eegzip.settings_for(values={"data": {"sources": ["recordings/"]}})  # doctest: +SKIP
+    >>> settings = eegzip.settings_for(values={"data": {"sources": ["recordings/"]}})
     >>> report = eegzip.train(settings, "my-model")  # doctest: +SKIP
     >>> eegzip.compress("night.edf", "night.eegz", model="my-model")  # doctest: +SKIP
     """
