@@ -1,6 +1,6 @@
 """The tasks of a developer: ``nox -l`` lists them, ``nox -s lint types test-fast`` runs some.
 
-Every session works in the environment that nox runs in (``pip install -e '.[dev]'`` made it); nothing is installed again.
+Sessions run in the environment that nox runs in (``pip install -e '.[dev]'`` made it); nothing is installed again.
 """
 
 from __future__ import annotations
