@@ -107,7 +107,8 @@ def main() -> None:
     head = (
         f"# {config.name}: loss and cost on people it never saw\n\n{origin}, made by `python benchmarks/fidelity.py`."
     )
-    text = f"{head} Each line of `fidelity.csv` is a channel.\n\n" + "\n".join(lines) + "\n"
+    besides = "Each line of `fidelity.csv`, which the command writes besides, is a channel."
+    text = f"{head} {besides}\n\n" + "\n".join(lines) + "\n"
     (options.out / "fidelity.md").write_text(text, encoding="utf-8")
 
 

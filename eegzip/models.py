@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eegzip.codecs.checkpoints.checkpoint import CARD, CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import CARD, CONFIG, Checkpoint, load_checkpoint
 from eegzip.codecs.checkpoints.config import bits_per_second
 from eegzip.codecs.checkpoints.download import OFFICIAL, cache_dir, download_official
 from eegzip.codecs.checkpoints.registry import BUNDLED, DEFAULT_MODEL, available, load, resolve
+from eegzip.codecs.checkpoints.weights import weights_file
 from eegzip.codecs.networks.official_weights import import_descript
 from eegzip.formats.errors import ModelError, OutputExistsError
 
@@ -174,8 +175,8 @@ def fetch_official(
 def _described(name: str, where: str, folder: Path) -> ModelDescription:
     """Describe the model in a folder."""
     try:
-        size = (folder / WEIGHTS).stat().st_size
-    except OSError:
+        size = weights_file(folder).stat().st_size
+    except (ModelError, OSError):
         size = 0
     try:
         checkpoint = load_checkpoint(folder)

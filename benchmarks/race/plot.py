@@ -17,10 +17,9 @@ from race.coders import TARGETS
 
 _RATES = (10, 20, 50, 100, 200, 500, 1000)
 _PRDS = (2, 5, 10, 20, 50, 100)
-# The first that a name begins with; earlier models, for old files, pale beside their successors.
+# The first that a name begins with; an earlier model, for old files, pale beside its successor.
 _OURS = {
     "dac-sc-compact": "#f0a8a8",
-    "dac-mc eegz-mc-1": "#d9b8f5",
     "dac-sc": "#d62728",
     "dac-mc": "#8c1aff",
     TARGETS: "#ff7f0e",

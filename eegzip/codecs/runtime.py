@@ -128,7 +128,7 @@ class CodecRuntime:
         self._books: FloatArray | None = None
         if shape.direct_codebooks and self.device.type == "cpu":
             self._books = np.stack([q.codebook.weight.numpy() for q in self.network.quantizer.quantizers])
-        self._searches: dict[int, ResidualSearch] = {}
+        self._made_search: ResidualSearch | None = None
         self._making_search = Lock()
         self._pool = ThreadPoolExecutor(self._workers)
         # The widest activation and its temporaries decide how many samples fit into a batch.
@@ -202,9 +202,7 @@ class CodecRuntime:
             raise UsageError(f"The model has {self.n_codebooks} codebooks; {levels} were asked for.")
         return levels
 
-    def quantise(
-        self, latent: torch.Tensor, levels: int, width: int | None = None, prices: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def quantise(self, latent: torch.Tensor, levels: int, prices: torch.Tensor | None = None) -> torch.Tensor:
         """Return the codes [B, levels, F] of latents [B, D, F].
 
         Parameters
@@ -213,8 +211,6 @@ class CodecRuntime:
             What is to be coded.
         levels
             How many codebooks to use, the first ones.
-        width
-            How many of the first dimensions matter; by default all of them.
         prices
             Squared error [B, F] that a token must take away to be worth it; a frame has no others. Only of models whose
             codebooks lie in the latents.
@@ -223,18 +219,18 @@ class CodecRuntime:
         if self._beam == 1 and not shape.direct_codebooks:
             codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
             return codes
-        rows = latent[:, :width].transpose(1, 2).reshape(-1, shape.latent_width if width is None else width)
+        rows = latent.transpose(1, 2).reshape(-1, shape.latent_width)
         enough = None if prices is None else prices.reshape(-1)
-        return self._search_of(rows.shape[1])(rows, levels, enough).view(len(latent), -1, levels).transpose(1, 2)
+        return self._search()(rows, levels, enough).view(len(latent), -1, levels).transpose(1, 2)
 
-    def _search_of(self, width: int) -> ResidualSearch:
-        """Return the search in the first `width` dimensions; made when first asked for."""
+    def _search(self) -> ResidualSearch:
+        """Return the search among all codebooks; made when first asked for."""
         with self._making_search:
-            if width not in self._searches:
+            if self._made_search is None:
                 with torch.inference_mode():
-                    books = torch.stack([codewords(q)[:, :width] for q in self.network.quantizer.quantizers])
-                self._searches[width] = ResidualSearch(books, self._beam)
-            return self._searches[width]
+                    books = torch.stack([codewords(q) for q in self.network.quantizer.quantizers])
+                self._made_search = ResidualSearch(books, self._beam)
+            return self._made_search
 
     def codewords(self, codes: CodeArray) -> torch.Tensor:
         """Return the sum of the codewords, projected where the model projects: [B, D, F]; absent ones add nothing."""

@@ -58,15 +58,6 @@ class GroupCoder:
             for members in self._members
         ]
 
-        self._widths = [self._width(styles) for styles in self._styles]
-
-    def _width(self, styles: torch.Tensor) -> int | None:
-        """Return how many of the first latent dimensions matter to groups of one size; ``None`` for all."""
-        adapters = self._runtime.checkpoint.config.adapters
-        if adapters is None or adapters.styles == "names":
-            return None
-        return self._runtime.network.styles.width_of(styles)
-
     @staticmethod
     def _check(runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
         """Refuse groups that the model can't code."""
@@ -133,7 +124,7 @@ class GroupCoder:
             if latents is not None:
                 latents[members] = joined.cpu().numpy()
             enough = None if prices is None else torch.from_numpy(prices[members].astype(np.float32)).to(runtime.device)
-            found = runtime.quantise(joined, levels, self._widths[kind], enough)
+            found = runtime.quantise(joined, levels, enough)
             codes[members] = found.to("cpu", torch.int32).numpy()
 
         runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eegzip.codecs.channels import grouping
-from eegzip.codecs.channels.neighbours import in_a_row, neighbour_groups, styles_of_group
-from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY, style_name
+from eegzip.codecs.channels.vocabulary import style_name
+from eegzip.codecs.checkpoints.config import ChannelCoding
 from eegzip.encoding.options import CodecChoice
 from eegzip.formats.edf import SignalHeader
 from eegzip.formats.errors import UsageError
@@ -58,21 +58,15 @@ def share(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecCh
     multichannel = choice.config.multichannel
     if multichannel is None:
         return [SharedStream((index,), None) for index in coded]
-    if multichannel.styles == "recording":
+    if choice.config.channel_coding is ChannelCoding.KLT:
         return [SharedStream((index,), (0,)) for index in coded]
     labels = [signal.label for signal in signals]
-    by_place = multichannel.styles == "places"
-    vocabulary = STANDARD_VOCABULARY if by_place else multichannel.vocabulary
+    vocabulary = multichannel.vocabulary
 
     def divide(names: list[str]) -> list[tuple[int, ...]]:
-        if by_place and choice.groups == "manual":
-            return neighbour_groups(names, multichannel.max_channels)
         return grouping.make(choice.groups, names, multichannel.max_channels, _SEED, vocabulary=vocabulary)
 
     groups = _divided(signals, coded, choice.groups, divide, multichannel.max_channels, vocabulary)
-    if by_place:
-        rows = [tuple(group[place] for place in in_a_row([labels[i] for i in group])) for group in groups]
-        return [SharedStream(row, tuple(styles_of_group(len(row)))) for row in sorted(rows, key=min)]
     styles = dict(zip(coded, grouping.channel_styles([labels[i] for i in coded], vocabulary), strict=True))
     return [SharedStream(group, tuple(styles[index] for index in group)) for group in sorted(groups, key=min)]
 
@@ -97,7 +91,7 @@ def mixed_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: C
         As :func:`share`.
     """
     multichannel = choice.config.multichannel
-    if multichannel is None or multichannel.styles != "recording":
+    if multichannel is None or choice.config.channel_coding is not ChannelCoding.KLT:
         return []
     if choice.config.prior is None or choice.fixed_limit_uv is not None:
         return []

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
-from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.checkpoints.config import ChannelCoding, ModelConfig
 from eegzip.formats.errors import UsageError
 from eegzip.formats.tokens.packed import bits_per_token
 
@@ -58,7 +58,7 @@ def depth_for_bitrate(config: ModelConfig, bitrate: float) -> int:
     Of components it says how loud their error will be, about, and so how finely a rotation is worth rounding.
     """
     most = config.network.n_codebooks
-    if config.multichannel is None or config.multichannel.styles != "recording":
+    if config.channel_coding is not ChannelCoding.KLT:
         return most
     return max(1, min(most, round(min(bitrate, ORDINARY_BITS) / _bits_of_level(config))))
 

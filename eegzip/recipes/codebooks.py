@@ -3,8 +3,7 @@
 ``python -m eegzip.recipes.codebooks eegz-sc-1 --data ../shared/data/eeg --out DIR``
 
 1. The network starts as an MDCT codec (see :mod:`eegzip.codecs.networks.dac`): without a quantiser it is perfect
-   reconstruction. DAC-MC's styles hold, for each place in a row of neighbours, what each principal component of the row
-   gives to that place.
+   reconstruction.
 2. Each codebook starts as k-means on the residual of the levels before it, in the dimensions that need it most
    (:mod:`eegzip.training.initialisation.kmeans`).
 3. All codebooks are refined together under the codec's own beam search (:mod:`eegzip.recipes.refine`).
@@ -27,28 +26,21 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from eegzip.codecs.channels.neighbours import styles_of_group
-from eegzip.codecs.channels.vocabulary import vocabulary_of_places
 from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
-from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
+from eegzip.codecs.checkpoints.config import ModelConfig, NetworkConfig, ScalingConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac, mdct_basis
-from eegzip.codecs.networks.dac_mc import EegDacMc
 from eegzip.codecs.runtime import tune_malloc
 from eegzip.codecs.signal.scaling import AdaptiveScaling
 from eegzip.recipes import refine
 from eegzip.recipes.dataset import Waveforms, augmented, load
 from eegzip.recipes.fit_levels import fit_levels
-from eegzip.recipes.latents import Latents, mixing_of, of_channels, of_groups
-from eegzip.training.initialisation.weight_norm import set_weight
+from eegzip.recipes.latents import Latents, of_channels
 
 log = logging.getLogger(__name__)
 
 _RATE = 256.0
 _SCALING = ScalingConfig(kind="adaptive", spacing=1024, level_rms=1.0, level_peak=8.0)
-_LARGEST_GROUP = 8
-# Groups from which the principal components of rows of neighbours are taken.
-_ROWS_OF_NEIGHBOURS = 3000
 
 
 @dataclass(frozen=True)
@@ -103,81 +95,22 @@ RECIPES = {
         rounds=12,
         beam=8,
     ),
-    "eegz-mc-1": Recipe(
-        ModelConfig(
-            name="eegz-mc-1",
-            rate=_RATE,
-            network=NetworkConfig(
-                encoder_dim=8,
-                encoder_rates=(8, 8),
-                latent_dim=64 * _LARGEST_GROUP,
-                decoder_dim=32,
-                decoder_rates=(8, 8),
-                n_codebooks=96,
-                codebook_size=256,
-                codebook_dim=24,
-                linear_path=True,
-                search="euclid",
-                final_tanh=False,
-            ),
-            scaling=_SCALING,
-            window_frames=240,
-            beam=8,
-            architecture="dac-mc",
-            multichannel=MultichannelConfig(
-                max_channels=_LARGEST_GROUP,
-                vocabulary=vocabulary_of_places(_LARGEST_GROUP),
-                styles="places",
-                groups="manual",
-            ),
-        ),
-        supports=(24,) * 96,
-        frames=60_000,
-        rounds=8,
-        beam=8,
-    ),
 }
 
 
-def linear_start(network: EegDac, mixing: dict[int, torch.Tensor]) -> None:
-    """Make a network an MDCT codec of groups: one MDCT for each component, mixed by the styles.
-
-    Parameters
-    ----------
-    network
-        Its latents are `components` times `hop`.
-    mixing
-        For each size of group the orthonormal matrix [components, channels]; not used for single channels.
-    """
-    hop, width = network.config.hop, network.config.latent_width
-    basis = mdct_basis(hop).repeat(width // hop, 1)
+def linear_start(network: EegDac) -> None:
+    """Make a network whose latents are as many as its hop has samples an MDCT codec."""
+    hop = network.config.hop
     with torch.no_grad():
         for path in (network.encoder.linear, network.decoder.linear):
-            path.weight.view(width, 2 * hop).copy_(basis)
-        if isinstance(network, EegDacMc):
-            gain = torch.zeros_like(network.styles.scale)
-            for size, matrix in mixing.items():
-                for place, style in enumerate(styles_of_group(size)):
-                    gain[style, : size * hop] = matrix[:, place].repeat_interleave(hop)
-            network.styles.scale.copy_(gain - 1.0)
-            network.styles.bias.zero_()
+            path.weight.view(hop, 2 * hop).copy_(mdct_basis(hop))
 
 
 def set_books(network: EegDac, books: torch.Tensor) -> None:
-    """Put codebooks [levels, size, D] into a network, through projections that choose dimensions where it has some."""
+    """Put codebooks [levels, size, D] into a network whose codebooks lie in its latents."""
     with torch.no_grad():
         for quantizer, book in zip(network.quantizer.quantizers, books, strict=True):
-            if network.config.direct_codebooks:
-                quantizer.codebook.weight.copy_(book)
-                continue
-            width = quantizer.codebook.weight.shape[1]
-            where = book.any(0).nonzero()[:, 0][:width]
-            chosen = torch.zeros(book.shape[1], width)
-            chosen[where, torch.arange(len(where))] = 1.0
-            quantizer.codebook.weight.zero_()
-            quantizer.codebook.weight[:, : len(where)] = book[:, where]
-            for projection, matrix in ((quantizer.in_proj, chosen.t()), (quantizer.out_proj, chosen)):
-                set_weight(projection, matrix[:, :, None], torch.zeros(len(matrix)))
+            quantizer.codebook.weight.copy_(book)
 
 
 def sorted_by_use(books: torch.Tensor, latents: list[Latents], beam: int) -> torch.Tensor:
@@ -199,16 +132,10 @@ class Run:
         self.recipe, self.out, self.seed = recipe, out, seed
         self.recordings = recordings
         self.began = time.monotonic()
-        self.mixing: dict[int, torch.Tensor] = {}
-        if recipe.config.multichannel is not None:
-            limit = recipe.config.multichannel.max_channels
-            self.mixing = mixing_of(recordings, limit, _RATE, _ROWS_OF_NEIGHBOURS, seed)
 
     def latents(self, turn: int) -> list[Latents]:
         """Return fresh training latents."""
         hop, frames, seed = self.recipe.config.network.hop, self.recipe.frames, self.seed + 1000 * turn
-        if self.mixing:
-            return of_groups(self.recordings, self.mixing, _RATE, hop, frames, seed)
         return of_channels(self.recordings, _RATE, hop, frames, seed)
 
     def record(self, **values: object) -> None:
@@ -244,7 +171,7 @@ class Run:
         """Return the whole network around codebooks."""
         torch.manual_seed(self.seed)
         network = build(self.recipe.config)
-        linear_start(network, self.mixing)
+        linear_start(network)
         set_books(network, books)
         return network
 
@@ -268,8 +195,7 @@ def main() -> None:
     scaling = AdaptiveScaling(_SCALING.spacing, _SCALING.level_rms, _SCALING.level_peak)
     train, aside = load(options.data, _RATE, scaling)
     rng = np.random.default_rng(options.seed)
-    single = recipe.config.multichannel is None
-    variants = [augmented(r, _RATE, scaling, rng, bipolar=single) for r in train]
+    variants = [augmented(r, _RATE, scaling, rng) for r in train]
     log.info("%d training recordings and as many variants; %d kept aside", len(train), len(aside))
     run = Run(recipe, options.out, train + variants, options.seed)
     network = run.network(run.books())

@@ -123,21 +123,18 @@ def load(data: Path, rate: float, scaling: AdaptiveScaling) -> tuple[list[Wavefo
     return train, aside
 
 
-def augmented(
-    recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: np.random.Generator, *, bipolar: bool
-) -> Waveforms:
+def augmented(recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: np.random.Generator) -> Waveforms:
     """Return a variant of a recording as another amplifier or montage might have made it.
 
     Time is stretched by up to 1.5 either way (other rates and filters, faster and slower rhythms); mains hum of up to
     three times the EEG is added to some, nearly in phase on all channels; the gain is drawn anew, which the scaling's
-    coarse steps turn into a slightly other level. Where `bipolar`, half of the channels become differences of two.
+    coarse steps turn into a slightly other level. Half of the channels become differences of two.
     """
     x = recording.x - recording.x.mean(axis=1, keepdims=True)
     channels = len(x)
-    if bipolar:
-        other = rng.permutation(channels)
-        chosen = (rng.random(channels) < 0.5) & (other != np.arange(channels))
-        x = np.where(chosen[:, None], x - x[other], x)
+    other = rng.permutation(channels)
+    chosen = (rng.random(channels) < 0.5) & (other != np.arange(channels))
+    x = np.where(chosen[:, None], x - x[other], x)
     x = resample_all(x, rate, float(round(rate * 2 ** rng.uniform(-0.6, 0.6))))
     level = x.std(axis=1, keepdims=True)
     if rng.random() < 0.25:

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from eegzip.codecs.channels.grouping import channel_styles, manual_groups
-from eegzip.codecs.channels.neighbours import neighbour_groups, styles_of_group
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.signal.analysis import mirror_indices
 from eegzip.codecs.stream_coder import GroupCoder
@@ -22,13 +21,9 @@ def coder_of(runtime: CodecRuntime, labels: Sequence[str]) -> tuple[GroupCoder, 
     adapters = runtime.checkpoint.config.adapters
     if adapters is None:
         return runtime.for_groups([(0,)] * len(labels)), list(range(len(labels)))
-    if adapters.styles == "places":
-        groups = neighbour_groups(labels, adapters.max_channels)
-        styles = [list(styles_of_group(len(group))) for group in groups]
-    else:
-        groups = manual_groups(labels, adapters.max_channels, vocabulary=adapters.vocabulary)
-        each = channel_styles(labels, adapters.vocabulary)
-        styles = [[each[index] for index in group] for group in groups]
+    groups = manual_groups(labels, adapters.max_channels, vocabulary=adapters.vocabulary)
+    each = channel_styles(labels, adapters.vocabulary)
+    styles = [[each[index] for index in group] for group in groups]
     return runtime.for_groups(styles), [index for group in groups for index in group]
 
 

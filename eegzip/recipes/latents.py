@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from eegzip.codecs.channels.neighbours import neighbour_groups
 from eegzip.codecs.networks.dac import mdct_basis
 from eegzip.recipes.dataset import Draw, Waveforms
 
@@ -21,8 +20,6 @@ SEGMENT_SECONDS = 16
 # Between 0 (a segment's weight is 1 over its energy) and 1 (1 over its error). At 1 the logarithm of the PRD counts.
 _SLOPE = 0.75
 _LEAST_ERROR = 1e-3
-# Share of the groups that come from a random part of the channels, as smaller caps would give them.
-_PART_OF_A_CAP = 0.4
 
 
 @dataclass
@@ -99,79 +96,3 @@ def of_channels(recordings: list[Waveforms], rate: float, hop: int, frames: int,
         scales.append(recording.scale[channel, part])
     rows = analysed(np.stack(waves), hop)
     return [Latents(rows, loudness_of(np.stack(scales), hop))]
-
-
-def draw_groups(
-    recordings: list[Waveforms], limit: int, length: int, count: int, rng: np.random.Generator
-) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
-    """Return waveforms and scales, each [n, length], of groups of neighbours in their row, by n.
-
-    Parameters
-    ----------
-    recordings
-        At the model's rate and level.
-    limit
-        Largest group.
-    length
-        Samples a segment.
-    count
-        How many groups.
-    rng
-        Source of the draws.
-    """
-    draw = Draw(recordings, length, rng)
-    found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for _ in range(count):
-        recording, part = draw()
-        names = np.arange(len(recording.labels))
-        if rng.random() < _PART_OF_A_CAP:
-            names = np.sort(rng.permutation(names)[: rng.integers(1, len(names) + 1)])
-        groups = neighbour_groups([recording.labels[i] for i in names], limit)
-        chosen = names[list(groups[rng.integers(len(groups))])]
-        sign = np.float32(rng.choice([-1, 1]))
-        found.setdefault(len(chosen), []).append((recording.y[chosen, part] * sign, recording.scale[chosen, part]))
-    return found
-
-
-def of_groups(
-    recordings: list[Waveforms], mixing: dict[int, torch.Tensor], rate: float, hop: int, frames: int, seed: int
-) -> list[Latents]:
-    """Return latents of at least `frames` frames of groups of neighbours, one :class:`Latents` for each size.
-
-    Parameters
-    ----------
-    recordings
-        At the model's rate and level.
-    mixing
-        For each size of group the orthonormal matrix [components, channels].
-    rate, hop, frames, seed
-        As in :func:`of_channels`.
-    """
-    length = round(SEGMENT_SECONDS * rate) // hop * hop
-    rng = np.random.default_rng(seed)
-    groups = draw_groups(recordings, max(mixing), length, -(-frames // (length // hop - 1)), rng)
-    found = []
-    for size, members in sorted(groups.items()):
-        waves = analysed(np.concatenate([wave for wave, _ in members]), hop).unflatten(0, (len(members), size))
-        rows = torch.einsum("jc,scfk->sfjk", mixing[size], waves).flatten(2).contiguous()
-        loudness = loudness_of(np.concatenate([scale for _, scale in members]), hop).unflatten(0, (len(members), size))
-        found.append(Latents(rows, loudness.mean(1)))
-    return found
-
-
-def mixing_of(recordings: list[Waveforms], limit: int, rate: float, count: int, seed: int) -> dict[int, torch.Tensor]:
-    """Return for each size of group the principal components of its rows of channels [components, channels].
-
-    Each is of the mean correlation of `count` groups, so it is of no one recording.
-    """
-    groups = draw_groups(recordings, limit, round(SEGMENT_SECONDS * rate), count, np.random.default_rng(seed))
-    found = {1: torch.ones(1, 1)}
-    for size in range(2, limit + 1):
-        if not groups.get(size):
-            raise ValueError(f"The recordings give no groups of {size} channels.")
-        mean = np.mean([np.corrcoef(wave) for wave, _ in groups[size] if wave.std(axis=1).all()], axis=0)
-        # A row read backwards is as good a row.
-        vectors = np.linalg.eigh((mean + mean[::-1, ::-1]) / 2)[1][:, ::-1].T
-        vectors *= np.where(vectors[np.arange(size), np.abs(vectors).argmax(axis=1)] < 0, -1, 1)[:, None]
-        found[size] = torch.from_numpy(np.ascontiguousarray(vectors)).float()
-    return found

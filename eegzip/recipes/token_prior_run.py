@@ -25,7 +25,7 @@ import torch
 
 from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.checkpoints.checkpoint import CARD, Checkpoint, add_prior, read_prior, rename
-from eegzip.codecs.checkpoints.config import MAX_MIXTURE, ModelConfig, MultichannelConfig
+from eegzip.codecs.checkpoints.config import MAX_MIXTURE, ChannelCoding, ModelConfig, MultichannelConfig
 from eegzip.compression import compress
 from eegzip.formats.tokens.tables import pack_prior
 from eegzip.recipes.dataset import files, held_out
@@ -85,7 +85,7 @@ def _drawn(data: Path, most: int, rng: np.random.Generator) -> Iterator[tuple[st
 def _depth(config: ModelConfig, aside: bool, rng: np.random.Generator) -> int | None:
     """Codebooks that a recording is coded with; ``None`` for all."""
     levels = config.network.n_codebooks
-    if config.multichannel is not None and config.multichannel.styles == "recording":
+    if config.channel_coding is ChannelCoding.KLT:
         # Components have all depths at once, and what counts is how loud the error is.
         return _ASIDE_DEPTH if aside else int(rng.integers(1, levels + 1))
     full = aside or rng.random() < _FULL_DEPTH_SHARE
@@ -127,7 +127,7 @@ def collect(checkpoint: Checkpoint, data: Path, most: int, seed: int) -> tuple[l
 
 def of_components(config: ModelConfig, name: str) -> ModelConfig:
     """Return the config of the model of whole recordings that has the weights of one of single channels."""
-    shared = MultichannelConfig(max_channels=MAX_MIXTURE, styles="recording")
+    shared = MultichannelConfig(max_channels=MAX_MIXTURE, styles=ChannelCoding.KLT.value)
     return replace(config, name=name, architecture="dac-mc", multichannel=shared)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from eegzip.codecs.channels import grouping
-from eegzip.codecs.channels.neighbours import in_a_row, styles_of_group
 from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
@@ -139,18 +138,13 @@ def made(
     network = build(config)
     if start is not None:
         start_from(network, start)
-    by_place = config.multichannel is not None and config.multichannel.styles == "places"
-    vocabulary = config.multichannel.vocabulary if config.multichannel and not by_place else STANDARD_VOCABULARY
+    vocabulary = config.multichannel.vocabulary if config.multichannel else STANDARD_VOCABULARY
     limit = config.multichannel.max_channels if config.multichannel else 1
     grouped = grouping_of(settings.groups if config.multichannel else GroupSettings(kind="single"), limit, vocabulary)
-    if by_place:
-        grouped = in_rows(grouped)
     length = segment_samples(settings, config)
     windows = chosen_windows(validation, length, settings.run.validation_windows, grouped, settings.run.seed)
 
     def styles_of(labels: Sequence[str]) -> list[int]:
-        if by_place:
-            return list(styles_of_group(len(labels)))
         return grouping.channel_styles(labels, vocabulary)
 
     if settings.adversarial.weight and length < _SHORTEST_JUDGED:
@@ -174,8 +168,7 @@ def made(
 
 def _starts_apart(settings: TrainSettings, config: ModelConfig, start: Checkpoint) -> bool:
     """Whether data are to tell the channels of a group apart: a network of groups that comes from single channels."""
-    adapters = config.multichannel
-    from_single = adapters is not None and adapters.styles == "names" and start.config.adapters is None
+    from_single = config.adapters is not None and start.config.adapters is None
     return from_single and settings.start.channels == "apart" and settings.groups.kind != "single"
 
 
@@ -183,16 +176,6 @@ def segment_samples(settings: TrainSettings, config: ModelConfig) -> int:
     """Return the samples of a training segment: whole hops, as near to the window wished for as can be."""
     hop = config.network.hop
     return max(round(settings.data.window_seconds * settings.data.rate / hop), 1) * hop
-
-
-def in_rows(grouped: Grouping) -> Grouping:
-    """Return the same groups, the channels of each in the order of their row."""
-
-    def rows(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
-        groups = grouped(labels, rng)
-        return [tuple(group[place] for place in in_a_row([labels[i] for i in group])) for group in groups]
-
-    return rows
 
 
 def grouping_of(settings: GroupSettings, limit: int, vocabulary: Sequence[str]) -> Grouping:

@@ -13,6 +13,7 @@ from api.plain_edf import PlainEdf, build
 
 import eegzip
 from eegzip import models
+from eegzip.codecs.checkpoints.weights import weights_file
 from eegzip.formats.eegz.reader import EegzReader
 
 
@@ -157,7 +158,7 @@ def test_models_that_are_not_there_or_spoilt(eegmat: Path, tmp_path: Path) -> No
     spoilt = tmp_path / "spoilt"
     shutil.copytree(models.load().folder, spoilt)
     weights = spoilt / "model.safetensors"
-    data = bytearray(weights.read_bytes())
+    data = bytearray(weights_file(spoilt).read_bytes())
     data[-1000] ^= 1
     weights.write_bytes(data)
     with pytest.raises(eegzip.ModelError, match="digest"):

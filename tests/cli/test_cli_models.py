@@ -15,11 +15,12 @@ import pytest
 
 from eegzip import models
 from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
+from eegzip.codecs.checkpoints.weights import weights_file
 from eegzip.formats.errors import ModelError, OutputExistsError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BUNDLED = models.DEFAULT_MODEL
-ALL_BUNDLED = ["dac-sc-compact-1", "eegz-mc-1", "eegz-mc-2", "eegz-sc-1"]
+ALL_BUNDLED = ["dac-sc-compact-1", "eegz-mc-2", "eegz-sc-1"]
 HEAVY = {"torch", "scipy", "numba", "dac", "matplotlib", "pandas", "mne"}
 KWARGS = {
     "encoder_dim": 4, "encoder_rates": [2, 4], "latent_dim": None, "decoder_dim": 16, "decoder_rates": [4, 2],
@@ -35,8 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = models.resolve(BUNDLED)
     for name in ("whole", "cut", "changed"):
         shutil.copytree(source, folder / name)
-    weights = folder / "cut" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
+    (folder / "cut" / "model.safetensors").write_bytes(weights_file(source).read_bytes()[:-100])
     config = json.loads((folder / "changed" / "config.json").read_text())
     config["beam"] = 2
     (folder / "changed" / "config.json").write_text(json.dumps(config))
@@ -73,7 +73,7 @@ def test_the_list_has_bundled_cached_and_damaged_ones(run: Run, cache: Path) -> 
         assert model["problem"] is None
         assert model["where"] == where
         assert model["digest"] == checkpoint.digest
-        assert model["size"] == (checkpoint.folder / "model.safetensors").stat().st_size
+        assert model["size"] == weights_file(checkpoint.folder).stat().st_size
         # From first principles: tokens a second times bits a token.
         shape = checkpoint.config.network
         assert model["channel_bits_per_second"] == 256 / 128 * shape.n_codebooks * 8 == 768
@@ -133,6 +133,8 @@ def test_the_path_is_for_scripts(run: Run, cache: Path) -> None:
         (["nonesuch"], 1, "There is no model 'nonesuch'; at hand are: dac-sc-compact-1"),
         (["--path", "nonesuch"], 1, "There is no model"),
         (["0123456789abcdef"], 1, "is not here"),
+        (["eegz-mc-1"], 1, "eegz-mc-1 never was in a release of eegzip, and eegz-mc-2 took its place"),
+        (["6c3ede4581f9"], 1, "coded with eegz-mc-1 need the version of eegzip that wrote them"),
         (["."], 1, "is no model folder: it has no config.json"),
         (["--path"], 2, "Missing argument"),
         (["--bogus"], 2, "No such option"),

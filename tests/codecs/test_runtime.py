@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import LINEAR, PLAIN
+from small_waves import noise, windows
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.networks.dac import EegDac, mdct_basis
@@ -19,20 +20,6 @@ from eegzip.formats.tokens.packed import ABSENT
 @pytest.fixture(params=["linear", "plain"])
 def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     return request.getfixturevalue(request.param)
-
-
-def windows(runtime: CodecRuntime, y: np.ndarray) -> np.ndarray:
-    """All windows of a recording, as [windows * channels, length]."""
-    context, size, hop = runtime.encoder_context, runtime.window_frames, runtime.hop
-    parts = []
-    for first in range(0, -(-y.shape[1] // hop) + 1, size):
-        start = (first - context) * hop - hop // 2
-        parts.append(y[:, mirror_indices(y.shape[1], start, start + (size + 2 * context) * hop)])
-    return np.concatenate(parts)
-
-
-def noise(channels: int, n: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((channels, n)).astype(np.float32)
 
 
 def test_default_options_are_exactly_dac(plain: Checkpoint) -> None:

@@ -102,7 +102,7 @@ def test_recordings_samplers_and_figures(data: Path, linear: Checkpoint) -> None
     assert [r.name for r in train] == ["Subject00_1"]
     assert [r.name for r in aside] == ["Subject16_1"]
     assert train[0].y.shape == (2, 40 * 256)
-    variant = dataset.augmented(train[0], 256.0, scaling, np.random.default_rng(1), bipolar=True)
+    variant = dataset.augmented(train[0], 256.0, scaling, np.random.default_rng(1))
     assert np.abs(variant.y).max() <= 8
     assert variant.labels == ("EEG Fp1", "EEG Fp2")
     draw = dataset.Draw([*train, variant], 512, np.random.default_rng(0))

@@ -21,12 +21,18 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def weights_of(folder: Path) -> Path:
+    """File of a checkpoint's weights (10)."""
+    other = folder / "weights-of.txt"
+    return (folder.parent / other.read_text("utf-8").strip() if other.exists() else folder) / "model.safetensors"
+
+
 def checkpoint_digest(folder: Path) -> str:
     """Identity of a checkpoint (10)."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     config.pop("digest", None)
     canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-    parts = (canonical, (folder / "model.safetensors").read_bytes())
+    parts = (canonical, weights_of(folder).read_bytes())
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
@@ -37,7 +43,7 @@ class Network:
         self.digest = checkpoint_digest(folder)
         config = json.loads((folder / "config.json").read_text("utf-8"))
         self.kind, self.options = config["architecture"], config["network"]
-        self.tensors = load_file(folder / "model.safetensors")
+        self.tensors = load_file(weights_of(folder))
         self.styled = "styles.scale" in self.tensors
 
     def weights(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -99,7 +99,7 @@ class _Channels:
 
     @functools.cached_property
     def _places(self) -> dict[str, npt.NDArray[np.float64]]:
-        # Looked up only where places decide, as the montage takes a moment to load.
+        # Looked up only where places decide.
         return unit_positions(self._names)
 
     @functools.cached_property

@@ -58,11 +58,6 @@ def style_name(label: str) -> str:
     return dressed[1].strip() if dressed else name
 
 
-def vocabulary_of_places(largest: int) -> tuple[str, ...]:
-    """Return the names of the styles of groups of 2 to `largest` channels; a channel alone has style 0."""
-    return tuple(f"{place} of {size}" for size in range(2, largest + 1) for place in range(1, size + 1))
-
-
 def styles_of(vocabulary: tuple[str, ...]) -> dict[str, int]:
     """Return the styles 1, 2... of the names of a vocabulary, by their case-folded names."""
     return {name.casefold(): number for number, name in enumerate(vocabulary, start=1)}

@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header, file_sha256, weights_file
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
 from eegzip.formats.tokens.tables import MAX_PRIOR_BYTES, PRIOR, TokenPrior
 
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
-# The largest DAC has 77 M parameters (307 MB); room for several times that, not for a memory bomb.
-MAX_WEIGHT_BYTES = 2 << 30
 MAX_CONFIG_BYTES = 1 << 20
-MAX_HEADER_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -54,8 +50,8 @@ class Checkpoint:
         """The weights (imports torch)."""
         import safetensors.torch
 
-        path = self.folder / WEIGHTS
-        _check_header(path)
+        path = weights_file(self.folder)
+        check_header(path)
         content = path.read_bytes()
         if compute_digest(self.config, hashlib.sha256(content).digest()) != self.digest:
             raise ModelError(f"The model in {self.folder} changed while it was being read; load it again.")
@@ -92,45 +88,13 @@ def compute_digest(config: ModelConfig, weights_sha256: bytes) -> str:
     return hashlib.sha256(config_sha256 + weights_sha256).hexdigest()
 
 
-def _file_sha256(path: Path) -> bytes:
-    """Return the SHA-256 of a file without holding all of it."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.digest()
-
-
-def _check_header(path: Path) -> None:
-    """Refuse a weights file that is too large, truncated or not all float32, before any memory is taken."""
-    size = path.stat().st_size
-    if size > MAX_WEIGHT_BYTES:
-        raise ModelError(f"{path} has {size} bytes; eegzip loads models of at most {MAX_WEIGHT_BYTES}.")
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-        if length > min(MAX_HEADER_BYTES, size - len(start)):
-            raise ModelError(f"{path} is truncated or no safetensors file; get the model again.")
-        try:
-            header = json.loads(file.read(length))
-            entries = {k: v for k, v in header.items() if k != "__metadata__"}
-            kinds = {str(v["dtype"]) for v in entries.values()}
-            end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            raise ModelError(f"{path} is no safetensors file; get the model again.") from error
-    if kinds - {"F32"}:
-        raise ModelError(f"{path} holds numbers other than float32 ({', '.join(sorted(kinds - {'F32'}))}).")
-    if end + length + 8 != size:
-        raise ModelError(f"{path} is truncated or has bytes that belong to no tensor; get the model again.")
-
-
 def load_checkpoint(folder: str | Path) -> Checkpoint:
     """Check a checkpoint folder and return it; the weights are read later, when asked for.
 
     Parameters
     ----------
     folder
-        Folder with ``config.json`` and ``model.safetensors``.
+        Folder with ``config.json`` and ``model.safetensors``, or a ``weights-of.txt`` in place of the latter.
 
     Raises
     ------
@@ -138,9 +102,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         It is missing, damaged, unknown, or its recorded digest is not the one of its content.
     """
     folder = Path(folder)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder} is no eegzip model: it has no {name}.")
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"{folder} is no eegzip model: it has no {CONFIG}.")
+    weights = weights_file(folder)
     path = folder / CONFIG
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ModelError(f"{path} is too large to be a model's config.")
@@ -149,10 +113,10 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
     config = ModelConfig.from_json(data)
-    _check_header(folder / WEIGHTS)
+    check_header(weights)
     if config.prior is not None and read_prior(folder, config.prior) is None:
         raise ModelError(f"{folder / PRIOR} is missing or not the one that {CONFIG} names; get the model again.")
-    digest = compute_digest(config, _file_sha256(folder / WEIGHTS))
+    digest = compute_digest(config, file_sha256(weights))
     stated = data.get("digest")
     if stated is not None and stated != digest:
         raise ModelError(
@@ -217,7 +181,7 @@ def rename(folder: str | Path, config: ModelConfig) -> Checkpoint:
         Of a network with the same weights.
     """
     config.check()
-    digest = compute_digest(config, _file_sha256(Path(folder) / WEIGHTS))
+    digest = compute_digest(config, file_sha256(weights_file(Path(folder))))
     document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
     try:
         _replace(Path(folder) / CONFIG, document.encode("ascii"))
@@ -266,6 +230,7 @@ def save_checkpoint(
         (folder / CONFIG).unlink(missing_ok=True)
         (folder / PRIOR).unlink(missing_ok=True)
         _replace(folder / WEIGHTS, content)
+        (folder / WEIGHTS_OF).unlink(missing_ok=True)
         if card is not None:
             _replace(folder / CARD, card.encode("utf-8"))
         _replace(folder / CONFIG, document.encode("ascii"))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from typing import Any
 
 from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY as STANDARD_VOCABULARY
-from eegzip.codecs.channels.vocabulary import vocabulary_of_places
 from eegzip.codecs.checkpoints.schema import plain, strict
 from eegzip.formats.errors import ModelError
 
@@ -26,6 +26,17 @@ _MAX_NAME_LENGTH = 80
 # Scores of an attention that one frame computes at most; the default's are 1700.
 _MAX_SCORES = 1 << 20
 _MAX_WINDOW_SAMPLES = 1 << 24
+
+
+class ChannelCoding(Enum):
+    """How the channels of a recording become streams of tokens; but for `SINGLE`, what ``multichannel.styles`` says."""
+
+    SINGLE = "single"
+    """Every channel has a stream of its own."""
+    BY_NAME = "names"
+    """Channels of a group share a stream; the network tells them apart by their names."""
+    KLT = "recording"
+    """A rotation of the recording's own (Karhunen-Loeve) comes before the network, and every component has a stream."""
 
 
 @dataclass(frozen=True)
@@ -155,11 +166,9 @@ class MultichannelConfig:
     groups : str
         How recordings are divided into groups unless told: ``manual``, ``random`` or ``single``.
     styles : str
-        ``names``: a channel has the style of its name. ``places``: it has that of its place in a row of neighbours
-        (:mod:`eegzip.codecs.channels.neighbours`), groups are always such rows, and the vocabulary names the places.
-        Without attention or projection, the latent of a group is then what its channels' styles take from their
-        latents: the sum of latent times (1 + scale), which undoes an orthonormal mixing. ``recording``: nothing in the
-        network mixes channels. A rotation of each recording's own comes before it, and every component has a stream.
+        ``names``: a channel has the style of its name. ``recording``: nothing in the network mixes channels. A rotation
+        of each recording's own comes before it, and every component has a stream. Code asks
+        :attr:`ModelConfig.channel_coding` instead.
     """
 
     max_channels: int = 5
@@ -173,11 +182,15 @@ class MultichannelConfig:
     @property
     def encoder_reach(self) -> int:
         """Frames on each side that the attention sees."""
-        return self.layers * self.reach if self.styles == "names" else 0
+        return 0 if self._by_recording else self.layers * self.reach
+
+    @property
+    def _by_recording(self) -> bool:
+        return self.styles == ChannelCoding.KLT.value
 
     def check(self, latent_width: int) -> None:
         """Raise :class:`ModelError` where the numbers make no adapters for a network of this latent width."""
-        by_recording = self.styles == "recording"
+        by_recording = self._by_recording
         most = MAX_MIXTURE if by_recording else 32
         for name, low, high in (("max_channels", 1, most), ("heads", 1, 64), ("layers", 1, 16), ("reach", 1, 1024)):
             value = getattr(self, name)
@@ -189,12 +202,15 @@ class MultichannelConfig:
             raise ModelError(f"The model's {latent_width} latent dimensions can't be shared by {self.heads} heads.")
         if self.groups not in GROUPINGS:
             raise ModelError(f"The model's groups {self.groups!r} are none of {', '.join(GROUPINGS)}.")
-        if self.styles not in ("names", "places", "recording"):
-            raise ModelError(f"The model's styles {self.styles!r} are none of 'names', 'places' and 'recording'.")
+        if self.styles == "places":
+            raise ModelError(
+                "The model's styles are of places in a row of neighbours; no release had such models. Only the version "
+                "of eegzip that made it can run it."
+            )
+        if self.styles not in (ChannelCoding.BY_NAME.value, ChannelCoding.KLT.value):
+            raise ModelError(f"The model's styles {self.styles!r} are neither 'names' nor 'recording'.")
         if by_recording and self.vocabulary:
             raise ModelError("The model's styles are of recordings, but its vocabulary names channels.")
-        if self.styles == "places" and self.vocabulary != vocabulary_of_places(self.max_channels):
-            raise ModelError("The model's styles are of places, but its vocabulary does not name those of its groups.")
         if len(self.vocabulary) > _MAX_NAMES:
             raise ModelError(f"The model's vocabulary has {len(self.vocabulary)} names; {_MAX_NAMES} are the most.")
         for name in self.vocabulary:
@@ -244,8 +260,12 @@ class ModelConfig:
     @property
     def adapters(self) -> MultichannelConfig | None:
         """What of `multichannel` is in the network; ``None`` where each of its streams is a single waveform's."""
-        shared = self.multichannel
-        return None if shared is None or shared.styles == "recording" else shared
+        return self.multichannel if self.channel_coding is ChannelCoding.BY_NAME else None
+
+    @property
+    def channel_coding(self) -> ChannelCoding:
+        """How channels become streams; of a config that was checked."""
+        return ChannelCoding.SINGLE if self.multichannel is None else ChannelCoding(self.multichannel.styles)
 
     def check(self) -> None:
         """Raise :class:`ModelError` where a value is out of its range."""
@@ -267,7 +287,7 @@ class ModelConfig:
             raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
-            by_recording = self.multichannel.styles == "recording"
+            by_recording = self.channel_coding is ChannelCoding.KLT
             if by_recording and not (self.network.direct_codebooks and self.network.linear_path):
                 raise ModelError("A model of recordings needs a linear path and codebooks in its latents.")
             context = 2 * self.multichannel.encoder_reach
@@ -280,8 +300,8 @@ class ModelConfig:
         if self.multichannel is None:
             # Models of single channels are older than this entry, and their digests don't count it.
             del body["multichannel"]
-        elif self.multichannel.styles == "names":
-            # Likewise older than styles of places.
+        elif self.channel_coding is ChannelCoding.BY_NAME:
+            # Likewise older than this one.
             del body["multichannel"]["styles"]
         if self.prior is None:
             del body["prior"]  # likewise

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from eegzip.codecs.checkpoints.checkpoint import MAX_WEIGHT_BYTES
+from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
 from eegzip.formats.errors import ModelError, OutputError
 
 RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"

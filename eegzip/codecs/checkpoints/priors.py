@@ -6,6 +6,7 @@ Needs no torch, and of the model no more than that one file.
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from eegzip.codecs.checkpoints import registry
@@ -17,8 +18,10 @@ from eegzip.formats.errors import ModelError
 if TYPE_CHECKING:
     from eegzip.formats.tokens.tables import TokenPrior
 
-# By digest. Nearly always one or two, of a megabyte or two each.
+# By digest. Nearly always one or two, of a megabyte or two each; of more, the first loaded make room.
 _LOADED: dict[str, TokenPrior] = {}
+_MAX_LOADED = 8
+_LOADING = Lock()
 
 
 def priors(model: str | Path | None = None) -> PriorSource:
@@ -37,18 +40,25 @@ def priors(model: str | Path | None = None) -> PriorSource:
 
     def find(codec: CodecEntry) -> TokenPrior:
         wanted = codec.prior or ""
-        if wanted not in _LOADED:
-            folders = [*([] if model is None else [registry.resolve(model)]), *registry.available().values()]
-            for folder in folders:
-                prior = read_prior(folder, wanted)
-                if prior is not None:
-                    _LOADED[wanted] = prior
-                    break
-            else:
-                raise ModelError(
-                    f"tokens are coded with the prior of the model '{codec.model}' (digest {codec.digest[:16]}...), "
-                    f"which is not here; put its folder into {registry.cache_dir() / 'models'} or name it with --model."
-                )
-        return _LOADED[wanted]
+        with _LOADING:
+            if wanted not in _LOADED:
+                prior = _read(codec, wanted, model)
+                if len(_LOADED) >= _MAX_LOADED:
+                    del _LOADED[next(iter(_LOADED))]
+                _LOADED[wanted] = prior
+            return _LOADED[wanted]
 
     return find
+
+
+def _read(codec: CodecEntry, wanted: str, model: str | Path | None) -> TokenPrior:
+    """Read the prior of a digest from the folder of whichever model has it."""
+    folders = [*([] if model is None else [registry.resolve(model)]), *registry.available().values()]
+    for folder in folders:
+        prior = read_prior(folder, wanted)
+        if prior is not None:
+            return prior
+    raise ModelError(
+        f"tokens are coded with the prior of the model '{codec.model}' (digest {codec.digest[:16]}...), "
+        f"which is not here; put its folder into {registry.cache_dir() / 'models'} or name it with --model."
+    )

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint
 from eegzip.codecs.checkpoints.download import cache_dir
+from eegzip.codecs.checkpoints.weights import BUNDLED
 from eegzip.formats.errors import ModelError
 
 DEFAULT_MODEL = "eegz-mc-2"
 
 
-BUNDLED = Path(__file__).parents[2] / "checkpoints"
-
-
+# Models that were bundled for a while between two releases: digest, and what took their place.
+_WITHDRAWN = {"eegz-mc-1": ("6c3ede4581f9f692711148b4a5bcc27a8ee66cea5eb1f04b22467b7500e9c2bd", "eegz-mc-2")}
 # Fewer hexadecimal digits than these could name two models by chance.
 _MIN_DIGEST_DIGITS = 12
 
@@ -55,22 +55,39 @@ def resolve(model: str | Path) -> Path:
         return path
     wanted = str(model).lower()
     if len(wanted) >= _MIN_DIGEST_DIGITS and not set(wanted) - set("0123456789abcdef"):
-        damaged = []
-        for name, folder in models.items():
-            try:
-                if load_checkpoint(folder).digest.startswith(wanted):
-                    return folder
-            except (ModelError, OSError):
-                # Another model's damage is not the asker's concern, unless this is the one.
-                damaged.append(name)
-        raise ModelError(
-            f"The model with the digest {wanted[:16]}... is not here; put its folder into "
-            f"{cache_dir() / 'models'} or name the folder"
-            + (f" (damaged, and perhaps the one: {', '.join(damaged)})." if damaged else ".")
-        )
+        return _with_digest(wanted, models)
+    if wanted in _WITHDRAWN:
+        raise _withdrawn(wanted)
     if path.exists():
         raise ModelError(f"{path} is no model folder: it has no {CONFIG}.")
     raise ModelError(f"There is no model {str(model)!r}; at hand are: {', '.join(models) or 'none'}.")
+
+
+def _with_digest(wanted: str, models: dict[str, Path]) -> Path:
+    """Return the folder of the model whose digest begins with some digits."""
+    damaged = []
+    for name, folder in models.items():
+        try:
+            if load_checkpoint(folder).digest.startswith(wanted):
+                return folder
+        except (ModelError, OSError):
+            # Another model's damage is not the asker's concern, unless this is the one.
+            damaged.append(name)
+    for name, (digest, _) in _WITHDRAWN.items():
+        if digest.startswith(wanted):
+            raise _withdrawn(name)
+    raise ModelError(
+        f"The model with the digest {wanted[:16]}... is not here; put its folder into "
+        f"{cache_dir() / 'models'} or name the folder"
+        + (f" (damaged, and perhaps the one: {', '.join(damaged)})." if damaged else ".")
+    )
+
+
+def _withdrawn(name: str) -> ModelError:
+    return ModelError(
+        f"The model {name} never was in a release of eegzip, and {_WITHDRAWN[name][1]} took its place; files that were "
+        f"coded with {name} need the version of eegzip that wrote them."
+    )
 
 
 def load(model: str | Path = DEFAULT_MODEL) -> Checkpoint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from eegzip.formats.errors import ModelError
@@ -43,8 +43,8 @@ def strict(kind: type, data: object, where: str) -> Any:
     values: dict[str, Any] = {}
     for name, value in data.items():
         values[name] = _typed(str(known[name].type), value, f"{where}.{name}")
-    for name in ("name", "rate"):
-        if name in known and name not in values:
+    for name, entry in known.items():
+        if name not in values and entry.default is MISSING and entry.default_factory is MISSING:
             raise ModelError(f"The model's {where} lacks {name!r}.")
     return kind(**values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.dac_mc import EegDacMc
 
 
 def build(config: ModelConfig, quantizer_dropout: float = 0.0) -> EegDac:
@@ -16,9 +17,6 @@ def build(config: ModelConfig, quantizer_dropout: float = 0.0) -> EegDac:
     quantizer_dropout
         As in :class:`EegDac`.
     """
-    # The multi-channel network is this module's with more around it.
-    from eegzip.codecs.networks.dac_mc import EegDacMc
-
     config.check()
     if config.adapters is not None:
         return EegDacMc(config.network, config.adapters, config.rate, quantizer_dropout)

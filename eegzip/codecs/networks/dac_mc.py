@@ -6,9 +6,6 @@ padded with zeros up to the largest group, are projected back to the latent widt
 channels only, these channels' differences from the group's mean go there. After it, each channel scales and shifts the
 latents by a style of its own before the decoder.
 
-Where styles are of places (:class:`~eegzip.codecs.checkpoints.config.MultichannelConfig`) there is neither attention
-nor projection: the styles alone gather the channels' latents and give them back.
-
 At the start the attention adds nothing, the projection is the mean over the channels present and the styles change
 nothing: a group of one channel gives exactly what the backbone alone gives.
 """
@@ -160,21 +157,6 @@ class Styles(nn.Module):
         scale, bias = self.scale[styles], self.bias[styles]
         return latent[:, None] * (1.0 + scale)[..., None] + bias[..., None]
 
-    def gathered(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """Return a group's latents [B, D, F] from its channels' [B, G, D, F]; undoes an orthonormal mixing.
-
-        Parameters
-        ----------
-        latent
-            Latents of channels.
-        styles
-            Style numbers [B, G].
-        present
-            Channels that exist [B, G].
-        """
-        gain = (1.0 + self.scale[styles]) * present[:, :, None]
-        return ((latent - self.bias[styles][..., None]) * gain[..., None]).sum(1)
-
     def differences(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """Return what a group's latents [B, D, F] lack of what sets its channels apart, where styles would show it.
 
@@ -195,11 +177,6 @@ class Styles(nn.Module):
         apart = latent - (latent * exists).sum(1, keepdim=True) / count
         gain = (1.0 + self.scale[styles]) * present[:, :, None]
         return (apart * gain[..., None]).sum(1) / gain.square().sum(1).clamp_min(1.0)[..., None]
-
-    def width_of(self, styles: torch.Tensor) -> int:
-        """Return how many of the first latent dimensions reach any waveform of groups of styles [B, G]."""
-        used = (1.0 + self.scale[styles]).flatten(0, 1).any(0).nonzero()
-        return int(used[-1]) + 1 if len(used) else self.scale.shape[1]
 
 
 class EegDacMc(EegDac):
@@ -229,8 +206,6 @@ class EegDacMc(EegDac):
         multichannel.check(width)
         self.multichannel = multichannel
         self.styles = Styles(width, len(multichannel.vocabulary) + 1)
-        if multichannel.styles == "places":
-            return
         self.attention = nn.ModuleList(BandedAttention(width, multichannel) for _ in range(multichannel.layers))
         self.projection = nn.Linear(multichannel.max_channels * width, width, bias=False)
         with torch.no_grad():
@@ -241,8 +216,6 @@ class EegDacMc(EegDac):
         group = latent.shape[1]
         if group > self.multichannel.max_channels:
             raise ModelError(f"This model codes {self.multichannel.max_channels} channels as one at most, not {group}.")
-        if self.multichannel.styles == "places":
-            return self.styles.gathered(latent, styles, present)
         exists = present[:, :, None, None]
         tokens = latent.transpose(2, 3) * exists
         for layer in self.attention:

@@ -66,11 +66,10 @@ def _check_widths(checkpoint: Checkpoint) -> None:
         f"quantizer.quantizers.{shape.n_codebooks - 1}.codebook.weight": (shape.codebook_size, shape.codebook_dim),
     }
     if adapters is not None:
-        expected["styles.scale"] = (len(adapters.vocabulary) + 1, width)
-    if adapters is not None and adapters.styles == "names":
         last = f"attention.{adapters.layers - 1}"
         styles = len(adapters.vocabulary) + 1
         expected |= {
+            "styles.scale": (styles, width),
             f"{last}.qkv.weight": (3 * width, width),
             f"{last}.channel": (styles, width),
             f"{last}.time_bias": (adapters.heads, 2 * adapters.reach + 1),

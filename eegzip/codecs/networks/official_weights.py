@@ -8,9 +8,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from eegzip.codecs.checkpoints.checkpoint import MAX_WEIGHT_BYTES, Checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, NetworkConfig, ScalingConfig
 from eegzip.codecs.checkpoints.download import _sha256
+from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
 from eegzip.formats.errors import ModelError
 
 # The paper runs the audio network at EEG rates: 60 frames of 512 samples are two of its 30 s windows at 512 Hz.

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from eegzip.codecs.channels.vocabulary import vocabulary_of_places
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import (
     STANDARD_VOCABULARY,
@@ -45,13 +44,8 @@ def model_config(settings: TrainSettings, name: str, labels: Iterable[str]) -> M
             heads=model.heads,
             layers=model.layers,
             reach=model.reach,
-            vocabulary=(
-                vocabulary_of_places(model.max_channels)
-                if model.styles == "places"
-                else (*STANDARD_VOCABULARY, *added)[:_MAX_VOCABULARY]
-            ),
+            vocabulary=(*STANDARD_VOCABULARY, *added)[:_MAX_VOCABULARY],
             groups=kind if kind in GROUPINGS else "manual",
-            styles=model.styles,
         )
     config = ModelConfig(
         name=name,
@@ -78,7 +72,7 @@ def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     model.update(architecture="dac-sc" if config.adapters is None else "dac-mc")
     model.update(window_frames=config.window_frames, beam=config.beam)
     if config.adapters is not None:
-        for name in ("max_channels", "heads", "layers", "reach", "styles"):
+        for name in ("max_channels", "heads", "layers", "reach"):
             model[name] = getattr(config.adapters, name)
     values: dict[str, dict[str, Any]] = {"model": model}
     if config.rate <= _AUDIO_RATE:

@@ -1,6 +1,6 @@
 """The sections of a training run's settings, which :mod:`eegzip.training.settings.checked` puts together and checks.
 
-What the numbers mean in use, and why they are what they are, stands in ``README.md`` beside this module.
+What the numbers mean in use, and why they are what they are, stands in ``docs/training.md``.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ModelSettings:
         Of the checkpoint; empty: the name of the run's folder.
     architecture : str
         ``dac-sc`` or ``dac-mc``.
-    max_channels, heads, layers, reach, styles
+    max_channels, heads, layers, reach
         Of DAC-MC: largest group, and its attention.
     window_frames : int
         Frames that compress encodes at once.
@@ -97,7 +97,6 @@ class ModelSettings:
     heads: int = 4
     layers: int = 1
     reach: int = 8
-    styles: str = "names"
     window_frames: int = 60
     beam: int = 1
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import LINEAR, PLAIN, make, multichannel
-from test_runtime import noise, windows
+from small_waves import noise, windows
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 from small_models import LINEAR, PLAIN, multichannel, shaken
-from test_runtime import noise, windows
+from small_waves import noise, windows
 
 from eegzip import models
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,15 @@ from small_models import LINEAR, multichannel
 
 from eegzip import models
 from eegzip.codecs.channels.vocabulary import style_name
-from eegzip.codecs.checkpoints.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint, save_checkpoint
-from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY, ModelConfig, NetworkConfig
+from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, rename, save_checkpoint
+from eegzip.codecs.checkpoints.config import (
+    STANDARD_VOCABULARY,
+    ChannelCoding,
+    ModelConfig,
+    MultichannelConfig,
+    NetworkConfig,
+)
+from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF
 from eegzip.codecs.runtime import build_network
 from eegzip.formats.errors import ModelError, OutputExistsError
 
@@ -50,6 +58,16 @@ def test_models_without_groups_keep_their_form_and_digest() -> None:
     assert "multichannel" not in data
     assert {**bundled.config.to_json(), "digest": bundled.digest} == data
     assert data["digest"] == "a19266f6cac80d4dd11a9fd928ecbf3fa0b2729dc262d7cf09911534986b3b1e"
+
+
+def test_models_of_names_keep_their_digest() -> None:
+    """The entry is left out where it says what older models mean."""
+    old = replace(multichannel(LINEAR), multichannel=MultichannelConfig(max_channels=3, vocabulary=("Fp1",)))
+    assert "styles" not in old.to_json()["multichannel"]
+    assert ModelConfig.from_json(old.to_json()) == old
+    assert old.channel_coding is ChannelCoding.BY_NAME
+    assert LINEAR.channel_coding is ChannelCoding.SINGLE
+    assert models.load("eegz-mc-2").config.channel_coding is ChannelCoding.KLT
 
 
 def test_configs_of_groups_go_there_and_back(grouped: Checkpoint) -> None:
@@ -125,6 +143,8 @@ def test_wrong_digest_is_refused(linear: Checkpoint, tmp_path: Path) -> None:
         ({**MC, "multichannel": {"reach": 1024, "layers": 16}, "window_frames": 500_000}, "window_frames"),
         ({**MC, "beam": 1, "multichannel": {"reach": 1000, "layers": 8}, "network": HUGE_HOP}, "reach of its"),
         ({**MC, "multichannel": {"groups": "best"}}, "groups"),
+        ({**MC, "multichannel": {"styles": "faces"}}, "neither 'names' nor 'recording'"),
+        ({**MC, "multichannel": {"styles": "places"}}, "places in a row of neighbours; no release had such models"),
         ({**MC, "multichannel": {"colour": 1}}, "unknown entry"),
         ({**MC, "multichannel": {"vocabulary": "Cz"}}, "type tuple"),
         ({**MC, "multichannel": {"vocabulary": [1]}}, "type str"),
@@ -157,6 +177,38 @@ def test_damaged_files_are_refused(linear: Checkpoint, tmp_path: Path) -> None:
         load_checkpoint(folder)
     (folder / WEIGHTS).unlink()
     with pytest.raises(ModelError, match=WEIGHTS):
+        load_checkpoint(folder)
+
+
+def test_weights_may_lie_with_another_model(linear: Checkpoint, tmp_path: Path) -> None:
+    first, second = copy(linear, tmp_path / "first"), copy(linear, tmp_path / "second")
+    (second / WEIGHTS).unlink()
+    (second / WEIGHTS_OF).write_text("first\n")
+    assert load_checkpoint(second).digest == linear.digest
+    assert load_checkpoint(second).state.keys() == linear.state.keys()
+    assert rename(second, replace(linear.config, beam=2)).digest != linear.digest
+    assert not (second / WEIGHTS).exists()
+    # Copied alone it is no model, but where the other model is bundled.
+    shutil.move(first, tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="has the weights of the model first, which is not here"):
+        load_checkpoint(second)
+    for wrong in ("", "..", "../elsewhere", str(tmp_path / "elsewhere"), "a/b", "."):
+        (second / WEIGHTS_OF).write_text(wrong)
+        with pytest.raises(ModelError, match="names no model"):
+            load_checkpoint(second)
+    # Its own weights come first, and a checkpoint that is saved has some.
+    saved = save_checkpoint(second, linear.config, linear.state, overwrite=True)
+    assert saved.digest == linear.digest
+    assert not (second / WEIGHTS_OF).exists()
+
+
+def test_a_bundled_model_that_is_copied_alone_still_loads(tmp_path: Path) -> None:
+    bundled = models.load("eegz-mc-2")
+    assert not (bundled.folder / WEIGHTS).exists()
+    folder = copy(bundled, tmp_path / "m")
+    assert load_checkpoint(folder).digest == bundled.digest
+    (folder / WEIGHTS_OF).write_text("dac-sc-compact-1")
+    with pytest.raises(ModelError, match="digest"):
         load_checkpoint(folder)
 
 

@@ -80,6 +80,18 @@ def test_every_electrode_of_real_caps_has_a_place() -> None:
     assert set(unit_positions(["A1", "A2", "M1", "M2", "Nz", "AF7", "PO9"])) >= {"A1", "A2", "M1", "M2", "AF7", "PO9"}
 
 
+def test_positions_are_those_of_the_montage() -> None:
+    """To the last bit, as groups go by whichever of two electrodes is nearer."""
+    pytest.importorskip("mne")
+    from eegzip.codecs.channels.positions import TABLE
+    from eegzip.recipes.make_positions import table
+
+    assert TABLE.read_text("ascii") == table()
+    known = unit_positions(STANDARD_VOCABULARY)
+    without = [name for name in STANDARD_VOCABULARY if name not in known and "-" not in name and not name.isdigit()]
+    assert without == ["Nz", "CB1", "CB2", "SP1", "SP2", "PG1", "PG2", "LOC", "ROC", "EKG1"]
+
+
 def test_table_2_as_in_the_paper() -> None:
     names = [label for row in TABLE_2 for label in row.split(", ")]
     assert named(grouping.manual_groups(names), names) == table(TABLE_2)

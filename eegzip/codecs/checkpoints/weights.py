@@ -1,0 +1,90 @@
+"""The file of a checkpoint's weights: where it lies, whether it is whole. No torch.
+
+A model that has the weights of another need not have a second copy of them: in place of ``model.safetensors`` its
+folder then has ``weights-of.txt``, which names the folder of that model, beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from pathlib import Path
+
+from eegzip.formats.errors import ModelError
+
+WEIGHTS = "model.safetensors"
+WEIGHTS_OF = "weights-of.txt"
+BUNDLED = Path(__file__).parents[2] / "checkpoints"
+"""Folder of the models that come with eegzip."""
+# The largest DAC has 77 M parameters (307 MB); room for several times that, not for a memory bomb.
+MAX_WEIGHT_BYTES = 2 << 30
+MAX_HEADER_BYTES = 16 << 20
+_MAX_NAME_BYTES = 256
+
+
+def weights_file(folder: Path) -> Path:
+    """Return the file of a checkpoint's weights.
+
+    Parameters
+    ----------
+    folder
+        Of the checkpoint. Where it names another model's weights, that model is looked for beside it and then among
+        the bundled ones, so that a folder that was copied alone still works.
+
+    Raises
+    ------
+    ModelError
+        There is no such file.
+    """
+    own = folder / WEIGHTS
+    if own.is_file():
+        return own
+    try:
+        with (folder / WEIGHTS_OF).open("rb") as file:
+            name = file.read(_MAX_NAME_BYTES).decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is no eegzip model: it has no {WEIGHTS}.") from None
+    # A name, not a path: a stranger's folder must not say which files are read.
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ModelError(f"{folder / WEIGHTS_OF} names no model; get the model again.")
+    for parent in (folder.resolve().parent, BUNDLED):
+        if (parent / name / WEIGHTS).is_file():
+            return parent / name / WEIGHTS
+    raise ModelError(
+        f"The model in {folder} has the weights of the model {name}, which is not here; put the folder {name} "
+        "beside it."
+    )
+
+
+def file_sha256(path: Path) -> bytes:
+    """Return the SHA-256 of a file without holding all of it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.digest()
+
+
+def check_header(path: Path) -> None:
+    """Refuse a weights file that is too large, truncated or not all float32, before any memory is taken."""
+    size = path.stat().st_size
+    if size > MAX_WEIGHT_BYTES:
+        raise ModelError(f"{path} has {size} bytes; eegzip loads models of at most {MAX_WEIGHT_BYTES}.")
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+        if length > min(MAX_HEADER_BYTES, size - len(start)):
+            raise ModelError(f"{path} is truncated or no safetensors file; get the model again.")
+        try:
+            header = json.loads(file.read(length))
+            entries = {k: v for k, v in header.items() if k != "__metadata__"}
+            kinds = {str(v["dtype"]) for v in entries.values()}
+            end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise ModelError(f"{path} is no safetensors file; get the model again.") from error
+    if kinds - {"F32"}:
+        raise ModelError(f"{path} holds numbers other than float32 ({', '.join(sorted(kinds - {'F32'}))}).")
+    if end + length + 8 != size:
+        raise ModelError(f"{path} is truncated or has bytes that belong to no tensor; get the model again.")
