@@ -40,10 +40,13 @@ FOLDERS = {
 """Markers of the tests in a folder; of all that it holds."""
 
 MODULES = {
+    "test_codebook_reduction": "slow",
     "test_edf_fuzz": "slow",
     "test_eegz_damage": "slow",
     "test_eegz_header_fields": "slow",
     "test_eegz_hostile": "slow",
+    "test_eegz_layers_hostile": "slow",
+    "test_grouping_random": "slow",
     "test_official_weights": "network",  # a server on this machine
     "test_training_parts": "train",
     "test_transform_steps": "slow",
