@@ -8,11 +8,10 @@ would not fit into memory).
 
 from __future__ import annotations
 
-import os
-
 import torch
 
 from eegzip.codecs.quantisation.beam_cpu import BeamSearch
+from eegzip.formats.parallel import cores
 from eegzip.recipes.latents import Latents
 
 _SWEEPS = 6
@@ -33,7 +32,7 @@ def sum_of_codewords(books: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 def coded(books: torch.Tensor, rows: torch.Tensor, depth: int, beam: int) -> torch.Tensor:
     """Return the codes [N, depth] of the codec's search for rows [N, D], D being at most the books' width."""
     search = BeamSearch(books[:depth, :, : rows.shape[1]].numpy(), beam)
-    return torch.from_numpy(search(rows.numpy(), depth, os.cpu_count() or 1).astype("int64"))
+    return torch.from_numpy(search(rows.numpy(), depth, cores()).astype("int64"))
 
 
 def refined(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
+from typing import TypeVar
 
 from eegzip.formats import limits
 from eegzip.formats.eegz.fields import Fields
@@ -20,6 +22,8 @@ from eegzip.formats.eegz.header import (
 from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import unpack_map
+
+_Kind = TypeVar("_Kind", bound=Enum)
 
 
 def unpack_header(payload: bytes) -> FileHeader:
@@ -58,9 +62,7 @@ def unpack_header(payload: bytes) -> FileHeader:
 
 
 def _signal(fields: Fields) -> SignalEntry:
-    coding = fields.text("coding")
-    if coding not in {known.value for known in Coding}:
-        raise ContainerError(f"the header codes a signal as '{coding}', which this version does not know.")
+    coding = _member(Coding, fields.text("coding"), "codes a signal as")
     return SignalEntry(
         label=fields.text("label"),
         unit=fields.text("unit"),
@@ -71,15 +73,14 @@ def _signal(fields: Fields) -> SignalEntry:
         digital_maximum=fields.optional_integer("digital_maximum", -(1 << 31), 1 << 31),
         samples_per_record=fields.integer("samples_per_record", 0, limits.MAX_RECORD_BYTES),
         sample_rate=fields.optional_number("sample_rate"),
-        coding=Coding(coding),
+        coding=coding,
         reason=fields.text("reason"),
     )
 
 
 def _codec(fields: Fields) -> CodecEntry:
-    scaling = fields.text("scaling")
-    if scaling not in {known.value for known in ScalingKind}:
-        raise ContainerError(f"the header names the scaling '{scaling}', which this version does not know.")
+    scaling = _member(ScalingKind, fields.text("scaling"), "names the scaling")
+    spacings = (1, limits.MAX_HOP) if scaling is ScalingKind.ADAPTIVE else (0, 0)
     return CodecEntry(
         name=fields.text("name"),
         model=fields.text("model"),
@@ -88,12 +89,17 @@ def _codec(fields: Fields) -> CodecEntry:
         hop=fields.integer("hop", 1, limits.MAX_HOP),
         codebooks=fields.integer("codebooks", 1, limits.MAX_CODEBOOKS),
         codebook_size=fields.integer("codebook_size", 2, limits.MAX_CODEBOOK_SIZE),
-        scaling=ScalingKind(scaling),
-        knot_spacing=fields.integer(
-            "knot_spacing", *((1, limits.MAX_HOP) if scaling == ScalingKind.ADAPTIVE else (0, 0))
-        ),
+        scaling=scaling,
+        knot_spacing=fields.integer("knot_spacing", *spacings),
         prior=_digest(fields, "prior") if fields.has("prior") else None,
     )
+
+
+def _member(kind: type[_Kind], value: str, what: str) -> _Kind:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ContainerError(f"the header {what} '{value}', which this version does not know.") from None
 
 
 def _digest(fields: Fields, key: str) -> str:

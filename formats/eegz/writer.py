@@ -9,7 +9,7 @@ import numpy as np
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
-from eegzip.formats.eegz.context_tokens import PriorSource, encode_chunk_tokens, no_priors
+from eegzip.formats.eegz.context_tokens import PriorSource, no_priors
 from eegzip.formats.eegz.header import ANNOTATIONS, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index
@@ -17,6 +17,7 @@ from eegzip.formats.eegz.knots import encode_knots
 from eegzip.formats.eegz.layers import LayeredChunk
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.tail import pack_tail
+from eegzip.formats.eegz.token_writer import encode_chunk_tokens
 from eegzip.formats.predictive.search.chunk_encoder import ExactEncoder
 
 # One damaged byte in the only header would cost the whole file; a hundredth of it is a fair price for a copy.

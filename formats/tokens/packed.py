@@ -1,6 +1,6 @@
 """Token planes: codebook indices of one stream in one chunk, bit-packed or zstd-compressed (SPEC.md, section 6.2).
 
-Method 3, in context, is :mod:`eegzip.formats.eegz.context_tokens`'s matter.
+Method 3, in context, is the matter of :mod:`eegzip.formats.tokens.stream`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegzip.formats.errors import BadInputError, EegzipError, OutputError
+from eegzip.formats.parallel import cores
 from eegzip.training.data.cache import cached, map_waves, read_meta, remembered_entry
 from eegzip.training.data.preprocessing import PIECE_SECONDS, Preprocessing
 from eegzip.training.data.sources import SourceFile
@@ -118,7 +118,7 @@ def prepare(
     missing = [number for number in range(len(sources)) if number not in entries]
     if entries:
         tell("preparing", len(entries), len(sources))
-    count = min(workers or os.cpu_count() or 1, len(missing))
+    count = min(workers or cores(), len(missing))
     if count <= 1:
         for done, number in enumerate(missing, len(entries) + 1):
             _take(number, _try(sources[number].path, preprocessing, cache), entries, skipped)

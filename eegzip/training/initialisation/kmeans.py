@@ -9,11 +9,11 @@ hop 128, 22 levels, not yet refined: PRD 10.0 % with 16 dimensions a level, 11.0
 from __future__ import annotations
 
 import logging
-import os
 
 import torch
 
 from eegzip.codecs.quantisation.beam_cpu import BeamSearch
+from eegzip.formats.parallel import cores
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _DEAD_SHARE = 0.02
 def nearest(rows: torch.Tensor, book: torch.Tensor) -> torch.Tensor:
     """Return the index of the nearest entry of ``book`` [K, D] for each of ``rows`` [N, D]."""
     search = BeamSearch(book[None].numpy(), 1)
-    return torch.from_numpy(search(rows.numpy(), 1, os.cpu_count() or 1)[:, 0].astype("int64"))
+    return torch.from_numpy(search(rows.numpy(), 1, cores())[:, 0].astype("int64"))
 
 
 def kmeans(
