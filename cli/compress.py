@@ -121,7 +121,9 @@ def compress(
     for channel labels or electrode names; case does not matter.
     """
     import eegzip
+    from eegzip.codecs.malloc import tune_malloc
 
+    tune_malloc()
     if target is None:
         target = STANDARD if source == STANDARD else str(Path(source).with_suffix(".eegz"))
     with input_file(source) as read, output_file(target) as write, progress_bar(quiet=quiet) as progress:

@@ -68,7 +68,9 @@ def decompress(
     recorded data; gaps of a discontinuous recording don't count.
     """
     import eegzip
+    from eegzip.codecs.malloc import tune_malloc
 
+    tune_malloc()
     patterns = [pattern for item in channels for pattern in item.split(",") if pattern.strip()]
     with input_file(source) as read, progress_bar(quiet=quiet) as progress:
         if target is None:

@@ -32,7 +32,9 @@ def evaluate(original: str, restored: str, model: str | None, device: str, *, qu
     alerting.
     """
     import eegzip
+    from eegzip.codecs.malloc import tune_malloc
 
+    tune_malloc()
     with progress_bar(quiet=quiet) as progress:
         report = eegzip.evaluate(original, restored, model=model, device=device, progress=progress)
     if as_json:

@@ -11,7 +11,9 @@ import click
 from eegzip.cli.common import CODING_NAMES, json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from eegzip.info import EdfInfo, EegzInfo
 
 _EPILOG = """\b
 Examples:
@@ -29,8 +31,11 @@ def info(source: str, *, as_json: bool) -> None:
 
     For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
     """
-    compressed = _is_eegz(source)
-    content = _eegz_info(source) if compressed else _edf_info(source)
+    from eegzip.formats.files import is_eegz
+
+    # What was an .eegz file once has a reader of its own, who says what is wrong with it.
+    compressed = is_eegz(source) or Path(source).suffix.lower() == ".eegz"
+    content = _info(source, compressed=compressed)
     if as_json:
         click.echo(json.dumps(content, indent=2))
         return
@@ -38,58 +43,18 @@ def info(source: str, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def _is_eegz(source: str) -> bool:
-    """Whether a file is, or was once, an .eegz file: then its own reader says what is wrong with it."""
-    from eegzip.formats.files import open_for_reading
+def _info(source: str, *, compressed: bool) -> EdfInfo | EegzInfo:
+    if compressed:
+        import eegzip
 
-    with open_for_reading(source) as file:
-        start = file.read(5)
-    return start[1:] == b"EEGZ" or Path(source).suffix.lower() == ".eegz"
+        with eegzip.open(source) as recording:
+            return recording.info
+    from eegzip.info import edf_info
 
-
-def _eegz_info(source: str) -> dict[str, Any]:
-    import eegzip
-
-    with eegzip.open(source) as recording:
-        return recording.info
+    return edf_info(source)
 
 
-def _edf_info(source: str) -> dict[str, Any]:
-    from eegzip.formats.edf import EdfFile, classify_signals
-
-    with EdfFile.open(source) as file:
-        header = file.header
-        kinds = classify_signals(header)
-        return {
-            "path": source,
-            "original_bytes": file.file_size,
-            "variant": header.variant,
-            "patient": header.patient,
-            "recording": header.recording,
-            "start": header.start.isoformat() if header.start else None,
-            "duration": file.n_records * header.record_duration if header.record_duration else None,
-            "n_records": file.n_records,
-            "record_duration": header.record_duration,
-            "trailing_bytes": file.trailing_size,
-            "deviations": [str(deviation) for deviation in file.deviations],
-            "signals": [
-                {
-                    "label": signal.label,
-                    "unit": signal.unit,
-                    "kind": kind.value,
-                    "sample_rate": header.sample_rate(signal.index) or None,
-                    "samples_per_record": signal.samples_per_record,
-                    "physical_minimum": signal.physical_minimum,
-                    "physical_maximum": signal.physical_maximum,
-                    "digital_minimum": signal.digital_minimum,
-                    "digital_maximum": signal.digital_maximum,
-                }
-                for signal, kind in zip(header.signals, kinds, strict=True)
-            ],
-        }
-
-
-def _text(content: dict[str, Any], *, compressed: bool) -> Iterator[str]:
+def _text(content: Mapping[str, Any], *, compressed: bool) -> Iterator[str]:
     yield f"{content['path']}: {content['variant']} recording, {_duration(content['duration'])}"
     yield f"  patient     {content['patient'] or '-'}"
     yield f"  recording   {content['recording'] or '-'}"
@@ -105,7 +70,7 @@ def _text(content: dict[str, Any], *, compressed: bool) -> Iterator[str]:
         yield f"deviation: {deviation}"
 
 
-def _compressed_text(content: dict[str, Any]) -> Iterator[str]:
+def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
     from eegzip.reports import human_size
 
     size = human_size(content["compressed_bytes"])
@@ -131,7 +96,7 @@ def _compressed_text(content: dict[str, Any]) -> Iterator[str]:
         yield f"  PROBLEM     {problem}"
 
 
-def _groups_text(content: dict[str, Any]) -> Iterator[str]:
+def _groups_text(content: Mapping[str, Any]) -> Iterator[str]:
     """Which channels share tokens, where any may."""
 
     def labels(signals: list[int]) -> list[str]:
@@ -162,7 +127,7 @@ def _groups_text(content: dict[str, Any]) -> Iterator[str]:
         yield f"              alone: {', '.join(alone)}"
 
 
-def _table(signals: list[dict[str, Any]], *, compressed: bool) -> Iterator[str]:
+def _table(signals: Sequence[Mapping[str, Any]], *, compressed: bool) -> Iterator[str]:
     head = f"{'channel':<18}{'kind':<12}{'Hz':>8}  "
     yield head + (
         f"{'coding':<9}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why" if compressed else "unit"
@@ -179,7 +144,7 @@ def _table(signals: list[dict[str, Any]], *, compressed: bool) -> Iterator[str]:
         )
 
 
-def _ways(signal: dict[str, Any]) -> str:
+def _ways(signal: Mapping[str, Any]) -> str:
     """How the chunks of a bounded channel are stored, and the worst of them."""
     if not signal.get("chunks"):
         return ""

@@ -41,7 +41,9 @@ def verify(
     The exit code is 0 when all files are intact, else 1.
     """
     import eegzip
+    from eegzip.codecs.malloc import tune_malloc
 
+    tune_malloc()
     results = []
     damaged = False
     for source in sources:

@@ -4,99 +4,52 @@
 >>> compressed = eegzip.compress("night.edf", "night.eegz")
 >>> restored = eegzip.decompress("night.eegz", "back.edf")
 
-Names are loaded when they are first used (PEP 562): importing eegzip costs no torch and little time.
+Names are loaded when they are first used (PEP 562): importing eegzip costs no torch and little time. The list below is
+all that is public; ``__init__.pyi`` shows it to type checkers.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from eegzip._version import __version__
+from eegzip._version import __version__ as __version__
 
-if TYPE_CHECKING:
-    from eegzip import models
-    from eegzip.arrays import compress_array
-    from eegzip.compression import compress
-    from eegzip.decompression import decompress
-    from eegzip.evaluation.evaluate import evaluate
-    from eegzip.evaluation.report import EvaluationReport
-    from eegzip.formats.eegz.token_stream import TokenStream, concatenate
-    from eegzip.formats.errors import (
-        BadInputError,
-        ContainerError,
-        EdfError,
-        EegzipError,
-        ModelError,
-        OutputError,
-        OutputExistsError,
-        UsageError,
-    )
-    from eegzip.recording import Recording
-    from eegzip.recording import Recording as open  # noqa: A004, N813 - reads as intended: eegzip.open(path)
-    from eegzip.reports import CompressionReport, DecompressionReport, Verification
-    from eegzip.training.api import TrainingReport, settings_for, train
-    from eegzip.verification import verify
-
-__all__ = [
-    "BadInputError",
-    "CompressionReport",
-    "ContainerError",
-    "DecompressionReport",
-    "EdfError",
-    "EegzipError",
-    "EvaluationReport",
-    "ModelError",
-    "OutputError",
-    "OutputExistsError",
-    "Recording",
-    "TokenStream",
-    "TrainingReport",
-    "UsageError",
-    "Verification",
-    "__version__",
-    "compress",
-    "compress_array",
-    "concatenate",
-    "decompress",
-    "evaluate",
-    "models",
-    "open",
-    "settings_for",
-    "train",
-    "verify",
-]
-
-_ERRORS = "eegzip.formats.errors"
-_HOMES = {
-    "CompressionReport": "eegzip.reports",
-    "DecompressionReport": "eegzip.reports",
-    "EvaluationReport": "eegzip.evaluation.report",
-    "Recording": "eegzip.recording",
-    "TokenStream": "eegzip.formats.eegz.token_stream",
-    "TrainingReport": "eegzip.training.api",
-    "Verification": "eegzip.reports",
-    "compress": "eegzip.compression",
-    "compress_array": "eegzip.arrays",
-    "concatenate": "eegzip.formats.eegz.token_stream",
-    "decompress": "eegzip.decompression",
-    "evaluate": "eegzip.evaluation.evaluate",
-    "settings_for": "eegzip.training.api",
-    "train": "eegzip.training.api",
-    "verify": "eegzip.verification",
-    **{name: _ERRORS for name in __all__ if name.endswith("Error")},
+# By the module that a name comes from; ``open`` is a name for Recording, ``models`` is a module.
+_PUBLIC = {
+    "eegzip.arrays": ("compress_array",),
+    "eegzip.compression": ("compress",),
+    "eegzip.decompression": ("decompress",),
+    "eegzip.evaluation.evaluate": ("evaluate",),
+    "eegzip.evaluation.report": ("EvaluationReport",),
+    "eegzip.formats.eegz.token_stream": ("TokenStream", "concatenate"),
+    "eegzip.formats.errors": (
+        "BadInputError",
+        "ContainerError",
+        "EdfError",
+        "EegzipError",
+        "ModelError",
+        "OutputError",
+        "OutputExistsError",
+        "UsageError",
+    ),
+    "eegzip.recording": ("Recording", "open"),
+    "eegzip.reports": ("CompressionReport", "DecompressionReport", "Verification"),
+    "eegzip.training.api": ("TrainingReport", "settings_for", "train"),
+    "eegzip.verification": ("verify",),
 }
+_HOMES = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = sorted([*_HOMES, "__version__", "models"])
 
 
 def __getattr__(name: str) -> Any:
     if name == "models":
         return import_module("eegzip.models")
-    if name == "open":
-        return import_module("eegzip.recording").Recording
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_HOMES[name]), "Recording" if name == "open" else name)
     raise AttributeError(f"module 'eegzip' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return list(__all__)

@@ -5,29 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from eegzip import models
 from eegzip.codecs.checkpoints.priors import priors
-from eegzip.encoding.klt import mixed
-from eegzip.encoding.options import choose, depth_for_bitrate
-from eegzip.encoding.plan import least_chunk_seconds, plan
-from eegzip.encoding.quality import quality_of
-from eegzip.encoding.recording_encoder import _edf_header_bytes, _notes, _write
-from eegzip.encoding.statistics import survey_recording
+from eegzip.encoding.options import CompressionOptions
+from eegzip.encoding.plan import codec_for, plan
+from eegzip.encoding.recording_encoder import stages_of, write_recording
+from eegzip.encoding.statistics import recording_statistics
 from eegzip.formats.edf import EdfFile
+from eegzip.formats.edf.label_patterns import matches
+from eegzip.formats.eegz.header import Coding, FileHeader
+from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.formats.packing import zstd_compress
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
 
-if TYPE_CHECKING:
-    from eegzip.codecs.signal.components import Loudness
-
-DEFAULT_CHUNK_SECONDS = 60.0
-LOSSLESS_CHUNK_SECONDS = 120.0
-"""Prediction begins anew in every chunk, so longer ones are smaller."""
+POOR_PRD = 50.0
+"""Percent. From here on a channel gets a note: a flat line has 100 %, and half of that is no trace to read."""
 
 
 def compress(
@@ -135,42 +130,33 @@ def compress(
     """
     started = time.monotonic()
     report_progress = progress or (lambda *_: None)
-    wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
-    lossless = lossless or wanted.exact
-    if lossless:
-        exact = ("*",)
-    usual = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
-    if chunk_seconds is not None and not (chunk_seconds > 0):
-        raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
-    if bitrate is not None and not 0 < bitrate < float("inf"):
-        raise UsageError(f"a bit rate must be larger than 0 bit/s, not {bitrate:g}.")
+    options = CompressionOptions.checked(
+        model=model,
+        codebooks=codebooks,
+        bitrate=bitrate,
+        rate=rate,
+        scaling=scaling,
+        groups=groups,
+        lossy=lossy,
+        exact=exact,
+        max_error=max_error,
+        max_prd=max_prd,
+        min_snr=min_snr,
+        quality=quality,
+        keep_tokens=keep_tokens,
+        lossless=lossless,
+        chunk_seconds=chunk_seconds,
+        device=device,
+    )
     refuse_own_source(source, target)
-    checkpoint = models.load(models.DEFAULT_MODEL if model is None else model)
-    if bitrate is not None and codebooks is None:
-        codebooks = depth_for_bitrate(checkpoint.config, bitrate)
-    choice = choose(checkpoint, codebooks, rate, scaling, groups)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
-        survey = survey_recording(file, lambda done: report_progress("reading", done, file.n_records))
-        header = plan(
-            file,
-            survey,
-            choice if wanted.targets is None or wanted.keep_tokens else None,
-            lossy=lossy,
-            exact=exact,
-            chunk_seconds=max(usual, least_chunk_seconds(file)) if chunk_seconds is None else chunk_seconds,
-            targets=wanted.targets,
-        )
-        runtime = None
-        loudness: list[Loudness] = []
-        if header.groups:
-            # Only now, so that a recording without EEG needs no torch.
-            from eegzip.codecs.runtime import CodecRuntime
-
-            runtime = CodecRuntime(checkpoint, device=device)
-            header, loudness = mixed(file, survey, header, choice, runtime)
-        writer = EegzWriter(output, header, priors(checkpoint.folder))
-        size, summary = _write(file, survey, header, runtime, writer, report_progress, loudness, bitrate)
-    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
+        codec = codec_for(file, options)
+        statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
+        planned = plan(file, statistics, codec, options)
+        stages = stages_of(file, statistics, planned)
+        writer = EegzWriter(output, planned.header, priors(None if codec is None else codec.checkpoint.folder))
+        size, summary = write_recording(file, planned.header, stages, writer, report_progress)
+    model_used = codec.checkpoint if codec is not None and planned.header.groups else None
     return CompressionReport(
         source=str(source),
         target=str(target),
@@ -180,19 +166,50 @@ def compress(
         exact_bytes=summary.exact_bytes,
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
-        overhead_bytes=size - stored - _edf_header_bytes(header),
-        duration=header.n_records * header.record_duration if header.record_duration else None,
+        overhead_bytes=_overhead_bytes(planned.header, summary, size),
+        duration=_duration(planned.header),
         elapsed=time.monotonic() - started,
-        model=checkpoint.config.name if header.groups else None,
-        digest=checkpoint.digest if header.groups else None,
-        signals=signal_reports(header, summary),
-        groups=tuple(
-            tuple(header.signals[index].label for index in signals)
-            for signals in dict.fromkeys(header.sharing(group) for group in range(len(header.groups)))
-        ),
-        targets=header.targets,
-        deviations=header.deviations,
-        notes=_notes(header, summary, lossy, exact),
+        model=None if model_used is None else model_used.config.name,
+        digest=None if model_used is None else model_used.digest,
+        signals=signal_reports(planned.header, summary),
+        groups=_labels_of_groups(planned.header),
+        targets=planned.header.targets,
+        deviations=planned.header.deviations,
+        notes=_notes(planned.header, summary, (*options.lossy, *options.exact)),
     )
 
 
+def _duration(header: FileHeader) -> float | None:
+    return header.n_records * header.record_duration if header.record_duration else None
+
+
+def _overhead_bytes(header: FileHeader, summary: FileSummary, size: int) -> int:
+    """What is neither a signal's nor the original header's, which is content and no overhead of ours."""
+    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
+    return size - stored - len(zstd_compress(header.edf_header, 19))
+
+
+def _labels_of_groups(header: FileHeader) -> tuple[tuple[str, ...], ...]:
+    shared = dict.fromkeys(header.sharing(group) for group in range(len(header.groups)))
+    return tuple(tuple(header.signals[index].label for index in signals) for signals in shared)
+
+
+def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) -> tuple[str, ...]:
+    """What the user should know: patterns that name nothing, EEG kept exactly, channels of which little is left."""
+    notes = [
+        f"the pattern '{pattern}' names no signal of this recording"
+        for pattern in patterns
+        if not any(matches(pattern, signal.label) for signal in header.signals)
+    ]
+    notes += [
+        f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
+        for signal in header.signals
+        if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked
+    ]
+    notes += [
+        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "
+        "the network's band: try --rate native, or keep it with --exact"
+        for signal, measured in zip(header.signals, summary.signals, strict=True)
+        if measured.prd is not None and measured.prd > POOR_PRD
+    ]
+    return tuple(notes)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.priors import priors
-from eegzip.decoding.recording_decoder import Restorer, damaged_chunks
+from eegzip.decoding.recording_decoder import RecordingDecoder, damaged_chunks
 from eegzip.decoding.selection import chosen_signals, record_range
+from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.decoding.timeline import stored_timeline
 from eegzip.formats.edf import EdfWriter, assemble_records
 from eegzip.formats.edf.cut import Cut, plan_cut
@@ -84,14 +85,17 @@ def decompress(
         notes = list(reader.problems)
         whole = start is None and stop is None and not channels
         first, end = record_range(header, start, stop)
-        signals = None if not channels else chosen_signals(header, channels)
+        signals = chosen_signals(header, channels) if channels else None
+        network = StoredNetwork(header, model, device)
         with atomic_output(Path(target), overwrite=overwrite) as output:
             writer = EdfWriter(output)
             if whole:
-                restorer = Restorer(reader, None, model, device, lost)
-                notes += _write_whole(restorer, writer, report, salvage=salvage)
+                decoder = RecordingDecoder(reader, network, lost=lost)
+                notes += _write_whole(decoder, writer, report, salvage=salvage)
             else:
-                restorer = _write_cut(reader, writer, signals, (first, end), model, device, lost, report)
+                cut = _cut(reader, signals, (first, end), lost)
+                decoder = RecordingDecoder(reader, network, list(cut.signals), lost)
+                _write_cut(decoder, cut, writer, (first, end), report)
             size = output.tell()
     return DecompressionReport(
         source=str(source),
@@ -108,13 +112,13 @@ def decompress(
     )
 
 
-def _write_whole(restorer: Restorer, writer: EdfWriter, progress: Progress, *, salvage: bool) -> list[str]:
+def _write_whole(decoder: RecordingDecoder, writer: EdfWriter, progress: Progress, *, salvage: bool) -> list[str]:
     """Write the recording; return what of its end is lost."""
-    reader = restorer.reader
+    reader = decoder.reader
     header = reader.header
     edf = stored_edf_header(header)
     writer.write_header(header.edf_header)
-    for _, stop, samples in restorer.blocks(0, header.n_records):
+    for _, stop, samples in decoder.blocks(0, header.n_records):
         writer.write_records(assemble_records(edf, samples))
         progress("decompressing", stop, header.n_records)
     try:
@@ -127,25 +131,25 @@ def _write_whole(restorer: Restorer, writer: EdfWriter, progress: Progress, *, s
     return []
 
 
+def _cut(
+    reader: EegzReader, signals: Sequence[int] | None, records: tuple[int, int], lost: frozenset[int]
+) -> Cut:
+    """Plan a recording of some records and signals, all by default."""
+    edf = stored_edf_header(reader.header)
+    return plan_cut(
+        edf,
+        stored_timeline(reader, edf, lost),
+        first_record=records[0],
+        stop_record=records[1],
+        signals=chosen_signals(reader.header, ["*"]) if signals is None else signals,
+    )
+
+
 def _write_cut(
-    reader: EegzReader,
-    writer: EdfWriter,
-    signals: Sequence[int] | None,
-    records: tuple[int, int],
-    model: str | Path | None,
-    device: str,
-    lost: frozenset[int],
-    progress: Progress,
-) -> Restorer:
-    header = reader.header
-    edf = stored_edf_header(header)
-    if signals is None:
-        signals = chosen_signals(header, ["*"])
-    timeline = stored_timeline(reader, edf, lost)
-    cut: Cut = plan_cut(edf, timeline, first_record=records[0], stop_record=records[1], signals=signals)
-    restorer = Restorer(reader, list(cut.signals), model, device, lost)
+    decoder: RecordingDecoder, cut: Cut, writer: EdfWriter, records: tuple[int, int], progress: Progress
+) -> None:
+    """Write some records and signals of the recording."""
     writer.write_header(cut.header.raw)
-    for begin, stop, samples in restorer.blocks(*records):
+    for begin, stop, samples in decoder.blocks(*records):
         writer.write_records(cut.records(begin, samples, count=stop - begin))
         progress("decompressing", stop - records[0], records[1] - records[0])
-    return restorer

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eegzip.codecs.checkpoints.priors import priors
-from eegzip.decoding.recording_decoder import Restorer
+from eegzip.decoding.recording_decoder import RecordingDecoder
 from eegzip.decoding.selection import chosen_signals
+from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.decoding.timeline import stored_timeline
 from eegzip.formats.edf import Annotation, EdfHeader, Timeline
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
-from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import UsageError
-from eegzip.reports import signal_reports
-
-if TYPE_CHECKING:
-    from eegzip.codecs.runtime import CodecRuntime
+from eegzip.info import EegzInfo, eegz_info
 
 
 class Recording:
@@ -54,11 +49,9 @@ class Recording:
 
     def __init__(self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu") -> None:
         self._reader = EegzReader(path, priors(model))
-        self._model = model
-        self._device = device
+        self._network = StoredNetwork(self._reader.header, model, device)
         # Of the channels read last; the network serves any.
-        self._restorer_in_use: tuple[tuple[tuple[int, ...], bool], Restorer] | None = None
-        self._runtime: CodecRuntime | None = None
+        self._decoder_in_use: tuple[tuple[tuple[int, ...], bool], RecordingDecoder] | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -94,53 +87,9 @@ class Recording:
         return self._timeline.onsets
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> EegzInfo:
         """Everything that the file says about itself, ready for JSON."""
-        reader = self._reader
-        header, summary, edf = reader.header, reader.summary, self.edf_header
-        content: dict[str, Any] = {
-            "path": str(reader.path),
-            "format": f"eegz {MAJOR_VERSION}.{reader.minor_version}",
-            "software": header.software,
-            "complete": reader.complete,
-            "problems": list(reader.problems),
-            "compressed_bytes": reader.size,
-            "original_bytes": summary.original_bytes if summary else None,
-            "ratio": summary.original_bytes / reader.size if summary else None,
-            "source_sha256": header.source_sha256,
-            "variant": edf.variant,
-            "patient": edf.patient,
-            "recording": edf.recording,
-            "start": edf.start.isoformat() if edf.start else None,
-            "duration": self.duration,
-            "n_records": header.n_records,
-            "record_duration": header.record_duration,
-            "trailing_bytes": header.trailing_bytes,
-            "deviations": list(header.deviations),
-            "chunk_records": header.chunk_records,
-            "chunks": len(reader.chunks),
-            "codecs": [
-                {**asdict(codec), "rate": None if codec.rate is None else float(codec.rate)} for codec in header.codecs
-            ],
-            "groups": [
-                {key: value for key, value in asdict(group).items() if value is not None} for group in header.groups
-            ],
-            "mixtures": [
-                {
-                    "groups": list(mixture.groups),
-                    "signals": list(header.sharing(mixture.groups[0])),
-                    "gains": list(mixture.gains),
-                    "matrix_bytes": len(mixture.matrix),
-                }
-                for mixture in header.mixtures
-            ],
-            "signals": [asdict(signal) for signal in header.signals],
-            "targets": None if header.targets is None else asdict(header.targets),
-        }
-        if summary:
-            for entry, report in zip(content["signals"], signal_reports(header, summary), strict=True):
-                entry.update({key: value for key, value in asdict(report).items() if key not in entry})
-        return content
+        return eegz_info(self._reader, self.edf_header)
 
     def read(
         self,
@@ -200,7 +149,7 @@ class Recording:
             raise UsageError(f"{start:g} to {end / rate:g} s is not within the {total / rate:g} s of the recording.")
         result = np.empty((len(chosen), end - begin))
         first_record, stop_record = begin // samples, -(-end // samples)
-        for first, _, block in self._restorer(tuple(chosen), tokens_only=tokens_only).blocks(first_record, stop_record):
+        for first, _, block in self._decoder(tuple(chosen), tokens_only=tokens_only).blocks(first_record, stop_record):
             offset = first * samples
             for row, index in enumerate(chosen):
                 values = block[index].reshape(-1)
@@ -224,19 +173,12 @@ class Recording:
         if without:
             raise UsageError(f"{', '.join(without)}: kept exactly, without tokens to read.")
 
-    def _restorer(self, signals: tuple[int, ...], *, tokens_only: bool) -> Restorer:
+    def _decoder(self, signals: tuple[int, ...], *, tokens_only: bool) -> RecordingDecoder:
         wanted = (signals, tokens_only)
-        if self._restorer_in_use is None or self._restorer_in_use[0] != wanted:
-            restorer = Restorer(
-                self._reader,
-                list(signals),
-                self._model,
-                self._device,
-                runtime=self._runtime,
-                tokens_only=tokens_only,
-            )
-            self._restorer_in_use, self._runtime = (wanted, restorer), restorer.runtime
-        return self._restorer_in_use[1]
+        if self._decoder_in_use is None or self._decoder_in_use[0] != wanted:
+            decoder = RecordingDecoder(self._reader, self._network, signals, tokens_only=tokens_only)
+            self._decoder_in_use = (wanted, decoder)
+        return self._decoder_in_use[1]
 
     def _physical(self, index: int, digital: np.ndarray) -> np.ndarray:
         signal = self.edf_header.signals[index]

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from eegzip.formats.eegz.header import EXACT, KEPT_AS_ASKED, FileHeader, Targets
+from eegzip.formats.eegz.header import KEPT_AS_ASKED, Coding, FileHeader, Targets
 from eegzip.formats.eegz.summary import FileSummary
 
 
@@ -74,7 +74,7 @@ def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalRepo
         reports.append(
             SignalReport(
                 label=entry.label,
-                coding=entry.coding,
+                coding=entry.coding.value,
                 reason=entry.reason,
                 stored_bytes=measured.stored_bytes,
                 bits_per_second=bits / seconds if seconds else None,
@@ -149,7 +149,7 @@ class CompressionReport:
     @property
     def coded(self) -> tuple[SignalReport, ...]:
         """Signals that were coded lossily."""
-        return tuple(signal for signal in self.signals if signal.coding != EXACT)
+        return tuple(signal for signal in self.signals if signal.coding != Coding.EXACT.value)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -183,7 +183,7 @@ class CompressionReport:
         return f"promised {promise(self.targets)}: {found}; chunks of channels: {stored}"
 
     def _exact(self) -> str:
-        labels = [signal.label or "(no label)" for signal in self.signals if signal.coding == EXACT]
+        labels = [signal.label or "(no label)" for signal in self.signals if signal.coding == Coding.EXACT.value]
         if not labels:
             return "nothing but the header"
         if not self.coded:

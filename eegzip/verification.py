@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from eegzip.codecs.checkpoints.priors import priors
-from eegzip.decoding.recording_decoder import Restorer, restored_sha256
+from eegzip.decoding.recording_decoder import RecordingDecoder, restored_sha256, stages_of
+from eegzip.decoding.stage import Check, Stage
+from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
-from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import BadInputError, ContainerError, ModelError
+from eegzip.formats.errors import BadInputError, ContainerError
 from eegzip.progress import Progress
 from eegzip.reports import Verification
 
@@ -63,15 +63,15 @@ def verify(
             blocks += 1
             if problem is not None:
                 problems.append(problem)
-        tokens = exact = layered = 0
+        network = StoredNetwork(header, model, device)
+        counts = Counter[str]()
         unchecked: list[str] = []
+        stages = stages_of(reader, network)
         for chunk in reader.chunks:
-            for kind, count, problem in _check_chunk(reader, chunk, unchecked):
-                tokens += count if kind == "tokens" else 0
-                exact += count if kind == "exact" else 0
-                layered += count if kind == "layers" else 0
-                if problem is not None and problem not in problems:
-                    problems.append(problem)
+            for check in _check_chunk(reader, chunk, stages):
+                counts[check.kind] += check.size
+                _add_new(problems, check.problem)
+                _add_new(unchecked, check.unchecked)
             report("verifying", header.records_of_chunk(chunk)[1], header.n_records)
         try:
             for _ in reader.trailing():
@@ -79,72 +79,45 @@ def verify(
         except ContainerError as error:
             problems.append(str(error))
         if deep and not problems:
-            problems += _check_waveforms(reader, model, device, report)
+            problems += _check_waveforms(RecordingDecoder(reader, network), report)
         return Verification(
             source=str(source),
             intact=not problems,
             deep=deep,
             blocks=blocks,
             chunks=len(reader.chunks),
-            tokens=tokens,
-            exact_samples=exact,
-            layered_samples=layered,
+            tokens=counts["tokens"],
+            exact_samples=counts["exact"],
+            layered_samples=counts["layers"],
             problems=tuple(problems),
             unchecked=tuple(unchecked),
             deviations=header.deviations,
         )
 
 
-def _check_chunk(
-    reader: EegzReader, chunk: int, unchecked: list[str]
-) -> Iterator[tuple[str, int, str | None]]:
-    """Decode every stream of a chunk; yield its kind, how much it holds, and what is wrong with it.
-
-    What can't be checked for want of a model is added to `unchecked`, once.
-    """
-    header = reader.header
+def _check_chunk(reader: EegzReader, chunk: int, stages: Sequence[Stage]) -> Iterator[Check]:
+    """Decode every stream of a chunk."""
     try:
         reader.directory(chunk)
     except ContainerError as error:
-        yield "directory", 0, str(error)
+        yield Check("directory", 0, str(error))
         return
-    for group in range(len(header.groups)):
-        try:
-            yield "tokens", int(reader.chunk_tokens(chunk, group).size), None
-        except ContainerError as error:
-            yield "tokens", 0, str(error)
-        except ModelError as error:
-            if str(error) not in unchecked:
-                unchecked.append(str(error))
-    for signal in header.exact_signals():
-        try:
-            yield "exact", int(reader.chunk_exact(chunk, signal).size), None
-        except ContainerError as error:
-            yield "exact", 0, str(error)
-    with_tokens = {index for group in header.groups for index in group.signals}
-    for number, entry in enumerate(header.layer_sets):
-        first, stop = header.records_of_chunk(chunk)
-        count = (stop - first) * header.signals[entry.signals[0]].samples_per_record
-        try:
-            # Whatever the tokens give, the streams on top of them decode alike.
-            silent = {index: np.zeros(count) for index in with_tokens.intersection(entry.signals)}
-            restored = LayerReader(reader, chunk, number, silent).restore(entry.signals)
-            yield "layers", sum(values.size for values in restored.values()), None
-        except ContainerError as error:
-            yield "layers", 0, str(error)
-    if reader.knot_owners():
-        try:
-            reader.chunk_knots(chunk)
-        except ContainerError as error:
-            yield "knots", 0, str(error)
+    for stage in stages:
+        yield from stage.verify(chunk)
 
 
-def _check_waveforms(reader: EegzReader, model: str | Path | None, device: str, progress: Progress) -> list[str]:
-    digest = restored_sha256(Restorer(reader, None, model, device), progress)
-    if not reader.header.groups and not reader.header.layer_sets and digest != reader.header.source_sha256:
+def _add_new(sentences: list[str], sentence: str | None) -> None:
+    if sentence is not None and sentence not in sentences:
+        sentences.append(sentence)
+
+
+def _check_waveforms(decoder: RecordingDecoder, progress: Progress) -> list[str]:
+    reader, header = decoder.reader, decoder.reader.header
+    digest = restored_sha256(decoder, progress)
+    if not header.groups and not header.layer_sets and digest != header.source_sha256:
         sentence = (
             f"{reader.path}: everything is kept exactly, but the restored file's SHA-256 {digest[:16]}... is not the "
-            f"original's {reader.header.source_sha256[:16]}...; keep the original and report this."
+            f"original's {header.source_sha256[:16]}...; keep the original and report this."
         )
         return [sentence]
     return []

@@ -13,17 +13,17 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 
 # Rows of the right factor that stay in the nearest caches while all rows of the left one use them.
 _BLOCK = 64
-_MOST_STEPS = 60
+_MAX_STEPS = 60
 # The series of the logarithm: odd powers up to this one; beyond sqrt(2) it would need more.
 _LN_2 = 0.6931471805599453
 _ROOT_HALF = 0.7071067811865476
 
 
-@compiled
+@jit
 def _add_product(left: np.ndarray, right: np.ndarray, result: np.ndarray) -> None:
     """Add `left` [m, k] times `right` [k, n] to `result` [m, n], in the order of k."""
     rows, inner = left.shape
@@ -68,7 +68,7 @@ def gram(rows: np.ndarray) -> np.ndarray:
     return product(rows, rows.T)
 
 
-@compiled
+@jit
 def _solve(matrices: np.ndarray, targets: np.ndarray) -> None:
     """Replace each row of `targets` [count, n] by the solution of its system of `matrices` [count, n, n] (Cholesky)."""
     count, size = targets.shape
@@ -109,7 +109,7 @@ def solve_positive(matrices: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return result.reshape(targets.shape)
 
 
-@compiled
+@jit
 def _tridiagonal(rows: np.ndarray, diagonal: np.ndarray, beside: np.ndarray) -> None:
     """Reduce a symmetric matrix to three diagonals by Householder reflections, from the last row up.
 
@@ -173,7 +173,7 @@ def _tridiagonal(rows: np.ndarray, diagonal: np.ndarray, beside: np.ndarray) -> 
                 row[k] = row[k] - along * vector[k]
 
 
-@compiled
+@jit
 def _diagonalise(rows: np.ndarray, diagonal: np.ndarray, beside: np.ndarray) -> None:
     """Turn a tridiagonal matrix into a diagonal one by QL steps with implicit shifts, and `rows` (Q') along with it."""
     size = len(diagonal)
@@ -181,7 +181,7 @@ def _diagonalise(rows: np.ndarray, diagonal: np.ndarray, beside: np.ndarray) -> 
         beside[i - 1] = beside[i]
     beside[size - 1] = 0.0
     for low in range(size):
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             high = low
             while high < size - 1:
                 scale = abs(diagonal[high]) + abs(diagonal[high + 1])
@@ -252,7 +252,7 @@ def eigenvectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ldexp(diagonal[order], exponent), np.ascontiguousarray((rows * signs[:, None]).T)
 
 
-@compiled
+@jit
 def binary_logarithm(value: float) -> float:
     """Return the logarithm to base 2 of a positive, normal number, to about 1e-15 of it or of 1."""
     fraction, exponent = math.frexp(value)
@@ -267,7 +267,7 @@ def binary_logarithm(value: float) -> float:
     return exponent + 2.0 * ratio * series / _LN_2
 
 
-@compiled
+@jit
 def _logarithms(values: np.ndarray, result: np.ndarray) -> None:
     for place in range(len(values)):
         result[place] = binary_logarithm(values[place])

@@ -47,11 +47,11 @@ MAX_LAYER_SIGNALS = 64
 MAX_LAYER_SAMPLES = 1 << 23
 """Of all signals of a layer set in one chunk."""
 
-MAX_MIXTURE_SIGNALS = 64
-"""Signals of one mixture."""
+MAX_KLT_SIGNALS = 64
+"""Signals of one KLT."""
 
 MIN_GAIN, MAX_GAIN = 2.0**-40, 2.0**40
-"""Of a signal of a mixture, in digital units."""
+"""Of a signal of a KLT, in digital units."""
 
 CHUNK_BYTES = 64 << 20
 """A writer makes chunks shorter than asked for when their raw records would exceed this."""
@@ -65,5 +65,5 @@ SMALL_FILE_BYTES = 64 << 10
 
 
 def matrix_bytes(size: int) -> int:
-    """Bytes that the matrix of a mixture of so many signals can take at most."""
+    """Bytes that the matrix of a KLT of so many signals can take at most."""
     return 64 + 4 * size * (size + 1)

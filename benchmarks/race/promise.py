@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from eegzip.compression import DEFAULT_CHUNK_SECONDS
+from eegzip.encoding.options import DEFAULT_CHUNK_SECONDS
 
 _TRIALS = 4
 """Steps tried for a target; the one found is within about a hundredth of the coarsest."""

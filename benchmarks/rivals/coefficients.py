@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from rivals.fields import Reader, Writer
 from rivals.integers import decode_integers, encode_integers
 
@@ -37,7 +37,7 @@ _CLASS_OF = np.array([0, *(min(_CLASSES - 1, round(1 + 5.0 * np.log2(v))) for v 
 _COARSE_OF = np.array([0, *(min(7, 1 + int(1.25 * np.log2(v))) for v in range(1, 4096))], np.int32)
 
 
-@compiled
+@jit
 def _decide(coder, data, encoding, bit, probability):
     share = min(max(int(probability * 65536), 16), 65536 - 16)
     if encoding:
@@ -46,7 +46,7 @@ def _decide(coder, data, encoding, bit, probability):
     return decode_bit(coder, data, share)
 
 
-@compiled
+@jit
 def _opinion(states, places, opinions, weights, row):
     """Mix what the contexts say; return the probability."""
     total = 0.0
@@ -57,7 +57,7 @@ def _opinion(states, places, opinions, weights, row):
     return 1 / (1 + np.exp(-min(max(total, -8.0), 8.0)))
 
 
-@compiled
+@jit
 def _adapt(states, places, opinions, weights, row, bit, probability):
     """Learn from what came: the weights, then the contexts."""
     use = weights[row, len(places)]
@@ -71,7 +71,7 @@ def _adapt(states, places, opinions, weights, row, bit, probability):
         state[1] += 1
 
 
-@compiled
+@jit
 def _code(encoding, data, x, q, used):
     """Code integers ``q[frames, channels, K]`` from or to `data`; return the bytes used.
 
@@ -165,7 +165,7 @@ def _code(encoding, data, x, q, used):
     return coder[2]
 
 
-@compiled
+@jit
 def _choose(x, states, context, starts, places, opinions, weights, row, costs):
     """The magnitude for `x` (not negative, in steps) that costs least."""
     nearest = int(x + 0.5)
@@ -190,7 +190,7 @@ def _choose(x, states, context, starts, places, opinions, weights, row, costs):
     return best
 
 
-@compiled
+@jit
 def _escape(coder, data, encoding, value, escapes):
     """Code a number >= 0 by its length in bits (adaptive) and its bits."""
     length = 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import learn
 
 _UNARY = 40
 
 
-@compiled
+@jit
 def _decide(coder, data, encoding, bit, probability):
     p = min(max(probability, 64), 65536 - 64)
     if encoding:
@@ -20,7 +20,7 @@ def _decide(coder, data, encoding, bit, probability):
     return decode_bit(coder, data, p)
 
 
-@compiled
+@jit
 def _code(encoding, data, values, contexts):
     coder = new_encoder() if encoding else new_decoder(data)
     size = (contexts.max() + 1) * _UNARY if len(contexts) else 1

@@ -1,18 +1,16 @@
-"""Run a checkpoint: waveforms to tokens and back, numpy in and numpy out.
+"""Run a checkpoint: latents to tokens and back, and rows in batches whose size shows in no result.
 
 Geometry. At the model's rate, frame ``f`` owns the samples [f*hop - hop/2, f*hop + hop/2) and is centred
 on sample ``f*hop``; a recording of n samples has ``ceil(n/hop) + 1`` frames, so that the overlap-add of
 the linear path is complete at both ends. Encoding runs on a fixed grid of windows: window w gives the
 frames [w*W, (w+1)*W) from those frames' samples and ``encoder_context`` frames' samples on each side, more
 than the network can see. The grid belongs to the model, so tokens can't depend on how a file is chunked.
-How channels share tokens is :mod:`eegzip.codecs.stream_coder`'s matter.
+Encoding and decoding of channels, alone or in groups, is :mod:`eegzip.codecs.stream_coder`'s matter.
 """
 
 from __future__ import annotations
 
-import ctypes
-import functools
-import sys
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,21 +20,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegzip.codecs.channels.vocabulary import style_name, styles_of
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import MAX_BEAM
-from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import decoder_reach, encoder_reach
 from eegzip.codecs.networks.inference import build_network, codewords, prepare_for_inference
 from eegzip.codecs.networks.linear import summed_codewords
 from eegzip.codecs.quantisation.beam import ResidualSearch
-from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.codecs.types import CodeArray, FloatArray
-from eegzip.formats.edf import normalise_channel_name
 from eegzip.formats.errors import ModelError, UsageError
 from eegzip.formats.tokens.packed import ABSENT
-
-__all__ = ["CodecRuntime", "build", "build_network", "tune_malloc"]
 
 # Bytes of activations that one batch may take at a time.
 BATCH_BYTES = 256 << 20
@@ -44,24 +36,10 @@ DEVICE_BATCH = 64
 """Rows that are done at once on a GPU, where they fit."""
 
 RowIndex = npt.NDArray[np.int64]
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-
-
-@functools.cache
-def tune_malloc() -> None:
-    """Keep large freed blocks in the process (glibc on Linux only): page faults cost half the time."""
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_MMAP_MAX, 0)
-    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 class CodecRuntime:
-    """A loaded model that encodes windows and decodes frames.
+    """A loaded model on its device; :class:`~eegzip.codecs.stream_coder.GroupCoder` codes windows with it.
 
     Parameters
     ----------
@@ -96,7 +74,6 @@ class CodecRuntime:
         threads: int | None = None,
         beam: int | None = None,
     ) -> None:
-        tune_malloc()
         self.checkpoint = checkpoint
         config = checkpoint.config
         shape = config.network
@@ -122,74 +99,20 @@ class CodecRuntime:
         except (RuntimeError, AssertionError) as error:
             raise UsageError(f"The device {device!r} can't be used: {str(error).splitlines()[0]}") from error
         prepare_for_inference(self.network)
-        self._styles = styles_of(adapters.vocabulary) if adapters is not None else {}
         self._beam = config.beam if beam is None else beam
         # Codebooks that lie in the latents need no network.
-        self._books: FloatArray | None = None
+        self._codebooks: FloatArray | None = None
         if shape.direct_codebooks and self.device.type == "cpu":
-            self._books = np.stack([q.codebook.weight.numpy() for q in self.network.quantizer.quantizers])
+            self._codebooks = np.stack([q.codebook.weight.numpy() for q in self.network.quantizer.quantizers])
         self._made_search: ResidualSearch | None = None
         self._making_search = Lock()
         self._pool = ThreadPoolExecutor(self._workers)
+        weakref.finalize(self, self._pool.shutdown, wait=False)
         # The widest activation and its temporaries decide how many samples fit into a batch.
         width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
         self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
 
-    def for_groups(self, groups: Sequence[Sequence[int]]) -> GroupCoder:
-        """Return an encoder and decoder of channels that are coded in these groups.
-
-        Parameters
-        ----------
-        groups
-            The style of each channel of each group (:meth:`style_of`), in the order of the rows that it will get.
-            Where every channel is coded alone, groups of one; the styles then mean nothing.
-
-        Raises
-        ------
-        ModelError
-            The model knows no such groups or styles.
-        """
-        return GroupCoder(self, groups)
-
-    def style_of(self, label: str) -> int:
-        """Return the style of a channel by its label; 0 where the model knows no such name (or no styles)."""
-        for name in (normalise_channel_name(label), style_name(label)):
-            if name.casefold() in self._styles:
-                return self._styles[name.casefold()]
-        return 0
-
-    def encode(self, samples: FloatArray, n_codebooks: int | None = None) -> CodeArray:
-        """Return the codes [B, n_codebooks, n] of windows [B, (n + 2 * encoder_context) * hop], each channel alone.
-
-        Parameters
-        ----------
-        samples
-            Normalised waveforms, context on both sides included.
-        n_codebooks
-            Use only the first so many codebooks; the search then aims at the best result with these.
-        """
-        return self.for_groups([(0,)] * len(samples)).encode(samples, n_codebooks)
-
-    def decode(self, codes: CodeArray, valid: tuple[int, int] | None = None) -> FloatArray:
-        """Return the waveform [B, n * hop] of codes [B, k, n + 2 * decoder_context], each channel alone.
-
-        Parameters
-        ----------
-        codes
-            Codes of the first k codebooks, ``decoder_context`` frames on both sides included.
-        valid
-            Range [first, last) of the frames given that exist; the others count as zero latents. Frames
-            exist between 0 and the recording's number of frames (:mod:`eegzip.formats.eegz.timeline`).
-        """
-        return self.for_groups([(0,)] * len(codes)).decode(codes, valid)
-
-    def latents(self, codes: CodeArray) -> FloatArray:
-        """Return the quantised latents [B, latent_dim, F] that codes [B, k, F] stand for."""
-        with self._working():
-            result: FloatArray = self.codewords(codes).cpu().numpy()
-        return result
-
-    def words(self, level: int, codes: CodeArray) -> FloatArray:
+    def level_codewords(self, level: int, codes: CodeArray) -> FloatArray:
         """Return what the codes of a level add to the latents, [..., D]."""
         with self._working():
             table: FloatArray = codewords(self.network.quantizer.quantizers[level]).cpu().numpy()
@@ -202,7 +125,7 @@ class CodecRuntime:
             raise UsageError(f"The model has {self.n_codebooks} codebooks; {levels} were asked for.")
         return levels
 
-    def quantise(self, latent: torch.Tensor, levels: int, prices: torch.Tensor | None = None) -> torch.Tensor:
+    def quantise(self, latent: torch.Tensor, levels: int, multipliers: torch.Tensor | None = None) -> torch.Tensor:
         """Return the codes [B, levels, F] of latents [B, D, F].
 
         Parameters
@@ -211,16 +134,16 @@ class CodecRuntime:
             What is to be coded.
         levels
             How many codebooks to use, the first ones.
-        prices
-            Squared error [B, F] that a token must take away to be worth it; a frame has no others. Only of models whose
-            codebooks lie in the latents.
+        multipliers
+            Lagrange multipliers [B, F]: the squared error that a token must take away to be worth it; a frame has no
+            others. Only of models whose codebooks lie in the latents.
         """
         shape = self.checkpoint.config.network
         if self._beam == 1 and not shape.direct_codebooks:
             codes: torch.Tensor = self.network.quantizer(latent, levels)[1]
             return codes
         rows = latent.transpose(1, 2).reshape(-1, shape.latent_width)
-        enough = None if prices is None else prices.reshape(-1)
+        enough = None if multipliers is None else multipliers.reshape(-1)
         return self._search()(rows, levels, enough).view(len(latent), -1, levels).transpose(1, 2)
 
     def _search(self) -> ResidualSearch:
@@ -228,8 +151,8 @@ class CodecRuntime:
         with self._making_search:
             if self._made_search is None:
                 with torch.inference_mode():
-                    books = torch.stack([codewords(q) for q in self.network.quantizer.quantizers])
-                self._made_search = ResidualSearch(books, self._beam)
+                    codebooks = torch.stack([codewords(q) for q in self.network.quantizer.quantizers])
+                self._made_search = ResidualSearch(codebooks, self._beam)
             return self._made_search
 
     def codewords(self, codes: CodeArray) -> torch.Tensor:
@@ -241,17 +164,17 @@ class CodecRuntime:
         largest = int(codes.max(where=there, initial=0))
         if largest >= self.codebook_size:
             raise ModelError(f"A token {largest} is beyond the model's {self.codebook_size} entries.")
-        if self._books is not None:
-            latents = np.zeros((len(codes), codes.shape[2], self._books.shape[2]), np.float32)
-            summed_codewords(self._books, codes, latents)
+        if self._codebooks is not None:
+            latents = np.zeros((len(codes), codes.shape[2], self._codebooks.shape[2]), np.float32)
+            summed_codewords(self._codebooks, codes, latents)
             return torch.from_numpy(np.ascontiguousarray(latents.transpose(0, 2, 1)))
         index = torch.from_numpy(np.where(there, codes, 0).astype(np.int64)).to(self.device)
         present = None if there.all() else torch.from_numpy(there).to(self.device)
         total = torch.zeros((), device=self.device)
         for level in range(codes.shape[1]):
             quantizer = self.network.quantizer.quantizers[level]
-            words = quantizer.out_proj(quantizer.decode_code(index[:, level]))
-            total = words + total if present is None else words * present[:, level, None] + total
+            added = quantizer.out_proj(quantizer.decode_code(index[:, level]))
+            total = added + total if present is None else added * present[:, level, None] + total
         return total.contiguous()
 
     def in_batches(self, work: Callable[[int, RowIndex], None], kinds: Sequence[tuple[int, int]]) -> None:

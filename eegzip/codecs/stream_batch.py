@@ -1,4 +1,4 @@
-"""Brings a header's groups together with the network that codes them.
+"""Brings a header's token streams together with the network that codes them.
 
 Channels of one sample rate are done together, in one batch: that is what makes the network fast.
 """
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegzip.codecs.signal.analysis import Analysis, SampleReader
-from eegzip.codecs.signal.components import Components, Loudness
+from eegzip.codecs.signal.analysis import Analysis, Chooser, SampleReader
+from eegzip.codecs.signal.klt import Distortion, KltComponents
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.signal.synthesis import Synthesis, TokenSource
 from eegzip.formats.edf import EdfFile, decode_signal
-from eegzip.formats.eegz.header import ADAPTIVE, FileHeader
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.header import FileHeader, ScalingKind
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from eegzip.codecs.stream_coder import GroupCoder
 
 BLOCK_SECONDS = 60.0
-BANK_SAMPLES = 1 << 23
+BATCH_SAMPLES = 1 << 23
 """In a block, of signals that are coded together."""
 
 
@@ -35,7 +35,7 @@ def block_records(header: FileHeader) -> int:
 
 
 @dataclass(frozen=True)
-class Bank:
+class StreamBatch:
     """Groups whose signals have one sample rate, and so one grid of frames.
 
     Parameters
@@ -45,46 +45,46 @@ class Bank:
     signals : tuple of int
         Their signals, group after group, in the order of each: all for an encoder; for a decoder those that are
         wanted, as a group's signals are decoded one by one from its tokens.
-    mixture : Mixture or None
+    klt : KLT or None
         The one that the groups are, all of it: then every group has a waveform of its own, a component, and each
         signal takes them all.
     """
 
     groups: tuple[int, ...]
     signals: tuple[int, ...]
-    mixture: Mixture | None = None
+    klt: KLT | None = None
 
     def owners(self, header: FileHeader) -> tuple[int, ...]:
-        """The signal in whose name each of the bank's waveforms has its scaling knots."""
-        if self.mixture is None:
+        """The signal in whose name each of the batch's waveforms has its scaling knots."""
+        if self.klt is None:
             return self.signals
         return tuple(header.groups[group].signals[0] for group in self.groups)
 
 
-def banks_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[Bank]:
-    """Sort the groups that hold some signals into banks.
+def batches_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[StreamBatch]:
+    """Sort the groups that hold some signals into batches.
 
     Parameters
     ----------
     header : FileHeader
     signals : sequence of int, optional
-        Only groups with one of these, and of them only these; all by default. Of a mixture all groups, as every
+        Only groups with one of these, and of them only these; all by default. Of a KLT all groups, as every
         signal takes them all.
     """
-    banks: dict[tuple[FrameGrid, int], list[int]] = {}
-    mixed: list[Bank] = []
+    batches: dict[tuple[FrameGrid, int], list[int]] = {}
+    rotated: list[StreamBatch] = []
     wanted = None if signals is None else frozenset(signals)
-    for mixture in header.mixtures:
-        owners = (header.groups[group].signals[0] for group in mixture.groups)
+    for klt in header.klts:
+        owners = (header.groups[group].signals[0] for group in klt.groups)
         chosen = tuple(signal for signal in owners if wanted is None or signal in wanted)
         if chosen:
-            mixed.append(Bank(mixture.groups, chosen, mixture))
-    apart = {group for mixture in header.mixtures for group in mixture.groups}
+            rotated.append(StreamBatch(klt.groups, chosen, klt))
+    apart = {group for klt in header.klts for group in klt.groups}
     for number, group in enumerate(header.groups):
         if number not in apart and (wanted is None or wanted.intersection(group.signals)):
-            banks.setdefault((header.grid(number), group.codebooks), []).append(number)
-    return mixed + [
-        Bank(
+            batches.setdefault((header.grid(number), group.codebooks), []).append(number)
+    return rotated + [
+        StreamBatch(
             tuple(part),
             tuple(
                 signal
@@ -93,15 +93,15 @@ def banks_of(header: FileHeader, signals: Sequence[int] | None = None) -> list[B
                 if wanted is None or signal in wanted
             ),
         )
-        for groups in banks.values()
+        for groups in batches.values()
         for part in _affordable(header, groups)
     ]
 
 
 def _affordable(header: FileHeader, groups: list[int]) -> Iterator[list[int]]:
-    """Parts of a bank whose samples of a minute don't fill the memory: hundreds of channels at kHz rates would."""
+    """Parts of a batch whose samples of a minute don't fill the memory: hundreds of channels at kHz rates would."""
     rate = header.signals[header.groups[groups[0]].signals[0]].sample_rate or 1.0
-    most = max(1, int(BANK_SAMPLES / (rate * BLOCK_SECONDS)))
+    most = max(1, int(BATCH_SAMPLES / (rate * BLOCK_SECONDS)))
     part: list[int] = []
     taken = 0
     for group in groups:
@@ -114,49 +114,70 @@ def _affordable(header: FileHeader, groups: list[int]) -> Iterator[list[int]]:
     yield part
 
 
-def _members(header: FileHeader, bank: Bank, signals: Sequence[int]) -> list[list[int]]:
-    """For each group of a bank, the places in it of some signals."""
+def _members(header: FileHeader, batch: StreamBatch, signals: Sequence[int]) -> list[list[int]]:
+    """For each group of a batch, the places in it of some signals."""
     chosen = frozenset(signals)
     return [
         [place for place, signal in enumerate(header.groups[group].signals) if signal in chosen]
-        for group in bank.groups
+        for group in batch.groups
     ]
 
 
-def columns(header: FileHeader, bank: Bank, field: str) -> np.ndarray:
-    """What a field of the groups (``centres``, ``lowest``...) says of each signal of a bank.
+@dataclass(frozen=True)
+class ChannelScaling:
+    """What the header's groups say of the channels and waveforms of a batch.
 
-    ``ranges`` are those of its waveforms, where they are not the signals'.
+    Parameters
+    ----------
+    centres : ndarray of float, shape (channels,)
+        Digital values.
+    lowest, highest : ndarray of int, shape (channels,)
+        Digital range of the original.
+    ranges : ndarray of float, shape (waveforms,)
+        Steps of offset codes, or limits of a fixed scaling. Waveforms are the channels, but for components.
     """
-    signals = bank.owners(header) if field == "ranges" else bank.signals
-    return np.array(
-        [
-            getattr(header.groups[group], field)[place]
-            for group, places in zip(bank.groups, _members(header, bank, signals), strict=True)
-            for place in places
-        ]
-    )
+
+    centres: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+    ranges: np.ndarray
+
+    @classmethod
+    def of(cls, header: FileHeader, batch: StreamBatch) -> ChannelScaling:
+        """Collect it from the groups of a batch."""
+        groups = [header.groups[group] for group in batch.groups]
+        channels, waveforms = _members(header, batch, batch.signals), _members(header, batch, batch.owners(header))
+
+        def column(rows: Sequence[Sequence[float]], members: Sequence[Sequence[int]]) -> np.ndarray:
+            return np.array([row[place] for row, places in zip(rows, members, strict=True) for place in places])
+
+        return cls(
+            centres=column([group.centres for group in groups], channels),
+            lowest=column([group.lowest for group in groups], channels),
+            highest=column([group.highest for group in groups], channels),
+            ranges=column([group.ranges for group in groups], waveforms),
+        )
 
 
-def _rows(header: FileHeader, bank: Bank) -> np.ndarray | None:
-    """Matrix [signals, components] that makes a bank's signals of its components; ``None`` where it has none."""
-    if bank.mixture is None:
+def _rows(header: FileHeader, batch: StreamBatch) -> np.ndarray | None:
+    """Matrix [signals, components] that makes a batch's signals of its components; ``None`` where it has none."""
+    if batch.klt is None:
         return None
-    owners = bank.owners(header)
-    return bank.mixture.to_signals()[[owners.index(signal) for signal in bank.signals]]
+    owners = batch.owners(header)
+    return batch.klt.to_signals()[[owners.index(signal) for signal in batch.signals]]
 
 
-def largest_scales(header: FileHeader, bank: Bank, knots: np.ndarray) -> np.ndarray:
-    """What the tolerance of each signal of a bank is measured by: the largest scale of some knots.
+def largest_scales(header: FileHeader, batch: StreamBatch, knots: np.ndarray) -> np.ndarray:
+    """What the tolerance of each signal of a batch is measured by: the largest scale of some knots.
 
     Parameters
     ----------
     header : FileHeader
-    bank : Bank
+    batch : StreamBatch
     knots : ndarray of int, shape (waveforms, knots, 2)
     """
     scales = scale_of(knots[:, :, 0])
-    rows = _rows(header, bank)
+    rows = _rows(header, batch)
     if rows is not None:
         # Here, as it needs numba, which takes a while to load.
         from eegzip.formats.fixed_order import product
@@ -166,65 +187,76 @@ def largest_scales(header: FileHeader, bank: Bank, knots: np.ndarray) -> np.ndar
     return result
 
 
-def _coder(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> GroupCoder:
-    """The network for a bank's groups; where every channel is coded alone, styles mean nothing."""
-    styles = [header.groups[group].styles or (0,) * len(header.groups[group].signals) for group in bank.groups]
-    places = _members(header, bank, bank.owners(header))
-    return runtime.for_groups([[row[place] for place in part] for row, part in zip(styles, places, strict=True)])
+def _coder(header: FileHeader, batch: StreamBatch, runtime: CodecRuntime) -> GroupCoder:
+    """The network for a batch's groups; where every channel is coded alone, styles mean nothing."""
+    # Here, as it needs torch.
+    from eegzip.codecs.stream_coder import GroupCoder
+
+    styles = [header.groups[group].styles or (0,) * len(header.groups[group].signals) for group in batch.groups]
+    places = _members(header, batch, batch.owners(header))
+    return GroupCoder(runtime, [[row[place] for place in part] for row, part in zip(styles, places, strict=True)])
 
 
-def _scaling(header: FileHeader, bank: Bank, runtime: CodecRuntime) -> AdaptiveScaling | FixedScaling:
-    codec = header.codecs[header.groups[bank.groups[0]].codec]
-    if codec.scaling == ADAPTIVE:
+def _scaling(
+    header: FileHeader, batch: StreamBatch, runtime: CodecRuntime, channels: ChannelScaling
+) -> AdaptiveScaling | FixedScaling:
+    codec = header.codecs[header.groups[batch.groups[0]].codec]
+    if codec.scaling is ScalingKind.ADAPTIVE:
         config = runtime.checkpoint.config.scaling
         return AdaptiveScaling(codec.knot_spacing, config.level_rms, config.level_peak)
-    return FixedScaling(columns(header, bank, "ranges"), np.zeros(len(bank.signals)))
+    return FixedScaling(channels.ranges, np.zeros(len(batch.signals)))
 
 
 def analysis_of(
-    header: FileHeader, bank: Bank, read: SampleReader, runtime: CodecRuntime, loudness: Loudness | None = None
+    header: FileHeader,
+    batch: StreamBatch,
+    read: SampleReader,
+    runtime: CodecRuntime,
+    distortion: Distortion | None = None,
+    choose: Chooser | None = None,
 ) -> Analysis:
-    """Encoder of a bank, reading its signals' digital values with `read`; components get an error of this loudness."""
-    parts = None
-    if bank.mixture is not None and loudness is not None:
-        parts = Components(bank.mixture.to_components(), loudness)
+    """Encoder of a batch, reading its signals' digital values with `read`; components get an error of `distortion`."""
+    components = None
+    if batch.klt is not None and distortion is not None:
+        components = KltComponents(batch.klt.to_components(), distortion)
+    channels = ChannelScaling.of(header, batch)
     return Analysis(
         read,
-        header.grid(bank.groups[0]),
-        _coder(header, bank, runtime),
-        _scaling(header, bank, runtime),
-        columns(header, bank, "centres"),
-        columns(header, bank, "ranges"),
-        header.groups[bank.groups[0]].codebooks,
-        parts,
+        header.grid(batch.groups[0]),
+        _coder(header, batch, runtime),
+        _scaling(header, batch, runtime, channels),
+        channels.centres,
+        channels.ranges,
+        header.groups[batch.groups[0]].codebooks,
+        components,
+        choose,
     )
 
 
-def synthesis_of(header: FileHeader, bank: Bank, source: TokenSource, runtime: CodecRuntime) -> Synthesis:
-    """Decoder of a bank, taking tokens and knots from `source`."""
+def synthesis_of(header: FileHeader, batch: StreamBatch, source: TokenSource, runtime: CodecRuntime) -> Synthesis:
+    """Decoder of a batch, taking tokens and knots from `source`."""
+    channels = ChannelScaling.of(header, batch)
     return Synthesis(
         source,
-        header.grid(bank.groups[0]),
-        _coder(header, bank, runtime),
-        _scaling(header, bank, runtime),
-        columns(header, bank, "centres"),
-        columns(header, bank, "ranges"),
-        columns(header, bank, "lowest"),
-        columns(header, bank, "highest"),
-        _rows(header, bank),
+        header.grid(batch.groups[0]),
+        _coder(header, batch, runtime),
+        _scaling(header, batch, runtime, channels),
+        channels.centres,
+        channels.ranges,
+        channels.lowest,
+        channels.highest,
+        _rows(header, batch),
     )
 
 
-def sample_reader(file: EdfFile, bank: Bank) -> SampleReader:
-    """Reads the digital values of a bank's signals from a recording."""
-    per_record = file.header.signals[bank.signals[0]].samples_per_record
+def sample_reader(file: EdfFile, batch: StreamBatch) -> SampleReader:
+    """Reads the digital values of a batch's signals from a recording."""
+    per_record = file.header.signals[batch.signals[0]].samples_per_record
 
     def read(start: int, stop: int) -> np.ndarray:
         first = start // per_record
         block = file.read_records(first, -(-stop // per_record))
-        rows = [decode_signal(block, file.header, index).reshape(-1) for index in bank.signals]
+        rows = [decode_signal(block, file.header, index).reshape(-1) for index in batch.signals]
         return np.stack(rows)[:, start - first * per_record : stop - first * per_record]
 
     return read
-
-

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 
 class GroupCoder:
-    """Encoder and decoder of the channels of some groups; made by :meth:`CodecRuntime.for_groups`.
+    """Encoder and decoder of the channels of some groups; as one batch.
 
     Parameters
     ----------
     runtime
         The model.
     groups
-        The style of each channel of each group.
+        The style of each channel of each group, in the order of the rows that it will get. Where every channel is
+        coded alone, groups of one; the styles then mean nothing.
 
     Attributes
     ----------
@@ -38,6 +39,11 @@ class GroupCoder:
         Streams of tokens.
     window_frames, encoder_context, decoder_context : int
         As of the runtime.
+
+    Raises
+    ------
+    ModelError
+        The model knows no such groups or styles.
     """
 
     def __init__(self, runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
@@ -75,7 +81,7 @@ class GroupCoder:
                 )
 
     def encode(
-        self, samples: FloatArray, n_codebooks: int | None = None, prices: npt.NDArray[np.float64] | None = None
+        self, samples: FloatArray, n_codebooks: int | None = None, multipliers: npt.NDArray[np.float64] | None = None
     ) -> CodeArray:
         """Return the codes [groups, n_codebooks, n] of windows [channels, (n + 2 * encoder_context) * hop].
 
@@ -85,11 +91,11 @@ class GroupCoder:
             Normalised waveforms, context on both sides included.
         n_codebooks
             Use only the first so many codebooks; the search then aims at the best result with these.
-        prices
-            Squared error in the latents [groups, n] that a token must take away to be worth it: frames have no others.
-            By default all have all.
+        multipliers
+            Lagrange multipliers [groups, n]: the squared error in the latents that a token must take away to be worth
+            it. Frames have no others; by default all have all.
         """
-        return self._encode(samples, n_codebooks, None, prices)
+        return self._encode(samples, n_codebooks, None, multipliers)
 
     def encode_with_latents(self, samples: FloatArray, n_codebooks: int | None = None) -> tuple[CodeArray, FloatArray]:
         """Return the codes as :meth:`encode` does, and the latents [groups, D, n] that they stand for."""
@@ -103,7 +109,7 @@ class GroupCoder:
         samples: FloatArray,
         n_codebooks: int | None,
         latents: FloatArray | None,
-        prices: npt.NDArray[np.float64] | None,
+        multipliers: npt.NDArray[np.float64] | None,
     ) -> CodeArray:
         runtime, context, length = self._runtime, self.encoder_context, samples.shape[-1]
         frames = length // runtime.hop - 2 * context
@@ -123,8 +129,10 @@ class GroupCoder:
             joined = self._joined(latent, styles)[:, :, context : context + frames]
             if latents is not None:
                 latents[members] = joined.cpu().numpy()
-            enough = None if prices is None else torch.from_numpy(prices[members].astype(np.float32)).to(runtime.device)
-            found = runtime.quantise(joined, levels, enough)
+            least = None
+            if multipliers is not None:
+                least = torch.from_numpy(multipliers[members].astype(np.float32)).to(runtime.device)
+            found = runtime.quantise(joined, levels, least)
             codes[members] = found.to("cpu", torch.int32).numpy()
 
         runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])

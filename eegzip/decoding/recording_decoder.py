@@ -4,66 +4,66 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegzip.codecs.stream_batch import Bank, banks_of, block_records, synthesis_of
-from eegzip.decoding.stored_tokens import StoredTokens, load_runtime
+from eegzip.codecs.stream_batch import block_records
+from eegzip.decoding.bounded import BoundedStage
+from eegzip.decoding.lossless import LosslessStage
+from eegzip.decoding.stage import Stage
+from eegzip.decoding.stored_tokens import StoredNetwork
+from eegzip.decoding.tokens import TokenStage
 from eegzip.formats.edf import assemble_records
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
-from eegzip.formats.eegz.exact_ahead import exact_chunks
-from eegzip.formats.eegz.header import LAYERS
-from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
 from eegzip.progress import Progress
 
-if TYPE_CHECKING:
-    from eegzip.codecs.runtime import CodecRuntime
-    from eegzip.codecs.signal.synthesis import Synthesis
+
+def stages_of(
+    reader: EegzReader,
+    network: StoredNetwork,
+    signals: Sequence[int] | None = None,
+    lost: frozenset[int] = frozenset(),
+    *,
+    tokens_only: bool = False,
+) -> tuple[Stage, ...]:
+    """The ways in which an open file's signals are coded; parameters are those of :class:`RecordingDecoder`."""
+    wanted = range(len(reader.header.signals)) if signals is None else signals
+    tokens = TokenStage(reader, network, wanted, lost, tokens_only=tokens_only)
+    lossless = LosslessStage(reader, wanted, lost)
+    if tokens_only:
+        return tokens, lossless
+    return tokens, lossless, BoundedStage(reader, tokens, wanted, lost)
 
 
-@dataclass
-class Restorer:
+class RecordingDecoder:
     """Restores data records of an open file, block by block.
 
     Parameters
     ----------
     reader : EegzReader
+    network : StoredNetwork
+        Loaded when it is needed.
     signals : sequence of int, optional
         Only these; all by default.
-    model : path-like, optional
-        Checkpoint to use instead of the one found by digest.
-    device : str
     lost : frozenset of int
         Chunks to be left out: their samples become 0.
-    runtime : CodecRuntime, optional
-        The network, where it is loaded already; loaded when it is needed by default.
     tokens_only : bool
         Give the synthesis of the tokens of signals coded in layers, and nothing on top of it.
     """
 
-    reader: EegzReader
-    signals: Sequence[int] | None = None
-    model: str | Path | None = None
-    device: str = "cpu"
-    lost: frozenset[int] = frozenset()
-    runtime: CodecRuntime | None = None
-    tokens_only: bool = False
-    _banks: list[tuple[Bank, Synthesis]] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        header = self.reader.header
-        banks = banks_of(header, self.signals)
-        if not banks:
-            return
-        runtime = self.runtime = self.runtime or load_runtime(header, self.model, self.device)
-        for bank in banks:
-            source = StoredTokens(self.reader, bank, self.lost)
-            self._banks.append((bank, synthesis_of(header, bank, source, runtime)))
+    def __init__(
+        self,
+        reader: EegzReader,
+        network: StoredNetwork,
+        signals: Sequence[int] | None = None,
+        lost: frozenset[int] = frozenset(),
+        *,
+        tokens_only: bool = False,
+    ) -> None:
+        self.reader = reader
+        self._stages = stages_of(reader, network, signals, lost, tokens_only=tokens_only)
 
     def blocks(self, first: int, stop: int) -> Iterator[tuple[int, int, dict[int, np.ndarray]]]:
         """Restore the records from `first` up to `stop`.
@@ -76,66 +76,19 @@ class Restorer:
             Digital values of every wanted signal.
         """
         header = self.reader.header
-        wanted = frozenset(range(len(header.signals)) if self.signals is None else self.signals)
-        exact = [index for index in header.exact_signals() if index in wanted]
+        if first >= stop:
+            return
         step = block_records(header)
         chunks = range(first // header.chunk_records, -(-stop // header.chunk_records))
-        ahead = exact_chunks(self.reader, chunks, exact, self.lost)
-        while first < stop:
-            chunk = first // header.chunk_records
+        for chunk, *parts in zip(chunks, *(stage.restore(chunks) for stage in self._stages), strict=True):
             chunk_first, chunk_stop = header.records_of_chunk(chunk)
-            kept = next(ahead)
-            layered = self._layered(chunk, wanted)
             end = min(stop, chunk_stop)
-            for begin in range(first, end, step):
+            for begin in range(max(first, chunk_first), end, step):
                 last = min(begin + step, end)
-                rows = slice(begin - chunk_first, last - chunk_first)
-                samples = {index: values[rows] for index, values in kept.items()}
-                samples.update(self._coded(chunk, begin, last, wanted))
-                samples.update((index, values[rows]) for index, values in layered.items())
+                samples: dict[int, np.ndarray] = {}
+                for part in parts:
+                    samples.update(part(begin - chunk_first, last - chunk_first))
                 yield begin, last, samples
-            first = end
-
-    def _layered(self, chunk: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
-        """Digital values [records, samples_per_record] of a chunk's signals that are coded in layers."""
-        header = self.reader.header
-        if self.tokens_only or not header.layer_sets:
-            return {}
-        first, stop = header.records_of_chunk(chunk)
-        layered = wanted.intersection(index for entry in header.layer_sets for index in entry.signals)
-        tokens: dict[int, np.ndarray] = {}
-        if chunk not in self.lost:
-            for bank, synthesis in self._banks:
-                if layered.intersection(bank.signals):
-                    per_record = header.signals[bank.signals[0]].samples_per_record
-                    values = synthesis.values(first * per_record, stop * per_record)
-                    tokens.update(zip(bank.signals, values, strict=True))
-        restored: dict[int, np.ndarray] = {}
-        for number, entry in enumerate(header.layer_sets):
-            signals = wanted.intersection(entry.signals)
-            if chunk in self.lost:
-                samples = header.signals[entry.signals[0]].samples_per_record
-                restored.update((index, np.zeros((stop - first, samples), np.int32)) for index in signals)
-            elif signals:
-                found = LayerReader(self.reader, chunk, number, tokens).restore(signals)
-                restored.update((index, row.reshape(stop - first, -1)) for index, row in found.items())
-        return restored
-
-    def _coded(self, chunk: int, begin: int, last: int, wanted: frozenset[int]) -> dict[int, np.ndarray]:
-        header = self.reader.header
-        samples = {}
-        for bank, synthesis in self._banks:
-            if not self.tokens_only and all(header.signals[index].coding == LAYERS for index in bank.signals):
-                continue
-            per_record = header.signals[bank.signals[0]].samples_per_record
-            if chunk in self.lost:
-                values = np.zeros((len(bank.signals), (last - begin) * per_record), np.int32)
-            else:
-                values = synthesis.digital(begin * per_record, last * per_record)
-            for row, index in zip(values, bank.signals, strict=True):
-                if index in wanted:
-                    samples[index] = row.reshape(last - begin, per_record)
-        return samples
 
 
 def damaged_chunks(reader: EegzReader) -> frozenset[int]:
@@ -150,12 +103,12 @@ def damaged_chunks(reader: EegzReader) -> frozenset[int]:
     return frozenset(bad)
 
 
-def restored_sha256(restorer: Restorer, progress: Progress) -> str:
+def restored_sha256(decoder: RecordingDecoder, progress: Progress) -> str:
     """Digest of the whole restored file, without writing it."""
-    reader = restorer.reader
+    reader = decoder.reader
     edf = stored_edf_header(reader.header)
     digest = hashlib.sha256(reader.header.edf_header)
-    for _, stop, samples in restorer.blocks(0, reader.header.n_records):
+    for _, stop, samples in decoder.blocks(0, reader.header.n_records):
         block = assemble_records(edf, samples)
         digest.update(np.ascontiguousarray(block).reshape(-1).data)
         progress("restoring", stop, reader.header.n_records)

@@ -8,41 +8,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.checkpoints import registry
+from eegzip.codecs.stream_batch import StreamBatch
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ModelError
 
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
-from eegzip.codecs.stream_batch import Bank
 
 
 class StoredTokens:
-    """Tokens and knots of a bank, out of a file.
+    """Tokens and knots of a batch, out of a file.
 
     Parameters
     ----------
     reader : EegzReader
-    bank : Bank
+    batch : StreamBatch
     lost : frozenset of int
         Chunks that can't be read. Their tokens count as 0, the most ordinary entry of each codebook, and their
         knots as their neighbours': good enough as context for the frames next to them.
     """
 
-    def __init__(self, reader: EegzReader, bank: Bank, lost: frozenset[int] = frozenset()) -> None:
+    def __init__(self, reader: EegzReader, batch: StreamBatch, lost: frozenset[int] = frozenset()) -> None:
         self._reader = reader
-        self._bank = bank
+        self._batch = batch
         self._lost = lost
         owners = {owner.signal: place for place, owner in enumerate(reader.knot_owners())}
-        self._places = [owners[signal] for signal in bank.owners(reader.header) if signal in owners]
+        self._places = [owners[signal] for signal in batch.owners(reader.header) if signal in owners]
 
     def frames(self, start: int, stop: int) -> np.ndarray:
         """Tokens [groups, codebooks, frames], uint16."""
-        return np.stack([self._reader.tokens(group, start, stop, self._lost) for group in self._bank.groups])
+        return np.stack([self._reader.tokens(group, start, stop, self._lost) for group in self._batch.groups])
 
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots [waveforms, knots, 2], from whichever chunks store them."""
-        reader, group = self._reader, self._bank.groups[0]
+        reader, group = self._reader, self._batch.groups[0]
         result = np.zeros((len(self._places), stop - start, 2), np.int32)
         known = np.zeros(stop - start, bool)
         for number in range(start, stop):
@@ -62,7 +62,7 @@ class StoredTokens:
 
     def _chunk_with(self, knot: int) -> int | None:
         """A chunk that stores a knot and can be read: its own, or one near by, as knots at seams are stored twice."""
-        reader, group = self._reader, self._bank.groups[0]
+        reader, group = self._reader, self._batch.groups[0]
         header, grid = reader.header, reader.header.grid(group)
         spacing = header.codecs[header.groups[group].codec].knot_spacing
         frame = grid.frame_of_model_sample(min(knot * spacing, grid.n_model_samples - 1))
@@ -81,39 +81,56 @@ class StoredTokens:
         return None
 
 
-def load_runtime(header: FileHeader, model: str | Path | None, device: str) -> CodecRuntime:
-    """Load the network that a file's tokens belong to.
+class StoredNetwork:
+    """The network that a file's tokens belong to, loaded when it is first called for.
 
     Parameters
     ----------
     header : FileHeader
-    model : path-like or None
-        Checkpoint to use; found by digest when ``None``.
+    model : path-like, optional
+        Checkpoint to use; found by digest by default.
     device : str
-
-    Raises
-    ------
-    ModelError
-        The model is not at hand, or `model` is another one.
     """
-    # Here, so that reading tokens and exact signals needs no torch.
-    from eegzip.codecs.runtime import CodecRuntime
 
-    codec = header.codecs[0]
-    try:
-        checkpoint = registry.load(codec.digest if model is None else model)
-    except ModelError as error:
-        if model is not None:
-            raise
-        raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
-    if checkpoint.digest != codec.digest:
-        raise ModelError(
-            f"the file was coded with the model '{codec.model}' (digest {codec.digest[:16]}...), but "
-            f"{checkpoint.folder} is another ({checkpoint.digest[:16]}...); name the right folder with --model."
-        )
-    network = checkpoint.config.network
-    stated = (codec.name, codec.hop, codec.codebooks, codec.codebook_size)
-    known = (checkpoint.config.architecture, network.hop, network.n_codebooks, network.codebook_size)
-    if stated != known:
-        raise ModelError(f"the file contradicts its model '{codec.model}' about kind, hop or codebooks; it is damaged.")
-    return CodecRuntime(checkpoint, device=device)
+    def __init__(self, header: FileHeader, model: str | Path | None = None, device: str = "cpu") -> None:
+        self._header = header
+        self._model = model
+        self._device = device
+        self._runtime: CodecRuntime | None = None
+
+    def __call__(self) -> CodecRuntime:
+        """Return it.
+
+        Raises
+        ------
+        ModelError
+            The model is not at hand, or `model` is another one.
+        """
+        if self._runtime is None:
+            self._runtime = self._loaded()
+        return self._runtime
+
+    def _loaded(self) -> CodecRuntime:
+        # Here, so that reading tokens and exact signals needs no torch.
+        from eegzip.codecs.runtime import CodecRuntime
+
+        codec = self._header.codecs[0]
+        try:
+            checkpoint = registry.load(codec.digest if self._model is None else self._model)
+        except ModelError as error:
+            if self._model is not None:
+                raise
+            raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
+        if checkpoint.digest != codec.digest:
+            raise ModelError(
+                f"the file was coded with the model '{codec.model}' (digest {codec.digest[:16]}...), but "
+                f"{checkpoint.folder} is another ({checkpoint.digest[:16]}...); name the right folder with --model."
+            )
+        network = checkpoint.config.network
+        stated = (codec.name, codec.hop, codec.codebooks, codec.codebook_size)
+        known = (checkpoint.config.architecture, network.hop, network.n_codebooks, network.codebook_size)
+        if stated != known:
+            raise ModelError(
+                f"the file contradicts its model '{codec.model}' about kind, hop or codebooks; it is damaged."
+            )
+        return CodecRuntime(checkpoint, device=self._device)

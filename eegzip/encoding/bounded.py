@@ -1,102 +1,102 @@
-"""All layer sets of a recording at work: a few chunks at a time, side by side, in the order of the file."""
+"""Signals whose errors have bounds: all layer sets of a recording, a few chunks at a time, in the order of the file."""
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.encoding.bounded_chunk import CodedChunk, LayerCoder, Synthesis
-from eegzip.encoding.bounded_counts import LayerTally
-from eegzip.evaluation.fidelity import Fidelity, FidelityMeter
+from eegzip.encoding.bounded_chunk import BoundedCoder, CodedChunk, SetSynthesis
+from eegzip.encoding.stage import ChunkStreams, SignalFidelity
+from eegzip.encoding.tokens import TokenStage, TokenSynthesis
+from eegzip.evaluation.fidelity import FidelityMeter
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader, LayerSet
 from eegzip.formats.eegz.layers import LayeredChunk
+from eegzip.formats.parallel import begun_ahead
 
-_MOST_THREADS = 4
+_MAX_THREADS = 4
 """Each holds a chunk of a layer set, some hundred megabytes where there are many channels."""
 
-Synthesiser = Callable[[int], dict[int, tuple[np.ndarray, float]]]
 
-
-def _of_set(found: dict[int, tuple[np.ndarray, float]], entry: LayerSet) -> Synthesis | None:
+def _of_set(found: dict[int, TokenSynthesis], entry: LayerSet) -> SetSynthesis | None:
     """Of all signals of a set; ``None`` where one has no tokens, as then none has."""
     if not all(signal in found for signal in entry.signals):
         return None
-    return Synthesis(
-        np.stack([found[signal][0] for signal in entry.signals]),
-        np.array([found[signal][1] for signal in entry.signals]),
+    return SetSynthesis(
+        np.stack([found[signal].samples for signal in entry.signals]),
+        np.array([found[signal].tolerance for signal in entry.signals]),
     )
 
 
-@dataclass(frozen=True)
-class LayeredFidelity:
-    """What became of one signal.
+class _Counts:
+    """How the signals of a layer set were coded, chunk by chunk, and the worst of them.
 
-    Parameters
+    Attributes
     ----------
-    fidelity : Fidelity
-        Over the whole recording.
-    worst_chunk_prd : float or None
-    chunks : dict of str to int
-        How many chunks store it in which way.
+    ways : list of Counter of str
+        How many chunks store a signal in which way.
+    worst : list of float or None
+        Largest error (PRD) of a single chunk, in percent, its own mean removed; ``None`` where all are constant.
     """
 
-    fidelity: Fidelity
-    worst_chunk_prd: float | None
-    chunks: dict[str, int]
+    def __init__(self, signals: int) -> None:
+        self.ways = [Counter[str]() for _ in range(signals)]
+        self.worst: list[float | None] = [None] * signals
+
+    def add(self, original: np.ndarray, coded: CodedChunk) -> None:
+        """Take note of a chunk; `original` is int32 of shape (signals, samples)."""
+        for place, (row, back, way) in enumerate(zip(original, coded.restored, coded.ways, strict=True)):
+            self.ways[place][way] += 1
+            spread = float(row.std())
+            if spread > 0:
+                error = 100 * float(np.sqrt(np.mean((row - back.astype(np.float64)) ** 2))) / spread
+                self.worst[place] = max(error, self.worst[place] or 0.0)
 
 
-class LayerWork:
+class BoundedStage:
     """Codes the signals of all layer sets of a recording.
 
     Parameters
     ----------
     file : EdfFile
     header : FileHeader
-    synthesise : callable, optional
-        Gives, for the number of a chunk, what its tokens make of each signal that has tokens, with the tolerance
-        of another machine's.
+    tokens : TokenStage, optional
+        Codes the same signals as tokens, on which layers may build.
     """
 
-    def __init__(self, file: EdfFile, header: FileHeader, synthesise: Synthesiser | None = None) -> None:
+    def __init__(self, file: EdfFile, header: FileHeader, tokens: TokenStage | None = None) -> None:
         self._file = file
         self._header = header
-        self._synthesise = synthesise
+        self._tokens = tokens
         signals = file.header.signals
         self._coders = [
-            LayerCoder(header, number, [signals[index].microvolts_per_digit for index in entry.signals])
+            BoundedCoder(header, number, [signals[index].microvolts_per_digit for index in entry.signals])
             for number, entry in enumerate(header.layer_sets)
         ]
         # The middle of the range will do: a meter only wants to be spared large offsets.
         self._meters = [
             FidelityMeter((np.array(entry.lowest) + np.array(entry.highest)) / 2) for entry in header.layer_sets
         ]
-        self._tallies = [LayerTally(len(entry.signals)) for entry in header.layer_sets]
+        self._counts = [_Counts(len(entry.signals)) for entry in header.layer_sets]
+        self._ahead = self._chunks()
 
-    def chunks(self) -> Iterator[LayeredChunk]:
-        """Code chunk after chunk."""
-        threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1))
-        pending: deque[list[tuple[np.ndarray, Future[CodedChunk]]]] = deque()
-        with ThreadPoolExecutor(threads) as pool:
-            for chunk in range(self._header.n_chunks):
-                found = {} if self._synthesise is None else self._synthesise(chunk)
-                pending.append(
-                    [
-                        (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
-                        for coder, rows, entry in zip(
-                            self._coders, self._values(chunk), self._header.layer_sets, strict=True
-                        )
-                    ]
-                )
-                if len(pending) >= threads:
-                    yield self._finish(pending.popleft())
-            while pending:
-                yield self._finish(pending.popleft())
+    def encode(self, chunk: int) -> ChunkStreams:  # noqa: ARG002 - they come in the order of the file
+        """Streams of the next chunk; those after it are being coded meanwhile."""
+        return ChunkStreams(bounded=next(self._ahead))
+
+    def _chunks(self) -> Iterator[LayeredChunk]:
+        for sets in begun_ahead(range(self._header.n_chunks), self._begin, _MAX_THREADS):
+            yield self._finish(sets)
+
+    def _begin(self, pool: ThreadPoolExecutor, chunk: int) -> list[tuple[np.ndarray, Future[CodedChunk]]]:
+        found = {} if self._tokens is None else self._tokens.synthesised(chunk)
+        return [
+            (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
+            for coder, rows, entry in zip(self._coders, self._values(chunk), self._header.layer_sets, strict=True)
+        ]
 
     def _values(self, chunk: int) -> list[np.ndarray]:
         block = self._file.read_records(*self._header.records_of_chunk(chunk))
@@ -107,21 +107,21 @@ class LayerWork:
 
     def _finish(self, sets: list[tuple[np.ndarray, Future[CodedChunk]]]) -> LayeredChunk:
         result = LayeredChunk()
-        for (values, future), meter, tally in zip(sets, self._meters, self._tallies, strict=True):
+        for (values, future), meter, counts in zip(sets, self._meters, self._counts, strict=True):
             coded = future.result()
             meter.update(values, coded.restored)
-            tally.add(values, coded)
+            counts.add(values, coded)
             result.layers.update(coded.streams.layers)
             result.residuals.update(coded.streams.residuals)
             result.exact.update(coded.streams.exact)
         return result
 
-    def results(self) -> dict[int, LayeredFidelity]:
-        """What became of each signal, over all chunks coded so far."""
+    def fidelities(self) -> dict[int, SignalFidelity]:
+        """Measured on what a decoder makes of each chunk."""
         return {
-            signal: LayeredFidelity(fidelity, worst, dict(sorted(ways.items())))
-            for entry, meter, tally in zip(self._header.layer_sets, self._meters, self._tallies, strict=True)
+            signal: SignalFidelity(fidelity, worst, dict(sorted(ways.items())))
+            for entry, meter, counts in zip(self._header.layer_sets, self._meters, self._counts, strict=True)
             for signal, fidelity, worst, ways in zip(
-                entry.signals, meter.results(), tally.worst, tally.ways, strict=True
+                entry.signals, meter.results(), counts.worst, counts.ways, strict=True
             )
         }

@@ -24,7 +24,7 @@ from eegzip.formats.transform.search.fitting import fit_layer
 EXACT, TOKENS, LAYER, TOKENS_AND_LAYER, PREDICTED = "exact", "tokens", "layer", "tokens+layer", "predicted"
 CORRECTED = "+corrections"
 
-_FINEST = 0.45
+_MIN_RMS = 0.45
 """Digital units. Rounding alone costs a root-mean-square error of 0.29; not far above that integers are better."""
 
 _PEAK_TO_RMS = (1.7, 2.1, 2.7)
@@ -37,7 +37,7 @@ _REFERENCES = 3
 
 
 @dataclass(frozen=True)
-class Synthesis:
+class SetSynthesis:
     """What tokens alone give of a layer set's signals in a chunk.
 
     Parameters
@@ -70,7 +70,7 @@ class CodedChunk:
     ways: list[str]
 
 
-class LayerCoder:
+class BoundedCoder:
     """Codes the signals of one layer set.
 
     Parameters
@@ -92,14 +92,14 @@ class LayerCoder:
         self._sample_bytes = header.sample_bytes
         self._rate = header.signals[self._signals[0]].sample_rate or 1.0
 
-    def code(self, values: np.ndarray, tokens: Synthesis | None = None) -> CodedChunk:
+    def code(self, values: np.ndarray, tokens: SetSynthesis | None = None) -> CodedChunk:
         """Code a chunk.
 
         Parameters
         ----------
         values : ndarray of int32, shape (signals, samples)
             The originals.
-        tokens : Synthesis, optional
+        tokens : SetSynthesis, optional
             What the chunk's tokens give, where the file has tokens.
         """
         bounds = [bounds_of(self._targets, row, unit) for row, unit in zip(values, self._microvolts, strict=True)]
@@ -111,7 +111,7 @@ class LayerCoder:
         if tokens is not None:
             base = self._tokens(coded, values, bounds, tokens, still)
             still &= np.array([way != TOKENS for way in coded.ways])
-        fine = still & (np.array([_wanted(bound, _PEAK_TO_RMS[-1]) for bound in bounds]) < _FINEST)
+        fine = still & (np.array([_wanted(bound, _PEAK_TO_RMS[-1]) for bound in bounds]) < _MIN_RMS)
         self._predict(coded, values, bounds, np.flatnonzero(fine))
         still &= ~fine
         if still.any():
@@ -119,7 +119,7 @@ class LayerCoder:
         return coded
 
     def _tokens(
-        self, coded: CodedChunk, values: np.ndarray, bounds: list[Bounds], tokens: Synthesis, still: np.ndarray
+        self, coded: CodedChunk, values: np.ndarray, bounds: list[Bounds], tokens: SetSynthesis, still: np.ndarray
     ) -> np.ndarray:
         """Take signals whose tokens are enough as done, and say which others had better build on their tokens."""
         base = np.zeros(len(values), bool)
@@ -143,7 +143,7 @@ class LayerCoder:
         bounds: list[Bounds],
         members: np.ndarray,
         base: np.ndarray,
-        tokens: Synthesis | None,
+        tokens: SetSynthesis | None,
     ) -> None:
         """Code signals with one layer and its corrections, or, where that is smaller, with the predictive coder."""
         places = np.flatnonzero(members)
@@ -184,7 +184,7 @@ class LayerCoder:
         bounds: list[Bounds],
         members: np.ndarray,
         base: np.ndarray,
-        tokens: Synthesis | None,
+        tokens: SetSynthesis | None,
         wanted: np.ndarray,
     ) -> tuple[int, CodedChunk] | None:
         """A layer with about the root-mean-square errors that are wanted, and its corrections; with its size."""

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.encoding.quality import prd_bound
 from eegzip.formats.eegz.header import Targets
 
 TIE = 2.0**-20
 """Digital units by which another machine's layers may differ (SPEC.md, section 9)."""
 
-_WHOLE = 1 << 25
+_MAX_PEAK = 1 << 25
+
+_EVEN_SHARE = 0.98
+"""The error of a quantiser with a step is not quite that of an even distribution."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Bounds:
 
     def widest_step(self) -> int:
         """The largest odd step of a quantiser whose errors are all within the bounds."""
-        step = 1 if self.rms <= 0 else math.sqrt(min(12 * self.rms**2, 4.0 * _WHOLE**2) * _SURELY + 1)
+        step = 1 if self.rms <= 0 else math.sqrt(min(12 * self.rms**2, 4.0 * _MAX_PEAK**2) * _EVEN_SHARE + 1)
         half = int((step - 1) // 2)
         return 2 * (half if self.peak is None else min(half, self.peak)) + 1
 
@@ -42,8 +44,12 @@ class Bounds:
         return Bounds(self.rms - slack, None if self.peak is None else self.peak - math.ceil(slack))
 
 
-# The error of a quantiser with a step is not quite that of an even distribution.
-_SURELY = 0.98
+def prd_bound(targets: Targets) -> float | None:
+    """The error in percent that is allowed at most, in the mean over a chunk; ``None`` where there is no such bound."""
+    bounds = [] if targets.max_prd is None else [targets.max_prd]
+    if targets.min_snr is not None:
+        bounds.append(100 * 10 ** (-targets.min_snr / 20))
+    return min(bounds, default=None)
 
 
 def bounds_of(targets: Targets, values: np.ndarray, microvolts: float | None) -> Bounds:
@@ -62,7 +68,7 @@ def bounds_of(targets: Targets, values: np.ndarray, microvolts: float | None) ->
     if targets.max_error_uv is None or not microvolts:
         return Bounds(rms, None)
     # What a float rounds away must not cost a whole digital unit.
-    return Bounds(rms, int(min(targets.max_error_uv / abs(microvolts) * (1 + 1e-12), _WHOLE)))
+    return Bounds(rms, int(min(targets.max_error_uv / abs(microvolts) * (1 + 1e-12), _MAX_PEAK)))
 
 
 def excess(

@@ -71,7 +71,7 @@ def share(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecCh
     return [SharedStream(group, tuple(styles[index] for index in group)) for group in sorted(groups, key=min)]
 
 
-def mixed_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecChoice) -> list[tuple[int, ...]]:
+def klt_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecChoice) -> list[tuple[int, ...]]:
     """Divide the signals that a network codes into those whose components are coded together.
 
     Parameters

@@ -1,30 +1,141 @@
-"""Which network a user's options ask for, and how it is to be used."""
+"""What a user asks of a compression, checked once; and what that means for a network."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ChannelCoding, ModelConfig
+from eegzip.encoding.quality import quality_of
+from eegzip.formats.eegz.header import Targets
 from eegzip.formats.errors import UsageError
 from eegzip.formats.tokens.packed import bits_per_token
+
+DEFAULT_CHUNK_SECONDS = 60.0
+LOSSLESS_CHUNK_SECONDS = 120.0
+"""Prediction begins anew in every chunk, so longer ones are smaller."""
 
 ORDINARY_BITS = 384.0
 """A second and channel, in a full group and before entropy coding; see :func:`ordinary_depth`."""
 
 
 @dataclass(frozen=True)
-class CodecChoice:
-    """The network to use and how.
+class CompressionOptions:
+    """What :func:`eegzip.compress` was asked for; made by :meth:`checked`.
 
     Parameters
     ----------
-    config : ModelConfig
-        Of the checkpoint.
-    digest : str
-        Of the checkpoint.
+    model : str, path-like or None
+        ``None`` for the default model.
+    codebooks : int or None
+        ``None`` for as many as the model or the bit rate suggests; how many there are only the model knows.
+    bitrate : float or None
+        Bits of tokens a second and signal.
+    rate : Fraction, 'native' or None
+        Sample rate in Hz at which the network sees signals; ``None`` for the model's own.
+    scaling : 'adaptive', 'fixed' or None
+        ``None`` for the model's own.
+    fixed_limit_uv : float or None
+        Amplitude in uV of fixed scaling, where that is asked for.
+    groups : str or None
+        A way of dividing channels or the path of a file; ``None`` for the model's own way.
+    lossy, exact : tuple of str
+        Patterns for labels; `exact` holds one for all where everything is to be kept exactly.
+    targets : Targets or None
+        Bounds on errors.
+    tokens : bool
+        Whether signals that are coded lossily get tokens of a network.
+    lossless : bool
+    chunk_seconds : float or None
+        Wanted length of a chunk.
+    device : str
+    """
+
+    model: str | Path | None
+    codebooks: int | None
+    bitrate: float | None
+    rate: Fraction | Literal["native"] | None
+    scaling: Literal["adaptive", "fixed"] | None
+    fixed_limit_uv: float | None
+    groups: str | None
+    lossy: tuple[str, ...]
+    exact: tuple[str, ...]
+    targets: Targets | None
+    tokens: bool
+    lossless: bool
+    chunk_seconds: float | None
+    device: str
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        model: str | Path | None = None,
+        codebooks: int | None = None,
+        bitrate: float | None = None,
+        rate: float | str | None = None,
+        scaling: str | None = None,
+        groups: str | Path | None = None,
+        lossy: Sequence[str] = (),
+        exact: Sequence[str] = (),
+        max_error: float | str | None = None,
+        max_prd: float | None = None,
+        min_snr: float | None = None,
+        quality: str | None = None,
+        keep_tokens: bool = False,
+        lossless: bool = False,
+        chunk_seconds: float | None = None,
+        device: str = "cpu",
+    ) -> CompressionOptions:
+        """Check the keywords of :func:`eegzip.compress`, as far as that takes neither model nor recording.
+
+        Raises
+        ------
+        UsageError
+            An option makes no sense, or some contradict one another.
+        """
+        wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
+        lossless = lossless or wanted.exact
+        if chunk_seconds is not None and not (chunk_seconds > 0):
+            raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
+        if bitrate is not None and not 0 < bitrate < math.inf:
+            raise UsageError(f"a bit rate must be larger than 0 bit/s, not {bitrate:g}.")
+        kind, limit = _scaling(scaling)
+        return cls(
+            model=model,
+            codebooks=codebooks,
+            bitrate=bitrate,
+            rate=_rate(rate),
+            scaling=kind,
+            fixed_limit_uv=limit,
+            groups=None if groups is None else str(groups),
+            lossy=tuple(lossy),
+            exact=("*",) if lossless else tuple(exact),
+            targets=wanted.targets,
+            tokens=wanted.targets is None or wanted.keep_tokens,
+            lossless=lossless,
+            chunk_seconds=chunk_seconds,
+            device=device,
+        )
+
+    @property
+    def usual_chunk_seconds(self) -> float:
+        """Length of a chunk where nobody asks for another."""
+        return LOSSLESS_CHUNK_SECONDS if self.lossless else DEFAULT_CHUNK_SECONDS
+
+
+@dataclass(frozen=True)
+class CodecChoice:
+    """The network to use and how; made by :func:`choose`.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
     codebooks : int
         Levels stored.
     rate : Fraction or None
@@ -36,12 +147,16 @@ class CodecChoice:
         ``single`` with a model that codes every channel alone.
     """
 
-    config: ModelConfig
-    digest: str
+    checkpoint: Checkpoint
     codebooks: int
     rate: Fraction | None
     fixed_limit_uv: float | None
     groups: str = "single"
+
+    @property
+    def config(self) -> ModelConfig:
+        """What the checkpoint says of itself."""
+        return self.checkpoint.config
 
 
 def ordinary_depth(config: ModelConfig) -> int:
@@ -70,52 +185,52 @@ def _bits_of_level(config: ModelConfig) -> float:
     return bits_per_token(network.codebook_size) * config.rate / (network.hop * channels)
 
 
-def choose(
-    checkpoint: Checkpoint,
-    codebooks: int | None,
-    rate: float | str | None,
-    scaling: str | None,
-    groups: str | Path | None = None,
-) -> CodecChoice:
-    """Check the options of :func:`eegzip.compress` that concern the network.
+def choose(checkpoint: Checkpoint, options: CompressionOptions) -> CodecChoice:
+    """Check the options that concern the network against a model.
 
     Raises
     ------
     UsageError
-        The model has not so many codebooks, a rate or scaling makes no sense, or groups are asked for of a model
-        that codes every channel alone.
+        The model has not so many codebooks, its own rate can't be used, or groups are asked for of a model that codes
+        every channel alone.
     """
     config = checkpoint.config
     available = config.network.n_codebooks
-    wanted = ordinary_depth(config) if codebooks is None else codebooks
-    if not 1 <= wanted <= available:
-        raise UsageError(f"the model {config.name} has {available} codebooks; {wanted} can't be used.")
+    if options.codebooks is not None:
+        codebooks = options.codebooks
+    elif options.bitrate is not None:
+        codebooks = depth_for_bitrate(config, options.bitrate)
+    else:
+        codebooks = ordinary_depth(config)
+    if not 1 <= codebooks <= available:
+        raise UsageError(f"the model {config.name} has {available} codebooks; {codebooks} can't be used.")
+    rate = _rate(config.rate) if options.rate is None else options.rate
+    limit = options.fixed_limit_uv
+    if options.scaling is None and config.scaling.kind == "fixed":
+        limit = config.scaling.limit_uv
     return CodecChoice(
-        config,
-        checkpoint.digest,
-        wanted,
-        _rate(rate, config.rate),
-        _fixed_limit(scaling, config),
-        _groups(groups, config),
+        checkpoint, codebooks, None if rate == "native" else rate, limit, _groups(options.groups, config)
     )
 
 
-def _groups(groups: str | Path | None, config: ModelConfig) -> str:
+def _groups(groups: str | None, config: ModelConfig) -> str:
     if config.multichannel is None:
-        if groups is not None and str(groups) != "single":
+        if groups is not None and groups != "single":
             raise UsageError(
                 f"the model {config.name} codes every channel alone ({config.architecture}), so it has no groups "
                 f"'{groups}'; name a model of groups (dac-mc) with --model, or leave --groups out."
             )
         return "single"
-    return config.multichannel.groups if groups is None else str(groups)
+    return config.multichannel.groups if groups is None else groups
 
 
-def _rate(rate: float | str | None, model_rate: float) -> Fraction | None:
-    if rate == "native":
+def _rate(rate: float | str | None) -> Fraction | Literal["native"] | None:
+    if rate is None:
         return None
+    if rate == "native":
+        return "native"
     try:
-        value = Fraction(model_rate if rate is None else rate).limit_denominator(1000)
+        value = Fraction(rate).limit_denominator(1000)
     except (ValueError, OverflowError, TypeError) as error:
         raise UsageError(f"the rate '{rate}' is neither 'native' nor a number of Hz.") from error
     if not 64 <= value <= 65536:
@@ -123,11 +238,12 @@ def _rate(rate: float | str | None, model_rate: float) -> Fraction | None:
     return value
 
 
-def _fixed_limit(scaling: str | None, config: ModelConfig) -> float | None:
+def _scaling(scaling: str | None) -> tuple[Literal["adaptive", "fixed"] | None, float | None]:
+    """Kind of scaling, and the limit of a fixed one in uV."""
     if scaling is None:
-        return config.scaling.limit_uv if config.scaling.kind == "fixed" else None
+        return None, None
     if scaling == "adaptive":
-        return None
+        return "adaptive", None
     kind, _, amount = scaling.partition(":")
     try:
         limit = float(amount.lower().replace("µ", "u").removesuffix("uv"))
@@ -135,4 +251,4 @@ def _fixed_limit(scaling: str | None, config: ModelConfig) -> float | None:
         limit = 0.0
     if kind != "fixed" or not 0 < limit < 1e9:
         raise UsageError(f"the scaling '{scaling}' is neither 'adaptive' nor of the form 'fixed:200uV'.")
-    return limit
+    return "fixed", limit

@@ -75,14 +75,6 @@ def quality_of(
     return Quality(Targets(max_prd, min_snr, error), exact=False, keep_tokens=keep_tokens)
 
 
-def prd_bound(targets: Targets) -> float | None:
-    """The error in percent that is allowed at most, in the mean over a chunk; ``None`` where there is no such bound."""
-    bounds = [] if targets.max_prd is None else [targets.max_prd]
-    if targets.min_snr is not None:
-        bounds.append(100 * 10 ** (-targets.min_snr / 20))
-    return min(bounds, default=None)
-
-
 def _microvolts(amount: float | str) -> float:
     if isinstance(amount, str):
         found = _AMOUNT.fullmatch(amount)

@@ -1,4 +1,4 @@
-"""One look at a whole recording before it is coded: ranges, levels, digest."""
+"""First pass over a whole recording before it is coded: ranges, levels, digest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEVEL_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
-class SignalSurvey:
+class SignalStatistics:
     """What one signal's digital values are like.
 
     Parameters
@@ -41,21 +41,21 @@ class SignalSurvey:
 
 
 @dataclass(frozen=True)
-class Survey:
+class RecordingStatistics:
     """What a recording is like.
 
     Parameters
     ----------
-    signals : tuple of SignalSurvey
+    signals : tuple of SignalStatistics
     sha256 : str
         Digest of the whole file.
     """
 
-    signals: tuple[SignalSurvey, ...]
+    signals: tuple[SignalStatistics, ...]
     sha256: str
 
 
-def survey_recording(file: EdfFile, progress: Callable[[int], None] = lambda _: None) -> Survey:
+def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda _: None) -> RecordingStatistics:
     """Read a recording once from end to end.
 
     Parameters
@@ -66,7 +66,7 @@ def survey_recording(file: EdfFile, progress: Callable[[int], None] = lambda _: 
 
     Returns
     -------
-    Survey
+    RecordingStatistics
 
     Raises
     ------
@@ -95,11 +95,11 @@ def survey_recording(file: EdfFile, progress: Callable[[int], None] = lambda _: 
         progress(first + len(block))
     for piece in trailing_pieces(file):
         digest.update(piece)
-    return Survey(
+    return RecordingStatistics(
         tuple(
-            SignalSurvey(lowest[i], highest[i], round(totals[i] / file.n_samples(i)), float(np.median(levels[i])))
+            SignalStatistics(lowest[i], highest[i], round(totals[i] / file.n_samples(i)), float(np.median(levels[i])))
             if levels[i]
-            else SignalSurvey(0, 0, 0, 0.0)
+            else SignalStatistics(0, 0, 0, 0.0)
             for i in range(n_signals)
         ),
         digest.hexdigest(),

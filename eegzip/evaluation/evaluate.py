@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.checkpoints.priors import priors
-from eegzip.decoding.recording_decoder import Restorer
+from eegzip.decoding.recording_decoder import RecordingDecoder
+from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.evaluation.coded_size import coded_bytes
 from eegzip.evaluation.metrics import measure
 from eegzip.evaluation.report import ChannelEvaluation, EvaluationReport
@@ -17,7 +18,7 @@ from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
-from eegzip.formats.files import open_for_reading
+from eegzip.formats.files import is_eegz
 
 if TYPE_CHECKING:
     from eegzip.formats.edf import EdfHeader
@@ -68,14 +69,13 @@ def evaluate(
     """
     report = progress or (lambda *_: None)
     with EdfFile.open(original) as file:
-        with open_for_reading(restored) as other:
-            is_eegz = other.read(5)[1:] == b"EEGZ"
-        if is_eegz:
+        if is_eegz(restored):
             with EegzReader(restored, priors(model)) as reader:
                 _refuse_other(file, stored_edf_header(reader.header), reader.header.n_records, restored)
                 eeg = [i for i, kind in enumerate(classify_signals(file.header)) if kind is SignalKind.EEG]
                 eeg = sorted({*eeg, *(signal for group in reader.header.groups for signal in group.signals)})
-                samples = _restored_samples(Restorer(reader, None, model, device), report)
+                decoder = RecordingDecoder(reader, StoredNetwork(reader.header, model, device))
+                samples = _restored_samples(decoder, report)
                 size, coded = reader.size, coded_bytes(reader, eeg)
         else:
             with EdfFile.open(restored) as again:
@@ -89,13 +89,13 @@ def evaluate(
         return _judged(file, samples, frozenset(eeg), (str(original), str(restored)), size, coded, report)
 
 
-def _restored_samples(restorer: Restorer, progress: Progress) -> dict[int, np.ndarray]:
-    header = restorer.reader.header
+def _restored_samples(decoder: RecordingDecoder, progress: Progress) -> dict[int, np.ndarray]:
+    header = decoder.reader.header
     samples = {
         index: np.empty((header.n_records, signal.samples_per_record), np.int32)
         for index, signal in enumerate(header.signals)
     }
-    for first, stop, block in restorer.blocks(0, header.n_records):
+    for first, stop, block in decoder.blocks(0, header.n_records):
         for index, values in block.items():
             samples[index][first:stop] = values
         progress("restoring", stop, header.n_records)

@@ -20,11 +20,11 @@ def coder_of(runtime: CodecRuntime, labels: Sequence[str]) -> tuple[GroupCoder, 
     """Return what codes channels of these labels as a file would, and the channels in the order of its rows."""
     adapters = runtime.checkpoint.config.adapters
     if adapters is None:
-        return runtime.for_groups([(0,)] * len(labels)), list(range(len(labels)))
+        return GroupCoder(runtime, [(0,)] * len(labels)), list(range(len(labels)))
     groups = manual_groups(labels, adapters.max_channels, vocabulary=adapters.vocabulary)
     each = channel_styles(labels, adapters.vocabulary)
     styles = [[each[index] for index in group] for group in groups]
-    return runtime.for_groups(styles), [index for group in groups for index in group]
+    return GroupCoder(runtime, styles), [index for group in groups for index in group]
 
 
 def encode_recording(

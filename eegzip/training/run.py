@@ -16,9 +16,9 @@ from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.checkpoints.download import cache_dir
+from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.transfer import start_from
-from eegzip.codecs.runtime import tune_malloc
 from eegzip.formats.errors import UsageError
 from eegzip.training.data.batches import Feed
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare

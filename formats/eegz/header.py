@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from enum import Enum
 from fractions import Fraction
 from typing import Any
 
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.limits import SMALL_FILE_BYTES
 from eegzip.formats.packing import pack_map
 from eegzip.formats.tokens.packed import bits_per_token
 
-TOKENS, EXACT, LAYERS = "tokens", "exact", "layers"
-ADAPTIVE, FIXED = "adaptive", "fixed"
 MULTICHANNEL = "dac-mc"
 """Name of the codec whose groups have styles; files of it are at least of minor version 1."""
 
 ANNOTATIONS = "annotations"
 """Kind of the signals that hold text, and are never predicted."""
+
+KEPT_AS_ASKED = "kept exactly as asked"
+"""The reason of a signal that is kept exactly because the user wanted it so."""
+
+
+class Coding(str, Enum):
+    """How a signal is coded; the values are those in files."""
+
+    TOKENS = "tokens"
+    EXACT = "exact"
+    LAYERS = "layers"
+
+    __str__ = str.__str__
+
+
+class ScalingKind(str, Enum):
+    """How a group is brought to its model's level; the values are those in files."""
+
+    ADAPTIVE = "adaptive"
+    FIXED = "fixed"
+
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)
@@ -36,8 +57,8 @@ class SignalEntry:
     samples_per_record : int
     sample_rate : float or None
         Hz; ``None`` where data records have no duration.
-    coding : str
-        ``tokens`` (lossy, in a group), ``layers`` (lossy, in a layer set and perhaps a group) or ``exact``.
+    coding : Coding
+        ``TOKENS`` (lossy, in a group), ``LAYERS`` (lossy, in a layer set and perhaps a group) or ``EXACT``.
     reason : str
         Why, in words for a person.
     """
@@ -51,8 +72,13 @@ class SignalEntry:
     digital_maximum: int | None
     samples_per_record: int
     sample_rate: float | None
-    coding: str
+    coding: Coding
     reason: str
+
+    @property
+    def kept_as_asked(self) -> bool:
+        """Whether it is kept exactly because the user wanted it so."""
+        return self.reason == KEPT_AS_ASKED
 
 
 @dataclass(frozen=True)
@@ -73,8 +99,8 @@ class CodecEntry:
         Model samples a frame.
     codebooks, codebook_size : int
         Of the checkpoint; a group may use fewer codebooks.
-    scaling : str
-        ``adaptive`` (knots in every chunk) or ``fixed`` (a constant range, clipped).
+    scaling : ScalingKind
+        ``ADAPTIVE`` (knots in every chunk) or ``FIXED`` (a constant range, clipped).
     knot_spacing : int
         Model samples between knots; 0 for fixed scaling.
     prior : str or None
@@ -89,7 +115,7 @@ class CodecEntry:
     hop: int
     codebooks: int
     codebook_size: int
-    scaling: str
+    scaling: ScalingKind
     knot_spacing: int
     prior: str | None = None
 
@@ -203,7 +229,7 @@ class FileHeader:
         ``None`` without layer sets.
     predicted : bool
         Whether exact signals may be predicted from each other, which readers of version 1.1 can't undo.
-    mixtures : tuple of Mixture
+    klts : tuple of KLT
         Groups that are coded as components.
     """
 
@@ -222,7 +248,7 @@ class FileHeader:
     layer_sets: tuple[LayerSet, ...] = ()
     targets: Targets | None = None
     predicted: bool = False
-    mixtures: tuple[Mixture, ...] = ()
+    klts: tuple[KLT, ...] = ()
 
     @property
     def n_chunks(self) -> int:
@@ -247,12 +273,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        4 where the file is :attr:`small`; else 3 with mixtures, or with layers, which are no longer those of 1.2;
+        4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2;
         else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
         if self.small:
             return 4
-        if self.mixtures or self.layer_sets:
+        if self.klts or self.layer_sets:
             return 3
         if self.predicted or any(codec.prior is not None for codec in self.codecs):
             return 2
@@ -269,14 +295,14 @@ class FileHeader:
         samples = self.signals[entry.signals[0]].samples_per_record
         return FrameGrid(samples, self.n_records, entry.up, entry.down, self.codecs[entry.codec].hop)
 
-    def mixture_of(self, group: int) -> Mixture | None:
-        """The mixture that a group belongs to, or ``None``."""
-        return next((mixture for mixture in self.mixtures if group in mixture.groups), None)
+    def klt_of(self, group: int) -> KLT | None:
+        """The KLT that a group belongs to, or ``None``."""
+        return next((klt for klt in self.klts if group in klt.groups), None)
 
     def sharing(self, group: int) -> tuple[int, ...]:
-        """Signals that a group's tokens are of: its own, or all of its mixture's, in their order there."""
-        mixture = self.mixture_of(group)
-        numbers = (group,) if mixture is None else mixture.groups
+        """Signals that a group's tokens are of: its own, or all of its KLT's, in their order there."""
+        klt = self.klt_of(group)
+        numbers = (group,) if klt is None else klt.groups
         return tuple(signal for number in numbers for signal in self.groups[number].signals)
 
     def chunk_of_frame(self, group: int, frame: int) -> int:
@@ -286,13 +312,18 @@ class FileHeader:
     def exact_signals(self) -> list[int]:
         """Indices of the signals kept exactly, those without samples left out."""
         return [
-            index for index, signal in enumerate(self.signals) if signal.coding == EXACT and signal.samples_per_record
+            index
+            for index, signal in enumerate(self.signals)
+            if signal.coding is Coding.EXACT and signal.samples_per_record
         ]
 
     def pack(self) -> bytes:
         """Serialise to the payload of the HEAD block."""
         content: dict[str, Any] = asdict(self)
+        for signal in content["signals"]:
+            signal["coding"] = signal["coding"].value
         for codec in content["codecs"]:
+            codec["scaling"] = codec["scaling"].value
             rate = codec["rate"]
             codec["rate"] = None if rate is None else [rate.numerator, rate.denominator]
             if codec["prior"] is None:
@@ -306,8 +337,10 @@ class FileHeader:
             del content["layer_sets"], content["targets"]
         if not self.predicted:
             del content["predicted"]
-        if not self.mixtures:
-            del content["mixtures"]
+        # The field's name in files of version 1.3 on.
+        mixtures = content.pop("klts")
+        if mixtures:
+            content["mixtures"] = mixtures
         return pack_map(content, self.small)
 
 
@@ -326,6 +359,3 @@ def nominal_bits(codec: CodecEntry, codebooks: int, n_signals: int, ratio: Fract
     """
     per_frame = codebooks * bits_per_token(codec.codebook_size)
     return float(Fraction(per_frame, codec.hop * n_signals) * ratio)
-
-
-KEPT_AS_ASKED = "kept exactly as asked"

@@ -7,20 +7,17 @@ import re
 from eegzip.formats import limits
 from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.eegz.header import (
-    ADAPTIVE,
-    EXACT,
-    FIXED,
-    LAYERS,
     MULTICHANNEL,
-    TOKENS,
     CodecEntry,
+    Coding,
     FileHeader,
     GroupEntry,
     LayerSet,
+    ScalingKind,
     SignalEntry,
     Targets,
 )
-from eegzip.formats.eegz.klt import Mixture
+from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import unpack_map
 
@@ -52,17 +49,17 @@ def unpack_header(payload: bytes) -> FileHeader:
         layer_sets=tuple(_layer_set(item) for item in fields.optional_maps("layer_sets", limits.MAX_SIGNALS)),
         targets=_targets(fields),
         predicted=fields.flag("predicted"),
-        mixtures=tuple(_mixture(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
+        klts=tuple(_klt(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
     )
     _check(header)
     _check_layer_sets(header)
-    _check_mixtures(header)
+    _check_klts(header)
     return header
 
 
 def _signal(fields: Fields) -> SignalEntry:
     coding = fields.text("coding")
-    if coding not in (TOKENS, EXACT, LAYERS):
+    if coding not in {known.value for known in Coding}:
         raise ContainerError(f"the header codes a signal as '{coding}', which this version does not know.")
     return SignalEntry(
         label=fields.text("label"),
@@ -74,14 +71,14 @@ def _signal(fields: Fields) -> SignalEntry:
         digital_maximum=fields.optional_integer("digital_maximum", -(1 << 31), 1 << 31),
         samples_per_record=fields.integer("samples_per_record", 0, limits.MAX_RECORD_BYTES),
         sample_rate=fields.optional_number("sample_rate"),
-        coding=coding,
+        coding=Coding(coding),
         reason=fields.text("reason"),
     )
 
 
 def _codec(fields: Fields) -> CodecEntry:
     scaling = fields.text("scaling")
-    if scaling not in (ADAPTIVE, FIXED):
+    if scaling not in {known.value for known in ScalingKind}:
         raise ContainerError(f"the header names the scaling '{scaling}', which this version does not know.")
     return CodecEntry(
         name=fields.text("name"),
@@ -91,8 +88,10 @@ def _codec(fields: Fields) -> CodecEntry:
         hop=fields.integer("hop", 1, limits.MAX_HOP),
         codebooks=fields.integer("codebooks", 1, limits.MAX_CODEBOOKS),
         codebook_size=fields.integer("codebook_size", 2, limits.MAX_CODEBOOK_SIZE),
-        scaling=scaling,
-        knot_spacing=fields.integer("knot_spacing", *((1, limits.MAX_HOP) if scaling == ADAPTIVE else (0, 0))),
+        scaling=ScalingKind(scaling),
+        knot_spacing=fields.integer(
+            "knot_spacing", *((1, limits.MAX_HOP) if scaling == ScalingKind.ADAPTIVE else (0, 0))
+        ),
         prior=_digest(fields, "prior") if fields.has("prior") else None,
     )
 
@@ -132,10 +131,10 @@ def _layer_set(fields: Fields) -> LayerSet:
     )
 
 
-def _mixture(fields: Fields) -> Mixture:
-    return Mixture(
-        groups=fields.integers("groups", limits.MAX_MIXTURE_SIGNALS, 0, limits.MAX_SIGNALS),
-        gains=fields.numbers("gains", limits.MAX_MIXTURE_SIGNALS),
+def _klt(fields: Fields) -> KLT:
+    return KLT(
+        groups=fields.integers("groups", limits.MAX_KLT_SIGNALS, 0, limits.MAX_SIGNALS),
+        gains=fields.numbers("gains", limits.MAX_KLT_SIGNALS),
         matrix=fields.binary("matrix"),
     )
 
@@ -172,7 +171,7 @@ def _check(header: FileHeader) -> None:
             if not -limit <= low <= high < limit:
                 raise ContainerError(f"group {number} of the header has a range that its samples can't take.")
         members = [header.signals[index] for index in group.signals]
-        if any(m.coding == EXACT or m.samples_per_record != members[0].samples_per_record for m in members):
+        if any(m.coding is Coding.EXACT or m.samples_per_record != members[0].samples_per_record for m in members):
             raise ContainerError(f"group {number} of the header holds signals that can't share a stream.")
         repeated = len(set(group.signals)) < len(group.signals) or grouped.intersection(group.signals)
         if members[0].samples_per_record == 0 or repeated:
@@ -182,12 +181,12 @@ def _check(header: FileHeader) -> None:
         first, stop = grid.frames_of_records(0, min(header.chunk_records, header.n_records))
         if (stop - first) * group.codebooks > limits.MAX_TOKENS:
             raise ContainerError(f"group {number} of the header declares more tokens a chunk than can be.")
-        if codec.scaling == ADAPTIVE:
+        if codec.scaling is ScalingKind.ADAPTIVE:
             begin, end = grid.knots_of_frames(first, stop, codec.knot_spacing)
             knots += (end - begin) * len(group.signals)
     if knots > limits.MAX_KNOTS:
         raise ContainerError("the header declares more scaling knots a chunk than can be.")
-    if not grouped >= {index for index, signal in enumerate(header.signals) if signal.coding == TOKENS}:
+    if not grouped >= {index for index, signal in enumerate(header.signals) if signal.coding is Coding.TOKENS}:
         raise ContainerError("the header codes a signal with tokens but puts it in no group.")
 
 
@@ -201,7 +200,7 @@ def _check_layer_sets(header: FileHeader) -> None:
             raise ContainerError(f"{what} is empty or names a signal that is not there.")
         members = [header.signals[index] for index in entry.signals]
         samples = members[0].samples_per_record
-        if not samples or any(m.coding != LAYERS or m.samples_per_record != samples for m in members):
+        if not samples or any(m.coding is not Coding.LAYERS or m.samples_per_record != samples for m in members):
             raise ContainerError(f"{what} holds signals that can't be coded together.")
         if len(set(entry.signals)) < len(members) or seen.intersection(entry.signals):
             raise ContainerError(f"{what} holds a signal twice, or one of another set.")
@@ -212,36 +211,34 @@ def _check_layer_sets(header: FileHeader) -> None:
         if len(members) * samples * min(header.chunk_records, header.n_records) > limits.MAX_LAYER_SAMPLES:
             raise ContainerError(f"{what} declares more samples a chunk than can be.")
         seen.update(entry.signals)
-    if seen != {index for index, signal in enumerate(header.signals) if signal.coding == LAYERS}:
+    if seen != {index for index, signal in enumerate(header.signals) if signal.coding is Coding.LAYERS}:
         raise ContainerError("the header codes a signal in layers but puts it in no set of them.")
 
 
-def _check_mixtures(header: FileHeader) -> None:
-    """Refuse mixtures of groups that are none, not alike, or in two of them, and gains that are none."""
+def _check_klts(header: FileHeader) -> None:
+    """Refuse KLTs of groups that are none, not alike, or in two of them, and gains that are none."""
     seen: set[int] = set()
-    for number, mixture in enumerate(header.mixtures):
+    for number, klt in enumerate(header.klts):
         what = f"mixture {number} of the header"
-        if not mixture.groups or max(mixture.groups) >= len(header.groups):
+        if not klt.groups or max(klt.groups) >= len(header.groups):
             raise ContainerError(f"{what} is empty or names a group that is not there.")
-        members = [header.groups[group] for group in mixture.groups]
-        codec, grid = header.codecs[members[0].codec], header.grid(mixture.groups[0])
+        members = [header.groups[group] for group in klt.groups]
+        codec, grid = header.codecs[members[0].codec], header.grid(klt.groups[0])
         alike = all(
             len(group.signals) == 1
             and (group.codec, group.codebooks) == (members[0].codec, members[0].codebooks)
             and header.grid(index) == grid
-            for index, group in zip(mixture.groups, members, strict=True)
+            for index, group in zip(klt.groups, members, strict=True)
         )
-        if not alike or codec.name != MULTICHANNEL or codec.scaling != ADAPTIVE:
+        if not alike or codec.name != MULTICHANNEL or codec.scaling is not ScalingKind.ADAPTIVE:
             raise ContainerError(f"{what} holds groups that can't be components together.")
-        if len(set(mixture.groups)) < len(members) or seen.intersection(mixture.groups):
+        if len(set(klt.groups)) < len(members) or seen.intersection(klt.groups):
             raise ContainerError(f"{what} holds a group twice, or one of another mixture.")
-        if len(mixture.gains) != len(members) or not all(
-            limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in mixture.gains
-        ):
+        if len(klt.gains) != len(members) or not all(limits.MIN_GAIN <= gain <= limits.MAX_GAIN for gain in klt.gains):
             raise ContainerError(f"{what} has no valid gain for each signal.")
-        if len(mixture.matrix) > limits.matrix_bytes(len(members)):
+        if len(klt.matrix) > limits.matrix_bytes(len(members)):
             raise ContainerError(f"{what} has a matrix of more bytes than it can have.")
-        seen.update(mixture.groups)
+        seen.update(klt.groups)
 
 
 def _check_styles(number: int, group: GroupEntry) -> None:

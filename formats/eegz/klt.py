@@ -9,8 +9,8 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """Groups of one signal each whose streams hold components instead.
+class KLT:
+    """A Karhunen-Loeve transform of signals: groups of one signal each whose streams hold components instead.
 
     Parameters
     ----------
@@ -31,16 +31,14 @@ class Mixture:
     def rotation(self) -> np.ndarray:
         """Orthonormal matrix [signals, components], float64."""
         # Only now, as it needs numba, which takes a while to load.
-        from eegzip.formats.eegz.rotation import unpack_basis
+        from eegzip.formats.eegz.rotation import unpack_rotation
 
-        return unpack_basis(self.matrix, len(self.groups))
+        return unpack_rotation(self.matrix, len(self.groups))
 
     def to_signals(self) -> np.ndarray:
         """Matrix [signals, components] that makes signals of components, their centres apart."""
-        result: np.ndarray = self.rotation * np.array(self.gains)[:, None]
-        return result
+        return self.rotation * np.array(self.gains)[:, None]
 
     def to_components(self) -> np.ndarray:
         """Matrix [components, signals] that makes components of signals without their centres."""
-        result: np.ndarray = self.rotation.T / np.array(self.gains)
-        return result
+        return self.rotation.T / np.array(self.gains)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder, put_bits, take_bits
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.limits import matrix_bytes
 
@@ -24,7 +24,7 @@ _DIGITS_BITS = 4
 _SLOWEST = 255
 
 
-@compiled
+@jit
 def _raw(state: np.ndarray, data: np.ndarray, decoding: bool, value: int, count: int) -> int:
     """Code an unsigned integer of `count` bits; return it."""
     if decoding:
@@ -33,8 +33,8 @@ def _raw(state: np.ndarray, data: np.ndarray, decoding: bool, value: int, count:
     return value
 
 
-@compiled
-def _known(
+@jit
+def _code_bit(
     state: np.ndarray,
     data: np.ndarray,
     decoding: bool,
@@ -45,12 +45,12 @@ def _known(
 ) -> int:
     """Code a decision with a probability of its own; return it."""
     if decoding:
-        return take_known(state, data, probabilities, counts, context, _SLOWEST)
-    put_known(state, data, probabilities, counts, context, bit, _SLOWEST)
+        return take_adaptive_bit(state, data, probabilities, counts, context, _SLOWEST)
+    put_adaptive_bit(state, data, probabilities, counts, context, bit, _SLOWEST)
     return bit
 
 
-@compiled
+@jit
 def _code(
     values: np.ndarray,
     size: int,
@@ -75,7 +75,7 @@ def _code(
             digits = 0
             while digits < most:
                 context = most * MAX_DIGITS + digits
-                if not _known(state, data, decoding, probabilities, counts, context, int(value >> digits > 0)):
+                if not _code_bit(state, data, decoding, probabilities, counts, context, int(value >> digits > 0)):
                     break
                 digits += 1
             if digits:
@@ -111,7 +111,7 @@ def extend(complement: np.ndarray, rounded: np.ndarray) -> tuple[np.ndarray, np.
     return (complement * direction).sum(axis=1), reflected[:, 1:]
 
 
-def pack_basis(columns: Sequence[np.ndarray]) -> bytes:
+def pack_rotation(columns: Sequence[np.ndarray]) -> bytes:
     """Code the integers of a matrix.
 
     Parameters
@@ -125,8 +125,8 @@ def pack_basis(columns: Sequence[np.ndarray]) -> bytes:
     return data[:length].tobytes()
 
 
-def unpack_basis(data: bytes, size: int) -> np.ndarray:
-    """Inverse of :func:`pack_basis`: the matrix, float64, of shape (size, size).
+def unpack_rotation(data: bytes, size: int) -> np.ndarray:
+    """Inverse of :func:`pack_rotation`: the matrix, float64, of shape (size, size).
 
     Parameters
     ----------

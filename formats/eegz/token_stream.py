@@ -19,7 +19,7 @@ class TokenStream:
     codes : ndarray of uint16, shape (codebooks, frames)
         Indices, coarse level first; 65535 in the upper levels of frames that have fewer tokens.
     labels : tuple of str
-        Signals that the group codes together, or those of its mixture.
+        Signals that the group codes together, or those of its KLT.
     first_frame : int
         Number of the first frame in the recording.
     frame_rate : float or None
@@ -122,8 +122,8 @@ def read_tokens(reader: EegzReader, group: int, start: int = 0, stop: int | None
     if not 0 <= start <= stop <= grid.n_frames:
         raise UsageError(f"{reader.path} has frames 0 to {grid.n_frames}; {start} to {stop} is not among them.")
     rate = header.signals[entry.signals[0]].sample_rate
-    mixture = header.mixture_of(group)
-    component = None if mixture is None else mixture.groups.index(group)
+    klt = header.klt_of(group)
+    component = None if klt is None else klt.groups.index(group)
     return TokenStream(
         codes=reader.tokens(group, start, stop),
         labels=tuple(header.signals[index].label for index in header.sharing(group)),
@@ -133,5 +133,5 @@ def read_tokens(reader: EegzReader, group: int, start: int = 0, stop: int | None
         model=codec.model,
         digest=codec.digest,
         component=component,
-        weights=None if mixture is None else tuple(float(weight) for weight in mixture.to_signals()[:, component]),
+        weights=None if klt is None else tuple(float(weight) for weight in klt.to_signals()[:, component]),
     )

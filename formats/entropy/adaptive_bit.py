@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import MIN_PROBABILITY, decode_bit, encode_bit
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import learn
 
 
-@compiled
-def put_known(
+@jit
+def put_adaptive_bit(
     state: np.ndarray,
     out: np.ndarray,
     probabilities: np.ndarray,
@@ -35,11 +35,11 @@ def put_known(
     learn(probabilities, counts, context, bit, slowest)
 
 
-@compiled
-def take_known(
+@jit
+def take_adaptive_bit(
     state: np.ndarray, data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, context: int, slowest: int
 ) -> int:
-    """Read what :func:`put_known` wrote."""
-    bit: int = decode_bit(state, data, min(max(probabilities[context], MIN_PROBABILITY), 65536 - MIN_PROBABILITY))
+    """Read what :func:`put_adaptive_bit` wrote."""
+    bit = decode_bit(state, data, min(max(probabilities[context], MIN_PROBABILITY), 65536 - MIN_PROBABILITY))
     learn(probabilities, counts, context, bit, slowest)
     return bit

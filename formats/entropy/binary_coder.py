@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 
 LOW, HIGH, PLACE, VALUE = 0, 1, 2, 3
 PROBABILITY_BITS = 16
@@ -30,7 +30,7 @@ _TOP = 0xFF000000
 _MASK = 0xFFFFFFFF
 
 
-@compiled
+@jit
 def new_encoder() -> np.ndarray:
     """State of an encoder that has written nothing."""
     state = np.zeros(4, np.int64)
@@ -38,7 +38,7 @@ def new_encoder() -> np.ndarray:
     return state
 
 
-@compiled
+@jit
 def new_decoder(data: np.ndarray) -> np.ndarray:
     """State of a decoder at the beginning of `data` (uint8); bytes beyond the end count as 0."""
     state = np.zeros(4, np.int64)
@@ -49,13 +49,13 @@ def new_decoder(data: np.ndarray) -> np.ndarray:
     return state
 
 
-@compiled
+@jit
 def _middle(state: np.ndarray, probability: int) -> int:
     span = state[HIGH] - state[LOW]
     return state[LOW] + (span >> 16) * probability + (((span & 0xFFFF) * probability) >> 16)
 
 
-@compiled
+@jit
 def encode_bit(state: np.ndarray, out: np.ndarray, bit: int, probability: int) -> None:
     """Encode one decision.
 
@@ -82,7 +82,7 @@ def encode_bit(state: np.ndarray, out: np.ndarray, bit: int, probability: int) -
         state[HIGH] = ((state[HIGH] << 8) & _MASK) | 255
 
 
-@compiled
+@jit
 def finish(state: np.ndarray, out: np.ndarray) -> int:
     """Write the fewest bytes that name a point of the interval; return the length of the stream.
 
@@ -104,7 +104,7 @@ def finish(state: np.ndarray, out: np.ndarray) -> int:
     return state[PLACE]
 
 
-@compiled
+@jit
 def decode_bit(state: np.ndarray, data: np.ndarray, probability: int) -> int:
     """Decode one decision; `probability` must be the one it was encoded with."""
     middle = _middle(state, probability)
@@ -123,14 +123,14 @@ def decode_bit(state: np.ndarray, data: np.ndarray, probability: int) -> int:
     return bit
 
 
-@compiled
+@jit
 def put_bits(state: np.ndarray, out: np.ndarray, value: int, count: int) -> None:
     """Write an unsigned integer of `count` bits, high bit first, without a model."""
     for place in range(count - 1, -1, -1):
         encode_bit(state, out, (value >> place) & 1, HALF)
 
 
-@compiled
+@jit
 def take_bits(state: np.ndarray, data: np.ndarray, count: int) -> int:
     """Read an unsigned integer of `count` bits."""
     value = 0

@@ -10,22 +10,24 @@ after changing a function that functions of other modules call, delete ``__pycac
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numba
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+
+def jit(function: _Function) -> _Function:
     """Compile a function, and keep the result on disk for the next process where there is a place to write to.
 
     Compiled functions let other threads run meanwhile, and don't check indices or divisors.
     """
-
-    def compile_with(*, cache: bool) -> Callable[..., Any]:
-        result: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", cache=cache)(function)
-        return result
-
     try:
-        return compile_with(cache=True)
+        return _compiled(function, cache=True)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return compile_with(cache=False)
+        return _compiled(function, cache=False)
+
+
+def _compiled(function: _Function, *, cache: bool) -> _Function:
+    # What numba gives back is called as the function was, so it has its type.
+    return cast(_Function, numba.njit(nogil=True, error_model="numpy", cache=cache)(function))

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 
 LIMIT = 2047
 """Largest magnitude in the logistic domain: 8.0 natural units, a probability of 0.99966."""
@@ -39,7 +39,7 @@ def new_probabilities(contexts: int) -> tuple[np.ndarray, np.ndarray]:
     return np.full(contexts, 32768, np.int32), np.zeros(contexts, np.uint8)
 
 
-@compiled
+@jit
 def learn(probabilities: np.ndarray, counts: np.ndarray, context: int, bit: int, slowest: int) -> None:
     """Move a context's probability towards what came.
 
@@ -58,21 +58,19 @@ def learn(probabilities: np.ndarray, counts: np.ndarray, context: int, bit: int,
         counts[context] = count + 1
 
 
-@compiled
+@jit
 def stretch(probability: int) -> int:
     """The logistic domain's value of a probability in 1/65536."""
-    result: int = STRETCH[probability >> 4]
-    return result
+    return STRETCH[probability >> 4]
 
 
-@compiled
+@jit
 def squash(value: int) -> int:
     """The probability, in 1/65536, of a value of the logistic domain."""
-    result: int = SQUASH[min(max(value, -LIMIT), LIMIT) + LIMIT]
-    return result
+    return SQUASH[min(max(value, -LIMIT), LIMIT) + LIMIT]
 
 
-@compiled
+@jit
 def mix(opinions: np.ndarray, weights: np.ndarray, row: int) -> int:
     """Weighted sum of opinions (int32, logistic domain), itself in the logistic domain; ``weights[row]`` are int32."""
     total = 0
@@ -81,7 +79,7 @@ def mix(opinions: np.ndarray, weights: np.ndarray, row: int) -> int:
     return min(max(total >> 16, -LIMIT), LIMIT)
 
 
-@compiled
+@jit
 def learn_weights(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int, probability: int, rate: int) -> None:
     """Move weights towards the opinions that were right.
 

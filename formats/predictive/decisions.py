@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import LIMIT, RATES, SQUASH, STRETCH
 
 # The logistic distribution's tail 1 / (1 + exp(z)) for z from 0 to 24 in steps of 1/64, in units of 2**-32.
@@ -27,7 +27,7 @@ SPREAD_RATES = np.array([0.35, 0.1, 0.03, 0.006])
 EXPERTS = len(SPREAD_RATES)
 _OPINIONS = EXPERTS + 2
 _SPREAD_SCALE = 0.6
-_LEAST_SPREAD = 0.03
+_MIN_SPREAD = 0.03
 _FIRST_SPREAD = 8.0
 _UNIT_RATE = 0.03
 _SPEED = 3e-10
@@ -70,7 +70,7 @@ def new_model() -> Model:
     )
 
 
-@compiled
+@jit
 def _half_tail(distance: float) -> float:
     place = distance * _STEPS
     logistic = 0.0
@@ -80,7 +80,7 @@ def _half_tail(distance: float) -> float:
     return (1.0 - HEAVY) * logistic + HEAVY * 0.5 / (1.0 + distance)
 
 
-@compiled
+@jit
 def _decide(
     model: Model, state: np.ndarray, data: np.ndarray, bit: int, kind: int, fraction: int, encoding: bool
 ) -> int:
@@ -111,7 +111,7 @@ def _decide(
     return bit
 
 
-@compiled
+@jit
 def code_integer(
     model: Model,
     state: np.ndarray,
@@ -181,7 +181,7 @@ def code_integer(
                 continue
             kind = 1 + 2 * _RANGES + (side * _RANGES + min(reach, _RANGES - 1)) * _HALVINGS + depth
         for expert in range(EXPERTS):
-            distance = (threshold - 0.5 - expected[expert]) / (model.spreads[expert] * _SPREAD_SCALE + _LEAST_SPREAD)
+            distance = (threshold - 0.5 - expected[expert]) / (model.spreads[expert] * _SPREAD_SCALE + _MIN_SPREAD)
             tails[0, expert] = _half_tail(distance) if distance >= 0.0 else 1.0 - _half_tail(-distance)
         bit = _decide(model, state, data, 1 if value >= threshold else 0, kind * 4 + size, fraction, encoding)
         if bit:
@@ -201,7 +201,7 @@ def code_integer(
     return first
 
 
-@compiled
+@jit
 def observe(model: Model, value: int, expected: np.ndarray, seen: int) -> None:
     """Learn how far off the experts were, after `seen` integers before this one."""
     for expert in range(EXPERTS):

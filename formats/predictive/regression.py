@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 
 _COLLINEAR = 1e-10
 _NOTHING = 1e-30
 
 
-@compiled
+@jit
 def learn(
     matrix: np.ndarray, vector: np.ndarray, regressors: np.ndarray, target: float, weight: float, keep: float
 ) -> None:
@@ -43,7 +43,7 @@ def learn(
         vector[row] = vector[row] * keep + factor * target
 
 
-@compiled
+@jit
 def solve(
     matrix: np.ndarray, vector: np.ndarray, ridge: float, work: np.ndarray, right: np.ndarray, weights: np.ndarray
 ) -> None:

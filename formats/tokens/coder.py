@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import (
     MIN_PROBABILITY,
     decode_bit,
@@ -16,7 +16,7 @@ from eegzip.formats.entropy.binary_coder import (
     new_decoder,
     new_encoder,
 )
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import (
     WEIGHT_ONE,
     learn,
@@ -38,13 +38,13 @@ _WEIGHT_SLOWEST = 30
 LARGEST_WEIGHT = 63
 
 
-@compiled
+@jit
 def _halves(contexts: int) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of a half, and counts of 0."""
     return np.full(contexts, 32768, np.int32), np.zeros(contexts, np.uint8)
 
 
-@compiled
+@jit
 def _decide(
     state: np.ndarray, data: np.ndarray, bit: int, opinions: np.ndarray, weights: np.ndarray, row: int, rate: int
 ) -> int:
@@ -58,7 +58,7 @@ def _decide(
     return bit
 
 
-@compiled
+@jit
 def _code_depth(
     state: np.ndarray,
     data: np.ndarray,
@@ -94,18 +94,18 @@ def _code_depth(
     return at
 
 
-@compiled
+@jit
 def _simple(
     state: np.ndarray, data: np.ndarray, bit: int, probabilities: np.ndarray, counts: np.ndarray, context: int
 ) -> int:
     """Code one decision by its own context's probability; `bit` is -1 to decode it."""
     if bit < 0:
-        return take_known(state, data, probabilities, counts, context, _WEIGHT_SLOWEST)
-    put_known(state, data, probabilities, counts, context, bit, _WEIGHT_SLOWEST)
+        return take_adaptive_bit(state, data, probabilities, counts, context, _WEIGHT_SLOWEST)
+    put_adaptive_bit(state, data, probabilities, counts, context, bit, _WEIGHT_SLOWEST)
     return bit
 
 
-@compiled
+@jit
 def _code_weights(state: np.ndarray, data: np.ndarray, weights: np.ndarray, decoding: int) -> None:
     """Code the references' weights, band by band, each as its difference from the band before.
 
@@ -130,7 +130,7 @@ def _code_weights(state: np.ndarray, data: np.ndarray, weights: np.ndarray, deco
             weights[place, band] = last
 
 
-@compiled
+@jit
 def _code_token(
     state: np.ndarray,
     data: np.ndarray,
@@ -161,7 +161,7 @@ def _code_token(
     return node - leaves
 
 
-@compiled
+@jit
 def code_tokens(
     tables: PriorTables,
     codes: np.ndarray,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.tables import PriorTables
 
@@ -14,14 +14,14 @@ LIMIT = 4095
 """Largest magnitude of what is multiplied with the tables."""
 
 _SCORE_BITS = 5
-_FAR = 3072
+_EXP_ENTRIES = 3072
 
 # exp(-n / 256) in 1/65536, at least 1. No value lies near enough to a half for the last bit of exp to matter on any
 # machine; a test holds that.
-EXP = np.array([max(1, round(65536 * math.exp(-n / 256))) for n in range(_FAR)], np.int64)
+EXP = np.array([max(1, round(65536 * math.exp(-n / 256))) for n in range(_EXP_ENTRIES)], np.int64)
 
 
-@compiled
+@jit
 def hidden_of_frame(
     tables: PriorTables, before: np.ndarray, beside: np.ndarray, together: int, energy: int, hidden: np.ndarray
 ) -> None:
@@ -51,7 +51,7 @@ def hidden_of_frame(
                 hidden[h] += tables.beside[level, beside[level], h]
 
 
-@compiled
+@jit
 def likelihoods(
     tables: PriorTables,
     level: int,
@@ -98,6 +98,6 @@ def likelihoods(
         best = max(best, scores[t])
     leaves = len(tree) >> 1
     for t in range(leaves):
-        tree[leaves + t] = EXP[min(best - scores[t], _FAR - 1)] if t < entries else 0
+        tree[leaves + t] = EXP[min(best - scores[t], _EXP_ENTRIES - 1)] if t < entries else 0
     for node in range(leaves - 1, 0, -1):
         tree[node] = tree[2 * node] + tree[2 * node + 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.tables import CLASSES
 
@@ -14,7 +14,7 @@ STARTS = 64
 """Start classes of a stream, half an octave each."""
 
 
-@compiled
+@jit
 def start_variance(start: np.ndarray, start_class: int, variance: np.ndarray) -> None:
     """Fill `variance` (int64, shape (D,)) with the start's, half an octave more a class."""
     factor = 181 if start_class & 1 else 128
@@ -22,7 +22,7 @@ def start_variance(start: np.ndarray, start_class: int, variance: np.ndarray) ->
         variance[d] = max(((np.int64(start[d]) * factor) << (start_class >> 1)) >> 16, 1)
 
 
-@compiled
+@jit
 def follow(variance: np.ndarray, vector: np.ndarray, prediction: np.ndarray) -> None:
     """Move `variance` towards the square of what the prediction (int64, shape (D,)) missed of the vector."""
     for d in range(len(variance)):
@@ -30,7 +30,7 @@ def follow(variance: np.ndarray, vector: np.ndarray, prediction: np.ndarray) -> 
         variance[d] += (missed * missed - variance[d]) >> _RATE_BITS
 
 
-@compiled
+@jit
 def energy_class(variance: np.ndarray, lowest: int) -> int:
     """Half-octave of the summed variance, counted from `lowest`, from 0 to CLASSES - 1."""
     total = np.int64(0)
@@ -43,32 +43,7 @@ def energy_class(variance: np.ndarray, lowest: int) -> int:
     return min(max(2 * octave + half - lowest, 0), CLASSES - 1)
 
 
-@compiled
-def vectors(words: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Sum of the words of each frame's tokens.
-
-    Parameters
-    ----------
-    words : ndarray of int16, shape (K, S, D)
-    codes : ndarray of uint16, shape (at most K, frames)
-        Below S, or :data:`ABSENT`, which adds nothing.
-
-    Returns
-    -------
-    ndarray of int64, shape (frames, D)
-    """
-    levels, frames = codes.shape
-    result = np.zeros((frames, words.shape[2]), np.int64)
-    for f in range(frames):
-        for level in range(levels):
-            code = codes[level, f]
-            if code != ABSENT:
-                for d in range(words.shape[2]):
-                    result[f, d] += words[level, code, d]
-    return result
-
-
-@compiled
+@jit
 def predict(
     words: np.ndarray, bands: np.ndarray, others: np.ndarray, weights: np.ndarray, frame: int, prediction: np.ndarray
 ) -> None:
@@ -96,25 +71,3 @@ def predict(
                     prediction[d] += np.int64(weights[place, bands[d]]) * words[level, code, d]
     for d in range(width):
         prediction[d] >>= WEIGHT_BITS
-
-
-@compiled
-def predictions(words: np.ndarray, bands: np.ndarray, others: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Predictions of all frames, int64, shape (frames, D); see :func:`predict`."""
-    result = np.zeros((others.shape[2], words.shape[2]), np.int64)
-    for f in range(len(result)):
-        predict(words, bands, others, weights, f, result[f])
-    return result
-
-
-@compiled
-def variances(own: np.ndarray, prediction: np.ndarray, start: np.ndarray, start_class: int) -> np.ndarray:
-    """Variance that each frame is expected to have; int64, shape (frames, D), as of vectors and predictions."""
-    frames, width = own.shape
-    result = np.zeros((frames, width), np.int64)
-    variance = np.zeros(width, np.int64)
-    start_variance(start, start_class, variance)
-    for f in range(frames):
-        result[f] = variance
-        follow(variance, own[f], prediction[f])
-    return result

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import HALF, decode_bit, encode_bit, put_bits, take_bits
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.fixed_order import binary_logarithm, log2
 from eegzip.formats.transform.spatial import MAX_WIDTH
 
 Model = tuple[np.ndarray, np.ndarray]
 
-_WIDTH_BITS = 4
-_WIDTHS = 1 << _WIDTH_BITS
+WIDTH_BITS = 4
+"""Bits of a column's width."""
+
+_WIDTHS = 1 << WIDTH_BITS
 _SIZES = 16
-_NEAR = 6
-_CONTEXTS = 2 * _WIDTHS + _SIZES + _NEAR * _NEAR
+_NEAR_CLASSES = 6
+_CONTEXTS = 2 * _WIDTHS + _SIZES + _NEAR_CLASSES * _NEAR_CLASSES
 _SLOWEST = 60
 
 
@@ -31,7 +32,7 @@ def new_angle_model() -> Model:
     return new_probabilities(_CONTEXTS)
 
 
-@compiled
+@jit
 def _length(value: int) -> int:
     """Binary digits of a number."""
     count = 0
@@ -40,28 +41,32 @@ def _length(value: int) -> int:
     return count
 
 
-@compiled
+@jit
 def _context(onwards: bool, width: int, place: int, near: int, decision: int) -> int:
     """What angles of a like size have in common: by their place, or by the two before in the column."""
     if onwards:
-        return 2 * _WIDTHS + _SIZES + _NEAR * min(_length(near), _NEAR - 1) + min(decision, _NEAR - 1)
+        return (
+            2 * _WIDTHS
+            + _SIZES
+            + _NEAR_CLASSES * min(_length(near), _NEAR_CLASSES - 1)
+            + min(decision, _NEAR_CLASSES - 1)
+        )
     # 26 / 256 is 1 / pi**2: twice the octave of the expected size.
     size = _length((26 << (2 * width)) // (256 * (place + 2)))
     return 2 * _WIDTHS + min(max(size - 2 * decision + 6, 0), _SIZES - 1)
 
 
-@compiled
+@jit
 def _put(state: np.ndarray, out: np.ndarray, model: Model, context: int, bit: int) -> None:
-    put_known(state, out, model[0], model[1], context, bit, _SLOWEST)
+    put_adaptive_bit(state, out, model[0], model[1], context, bit, _SLOWEST)
 
 
-@compiled
+@jit
 def _take(state: np.ndarray, data: np.ndarray, model: Model, context: int) -> int:
-    bit: int = take_known(state, data, model[0], model[1], context, _SLOWEST)
-    return bit
+    return take_adaptive_bit(state, data, model[0], model[1], context, _SLOWEST)
 
 
-@compiled
+@jit
 def encode_column(
     state: np.ndarray, out: np.ndarray, model: Model, onwards: bool, width: int, codes: np.ndarray
 ) -> None:
@@ -81,7 +86,7 @@ def encode_column(
         Angles in units of pi / 2**width, of magnitudes up to 2**(width - 1).
     """
     node = 1
-    for place in range(_WIDTH_BITS - 1, -1, -1):
+    for place in range(WIDTH_BITS - 1, -1, -1):
         bit = (width >> place) & 1
         _put(state, out, model, _WIDTHS * int(onwards) + node, bit)
         node = 2 * node + bit
@@ -100,10 +105,10 @@ def encode_column(
         near, last = last + size, size
 
 
-@compiled
+@jit
 def _decode(state: np.ndarray, data: np.ndarray, model: Model, onwards: bool, codes: np.ndarray) -> int:
     node = 1
-    for _ in range(_WIDTH_BITS):
+    for _ in range(WIDTH_BITS):
         node = 2 * node + _take(state, data, model, _WIDTHS * int(onwards) + node)
     width = node - _WIDTHS
     near, last = 0, 0
@@ -132,17 +137,3 @@ def decode_column(
     if not 1 <= width <= MAX_WIDTH:
         raise ContainerError("a layer has a rotation without angles.")
     return width, codes
-
-
-def column_bits(codes: np.ndarray, width: int, *, onwards: bool) -> float:
-    """About how many bits a column takes, its width included."""
-    if onwards:
-        # A geometric distribution of the column's own mean.
-        mean = float(np.abs(codes).mean()) + 0.05
-        share = mean / (1 + mean)
-        none, some = binary_logarithm(1 - share), binary_logarithm(share)
-        bits = -len(codes) * none - np.abs(codes).sum() * some + (codes != 0).sum()
-        return _WIDTH_BITS + float(bits)
-    variance = 4.0**width / (np.pi**2 * (np.arange(len(codes)) + 2)) + 1 / 12
-    bits = 0.5 * log2(2 * np.pi * variance) + 0.72 * codes**2 / variance
-    return _WIDTH_BITS + float(np.maximum(bits, 0.1).sum())

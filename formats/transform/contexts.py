@@ -8,9 +8,11 @@ before it in its block, bins around it in the two blocks before, the same bins o
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import MAX_WEIGHT, learn, learn_weights, mix, new_probabilities, squash, stretch
 
 LEVELS = 24
@@ -47,7 +49,7 @@ _STARTS = np.array(
 )
 
 
-@compiled
+@jit
 def level(value: int) -> int:
     """A size on a scale of two steps an octave: 0, 1, 2, 3, then 4 for 4 and 5, 5 for 6 and 7... up to LEVELS - 1."""
     if value < 2:
@@ -58,7 +60,7 @@ def level(value: int) -> int:
     return min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
 
 
-@compiled
+@jit
 def band_of(place: int, bins: int) -> int:
     """The band of a bin: eight of width 1/256 of all bins, then four an octave."""
     place = 256 * place // bins
@@ -70,7 +72,7 @@ def band_of(place: int, bins: int) -> int:
     return 4 * octave - 4 + ((place >> (octave - 2)) & 3)
 
 
-@compiled
+@jit
 def new_neighbours(components: int, blocks: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Magnitudes known so far, with zeros around them, and running averages of each component's bins in 1/64."""
     known = np.zeros((components + _MARGIN, blocks + _MARGIN, bins + 2 * _MARGIN), np.int32)
@@ -78,7 +80,7 @@ def new_neighbours(components: int, blocks: int, bins: int) -> tuple[np.ndarray,
     return known, averages
 
 
-@compiled
+@jit
 def look(
     known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, bins: int, found: np.ndarray
 ) -> int:
@@ -119,7 +121,7 @@ def look(
     return around
 
 
-@compiled
+@jit
 def remember(known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, magnitude: int) -> None:
     """Take note of a magnitude, for the contexts of those to come."""
     kept = min(magnitude, LARGEST_NEIGHBOUR)
@@ -127,7 +129,28 @@ def remember(known: np.ndarray, averages: np.ndarray, component: int, block: int
     averages[component, place + 2] += ((kept << 6) - averages[component, place + 2]) >> _AVERAGE_SHIFT
 
 
-Model = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+class Model(NamedTuple):
+    """What the entropy coder has learnt; all arrays but the last are changed in place.
+
+    Attributes
+    ----------
+    probabilities, counts : ndarray
+        Of decisions, in the contexts one after another.
+    lower_probabilities, lower_counts : ndarray
+        Of lower bits.
+    weights_by_size, weights_by_band : ndarray of int32, shape (rows, contexts + 1)
+        Of the two mixtures; of version 1.2 the second has no rows.
+    starts : ndarray of int64, shape (contexts,)
+        Where the probabilities of each context begin, in units of DECISIONS.
+    """
+
+    probabilities: np.ndarray
+    counts: np.ndarray
+    lower_probabilities: np.ndarray
+    lower_counts: np.ndarray
+    weights_by_size: np.ndarray
+    weights_by_band: np.ndarray
+    starts: np.ndarray
 
 
 def new_model(components: int, *, first: bool = False) -> Model:
@@ -138,12 +161,6 @@ def new_model(components: int, *, first: bool = False) -> Model:
     components : int
     first : bool
         Whether it is that of layers of version 1.2.
-
-    Returns
-    -------
-    tuple of ndarray
-        Probabilities and counts of decisions and of lower bits, weights of the two mixtures, and where the
-        probabilities of each context begin. Of version 1.2 the second mixture has no weights.
     """
     end = int(_STARTS[-1]) + components * BANDS
     starts, size = (_STARTS, end) if first else (np.append(_STARTS, end), end + components * OWN_BINS)
@@ -151,34 +168,34 @@ def new_model(components: int, *, first: bool = False) -> Model:
         np.full((rows, len(starts) + 1), _FIRST_WEIGHT, np.int32) for rows in (4 * LEVELS, 0 if first else 4 * BANDS)
     )
     lower = new_probabilities(MAX_BITS * LEVELS * 4)
-    return (*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
+    return Model(*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
 
 
-@compiled
+@jit
 def room_for_contexts(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Arrays for the contexts of a coefficient, and for their opinions and the constant one."""
-    return np.zeros(len(model[6]), np.int64), np.zeros(len(model[6]) + 1, np.int32)
+    return np.zeros(len(model.starts), np.int64), np.zeros(len(model.starts) + 1, np.int32)
 
 
-@compiled
+@jit
 def predict(model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray) -> int:
     """Probability, in 1/65536, that the answer to a decision is yes."""
     kind = min(decision, DECISIONS - 1)
     for context in range(len(found)):
-        opinions[context] = stretch(model[0][(model[6][context] + found[context]) * DECISIONS + kind])
+        opinions[context] = stretch(model.probabilities[(model.starts[context] + found[context]) * DECISIONS + kind])
     opinions[len(found)] = 256
-    said = mix(opinions, model[4], min(decision, 3) * LEVELS + row)
-    if len(model[5]):
-        said = (said + mix(opinions, model[5], min(decision, 3) * BANDS + found[6] % BANDS)) >> 1
+    said = mix(opinions, model.weights_by_size, min(decision, 3) * LEVELS + row)
+    if len(model.weights_by_band):
+        said = (said + mix(opinions, model.weights_by_band, min(decision, 3) * BANDS + found[6] % BANDS)) >> 1
     return _bounded(squash(said))
 
 
-@compiled
+@jit
 def _bounded(probability: int) -> int:
     return min(max(probability, _CERTAIN), 65536 - _CERTAIN)
 
 
-@compiled
+@jit
 def _learn_slowly(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int) -> None:
     """Move the weights of one of two mixtures, by what it said itself, at half the least speed of others."""
     error = (65536 if bit else 0) - _bounded(squash(mix(opinions, weights, row)))
@@ -187,35 +204,41 @@ def _learn_slowly(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int)
         weights[row, place] = min(max(moved, -MAX_WEIGHT), MAX_WEIGHT)
 
 
-@compiled
+@jit
 def adapt(
     model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray, bit: int, probability: int
 ) -> None:
     """Learn from the answer to a decision; `opinions` and `probability` are those of :func:`predict`."""
     kind = min(decision, DECISIONS - 1)
     by_size = min(decision, 3) * LEVELS + row
-    if len(model[5]):
-        _learn_slowly(opinions, model[4], by_size, bit)
-        _learn_slowly(opinions, model[5], min(decision, 3) * BANDS + found[6] % BANDS, bit)
+    if len(model.weights_by_band):
+        _learn_slowly(opinions, model.weights_by_size, by_size, bit)
+        _learn_slowly(opinions, model.weights_by_band, min(decision, 3) * BANDS + found[6] % BANDS, bit)
     else:
-        learn_weights(opinions, model[4], by_size, bit, probability, _WEIGHT_RATE)
+        learn_weights(opinions, model.weights_by_size, by_size, bit, probability, _WEIGHT_RATE)
     for context in range(len(found)):
-        learn(model[0], model[1], (model[6][context] + found[context]) * DECISIONS + kind, bit, _SLOWEST)
+        learn(
+            model.probabilities,
+            model.counts,
+            (model.starts[context] + found[context]) * DECISIONS + kind,
+            bit,
+            _SLOWEST,
+        )
 
 
-@compiled
+@jit
 def lower_context(octave: int, row: int, taken: int, prefix: int) -> int:
     """Context of one of the two bits after the highest; `prefix` is the first of them once it is known."""
     return (octave * LEVELS + row) * 4 + 2 * taken + prefix
 
 
-@compiled
+@jit
 def predict_lower(model: Model, context: int) -> int:
     """Probability that a lower bit is 1."""
-    return _bounded(model[2][context])
+    return _bounded(model.lower_probabilities[context])
 
 
-@compiled
+@jit
 def adapt_lower(model: Model, context: int, bit: int) -> None:
     """Learn from a lower bit."""
-    learn(model[2], model[3], context, bit, _SLOWEST)
+    learn(model.lower_probabilities, model.lower_counts, context, bit, _SLOWEST)

@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import HALF, PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
 
 MAX_STEPS = 63
 """Steps that a correction can have at most."""
 
-_NEAR = 3
+_NEAR_CLASSES = 3
 _CONTEXTS = 9
 _SLOWEST = 255
 
 
-@compiled
+@jit
 def _context(values: np.ndarray, time: int, decision: int) -> int:
     """By how many of the two samples before were corrected, and by the number of steps known so far."""
     near = 0
-    for back in range(1, _NEAR):
+    for back in range(1, _NEAR_CLASSES):
         if time >= back and values[time - back] != 0:
             near += 1
     return near if decision == 0 else 3 + min(decision - 1, _CONTEXTS - 4)
 
 
-@compiled
+@jit
 def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, out: np.ndarray) -> int:
     state = new_encoder()
     for time in range(len(values)):
         size = abs(values[time])
         for decision in range(MAX_STEPS):
             bit = int(size > decision)
-            put_known(state, out, probabilities, counts, _context(values, time, decision), bit, _SLOWEST)
+            put_adaptive_bit(state, out, probabilities, counts, _context(values, time, decision), bit, _SLOWEST)
             if not bit:
                 break
         if size:
@@ -43,12 +43,12 @@ def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, o
     return finish(state, out)
 
 
-@compiled
+@jit
 def _decode(data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, values: np.ndarray) -> int:
     state = new_decoder(data)
     for time in range(len(values)):
         size = 0
-        while size < MAX_STEPS and take_known(
+        while size < MAX_STEPS and take_adaptive_bit(
             state, data, probabilities, counts, _context(values, time, size), _SLOWEST
         ):
             size += 1

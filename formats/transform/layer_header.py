@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.entropy.adaptive_bit import put_known, take_known
+from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
 from eegzip.formats.entropy.binary_coder import put_bits, take_bits
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import unzigzagged, zigzagged
 from eegzip.formats.transform.angles import decode_column, encode_column, new_angle_model
 from eegzip.formats.transform.bands import edges
 from eegzip.formats.transform.spatial import MAX_WIDTH, Band
@@ -25,7 +26,7 @@ _CUT, _STOP, _ONWARDS = range(3)
 
 
 @dataclass(frozen=True)
-class Form:
+class LayerHeader:
     """Everything that shapes a layer but its coefficients.
 
     Parameters
@@ -60,47 +61,47 @@ def block_size(n_samples: int, blocks: int) -> int:
     return size + (size & 1)
 
 
-def room_for_form(form: Form) -> int:
-    """Bytes that a form can take at most."""
-    angles = sum(4 * MAX_WIDTH * codes.size for band in form.bands for codes in band.angles)
-    return _HEAD_BYTES + 64 * len(form.members) + 64 * len(form.bands) + 2 * form.blocks + angles
+def room_for_layer_header(header: LayerHeader) -> int:
+    """Bytes that a header can take at most."""
+    angles = sum(4 * MAX_WIDTH * codes.size for band in header.bands for codes in band.angles)
+    return _HEAD_BYTES + 64 * len(header.members) + 64 * len(header.bands) + 2 * header.blocks + angles
 
 
-def put_form(state: np.ndarray, out: np.ndarray, form: Form) -> None:
-    """Write a form as version 1.3 does."""
-    for member in form.members:
+def put_layer_header(state: np.ndarray, out: np.ndarray, header: LayerHeader) -> None:
+    """Write a header as version 1.3 does."""
+    for member in header.members:
         put_bits(state, out, int(member), 1)
-    _put_number(state, out, form.blocks)
+    _put_number(state, out, header.blocks)
     model = new_probabilities(3)
-    put_bits(state, out, int(form.cuts is not None), 1)
-    if form.cuts is not None:
-        for cut in form.cuts:
+    put_bits(state, out, int(header.cuts is not None), 1)
+    if header.cuts is not None:
+        for cut in header.cuts:
             _put(state, out, model, _CUT, int(cut))
-    least = min(form.steps)
-    width = (max(form.steps) - least).bit_length()
+    least = min(header.steps)
+    width = (max(header.steps) - least).bit_length()
     put_bits(state, out, least, STEP_BITS)
     put_bits(state, out, width, 4)
-    for centre, step, part in zip(form.centres, form.steps, form.parts, strict=True):
-        _put_number(state, out, 2 * centre if centre >= 0 else -2 * centre - 1)
+    for centre, step, part in zip(header.centres, header.steps, header.parts, strict=True):
+        _put_number(state, out, zigzagged(centre))
         put_bits(state, out, step - least, width)
         put_bits(state, out, part, _PART_BITS)
-    count, angle_model = len(form.steps), new_angle_model()
-    stops = iter(edges(form.bands[-1].stop)[1:])
-    for number, band in enumerate(form.bands):
+    count, angle_model = len(header.steps), new_angle_model()
+    stops = iter(edges(header.bands[-1].stop)[1:])
+    for number, band in enumerate(header.bands):
         if number:
             _put(state, out, model, _ONWARDS, int(band.onwards))
         put_bits(state, out, len(band.widths), _column_bits(count))
         for width, codes in zip(band.widths, band.angles, strict=True):
             encode_column(state, out, angle_model, band.onwards, width, codes)
         for stop in stops:
-            if stop != form.bands[-1].stop:
+            if stop != header.bands[-1].stop:
                 _put(state, out, model, _STOP, int(stop == band.stop))
             if stop == band.stop:
                 break
 
 
-def take_form(state: np.ndarray, stream: np.ndarray, signals: int, n_samples: int) -> Form:
-    """Inverse of :func:`put_form`.
+def take_layer_header(state: np.ndarray, stream: np.ndarray, signals: int, n_samples: int) -> LayerHeader:
+    """Inverse of :func:`put_layer_header`.
 
     Raises
     ------
@@ -126,11 +127,11 @@ def take_form(state: np.ndarray, stream: np.ndarray, signals: int, n_samples: in
         opened = number == len(found) or bool(_take(state, stream, model, _STOP))
         if opened:
             bands.append(Band(stop, tuple(width for width, _ in turns), tuple(codes for _, codes in turns), onwards))
-    return Form(members, blocks, centres, steps, parts, tuple(bands), cuts)
+    return LayerHeader(members, blocks, centres, steps, parts, tuple(bands), cuts)
 
 
-def take_first_form(state: np.ndarray, stream: np.ndarray, signals: int, n_samples: int) -> Form:
-    """Read a form as version 1.2 wrote it.
+def take_first_layer_header(state: np.ndarray, stream: np.ndarray, signals: int, n_samples: int) -> LayerHeader:
+    """Read a header as version 1.2 wrote it.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def take_first_form(state: np.ndarray, stream: np.ndarray, signals: int, n_sampl
             raise ContainerError("a layer has a band that does not fit its bins.")
         bands.append(_take_first_band(state, stream, stop, columns, count))
         begin = stop
-    return Form(members, blocks, centres, steps, parts, tuple(bands))
+    return LayerHeader(members, blocks, centres, steps, parts, tuple(bands))
 
 
 def _column_bits(count: int) -> int:
@@ -162,15 +163,14 @@ def _columns(columns: int, count: int) -> int:
     return columns
 
 
-@compiled
+@jit
 def _put(state: np.ndarray, out: np.ndarray, model: tuple[np.ndarray, np.ndarray], context: int, bit: int) -> None:
-    put_known(state, out, model[0], model[1], context, bit, _SLOWEST)
+    put_adaptive_bit(state, out, model[0], model[1], context, bit, _SLOWEST)
 
 
-@compiled
+@jit
 def _take(state: np.ndarray, stream: np.ndarray, model: tuple[np.ndarray, np.ndarray], context: int) -> int:
-    bit: int = take_known(state, stream, model[0], model[1], context, _SLOWEST)
-    return bit
+    return take_adaptive_bit(state, stream, model[0], model[1], context, _SLOWEST)
 
 
 def _put_number(state: np.ndarray, out: np.ndarray, value: int) -> None:
@@ -199,8 +199,7 @@ def _take_steps(
     least, width = take_bits(state, stream, STEP_BITS), take_bits(state, stream, 4)
     centres, steps, parts = [], [], []
     for _ in range(count):
-        number = _take_number(state, stream)
-        centres.append(-(number + 1) // 2 if number & 1 else number // 2)
+        centres.append(unzigzagged(_take_number(state, stream)))
         steps.append(int(least + take_bits(state, stream, width)))
         parts.append(int(take_bits(state, stream, _PART_BITS)))
     if max(steps) >> STEP_BITS:

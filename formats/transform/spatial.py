@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.fixed_order import product
 
 MAX_WIDTH = 15
@@ -42,7 +42,7 @@ class Band:
     onwards: bool = False
 
 
-@compiled
+@jit
 def _turn(matrix: np.ndarray, column: int, cosines: np.ndarray, sines: np.ndarray) -> None:
     for place in range(len(cosines)):
         for entry in range(matrix.shape[1]):

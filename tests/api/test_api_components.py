@@ -112,7 +112,7 @@ def test_any_number_of_channels(tmp_path, channels, mixtures):
     source = written(tmp_path / "in.edf", mix @ waves, [250] * channels)
     eegzip.compress(source, tmp_path / "out.eegz", model=MODEL, codebooks=12)
     with EegzReader(tmp_path / "out.eegz") as reader:
-        assert [len(mixture.groups) for mixture in reader.header.mixtures] == mixtures
+        assert [len(mixture.groups) for mixture in reader.header.klts] == mixtures
     assert error_of(tmp_path / "out.eegz") < 30
     assert eegzip.verify(tmp_path / "out.eegz", deep=True).intact
 
@@ -124,7 +124,7 @@ def test_rates_stay_apart_and_groups_can_be_asked_for(tmp_path):
     def parts(groups: str | Path | None) -> list[tuple[int, ...]]:
         eegzip.compress(source, tmp_path / "out.eegz", model=MODEL, groups=groups, overwrite=True)
         with EegzReader(tmp_path / "out.eegz") as reader:
-            return [reader.header.sharing(mixture.groups[0]) for mixture in reader.header.mixtures]
+            return [reader.header.sharing(mixture.groups[0]) for mixture in reader.header.klts]
 
     assert parts(None) == [(0, 2, 4), (1, 3, 5)]
     assert parts("single") == []

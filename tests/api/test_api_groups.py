@@ -16,6 +16,7 @@ import eegzip
 from eegzip.codecs import stream_batch
 from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY
 from eegzip.codecs.runtime import CodecRuntime
+from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 
@@ -157,9 +158,9 @@ def test_one_channel_costs_the_decoding_of_one(
 ) -> None:
     """Of its group the tokens are read, of no other, and its waveform is made, no other."""
     made, read = [], set()
-    for_groups, load_tokens = CodecRuntime.for_groups, EegzReader._load_tokens
+    begin, load_tokens = GroupCoder.__init__, EegzReader._load_tokens
     monkeypatch.setattr(
-        CodecRuntime, "for_groups", lambda self, groups: made.append(groups) or for_groups(self, groups)
+        GroupCoder, "__init__", lambda self, runtime, groups: made.append(groups) or begin(self, runtime, groups)
     )
     monkeypatch.setattr(
         EegzReader, "_load_tokens", lambda self, chunk, group: read.add(group) or load_tokens(self, chunk, group)
@@ -187,16 +188,16 @@ def test_tokens_of_a_group_do_not_depend_on_other_channels(
     np.testing.assert_array_equal(few[labels], many[labels])
 
 
-def test_parts_of_a_bank_that_fit_the_memory_give_the_same(
+def test_parts_of_a_batch_that_fit_the_memory_give_the_same(
     source: Path, packed: Path, model: Path, whole: PlainEdf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with EegzReader(packed) as reader:
-        assert len(stream_batch.banks_of(reader.header)) == 1
-        monkeypatch.setattr(stream_batch, "BANK_SAMPLES", 6 * 128 * 60)
-        banks = stream_batch.banks_of(reader.header)
-        assert [group for bank in banks for group in bank.groups] == list(range(7))
-        assert len(banks) > 3
-        assert all(len(bank.signals) <= 6 for bank in banks)
+        assert len(stream_batch.batches_of(reader.header)) == 1
+        monkeypatch.setattr(stream_batch, "BATCH_SAMPLES", 6 * 128 * 60)
+        batches = stream_batch.batches_of(reader.header)
+        assert [group for batch in batches for group in batch.groups] == list(range(7))
+        assert len(batches) > 3
+        assert all(len(batch.signals) <= 6 for batch in batches)
     eegzip.compress(source, tmp_path / "again.eegz", model=model, chunk_seconds=3)
     assert tokens_of(tmp_path / "again.eegz").keys() == tokens_of(packed).keys()
     assert (tmp_path / "again.eegz").read_bytes() == packed.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -257,3 +258,12 @@ def test_progress_is_told(eegmat: Path, tmp_path: Path) -> None:
         assert steps[-1] == (70, 70)
         assert steps == sorted(steps)
     assert [done for name, done, _ in told if name == "compressing"] == [20, 40, 60, 70]
+
+
+def test_type_checkers_see_the_public_names() -> None:
+    stub = Path(eegzip.__file__).with_suffix(".pyi")
+    shown = set(re.findall(r"^from \S+ import \w+ as (\w+)$|^(\w+) = ", stub.read_text(), re.MULTILINE))
+    assert sorted(first or second for first, second in shown) == eegzip.__all__
+    for name in eegzip.__all__:
+        assert getattr(eegzip, name) is not None
+    assert eegzip.open is eegzip.Recording

@@ -13,6 +13,7 @@ from api.plain_edf import PlainEdf, build
 
 import eegzip
 from eegzip import models
+from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.checkpoints.weights import weights_file
 from eegzip.formats.eegz.reader import EegzReader
 
@@ -164,6 +165,40 @@ def test_models_that_are_not_there_or_spoilt(eegmat: Path, tmp_path: Path) -> No
     with pytest.raises(eegzip.ModelError, match="digest"):
         eegzip.compress(eegmat, target, model=spoilt)
     assert not target.exists()
+
+
+@pytest.fixture
+def damaged_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The bundled folder is one in which the default model is damaged."""
+    bundled = tmp_path / "bundled"
+    spoilt = bundled / models.DEFAULT_MODEL
+    shutil.copytree(models.load().folder, spoilt)
+    (spoilt / "model.safetensors").write_bytes(b"spoilt")
+    monkeypatch.setattr(registry, "BUNDLED", bundled)
+    return spoilt
+
+
+def test_a_model_that_nothing_needs_may_be_damaged(
+    eegmat: Path, short_psg: Path, damaged_default: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "x.eegz"
+    with pytest.raises(eegzip.ModelError, match=r"model\.safetensors"):
+        eegzip.compress(eegmat, target)
+    for source, options in (
+        (eegmat, {"lossless": True}),
+        (eegmat, {"quality": "archive"}),
+        (eegmat, {"max_error": "2uV"}),
+        (eegmat, {"exact": ["*"]}),
+        (short_psg.with_name("test_utf8_annotations.edf"), {}),
+    ):
+        report = eegzip.compress(source, target, overwrite=True, **options)
+        assert report.model is None
+        eegzip.decompress(target, tmp_path / "back.edf", overwrite=True)
+        if "max_error" not in options:
+            assert (tmp_path / "back.edf").read_bytes() == source.read_bytes()
+    # One that is named is looked at, needed or not: who names it means something by it.
+    with pytest.raises(eegzip.ModelError):
+        eegzip.compress(eegmat, target, lossless=True, model=damaged_default, overwrite=True)
 
 
 def test_the_header_says_what_was_used(eegmat: Path, compressed: Callable[..., Path]) -> None:

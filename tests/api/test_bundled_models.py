@@ -12,6 +12,7 @@ from api.recordings import ROOT
 import eegzip
 from eegzip import models
 from eegzip.codecs.runtime import CodecRuntime
+from eegzip.codecs.stream_coder import GroupCoder
 
 # Subject 18 of EEGMAT, whom no training saw; 21 channels.
 ARITHMETIC = ROOT / "examples" / "data" / "eegmat_subject18_arithmetic.edf"
@@ -45,7 +46,8 @@ def test_every_bundled_model_loads_and_has_a_card(name: str) -> None:
     assert described.size < 16_000_000
     assert f"# {name}" in models.card(name)
     runtime = CodecRuntime(models.load(name))
-    codes = runtime.encode(np.zeros((1, (4 + 2 * runtime.encoder_context) * runtime.hop), np.float32))
+    windows = np.zeros((1, (4 + 2 * runtime.encoder_context) * runtime.hop), np.float32)
+    codes = GroupCoder(runtime, [(0,)]).encode(windows)
     assert codes.shape == (1, runtime.n_codebooks, 4)
 
 

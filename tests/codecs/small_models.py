@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
@@ -17,6 +18,8 @@ from eegzip.codecs.checkpoints.config import (
 )
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import ADAPTERS, EegDac
+from eegzip.codecs.runtime import CodecRuntime
+from eegzip.codecs.stream_coder import GroupCoder
 
 LINEAR = ModelConfig(
     name="small",
@@ -75,3 +78,19 @@ def shaken(config: ModelConfig, seed: int = 3) -> EegDac:
 def make(folder: Path, config: ModelConfig) -> Checkpoint:
     """Save a random model whose every branch contributes."""
     return save_checkpoint(folder, config, shaken(config).state_dict(), "# A random model\n")
+
+
+def encode(runtime: CodecRuntime, samples: np.ndarray, n_codebooks: int | None = None) -> np.ndarray:
+    """Codes [B, n_codebooks, n] of windows [B, (n + 2 * encoder_context) * hop], each channel alone."""
+    return GroupCoder(runtime, [(0,)] * len(samples)).encode(samples, n_codebooks)
+
+
+def decode(runtime: CodecRuntime, codes: np.ndarray, valid: tuple[int, int] | None = None) -> np.ndarray:
+    """Waveforms [B, n * hop] of codes [B, k, n + 2 * decoder_context], each channel alone."""
+    return GroupCoder(runtime, [(0,)] * len(codes)).decode(codes, valid)
+
+
+def latents(runtime: CodecRuntime, codes: np.ndarray) -> np.ndarray:
+    """Quantised latents [B, D, F] that codes [B, k, F] stand for."""
+    with torch.inference_mode():
+        return runtime.codewords(codes).cpu().numpy()

@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import LINEAR, PLAIN
+from small_models import LINEAR, PLAIN, decode, encode, latents
 from small_waves import noise, windows
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.networks.dac import EegDac, mdct_basis
 from eegzip.codecs.networks.descript import DAC
-from eegzip.codecs.runtime import CodecRuntime, build_network
+from eegzip.codecs.networks.inference import build_network
+from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.signal.analysis import mirror_indices
+from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.formats.errors import ModelError, UsageError
 from eegzip.formats.tokens.packed import ABSENT
 
@@ -50,7 +52,7 @@ def test_runtime_gives_the_tokens_of_the_packages_own_encode(plain: Checkpoint) 
     context = runtime.encoder_context
     with torch.inference_mode():
         codes = build_network(plain).encode(torch.from_numpy(x)[:, None])[1].numpy()
-    assert np.array_equal(runtime.encode(x), codes[:, :, context : context + runtime.window_frames])
+    assert np.array_equal(encode(runtime, x), codes[:, :, context : context + runtime.window_frames])
 
 
 def test_linear_path_alone_is_perfect() -> None:
@@ -81,11 +83,11 @@ def test_windows_equal_the_whole(checkpoint: Checkpoint) -> None:
 def test_tokens_do_not_depend_on_batch_or_threads(checkpoint: Checkpoint) -> None:
     runtime = CodecRuntime(checkpoint)
     x = windows(runtime, noise(5, 2 * runtime.window_frames * runtime.hop))
-    expected = runtime.encode(x)
+    expected = encode(runtime, x)
     for threads in (1, 2):
         runtime = CodecRuntime(checkpoint, threads=threads)
         for batch in (1, 4, len(x)):
-            codes = np.concatenate([runtime.encode(x[i : i + batch]) for i in range(0, len(x), batch)])
+            codes = np.concatenate([encode(runtime, x[i : i + batch]) for i in range(0, len(x), batch)])
             assert np.array_equal(codes, expected)
 
 
@@ -96,11 +98,11 @@ def test_decoded_frames_do_not_depend_on_the_window(checkpoint: Checkpoint) -> N
     shape = (2, runtime.n_codebooks, frames)
     codes = rng.integers(0, runtime.codebook_size, shape).astype(np.uint16)
     padded = np.pad(codes, ((0, 0), (0, 0), (context, context)), constant_values=1)
-    whole = runtime.decode(padded, (context, context + frames))
+    whole = decode(runtime, padded, (context, context + frames))
     assert whole.shape == (2, frames * hop)
     for first, last in ((0, 10), (17, 64), (80, 90)):
         part = padded[:, :, first : last + 2 * context]
-        wave = runtime.decode(part, (context - first, context - first + frames))
+        wave = decode(runtime, part, (context - first, context - first + frames))
         assert np.allclose(wave, whole[:, first * hop : last * hop], atol=2e-5)
 
 
@@ -127,40 +129,40 @@ def test_contexts_cover_all_that_the_network_sees(checkpoint: Checkpoint) -> Non
 def test_fewer_codebooks(linear: Checkpoint, plain: Checkpoint) -> None:
     greedy = CodecRuntime(plain)
     x = windows(greedy, noise(2, 320))
-    assert np.array_equal(greedy.encode(x, 2), greedy.encode(x)[:, :2])
+    assert np.array_equal(encode(greedy, x, 2), encode(greedy, x)[:, :2])
     beam = CodecRuntime(linear)
     x = windows(beam, noise(2, 1200))
-    codes = beam.encode(x, 2)
+    codes = encode(beam, x, 2)
     assert codes.shape[1] == 2
-    latents = beam.latents(codes)
-    assert latents.shape == (2, LINEAR.network.latent_width, beam.window_frames)
+    found = latents(beam, codes)
+    assert found.shape == (2, LINEAR.network.latent_width, beam.window_frames)
     with torch.inference_mode():
         z = beam.network.encoder(torch.from_numpy(x)[:, None])
     z = z[:, :, beam.encoder_context : beam.encoder_context + beam.window_frames].numpy()
-    cut = beam.latents(beam.encode(x)[:, :2])
-    assert np.square(latents - z).sum() <= np.square(cut - z).sum()
+    cut = latents(beam, encode(beam, x)[:, :2])
+    assert np.square(found - z).sum() <= np.square(cut - z).sum()
 
 
 def test_absent_tokens_add_nothing(linear: Checkpoint, plain: Checkpoint) -> None:
     for checkpoint in (linear, plain):
         runtime = CodecRuntime(checkpoint)
-        codes = runtime.encode(windows(runtime, noise(2, 1000))[:2])
+        codes = encode(runtime, windows(runtime, noise(2, 1000))[:2])
         depths = np.random.default_rng(4).integers(1, codes.shape[1] + 1, codes.shape[2])
         fewer = np.where(np.arange(codes.shape[1])[:, None] < depths, codes, ABSENT).astype(np.uint16)
-        latents = runtime.latents(fewer)
+        found = latents(runtime, fewer)
         for depth in np.unique(depths):
-            wanted = runtime.latents(np.ascontiguousarray(codes[:, :depth]))
-            np.testing.assert_array_equal(latents[:, :, depths == depth], wanted[:, :, depths == depth])
+            wanted = latents(runtime, np.ascontiguousarray(codes[:, :depth]))
+            np.testing.assert_array_equal(found[:, :, depths == depth], wanted[:, :, depths == depth])
         silence = np.full_like(codes, ABSENT)
-        assert not runtime.latents(silence).any()
-        assert runtime.decode(silence).shape[0] == 2
+        assert not latents(runtime, silence).any()
+        assert decode(runtime, silence).shape[0] == 2
 
 
 def test_another_beam(linear: Checkpoint, plain: Checkpoint) -> None:
     x = windows(CodecRuntime(linear), noise(2, 1200))
     wide, narrow = CodecRuntime(linear, beam=8), CodecRuntime(linear, beam=1)
-    assert np.array_equal(narrow.encode(x, 2), narrow.encode(x)[:, :2])
-    assert not np.array_equal(wide.encode(x), narrow.encode(x))
+    assert np.array_equal(encode(narrow, x, 2), encode(narrow, x)[:, :2])
+    assert not np.array_equal(encode(wide, x), encode(narrow, x))
     for model, beam in ((linear, 0), (linear, 65), (plain, 2)):
         with pytest.raises(UsageError, match="beam"):
             CodecRuntime(model, beam=beam)
@@ -191,13 +193,13 @@ def test_frames_and_mirror() -> None:
 def test_wrong_shapes_and_tokens_are_refused(linear: Checkpoint) -> None:
     runtime = CodecRuntime(linear)
     with pytest.raises(UsageError, match="samples"):
-        runtime.encode(noise(1, 100))
+        encode(runtime, noise(1, 100))
     with pytest.raises(UsageError, match="codebooks"):
-        runtime.encode(windows(runtime, noise(1, 100)), 5)
+        encode(runtime, windows(runtime, noise(1, 100)), 5)
     with pytest.raises(ModelError, match="beyond"):
-        runtime.latents(np.full((1, 1, 3), 64, dtype=np.uint16))
+        latents(runtime, np.full((1, 1, 3), 64, dtype=np.uint16))
     with pytest.raises(UsageError):
-        runtime.decode(np.zeros((1, 1, 3), dtype=np.uint16))
+        decode(runtime, np.zeros((1, 1, 3), dtype=np.uint16))
     with pytest.raises(UsageError, match="device"):
         CodecRuntime(linear, device="nonsense")
 
@@ -206,8 +208,8 @@ def test_wrong_shapes_and_tokens_are_refused(linear: Checkpoint) -> None:
 def test_cuda_gives_almost_the_same(linear: Checkpoint, grouped: Checkpoint) -> None:
     here, there = CodecRuntime(linear), CodecRuntime(linear, device="cuda")
     x = windows(here, noise(4, 2560))
-    assert (here.encode(x) == there.encode(x)).mean() > 0.999
-    ours, theirs = (CodecRuntime(grouped, device=device).for_groups([(1, 2, 3), (4,)]) for device in ("cpu", "cuda"))
+    assert (encode(here, x) == encode(there, x)).mean() > 0.999
+    ours, theirs = (GroupCoder(CodecRuntime(grouped, device=device), [(1, 2, 3), (4,)]) for device in ("cpu", "cuda"))
     x = noise(4, (40 + 2 * ours.encoder_context) * here.hop)
     codes = ours.encode(x)
     assert (codes == theirs.encode(x)).mean() > 0.99

@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import LINEAR, PLAIN, make, multichannel
+from small_models import LINEAR, PLAIN, decode, encode, make, multichannel
 from small_waves import noise, windows
 
+from eegzip.codecs.channels.grouping import channel_styles
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.runtime import CodecRuntime, build_network
+from eegzip.codecs.networks.inference import build_network
+from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.formats.errors import ModelError, UsageError
 
@@ -41,10 +43,10 @@ def padded(codes: np.ndarray, context: int) -> np.ndarray:
 def test_a_groups_tokens_and_samples_do_not_depend_on_other_groups(checkpoint: Checkpoint) -> None:
     runtime = CodecRuntime(checkpoint)
     x, rows = samples_for(runtime), rows_of(GROUPS)
-    codes = runtime.for_groups(GROUPS).encode(x)
+    codes = GroupCoder(runtime, GROUPS).encode(x)
     assert codes.shape == (len(GROUPS), runtime.n_codebooks, 12)
     assert len(np.unique(codes)) > runtime.codebook_size // 2
-    wave = runtime.for_groups(GROUPS).decode(padded(codes, runtime.decoder_context))
+    wave = GroupCoder(runtime, GROUPS).decode(padded(codes, runtime.decoder_context))
     assert wave.shape == (len(x), 12 * runtime.hop)
     for threads, steps in ((1, (1, 4)), (2, (2, 9))):
         runtime = CodecRuntime(checkpoint, threads=threads)
@@ -52,7 +54,7 @@ def test_a_groups_tokens_and_samples_do_not_depend_on_other_groups(checkpoint: C
             for start in range(0, len(GROUPS), step):
                 some = list(range(start, min(start + step, len(GROUPS))))[::-1]
                 chosen = np.concatenate([np.arange(len(x))[rows[i]] for i in some])
-                coder = runtime.for_groups([GROUPS[i] for i in some])
+                coder = GroupCoder(runtime, [GROUPS[i] for i in some])
                 assert np.array_equal(coder.encode(x[chosen]), codes[some])
                 found = coder.decode(padded(codes[some], runtime.decoder_context))
                 assert np.allclose(found, wave[chosen], atol=2e-5)
@@ -61,15 +63,15 @@ def test_a_groups_tokens_and_samples_do_not_depend_on_other_groups(checkpoint: C
 def test_small_batches_give_the_same(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = CodecRuntime(checkpoint)
     x = samples_for(runtime)
-    codes = runtime.for_groups(GROUPS).encode(x)
+    codes = GroupCoder(runtime, GROUPS).encode(x)
     monkeypatch.setattr(runtime, "_batch_samples", 1)
-    assert np.array_equal(runtime.for_groups(GROUPS).encode(x), codes)
+    assert np.array_equal(GroupCoder(runtime, GROUPS).encode(x), codes)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
 def test_every_size_of_group_goes_there_and_back(checkpoint: Checkpoint, size: int) -> None:
     runtime = CodecRuntime(checkpoint)
-    coder = runtime.for_groups([tuple(range(1, size + 1))])
+    coder = GroupCoder(runtime, [tuple(range(1, size + 1))])
     assert (coder.n_channels, coder.n_groups) == (size, 1)
     codes = coder.encode(noise(size, (9 + 2 * coder.encoder_context) * runtime.hop), 2)
     assert codes.shape == (1, 2, 9)
@@ -82,7 +84,7 @@ def test_every_size_of_group_goes_there_and_back(checkpoint: Checkpoint, size: i
 def test_a_coder_does_what_the_network_does(checkpoint: Checkpoint) -> None:
     runtime, network = CodecRuntime(checkpoint, beam=1), build_network(checkpoint)
     group, context = (3, 9, 30), runtime.encoder_context
-    coder = runtime.for_groups([group])
+    coder = GroupCoder(runtime, [group])
     beyond, hop = coder.decoder_context, runtime.hop
     x = noise(3, (12 + 2 * beyond + 2 * context) * hop)
     styles = torch.tensor([group])
@@ -107,7 +109,7 @@ def test_random_access_gives_what_the_whole_gives(checkpoint: Checkpoint) -> Non
     runtime, group = CodecRuntime(checkpoint), (2, 7, 41, 90)
     context, hop, frames = runtime.encoder_context, runtime.hop, 120
     x = noise(4, (frames + 2 * context) * hop)
-    coder = runtime.for_groups([group])
+    coder = GroupCoder(runtime, [group])
     whole, latent = coder.encode(x), latents_of(runtime, x, group)[:, context:-context]
     for first, last in ((0, 8), (31, 90), (100, 120)):
         part = x[:, first * hop : (last + 2 * context) * hop]
@@ -121,7 +123,7 @@ def test_random_access_gives_what_the_whole_gives(checkpoint: Checkpoint) -> Non
 
 def test_decoded_stretches_equal_the_whole(checkpoint: Checkpoint) -> None:
     runtime = CodecRuntime(checkpoint)
-    coder = runtime.for_groups([(1, 2), (3,)])
+    coder = GroupCoder(runtime, [(1, 2), (3,)])
     frames, context, hop = 90, coder.decoder_context, runtime.hop
     codes = np.random.default_rng(5).integers(0, runtime.codebook_size, (2, runtime.n_codebooks, frames))
     codes = np.pad(codes.astype(np.uint16), ((0, 0), (0, 0), (context, context)), constant_values=1)
@@ -143,29 +145,27 @@ def test_before_training_single_channels_give_the_backbones_tokens(backbone: Mod
     inner = x[:, together.hop : -together.hop]
     assert together.encoder_context == alone.encoder_context + 1
     # From the very same windows the tokens are the same to the last; a frame of context more changes no sums inside.
-    codes = together.for_groups([(i,) for i in range(7)]).encode(x)
+    codes = GroupCoder(together, [(i,) for i in range(7)]).encode(x)
     with torch.inference_mode():
         latent = alone.network.encoder(torch.from_numpy(x)[:, None])
         context = together.encoder_context
         assert np.array_equal(codes, alone.quantise(latent[:, :, context:-context], alone.n_codebooks).numpy())
-    assert (codes == alone.encode(inner)).mean() > 0.999
-    assert np.array_equal(together.encode(x), codes)
+    assert (codes == encode(alone, inner)).mean() > 0.999
+    assert np.array_equal(encode(together, x), codes)
     beyond = alone.decoder_context
-    expected = alone.decode(padded(codes, beyond), (beyond, beyond + 30))
-    assert np.array_equal(together.decode(padded(codes, beyond), (beyond, beyond + 30)), expected)
+    expected = decode(alone, padded(codes, beyond), (beyond, beyond + 30))
+    assert np.array_equal(decode(together, padded(codes, beyond), (beyond, beyond + 30)), expected)
 
 
 def test_single_channel_models_take_groups_of_one_only(linear: Checkpoint) -> None:
     runtime = CodecRuntime(linear)
     x = windows(runtime, noise(3, 320))
-    assert np.array_equal(runtime.for_groups([(0,)] * 3).encode(x), runtime.encode(x))
+    assert np.array_equal(GroupCoder(runtime, [(0,)] * 3).encode(x), encode(runtime, x))
     with pytest.raises(ModelError, match="every channel alone"):
-        runtime.for_groups([(0, 0)])
-    assert runtime.style_of("EEG Fp1-REF") == 0
+        GroupCoder(runtime, [(0, 0)])
 
 
-def test_styles_are_found_by_label(grouped: Checkpoint) -> None:
-    runtime = CodecRuntime(grouped)
+def test_styles_are_found_by_label() -> None:
     vocabulary = multichannel(LINEAR).multichannel.vocabulary  # type: ignore[union-attr]
     for label, name in (
         ("EEG FP1-REF", "Fp1"),
@@ -181,20 +181,20 @@ def test_styles_are_found_by_label(grouped: Checkpoint) -> None:
         ("EEG LOC-REF", "LOC"),
         ("EEG PG1-LE", "PG1"),
     ):
-        assert vocabulary[runtime.style_of(label) - 1] == name, label
-        assert runtime.style_of(label) > 0
+        assert vocabulary[channel_styles([label], vocabulary)[0] - 1] == name, label
+        assert channel_styles([label], vocabulary)[0] > 0
     for label in ("", "EEG", "Resp", "EEG 99-REF", "C3-Fp2"):
-        assert runtime.style_of(label) == 0
+        assert channel_styles([label], vocabulary)[0] == 0
 
 
 def test_wrong_groups_styles_and_shapes_are_refused(grouped: Checkpoint) -> None:
     runtime = CodecRuntime(grouped)
     for groups, words in (([()], "0 channels"), ([(1,), tuple(range(6))], "6 channels"), ([(1, 130)], "styles")):
         with pytest.raises(ModelError, match=words):
-            runtime.for_groups(groups)
+            GroupCoder(runtime, groups)
     with pytest.raises(ModelError, match="styles"):
-        runtime.for_groups([(-1,)])
-    coder = runtime.for_groups([(1, 2), (3,)])
+        GroupCoder(runtime, [(-1,)])
+    coder = GroupCoder(runtime, [(1, 2), (3,)])
     with pytest.raises(UsageError, match="3 channels"):
         coder.encode(noise(2, 40 * runtime.hop))
     with pytest.raises(UsageError, match="2 groups"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from synthetic import Group, Recording, build_header, build_recording
 
-from eegzip.formats.eegz.header import FIXED
+from eegzip.formats.eegz.header import ScalingKind
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def mixed() -> Recording:
         (
             Group(members=2, samples=100, up=32, down=25, hop=64, codebooks=4, size=1000, spacing=100, styles=(5, 1)),
             Group(samples=64, hop=48, codebooks=2, size=65536, spacing=64),
-            Group(members=3, samples=200, up=5, down=8, hop=32, codebooks=1, size=2, scaling=FIXED),
+            Group(members=3, samples=200, up=5, down=8, hop=32, codebooks=1, size=2, scaling=ScalingKind.FIXED),
         ),
         exact=(100, 7, 30, 0),
         n_records=11,

@@ -14,13 +14,11 @@ import numpy as np
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.header import (
-    ADAPTIVE,
-    EXACT,
-    FIXED,
-    TOKENS,
     CodecEntry,
+    Coding,
     FileHeader,
     GroupEntry,
+    ScalingKind,
     SignalEntry,
 )
 from eegzip.formats.eegz.index import BlockPlace, pack_index
@@ -41,7 +39,7 @@ class Group:
     hop: int = 64
     codebooks: int = 3
     size: int = 1024
-    scaling: str = ADAPTIVE
+    scaling: str = ScalingKind.ADAPTIVE
     spacing: int = 128
     styles: tuple[int, ...] | None = None
 
@@ -61,7 +59,7 @@ def build_header(
     """Build a header with these token streams, followed by exact signals of so many samples a record."""
     limit = 1 << (8 * sample_bytes - 1)
 
-    def signal(label: str, kind: str, samples: int, coding: str) -> SignalEntry:
+    def signal(label: str, kind: str, samples: int, coding: Coding) -> SignalEntry:
         rate = samples / record_duration if record_duration else None
         return SignalEntry(label, "uV", kind, -100.0, 100.0, -limit, limit - 1, samples, rate, coding, "a reason")
 
@@ -70,7 +68,7 @@ def build_header(
     entries: list[GroupEntry] = []
     for number, group in enumerate(groups):
         first = len(signals)
-        signals += [signal(f"G{number}M{m}", "eeg", group.samples, TOKENS) for m in range(group.members)]
+        signals += [signal(f"G{number}M{m}", "eeg", group.samples, Coding.TOKENS) for m in range(group.members)]
         codecs.append(
             CodecEntry(
                 name="dac-sc" if group.styles is None else "dac-mc",
@@ -80,8 +78,8 @@ def build_header(
                 hop=group.hop,
                 codebooks=group.codebooks + number,
                 codebook_size=group.size,
-                scaling=group.scaling,
-                knot_spacing=0 if group.scaling == FIXED else group.spacing,
+                scaling=ScalingKind(group.scaling),
+                knot_spacing=0 if group.scaling == ScalingKind.FIXED else group.spacing,
             )
         )
         entries.append(
@@ -100,7 +98,7 @@ def build_header(
                 styles=group.styles,
             )
         )
-    signals += [signal(f"X{number}", "other", samples, EXACT) for number, samples in enumerate(exact)]
+    signals += [signal(f"X{number}", "other", samples, Coding.EXACT) for number, samples in enumerate(exact)]
     return FileHeader(
         software="eegzip tests",
         edf_header=edf_header,
@@ -158,7 +156,7 @@ def build_recording(header: FileHeader, seed: int = 0) -> Recording:
     for number, group in enumerate(header.groups):
         grid, codec = header.grid(number), header.codecs[group.codec]
         tokens.append(rng.integers(0, codec.codebook_size, (group.codebooks, grid.n_frames)).astype(np.uint16))
-        if codec.scaling == ADAPTIVE:
+        if codec.scaling == ScalingKind.ADAPTIVE:
             count = grid.n_model_samples // codec.knot_spacing + 3
             for _ in group.signals:
                 knots.append(np.cumsum(rng.integers(-1, 2, (count, 2)), axis=0) + np.array([12, -300]))

@@ -23,7 +23,7 @@ from synthetic import (
 )
 
 from eegzip.formats.eegz import layout
-from eegzip.formats.eegz.header import FIXED
+from eegzip.formats.eegz.header import ScalingKind
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, EegzipError
 
@@ -34,7 +34,10 @@ MEMORY = 16 << 20
 def small() -> Recording:
     """Every kind of stream in as few bytes as will do, since each of them is damaged in turn."""
     header = build_header(
-        (Group(samples=16, hop=8, codebooks=2, size=100, spacing=16), Group(samples=8, hop=8, size=16, scaling=FIXED)),
+        (
+            Group(samples=16, hop=8, codebooks=2, size=100, spacing=16),
+            Group(samples=8, hop=8, size=16, scaling=ScalingKind.FIXED),
+        ),
         exact=(6, 2, 9),
         n_records=6,
         chunk_records=2,
@@ -249,7 +252,7 @@ class TestBlocksOfAnotherFile:
 
     @pytest.fixture
     def twins(self) -> tuple[Recording, Recording]:
-        groups = (Group(samples=64, hop=16, size=1024, scaling=FIXED),)
+        groups = (Group(samples=64, hop=16, size=1024, scaling=ScalingKind.FIXED),)
         headers = [build_header(groups, (8,), edf_header=name, n_records=9, trailing_bytes=4) for name in (b"A", b"B")]
         first, second = build_recording(headers[0], 1), build_recording(headers[1], 2)
         assert len(write(first)) == len(write(second))
@@ -292,7 +295,9 @@ class TestBlocksOfAnotherFile:
     def test_within_the_trailing_bytes(self, target: Path, twins):
         """A recording that ends with a whole .eegz file: none of its blocks are found when ours are damaged."""
         inner = write(twins[1])
-        header = build_header((Group(samples=64, hop=16, size=1024, scaling=FIXED),), (8,), trailing_bytes=len(inner))
+        header = build_header(
+            (Group(samples=64, hop=16, size=1024, scaling=ScalingKind.FIXED),), (8,), trailing_bytes=len(inner)
+        )
         outer = build_recording(header, 3)
         blocks = split(write(outer))
         tail = next(number for number, block in enumerate(blocks) if block.type == b"TAIL")

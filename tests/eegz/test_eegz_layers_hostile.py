@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
-from eegzip.formats.eegz.header import EXACT, LAYERS, FileHeader, LayerSet, Targets
+from eegzip.formats.eegz.header import Coding, FileHeader, LayerSet, Targets
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.layers import StoredResidual, unpack_residual
@@ -204,7 +204,8 @@ def test_files_without_layers_say_nothing_of_them(eegmat: Path, compressed: Call
     assert not {"layer_sets", "targets"} & set(unpack_map(header.pack(), "a header"))
     assert isinstance(header, FileHeader)
     signals = tuple(
-        replace(signal, coding=LAYERS if signal.coding == EXACT else signal.coding) for signal in header.signals
+        replace(signal, coding=Coding.LAYERS if signal.coding == Coding.EXACT else signal.coding)
+        for signal in header.signals
     )
     sets = (LayerSet((3,), (0,), (1,)),)
     with pytest.raises(ContainerError, match="no set of them"):

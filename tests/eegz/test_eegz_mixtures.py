@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eegzip.codecs.signal.components import find_rotation
+from eegzip.encoding.klt import find_rotation
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.eegz.rotation import extend, pack_basis, unpack_basis
+from eegzip.formats.eegz.rotation import extend, pack_rotation, unpack_rotation
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import matrix_bytes
 from eegzip.formats.packing import pack_map, unpack_map
@@ -30,9 +30,9 @@ def columns(draw: st.DrawFn) -> list[np.ndarray]:
 @settings(deadline=None, max_examples=60)
 def test_a_matrix_comes_back_orthonormal(integers: list[np.ndarray]) -> None:
     size = len(integers)
-    data = pack_basis(integers)
+    data = pack_rotation(integers)
     assert len(data) <= matrix_bytes(size)
-    matrix = unpack_basis(data, size)
+    matrix = unpack_rotation(data, size)
     np.testing.assert_allclose(matrix.T @ matrix, np.eye(size), atol=1e-12)
     complement = np.eye(size)
     for column, rounded in enumerate(integers):
@@ -43,7 +43,7 @@ def test_a_matrix_comes_back_orthonormal(integers: list[np.ndarray]) -> None:
 @given(st.binary(max_size=200), st.integers(1, 64))
 @settings(deadline=None, max_examples=60)
 def test_any_bytes_are_an_orthonormal_matrix(data: bytes, size: int) -> None:
-    matrix = unpack_basis(data, size)
+    matrix = unpack_rotation(data, size)
     np.testing.assert_allclose(matrix.T @ matrix, np.eye(size), atol=1e-10)
 
 

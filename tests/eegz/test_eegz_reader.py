@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synthetic import Group, block_offsets, build_header, build_recording, check, join, split, write
 
 from eegzip.formats.eegz import layout, reader
-from eegzip.formats.eegz.header import FIXED
+from eegzip.formats.eegz.header import ScalingKind
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import concatenate, read_tokens
 from eegzip.formats.eegz.writer import EegzWriter
@@ -208,7 +208,7 @@ def test_a_chunk_that_is_not_there(target, mixed, chunk):
 
 def test_the_tokens_do_not_depend_on_the_chunk_length(target):
     grid = {"samples": 100, "up": 32, "down": 25, "hop": 60}
-    groups = (Group(**grid), Group(**grid, scaling=FIXED))
+    groups = (Group(**grid), Group(**grid, scaling=ScalingKind.FIXED))
     reference = build_recording(build_header(groups, n_records=13, chunk_records=13), 5)
     for length in range(1, 15):
         header = build_header(groups, n_records=13, chunk_records=length)

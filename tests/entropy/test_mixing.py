@@ -7,7 +7,7 @@ from decimal import Decimal, getcontext
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import (
     LIMIT,
     RATES,
@@ -51,7 +51,7 @@ def test_a_probability_nears_the_share_of_ones():
     assert counts[0] == 250
 
 
-@compiled
+@jit
 def _cost(bits, contexts, use):  # type: ignore[no-untyped-def]
     """Bits that decisions take with either context alone (use 0, 1) or a mixture of both (2)."""
     probabilities = np.full((2, 16), 32768, np.int32)

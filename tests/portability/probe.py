@@ -21,6 +21,7 @@ from small_models import LINEAR, PLAIN, make, multichannel  # noqa: E402
 import eegzip  # noqa: E402
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint  # noqa: E402
 from eegzip.codecs.runtime import CodecRuntime  # noqa: E402
+from eegzip.codecs.stream_coder import GroupCoder  # noqa: E402
 from eegzip.formats.edf import EdfFile, decode_signal  # noqa: E402
 
 BATCHES = {1: range(1, 21), 2: (1, 2, 5, 20)}
@@ -75,10 +76,10 @@ def differences(checkpoint: Checkpoint, signal: np.ndarray) -> Iterator[str]:
     rows = np.concatenate([signal[:, start : start + length] for start in starts])[: most * size]
 
     def encode(runtime: CodecRuntime, rows: np.ndarray) -> np.ndarray:
-        return runtime.for_groups([tuple(range(1, size + 1)) if size > 1 else (0,)] * (len(rows) // size)).encode(rows)
+        return GroupCoder(runtime, [tuple(range(1, size + 1)) if size > 1 else (0,)] * (len(rows) // size)).encode(rows)
 
     def decode(runtime: CodecRuntime, codes: np.ndarray) -> np.ndarray:
-        return runtime.for_groups([tuple(range(1, size + 1)) if size > 1 else (0,)] * len(codes)).decode(codes)
+        return GroupCoder(runtime, [tuple(range(1, size + 1)) if size > 1 else (0,)] * len(codes)).decode(codes)
 
     codes = encode(runtime, rows)
     context = np.zeros((*codes.shape[:2], runtime.decoder_context), np.uint16)

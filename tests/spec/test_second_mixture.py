@@ -13,15 +13,15 @@ from second_synthesis import Network
 
 import eegzip
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.eegz.rotation import pack_basis, unpack_basis
+from eegzip.formats.eegz.rotation import pack_rotation, unpack_rotation
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 19])
 def test_rotations(size: int) -> None:
     random = np.random.default_rng(size)
     columns = [np.rint(random.normal(size=n) * 2.0 ** (n / 2)).astype(np.int64) for n in range(size, 0, -1)]
-    data = pack_basis(columns)
-    np.testing.assert_allclose(rotation(data, size), unpack_basis(data, size), atol=1e-13)
+    data = pack_rotation(columns)
+    np.testing.assert_allclose(rotation(data, size), unpack_rotation(data, size), atol=1e-13)
 
 
 def test_samples(eegmat: Path, compressed, restored) -> None:

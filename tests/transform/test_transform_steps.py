@@ -11,17 +11,13 @@ from hypothesis.extra import numpy as arrays
 from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
-from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
+from eegzip.formats.transform.coefficients import decode_coefficients
 from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level, new_model
-from eegzip.formats.transform.layer import (
-    analyse,
-    decode_layer,
-    encode_layer,
-    step_code,
-    step_size,
-)
-from eegzip.formats.transform.layer_header import Form, block_size
+from eegzip.formats.transform.layer import decode_layer, step_size
+from eegzip.formats.transform.layer_header import LayerHeader, block_size
 from eegzip.formats.transform.search.band_planning import plan
+from eegzip.formats.transform.search.layer_encoder import analyse, encode_layer, step_code
+from eegzip.formats.transform.search.quantiser import encode_coefficients, room
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())
@@ -114,8 +110,8 @@ def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> t
     cuts = random.random(blocks - 1) < 0.3 if seed & 1 else None
     coefficients = analyse(samples, blocks, cuts)
     bands = plan(coefficients / step_size(steps)[:, None, None], 1 / 12)
-    form = Form(members, blocks, (0,) * signals, tuple(map(int, steps)), (), tuple(bands), cuts)
-    layer = encode_layer(coefficients, n_samples, form, 0.1)
+    header = LayerHeader(members, blocks, (0,) * signals, tuple(map(int, steps)), (), tuple(bands), cuts)
+    layer = encode_layer(coefficients, n_samples, header, 0.1)
     return layer.stream, layer.samples, samples
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.fixed_order import product
 from eegzip.formats.tokens.packed import ABSENT
 
@@ -58,7 +58,7 @@ def synthesise(latents: FloatArray, weights: FloatArray) -> FloatArray:
     return np.ascontiguousarray(waves[:, hop // 2 : waves.shape[1] - hop // 2])
 
 
-@compiled
+@jit
 def summed_codewords(books: np.ndarray, codes: np.ndarray, latents: np.ndarray) -> None:
     """Add to `latents` [B, F, D], float32, the codewords that tokens stand for, from the first level up.
 

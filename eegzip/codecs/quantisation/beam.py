@@ -30,32 +30,32 @@ class ResidualSearch:
 
     Parameters
     ----------
-    books
+    codebooks
         Codebooks [levels, size, dim].
     beam
         Hypotheses kept from level to level.
     """
 
-    def __init__(self, books: torch.Tensor, beam: int) -> None:
-        self.books = books
+    def __init__(self, codebooks: torch.Tensor, beam: int) -> None:
+        self.codebooks = codebooks
         self.beam = beam
-        self._compiled = BeamSearch(books.detach().numpy(), beam) if books.device.type == "cpu" else None
-        size = books.shape[1]
+        self._compiled = BeamSearch(codebooks.detach().numpy(), beam) if codebooks.device.type == "cpu" else None
+        size = codebooks.shape[1]
         self._groups = next(g for g in range(min(_GROUPS, size), 0, -1) if size % g == 0)
         # A codeword's place among the members of its group, for the low bits of its distance.
         self._member_mask = (1 << (size // self._groups - 1).bit_length()) - 1
-        self._members = (torch.arange(size, device=books.device) // self._groups).to(torch.int32)
+        self._members = (torch.arange(size, device=codebooks.device) // self._groups).to(torch.int32)
 
     @functools.cached_property
     def _columns(self) -> torch.Tensor:
         # addmm wants the codewords as columns, scaled by the -2 of |r - c|^2 = |r|^2 - 2 r.c + |c|^2.
-        return (self.books * -2.0).transpose(1, 2).contiguous()
+        return (self.codebooks * -2.0).transpose(1, 2).contiguous()
 
     @functools.cached_property
     def _squares(self) -> torch.Tensor:
-        return self.books.square().sum(2)
+        return self.codebooks.square().sum(2)
 
-    def __call__(self, rows: torch.Tensor, levels: int, prices: torch.Tensor | None = None) -> torch.Tensor:
+    def __call__(self, rows: torch.Tensor, levels: int, multipliers: torch.Tensor | None = None) -> torch.Tensor:
         """Return the indices [N, levels] (int64) chosen for ``rows`` [N, dim].
 
         Parameters
@@ -64,24 +64,24 @@ class ResidualSearch:
             Vectors to be coded.
         levels
             How many codebooks to use, the first ones.
-        prices
+        multipliers
             Squared error [N] that a codeword must take away to be worth it; see
             :class:`~eegzip.codecs.quantisation.beam_cpu.BeamSearch`.
         """
         if self._compiled is not None:
-            enough = None if prices is None else prices.numpy()
+            enough = None if multipliers is None else multipliers.numpy()
             chosen = self._compiled(rows.detach().numpy(), levels, torch.get_num_threads(), enough)
             return torch.from_numpy(chosen.astype(np.int64))
         codes = self.search_in_blocks(rows, levels)
-        return codes if prices is None else self._shortened(rows, codes, prices)
+        return codes if multipliers is None else self._shortened(rows, codes, multipliers)
 
-    def _shortened(self, rows: torch.Tensor, codes: torch.Tensor, prices: torch.Tensor) -> torch.Tensor:
-        """Return codes [N, levels] without those above the level at which error and prices are least."""
+    def _shortened(self, rows: torch.Tensor, codes: torch.Tensor, multipliers: torch.Tensor) -> torch.Tensor:
+        """Return codes [N, levels] without those above the level at which error plus multipliers is least."""
         residual, least = rows, rows.square().sum(1)
         depth = torch.zeros_like(codes[:, 0])
         for level in range(codes.shape[1]):
-            residual = residual - self.books[level][codes[:, level]]
-            cost = residual.square().sum(1) + (level + 1) * prices
+            residual = residual - self.codebooks[level][codes[:, level]]
+            cost = residual.square().sum(1) + (level + 1) * multipliers
             depth[cost < least] = level + 1
             least = torch.minimum(cost, least)
         return codes.masked_fill(torch.arange(codes.shape[1], device=codes.device) >= depth[:, None], ABSENT)
@@ -112,7 +112,7 @@ class ResidualSearch:
             distance += energy[:, None]
             parent, code = self._best(distance, n, width, keep)
             row = (parent + torch.arange(0, n * width, width, device=rows.device)[:, None]).view(-1)
-            residual = residual.index_select(0, row) - self.books[level].index_select(0, code.view(-1))
+            residual = residual.index_select(0, row) - self.codebooks[level].index_select(0, code.view(-1))
             # Measured afresh rather than carried along: differences of large sums would lose the small ones.
             energy = residual.square().sum(1)
             chosen.append(code)

@@ -14,21 +14,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.tokens.packed import ABSENT
 
 _JOB_ROWS = 1024
 _BLOCK_ROWS = 32
 # Hypotheses and dimensions that the inner loop takes at once; what is missing is filled with zeros.
 _STEP = 4
-# Levels for which the search goes on where none of them was worth its price.
+# Levels for which the search goes on where none of them was worth it.
 _PATIENCE = 3
 _ABSENT = np.uint16(ABSENT)
 # Partial sums of an energy.
 _LANES = 16
 
 
-@compiled
+@jit
 def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Fill s0..s3 [size] with |c|^2 - 2 r.c for four residuals `rest` [4, dim]; `columns` [dim, size] are -2 c."""
     dim, size = columns.shape
@@ -51,7 +51,7 @@ def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-unty
             s3[c] = s3[c] + f0 * u0 + f1 * v0 + f2 * w0 + f3 * x0
 
 
-@compiled
+@jit
 def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Return the squared length of a vector, summed in lanes and then in order."""
     lanes = np.zeros(_LANES, np.float32)
@@ -67,11 +67,11 @@ def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
     return total
 
 
-@compiled
+@jit
 def _search_rows(
     rows: np.ndarray,
-    prices: np.ndarray,
-    books: np.ndarray,
+    multipliers: np.ndarray,
+    codebooks: np.ndarray,
     columns: np.ndarray,
     squares: np.ndarray,
     support: np.ndarray,
@@ -79,11 +79,11 @@ def _search_rows(
     beam: int,
     codes: np.ndarray,
 ) -> None:
-    """Fill `codes` [rows, levels] for `rows` [rows, dim], as many as are worth their price (all, where it is negative).
+    """Fill `codes` [rows, levels] for `rows` [rows, dim], those worth it at a row's multiplier (negative: all).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
-    whole steps; `books` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and -2
-    times these; `squares` [levels, size] their squared lengths.
+    whole steps; `codebooks` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and
+    -2 times these; `squares` [levels, size] their squared lengths.
     """
     levels, widest, size = columns.shape
     count, dim = rows.shape
@@ -109,7 +109,7 @@ def _search_rows(
             residual[0, block] = rows[row]
             energy[0, block] = _energy(rows[row])
             least[block], depth[block] = energy[0, block], 0
-            if not least[block] <= prices[row]:
+            if not least[block] <= multipliers[row]:
                 open_rows[block] = row
                 block += 1
         for level in range(levels):
@@ -144,20 +144,21 @@ def _search_rows(
                     parent, code, child = best_parent[k], best_code[k], left * found + k
                     residual[after, child] = residual[now, parent]
                     for i in range(width):
-                        residual[after, child, support[level, i]] -= books[level, code, i]
+                        residual[after, child, support[level, i]] -= codebooks[level, code, i]
                     # Measured afresh rather than carried along: differences of large sums would lose the small ones.
                     energy[after, child] = _energy(residual[after, child])
                     path[after, child, :level] = path[now, parent, :level]
                     path[after, child, level] = code
                 # The children of a row that is done make room for those of the next.
-                row, first, price = open_rows[n], left * found, prices[open_rows[n]]
+                row, first, multiplier = open_rows[n], left * found, multipliers[open_rows[n]]
                 cost, spent = least[n], depth[n]
-                now_cost = energy[after, first] + (level + 1) * price
-                if price < 0 or now_cost < cost:
+                now_cost = energy[after, first] + (level + 1) * multiplier
+                if multiplier < 0 or now_cost < cost:
                     cost, spent = now_cost, level + 1
                     codes[row, :spent] = path[after, first, :spent]
                 # More can't be worth it where it costs as much without any error, and hardly where nothing came of it.
-                if level + 1 < levels and (price < 0 or ((level + 2) * price < cost and level + 1 - spent < _PATIENCE)):
+                hopeful = (level + 2) * multiplier < cost and level + 1 - spent < _PATIENCE
+                if level + 1 < levels and (multiplier < 0 or hopeful):
                     open_rows[left], least[left], depth[left] = row, cost, spent
                     left += 1
             now, alive, block = after, found, left
@@ -168,25 +169,25 @@ class BeamSearch:
 
     Parameters
     ----------
-    books : ndarray of float32, shape (levels, size, dim)
+    codebooks : ndarray of float32, shape (levels, size, dim)
         Codebooks.
     beam : int
         Hypotheses kept from level to level; 1 is the greedy search.
     """
 
-    def __init__(self, books: npt.NDArray[np.float32], beam: int) -> None:
-        levels, size, _ = books.shape
-        used = [np.flatnonzero(book.any(axis=0)) for book in books]
+    def __init__(self, codebooks: npt.NDArray[np.float32], beam: int) -> None:
+        levels, size, _ = codebooks.shape
+        used = [np.flatnonzero(codebook.any(axis=0)) for codebook in codebooks]
         # To whole steps; where a support is filled up, zeros stand for codewords at dimension 0.
         self._counts = np.array([max(-(-len(where) // _STEP), 1) * _STEP for where in used])
         widest = int(self._counts.max())
         self._support = np.zeros((levels, widest), np.int64)
-        self._books = np.zeros((levels, size, widest), np.float32)
+        self._codebooks = np.zeros((levels, size, widest), np.float32)
         for level, where in enumerate(used):
             self._support[level, : len(where)] = where
-            self._books[level, :, : len(where)] = books[level][:, where]
-        self._columns = np.ascontiguousarray((self._books * np.float32(-2.0)).transpose(0, 2, 1))
-        self._squares = np.square(self._books, dtype=np.float64).sum(axis=2).astype(np.float32)
+            self._codebooks[level, :, : len(where)] = codebooks[level][:, where]
+        self._columns = np.ascontiguousarray((self._codebooks * np.float32(-2.0)).transpose(0, 2, 1))
+        self._squares = np.square(self._codebooks, dtype=np.float64).sum(axis=2).astype(np.float32)
         self._beam = beam
 
     def __call__(
@@ -194,7 +195,7 @@ class BeamSearch:
         rows: npt.NDArray[np.float32],
         levels: int,
         threads: int,
-        prices: npt.NDArray[np.float32] | None = None,
+        multipliers: npt.NDArray[np.float32] | None = None,
     ) -> npt.NDArray[np.uint16]:
         """Return the indices chosen for some vectors.
 
@@ -206,9 +207,9 @@ class BeamSearch:
             How many codebooks to use, the first ones.
         threads : int
             How many threads share the work; the result does not depend on it.
-        prices : ndarray of float32, shape (n,), optional
+        multipliers : ndarray of float32, shape (n,), optional
             Squared error that a codeword must take away to be worth it: a vector gets the codewords of the best
-            hypothesis of the level at which error and prices are least, and none above. By default all have all.
+            hypothesis of the level at which error plus multipliers is least, and none above. By default all have all.
 
         Returns
         -------
@@ -216,14 +217,17 @@ class BeamSearch:
             :data:`~eegzip.formats.tokens.packed.ABSENT` where there is none.
         """
         rows = np.ascontiguousarray(rows, np.float32)
-        prices = np.full(len(rows), -1.0, np.float32) if prices is None else np.ascontiguousarray(prices, np.float32)
+        if multipliers is None:
+            least = np.full(len(rows), -1.0, np.float32)
+        else:
+            least = np.ascontiguousarray(multipliers, np.float32)
         codes = np.empty((len(rows), levels), np.uint16)
-        books, columns, squares = self._books[:levels], self._columns[:levels], self._squares[:levels]
+        codebooks, columns, squares = self._codebooks[:levels], self._columns[:levels], self._squares[:levels]
         support, counts = self._support[:levels], self._counts[:levels]
 
         def search(start: int) -> None:
             part = slice(start, start + _JOB_ROWS)
-            _search_rows(rows[part], prices[part], books, columns, squares, support, counts, self._beam, codes[part])
+            _search_rows(rows[part], least[part], codebooks, columns, squares, support, counts, self._beam, codes[part])
 
         starts = range(0, len(rows), _JOB_ROWS)
         if threads == 1:

@@ -1,9 +1,9 @@
 """Tokens that are worth their bits: a search for error plus bits, the bits being those of the context coder.
 
 A beam over the levels of each frame, as in :mod:`eegzip.codecs.quantisation.beam_cpu`, but what counts is the weighted
-error plus a slope times the bits that the prior would take for the tokens, and a frame may end at any level. Frames
-follow one another, as what a frame costs depends on the one before. Only an encoder does this, so it may compute with
-floats.
+error plus a Lagrange multiplier times the bits that the prior would take for the tokens, and a frame may end at any
+level. Frames follow one another, as what a frame costs depends on the one before. Only an encoder does this, so it may
+compute with floats.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.fixed_order import binary_logarithm
 from eegzip.formats.tokens.likelihood import hidden_of_frame, likelihoods
 from eegzip.formats.tokens.packed import ABSENT
@@ -27,13 +27,13 @@ _SAME_DEPTH, _OTHER_DEPTH, _DEPTH_STEP = 0.4, 1.5, 1.0
 _BITS = 1.0 / (256.0 * 0.6931471805599453)
 
 
-@compiled
+@jit
 def _search_stream(  # type: ignore[no-untyped-def]
-    tables, latents, weights, books, squares, others, other_weights, start_class, slope, beam, codes
+    tables, latents, weights, codebooks, squares, others, other_weights, start_class, multiplier, beam, codes
 ):
     """Fill `codes` [K, F] for `latents` [F, D], whose squared errors count `weights` [F] each."""
     levels, frames = codes.shape
-    width, entries, units = latents.shape[1], books.shape[2], tables.level.shape[1]
+    width, entries, units = latents.shape[1], codebooks.shape[2], tables.level.shape[1]
     coordinates = tables.words.shape[2]
     leaves = 2
     while leaves < entries:
@@ -70,12 +70,12 @@ def _search_stream(  # type: ignore[no-untyped-def]
         for level in range(levels + 1):
             ending = _SAME_DEPTH if level == last else _OTHER_DEPTH + _DEPTH_STEP * abs(level - last)
             for b in range(alive):
-                cost = weights[f] * error[now, b] + slope * (bits[now, b] + ending)
+                cost = weights[f] * error[now, b] + multiplier * (bits[now, b] + ending)
                 if cost < least:
                     least, depth = cost, level
                     chosen[:level] = path[now, b, :level]
             # Where bits alone cost as much by now, nothing will be worth more of them.
-            if level == levels or slope * (bits[now, :alive].min() + _SAME_DEPTH) >= least:
+            if level == levels or multiplier * (bits[now, :alive].min() + _SAME_DEPTH) >= least:
                 break
             found = 0
             for b in range(alive):
@@ -87,10 +87,10 @@ def _search_stream(  # type: ignore[no-untyped-def]
                 for d in range(width):
                     r = np.float32(-2.0) * rest[now, b, d]
                     for c in range(entries):
-                        distance[c] = distance[c] + r * books[level, d, c]
+                        distance[c] = distance[c] + r * codebooks[level, d, c]
                 for c in range(entries):
                     taken = whole + (top - scores[c]) * _BITS
-                    cost = weights[f] * (error[now, b] + distance[c]) + slope * taken
+                    cost = weights[f] * (error[now, b] + distance[c]) + multiplier * taken
                     if found == beam and not cost < best[beam - 1]:
                         continue
                     place = found if found < beam else beam - 1
@@ -105,7 +105,7 @@ def _search_stream(  # type: ignore[no-untyped-def]
                 parent, code = best_parent[k], best_code[k]
                 total = 0.0
                 for d in range(width):
-                    rest[after, k, d] = rest[now, parent, d] - books[level, d, code]
+                    rest[after, k, d] = rest[now, parent, d] - codebooks[level, d, code]
                     total += rest[after, k, d] * rest[after, k, d]
                 for d in range(coordinates):
                     missing[after, k, d] = missing[now, parent, d] - tables.words[level, code, d]
@@ -133,28 +133,28 @@ class RateSearch:
     ----------
     prior : TokenPrior
         Of the model.
-    books : ndarray of float32, shape (K, S, D)
+    codebooks : ndarray of float32, shape (K, S, D)
         Its codebooks, in the latent space.
     beam : int
         Hypotheses kept from level to level.
     """
 
-    def __init__(self, prior: TokenPrior, books: npt.NDArray[np.float32], beam: int) -> None:
+    def __init__(self, prior: TokenPrior, codebooks: npt.NDArray[np.float32], beam: int) -> None:
         self.prior = prior
-        self._books = np.ascontiguousarray(books.transpose(0, 2, 1), np.float32)
-        self._squares = np.square(books, dtype=np.float64).sum(axis=2).astype(np.float32)
+        self._codebooks = np.ascontiguousarray(codebooks.transpose(0, 2, 1), np.float32)
+        self._squares = np.square(codebooks, dtype=np.float64).sum(axis=2).astype(np.float32)
         self._beam = beam
 
-    def words(self, level: int, codes: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    def codewords(self, level: int, codes: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
         """Return the codewords of a level, shape (..., D)."""
-        return self._books[level].T[codes]
+        return self._codebooks[level].T[codes]
 
     def __call__(
         self,
         latents: npt.NDArray[np.float32],
         weights: npt.NDArray[np.float64],
         codes: npt.NDArray[np.uint16],
-        slope: float,
+        multiplier: float,
     ) -> npt.NDArray[np.uint16]:
         """Return the tokens [G, K, F], absent above each frame's depth.
 
@@ -166,8 +166,8 @@ class RateSearch:
             What a squared error of a frame counts.
         codes : ndarray, shape (G, K, F)
             Tokens of least error; they tell which streams are alike.
-        slope : float
-            What a bit counts.
+        multiplier : float
+            Lagrange multiplier: the weighted squared error that a bit must take away.
         """
         streams: list[npt.NDArray[np.uint16]] = list(codes)
         done: Sequence[npt.NDArray[np.uint16]] = [np.empty_like(stream) for stream in streams]
@@ -177,12 +177,12 @@ class RateSearch:
                 self.prior.tables,
                 np.ascontiguousarray(latents[plan.place], np.float32),
                 np.ascontiguousarray(weights[plan.place], np.float64),
-                self._books,
+                self._codebooks,
                 self._squares,
                 others,
                 plan.weights,
                 plan.parameters.start_class,
-                slope,
+                multiplier,
                 self._beam,
                 done[plan.place],
             )

@@ -12,9 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
-from eegzip.codecs.signal.components import Components
+from eegzip.codecs.signal.klt import KltComponents
 from eegzip.codecs.signal.resampling import Resampler
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, nearest_scale_code, normalise
+from eegzip.codecs.types import WindowAnalysis
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.tokens.packed import ABSENT
 
@@ -41,20 +42,19 @@ class Encoder(Protocol):
     decoder_context: int
 
     def encode(
-        self, samples: np.ndarray, n_codebooks: int | None = None, prices: np.ndarray | None = None
+        self, samples: np.ndarray, n_codebooks: int | None = None, multipliers: np.ndarray | None = None
     ) -> np.ndarray:
         """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side.
 
-        With `prices` [groups, frames], none but those that take so much squared error away.
+        With `multipliers` [groups, frames], none but those that take so much squared error away.
         """
 
     def encode_with_latents(self, samples: np.ndarray, n_codebooks: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the codes and the latents [groups, D, frames] that they stand for."""
 
 
-Chooser = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""Takes a window's codes of least error [groups, codebooks, frames], latents [groups, D, frames] and scales [channels,
-frames], and gives the codes to be stored."""
+Chooser = Callable[[WindowAnalysis], np.ndarray]
+"""Gives the codes [groups, codebooks, frames] that are to be stored of a window."""
 
 
 def mirror_indices(total: int, start: int, stop: int) -> np.ndarray:
@@ -91,16 +91,16 @@ class Analysis:
         Size of the offset codes (adaptive scaling only).
     codebooks : int
         Levels wanted; of components, the most that a frame may have.
-    components : Components, optional
+    components : KltComponents, optional
         What is coded in place of the channels, with adaptive scaling: from here on, they are the channels.
+    choose : callable, optional
+        See :data:`Chooser`. Without one the codes of least error are stored; of components, those that are worth it at
+        their multiplier.
 
     Attributes
     ----------
     window_frames, n_windows : int
         Frames of each window, and windows.
-    choose : callable or None
-        See :data:`Chooser`; set before the first frames are asked for. With ``None`` the codes of least error are
-        stored.
     """
 
     def __init__(
@@ -112,7 +112,8 @@ class Analysis:
         centres: np.ndarray,
         steps: np.ndarray,
         codebooks: int,
-        components: Components | None = None,
+        components: KltComponents | None = None,
+        choose: Chooser | None = None,
     ) -> None:
         self._read = read
         self._grid = grid
@@ -122,10 +123,10 @@ class Analysis:
         self._steps = np.asarray(steps, np.float64)
         self._codebooks = codebooks
         self._components = components
+        self._choose = choose
         self._resampler = Resampler(grid.up, grid.down)
         self.window_frames = window_size(grid.n_frames, encoder.window_frames)
         self.n_windows = -(-grid.n_frames // self.window_frames)
-        self.choose: Chooser | None = None
         self._codes: dict[int, np.ndarray] = {}
         self._knots: dict[int, np.ndarray] = {}
 
@@ -166,21 +167,27 @@ class Analysis:
 
     def _window(self, window: int) -> np.ndarray:
         if window not in self._codes:
-            if self.choose is not None:
-                self._codes[window] = self.choose(*self.look(window))
+            if self._choose is not None:
+                self._codes[window] = self._choose(self.analyse(window))
             elif self._components is not None:
                 samples, first = self._samples(window), window * self.window_frames
-                prices = self._components.loudness.price / np.square(self._scales(first, first + self.window_frames))
-                self._codes[window] = self._encoder.encode(samples, self._codebooks, prices)
+                scales = self._scales(first, first + self.window_frames)
+                multipliers = self._components.distortion.multiplier / np.square(scales)
+                self._codes[window] = self._encoder.encode(samples, self._codebooks, multipliers)
             else:
                 self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
         return self._codes[window]
 
-    def look(self, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Codes of least error, latents and scales of a window, as a :data:`Chooser` takes them."""
+    def analyse(self, window: int) -> WindowAnalysis:
+        """What is to be coded in a window, with the codes of least error."""
         codes, latents = self._encoder.encode_with_latents(self._samples(window), self._codebooks)
         first = window * self.window_frames
-        return codes, latents, self._scales(first, first + self.window_frames)
+        return WindowAnalysis(codes, latents, self._scales(first, first + self.window_frames))
+
+    def probe(self, windows: int) -> list[WindowAnalysis]:
+        """Some windows at even distances, the first and the last among them."""
+        places = np.unique(np.linspace(0, self.n_windows - 1, windows).astype(int))
+        return [self.analyse(int(place)) for place in places]
 
     def _scales(self, first: int, stop: int) -> np.ndarray:
         """Scale in the middle of each frame [channels, frames], of frames whose samples were just normalised."""
@@ -212,7 +219,7 @@ class Analysis:
             return np.stack([self._knots[number] for number in range(start, stop)], axis=1)
         return self._thrifty(start, stop, self._scaling.spacing, self._components)
 
-    def _thrifty(self, start: int, stop: int, spacing: int, components: Components) -> np.ndarray:
+    def _thrifty(self, start: int, stop: int, spacing: int, components: KltComponents) -> np.ndarray:
         """Knots of components, whose scales are all the same where no token is near, which costs next to nothing."""
         grid, context = self._grid, self._encoder.decoder_context
         first = grid.frame_of_model_sample(max((start - 1) * spacing, 0)) - context
@@ -220,7 +227,7 @@ class Analysis:
         first, last = max(first, 0), min(last, grid.n_frames)
         heard = self.frames(first, last)[:, 0] != ABSENT
         knots = np.stack([self._knots[number] for number in range(start, stop)], axis=1)
-        idle = nearest_scale_code(components.loudness.level)
+        idle = nearest_scale_code(components.distortion.level)
         for number in range(start, stop):
             low = grid.frame_of_model_sample(max((number - 1) * spacing, 0)) - context
             high = grid.frame_of_model_sample((number + 1) * spacing) + context + 1

@@ -11,9 +11,9 @@ import numpy as np
 from eegzip.formats.fixed_order import gram, product, solve_positive
 
 _OWN = 8
-_LEAST_GAIN = 0.003
+_MIN_GAIN = 0.003
 _RIDGE = 1e-6
-MOST_SIGNALS = 256
+MAX_SIGNALS = 256
 """Signals that are compared with each other; more are taken in parts."""
 
 
@@ -32,8 +32,8 @@ def choose_references(signals: np.ndarray, most: int) -> list[list[int]]:
         For each signal the places of its references, the most useful first; without circles.
     """
     chosen: list[list[int]] = []
-    for first in range(0, len(signals), MOST_SIGNALS):
-        part = signals[first : first + MOST_SIGNALS]
+    for first in range(0, len(signals), MAX_SIGNALS):
+        part = signals[first : first + MAX_SIGNALS]
         chosen += [[first + other for other in row] for row in _choose(part, most)]
     return chosen
 
@@ -89,7 +89,7 @@ def _select(covariance: np.ndarray, target: int, candidates: list[int], most: in
         useful = power > 1e-4 * start + 1e-12
         gain = np.where(useful, left[:last, last] ** 2 / np.where(useful, power, 1.0), 0.0)
         best = int(np.argmax(gain))
-        if not gain[best] > _LEAST_GAIN * left[last, last]:
+        if not gain[best] > _MIN_GAIN * left[last, last]:
             break
         found.append(candidates[best])
         left -= np.outer(left[:, best], left[best]) / left[best, best]

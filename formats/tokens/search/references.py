@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from eegzip.formats.fixed_order import gram, log2, solve_positive
 from eegzip.formats.tokens.coder import LARGEST_WEIGHT
 from eegzip.formats.tokens.packed import ABSENT
+from eegzip.formats.tokens.search.whole_streams import predictions, vectors
 from eegzip.formats.tokens.stream import MAX_REFERENCES, StreamParameters, stacked
 from eegzip.formats.tokens.tables import BANDS, TokenPrior
-from eegzip.formats.tokens.tracking import STARTS, WEIGHT_BITS, predictions, start_variance, vectors
+from eegzip.formats.tokens.tracking import STARTS, WEIGHT_BITS, start_variance
 
 _RIDGE = 1e-3
 _TINY = 1e-9
@@ -91,7 +92,9 @@ def _products(prior: TokenPrior, streams: Sequence[np.ndarray]) -> np.ndarray:
     return result
 
 
-def _chosen(products, place, earlier, bits):  # type: ignore[no-untyped-def]
+def _chosen(
+    products: np.ndarray, place: int, earlier: Sequence[int], bits: Callable[[np.ndarray], np.ndarray]
+) -> tuple[list[int], np.ndarray]:
     """References of a stream and their weights, by greedy regression in each band."""
     own = products[:, place, place]
     chosen: list[int] = []

@@ -7,33 +7,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.transform.layer import EncodedLayer, analyse, encode_layer, step_code, step_size
-from eegzip.formats.transform.layer_header import Form
+from eegzip.formats.transform.layer import step_size
+from eegzip.formats.transform.layer_header import LayerHeader
 from eegzip.formats.transform.search.band_planning import plan
 from eegzip.formats.transform.search.blocks import choose_blocks
+from eegzip.formats.transform.search.layer_encoder import EncodedLayer, analyse, encode_layer, step_code
 from eegzip.formats.transform.search.trimming import trim
 from eegzip.formats.transform.spatial import Band
 
 PENALTY = 0.1
 """Squared error, in squared steps, that one bit is worth. 6 dB a bit would be 0.1155."""
 
-_PATIENT_TRIALS = 8
-_MOST_TRIALS = 16
+_EARLY_TRIALS = 8
+_MAX_TRIALS = 16
 _GOOD_TRIALS = 3
 """So many layers within their bounds are looked at, of which the smallest is taken."""
 _TRIMS = 5
 _AIM = 0.9997
 _AIM_OF_STEPS = 0.998
 _RETREAT = 0.9985
-_FAR = 1.25
-_NEAR = 1.08
+_LATE_TRIM_THRESHOLD = 1.25
+_TRIM_THRESHOLD = 1.08
 """Times its bound that an error may be to be worth trimming."""
-_SETTLED = 1.2
+_SETTLED_THRESHOLD = 1.2
 """Times its bound that an error may be for rotations to stay as they are: then errors follow the steps."""
 _ROUNDING = 1 / 12
 _REPLAN = 0.05
 _MOVED = 0.03
-_CHANCE = 0.04
+_CHANCE_THRESHOLD = 0.04
 _CENTRE_WORTH = 0.1
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -75,7 +76,7 @@ def fit_layer(
     search = _Search(work.steps)
     best: FittedLayer | None = None
     good = 0
-    for trial in range(_MOST_TRIALS):
+    for trial in range(_MAX_TRIALS):
         layer = work.encode(search.steps)
         if layer is None:
             return None
@@ -85,16 +86,16 @@ def fit_layer(
             search.learn(work.sizes, np.maximum(work.judge(layer.samples), 1e-9))
             continue
         excess = np.maximum(judge(layer.samples), 1e-9)
-        if excess.max() < (_NEAR if trial < _PATIENT_TRIALS else _FAR):
+        if excess.max() < (_TRIM_THRESHOLD if trial < _EARLY_TRIALS else _LATE_TRIM_THRESHOLD):
             found = work.trimmed(layer, judge, excess)
             if found is not None and (best is None or len(found.stream) < len(best.stream)):
                 best = found
             good += found is not None
-        if good >= _GOOD_TRIALS or (best is not None and trial >= _PATIENT_TRIALS):
+        if good >= _GOOD_TRIALS or (best is not None and trial >= _EARLY_TRIALS):
             break
-        work.settled = trial > 0 and float(excess.max()) < _SETTLED
+        work.settled = trial > 0 and float(excess.max()) < _SETTLED_THRESHOLD
         search.learn(work.sizes, excess / _AIM_OF_STEPS)
-        if trial >= _PATIENT_TRIALS:
+        if trial >= _EARLY_TRIALS:
             # Errors don't follow the steps of single signals; those of all make way.
             search.steps = work.sizes / float(excess.max()) ** 1.3
     return best
@@ -127,7 +128,7 @@ class _Work:
             # The unit of the plan is a step, of which a quantiser's error is a twelfth, squared.
             self._bands = plan(scaled, 1 / 12)
             self._planned = self.sizes
-        self._form = Form(
+        self._header = LayerHeader(
             self._members,
             self._blocks.count,
             self._centres,
@@ -136,7 +137,7 @@ class _Work:
             tuple(self._bands),
             self._blocks.cuts,
         )
-        return encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY)
+        return encode_layer(self._coefficients, self._samples.shape[1], self._header, PENALTY)
 
     def judge(self, restored: np.ndarray) -> np.ndarray:
         """Errors in units of the wanted ones."""
@@ -152,7 +153,7 @@ class _Work:
         for _ in range(_TRIMS):
             shares = (aim**2 * squares - rounding) / np.maximum(excess**2 * squares - rounding, 1e-12)
             quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares, costs)
-            layer = encode_layer(self._coefficients, self._samples.shape[1], self._form, PENALTY, quantised)
+            layer = encode_layer(self._coefficients, self._samples.shape[1], self._header, PENALTY, quantised)
             excess = np.maximum(judge(layer.samples), 1e-9)
             if excess.max() <= 1:
                 return FittedLayer(layer.stream, layer.samples)
@@ -178,5 +179,5 @@ class _Search:
             self._slopes[known] = (self._slopes[known] + seen) / 2
         self._last = (sizes, excess)
         # Near the bound half of what is seen is chance.
-        speed = np.where(np.abs(np.log(excess)) < _CHANCE, 0.6, 1.0)
+        speed = np.where(np.abs(np.log(excess)) < _CHANCE_THRESHOLD, 0.6, 1.0)
         self.steps = sizes * np.clip((1 / excess) ** (speed / self._slopes), 0.3, 2.5)

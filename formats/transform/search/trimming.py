@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import compiled
+from eegzip.formats.entropy.jit import jit
 from eegzip.formats.transform.spatial import Band, apply, matrices
 
-_LEAST = 0.45
+_RAISE_THRESHOLD = 0.45
 """Steps that a coefficient must be above what it was quantised to for a step up to make sense."""
 
-_MOST = -0.2
+_LOWER_THRESHOLD = -0.2
 """Steps above, at most, for a step down to be worth a look."""
 
 _AT_ONCE = 16
@@ -26,12 +26,12 @@ _SHORTLISTED = 8
 """Rounds for which the moves that were best at their beginning are the only ones looked at."""
 _SLACK = 0.03
 """Of a signal's squared error: with so much room it hardly counts any more."""
-_LEAST_WEIGHT = 0.05
+_MIN_WEIGHT = 0.05
 _UNSEEN_BITS = 12.0
 """What a coefficient costs beyond the last that was written."""
 
 
-@compiled
+@jit
 def _effect(moves: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float:
     """By how much the weighted squared errors of one bin fall when each signal's error changes by -`moves`."""
     gain = 0.0
@@ -40,14 +40,14 @@ def _effect(moves: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float
     return gain
 
 
-@compiled
+@jit
 def _take(move: np.ndarray, errors: np.ndarray, excess: np.ndarray) -> None:
     for signal in range(len(move)):
         excess[signal] += move[signal] * (move[signal] - 2 * errors[signal])
         errors[signal] -= move[signal]
 
 
-@compiled
+@jit
 def _raise(
     moves: np.ndarray, where: np.ndarray, bits: np.ndarray, errors: np.ndarray, excess: np.ndarray, even: np.ndarray
 ) -> np.ndarray:
@@ -77,7 +77,7 @@ def _raise(
         if excess.max() <= 0:
             break
         # A signal within its bound needs no help, but should not be hurt either.
-        weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, _LEAST_WEIGHT), 3.0)
+        weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, _MIN_WEIGHT), 3.0)
         if turn % _SHORTLISTED == 0:
             looked_at = np.arange(len(moves))
         for place in looked_at:
@@ -98,7 +98,7 @@ def _raise(
     return chosen
 
 
-@compiled
+@jit
 def _lower(
     moves: np.ndarray, where: np.ndarray, bits: np.ndarray, errors: np.ndarray, excess: np.ndarray, even: np.ndarray
 ) -> np.ndarray:
@@ -142,7 +142,7 @@ def trim(
     shares : ndarray of float64, shape (signals,)
         Squared error wanted of each signal, as a share of what it is.
     costs : ndarray of float32, shape (3, components, blocks, bins)
-        See :func:`~eegzip.formats.transform.coefficients.encode_coefficients`.
+        See :func:`~eegzip.formats.transform.search.quantiser.encode_coefficients`.
 
     Returns
     -------
@@ -158,8 +158,8 @@ def trim(
     above = np.abs(values) - np.abs(restored)
     result = quantised.copy()
     for choose, candidates, steps in (
-        (_raise, above >= _LEAST, np.where(values < 0, -1, 1)),
-        (_lower, (quantised != 0) & (above < _MOST), -np.sign(quantised)),
+        (_raise, above >= _RAISE_THRESHOLD, np.where(values < 0, -1, 1)),
+        (_lower, (quantised != 0) & (above < _LOWER_THRESHOLD), -np.sign(quantised)),
     ):
         component, block, place = np.nonzero(candidates)
         signed = steps[candidates]

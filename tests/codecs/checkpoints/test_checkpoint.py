@@ -24,7 +24,7 @@ from eegzip.codecs.checkpoints.config import (
     NetworkConfig,
 )
 from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF
-from eegzip.codecs.runtime import build_network
+from eegzip.codecs.networks.inference import build_network
 from eegzip.formats.errors import ModelError, OutputExistsError
 
 MC = {"architecture": "dac-mc"}

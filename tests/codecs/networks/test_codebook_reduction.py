@@ -8,7 +8,7 @@ import pyedflib
 import pytest
 import torch
 from scipy.cluster.hierarchy import fcluster, linkage
-from small_models import LINEAR, PLAIN, multichannel, shaken
+from small_models import LINEAR, PLAIN, encode, latents, multichannel, shaken
 from small_waves import noise, windows
 
 from eegzip import models
@@ -64,8 +64,8 @@ def test_merging_duplicates_loses_nothing(config: ModelConfig, tmp_path: Path) -
     before = CodecRuntime(save_checkpoint(tmp_path / "a", config, state))
     after = CodecRuntime(save_checkpoint(tmp_path / "b", merged_config, merged_state))
     x = windows(before, noise(2, 640))
-    assert np.allclose(before.latents(before.encode(x)), after.latents(after.encode(x)), atol=1e-5)
-    assert int(after.encode(x).max()) < 16
+    assert np.allclose(latents(before, encode(before, x)), latents(after, encode(after, x)), atol=1e-5)
+    assert int(encode(after, x).max()) < 16
 
 
 def test_a_dac_of_1024_entries_becomes_one_of_256(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_dac_of_1024_entries_becomes_one_of_256(tmp_path: Path) -> None:
     again, _ = reduced(network.state_dict(), config, 256)
     assert all(torch.equal(again[name], value) for name, value in state.items())
     runtime = CodecRuntime(save_checkpoint(tmp_path / "m", small, state))
-    assert len(np.unique(runtime.encode(windows(runtime, noise(4, 2000)))[:, 0])) > 100
+    assert len(np.unique(encode(runtime, windows(runtime, noise(4, 2000)))[:, 0])) > 100
     # In rounds, as between phases of fine-tuning.
     halfway = reduced(network.state_dict(), config, 512)
     assert reduced(*halfway, 256)[1] == small
@@ -125,7 +125,7 @@ def error(runtime: CodecRuntime, x: np.ndarray) -> float:
     context = runtime.encoder_context
     with torch.inference_mode():
         z = runtime.network.encoder(torch.from_numpy(x)[:, None])[:, :, context:-context].numpy()
-    return float(np.square(runtime.latents(runtime.encode(x)) - z).mean() / np.square(z).mean())
+    return float(np.square(latents(runtime, encode(runtime, x)) - z).mean() / np.square(z).mean())
 
 
 def test_the_bundled_model_at_half_its_entries_still_codes_eeg(eegmat: Path, tmp_path: Path) -> None:

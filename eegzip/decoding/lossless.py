@@ -1,0 +1,41 @@
+"""Signals that are kept exactly, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from eegzip.decoding.stage import Check, ChunkSamples, rows_of
+from eegzip.formats.eegz.exact_ahead import exact_chunks
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import ContainerError
+
+
+class LosslessStage:
+    """Decodes signals that are kept exactly, some chunks ahead.
+
+    Parameters
+    ----------
+    reader : EegzReader
+    wanted : collection of int
+        Signals to restore.
+    lost : frozenset of int
+        Chunks to be left out: their samples become 0.
+    """
+
+    def __init__(self, reader: EegzReader, wanted: Collection[int], lost: frozenset[int] = frozenset()) -> None:
+        self._reader = reader
+        self._signals = [index for index in reader.header.exact_signals() if index in wanted]
+        self._lost = lost
+
+    def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
+        """Samples of chunk after chunk."""
+        for found in exact_chunks(self._reader, chunks, self._signals, self._lost):
+            yield rows_of(found)
+
+    def verify(self, chunk: int) -> Iterator[Check]:
+        """Decode each signal."""
+        for signal in self._signals:
+            try:
+                yield Check("exact", int(self._reader.chunk_exact(chunk, signal).size))
+            except ContainerError as error:
+                yield Check("exact", 0, str(error))

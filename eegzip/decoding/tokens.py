@@ -1,0 +1,106 @@
+"""Signals that a network restores from tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegzip.codecs.stream_batch import StreamBatch, batches_of, synthesis_of
+from eegzip.decoding.stage import Check, ChunkSamples
+from eegzip.decoding.stored_tokens import StoredNetwork, StoredTokens
+from eegzip.formats.eegz.header import Coding
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import ContainerError, ModelError
+
+if TYPE_CHECKING:
+    from eegzip.codecs.signal.synthesis import Synthesis
+
+
+class TokenStage:
+    """Decodes tokens and synthesises signals with the network, which is loaded when a waveform is asked for.
+
+    Parameters
+    ----------
+    reader : EegzReader
+    network : StoredNetwork
+    wanted : collection of int
+        Signals to restore.
+    lost : frozenset of int
+        Chunks to be left out: their samples become 0.
+    tokens_only : bool
+        Give the synthesis of signals coded in layers too, which is another stage's part else.
+    """
+
+    def __init__(
+        self,
+        reader: EegzReader,
+        network: StoredNetwork,
+        wanted: Collection[int],
+        lost: frozenset[int] = frozenset(),
+        *,
+        tokens_only: bool = False,
+    ) -> None:
+        self._reader = reader
+        self._header = reader.header
+        self._network = network
+        self._wanted = frozenset(wanted)
+        self._lost = lost
+        self._tokens_only = tokens_only
+
+    @cached_property
+    def _batches(self) -> list[tuple[StreamBatch, Synthesis]]:
+        return [
+            (batch, synthesis_of(self._header, batch, StoredTokens(self._reader, batch, self._lost), self._network()))
+            for batch in batches_of(self._header, sorted(self._wanted))
+        ]
+
+    def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
+        """Samples of chunk after chunk, synthesised when they are asked for."""
+        for chunk in chunks:
+            yield partial(self._samples, chunk)
+
+    def _samples(self, chunk: int, first: int, stop: int) -> dict[int, np.ndarray]:
+        header = self._header
+        start = header.records_of_chunk(chunk)[0]
+        samples = {}
+        for batch, synthesis in self._batches:
+            if not self._tokens_only and all(header.signals[index].coding is Coding.LAYERS for index in batch.signals):
+                continue
+            per_record = header.signals[batch.signals[0]].samples_per_record
+            if chunk in self._lost:
+                values = np.zeros((len(batch.signals), (stop - first) * per_record), np.int32)
+            else:
+                values = synthesis.digital((start + first) * per_record, (start + stop) * per_record)
+            for row, index in zip(values, batch.signals, strict=True):
+                if index in self._wanted:
+                    samples[index] = row.reshape(stop - first, per_record)
+        return samples
+
+    def synthesised(self, chunk: int, signals: Collection[int]) -> dict[int, np.ndarray]:
+        """What a chunk's tokens make of signals, before rounding, float64 of shape (n,); some others may be there."""
+        first, stop = self._header.records_of_chunk(chunk)
+        found: dict[int, np.ndarray] = {}
+        for batch, synthesis in self._batches:
+            if not frozenset(batch.signals).isdisjoint(signals):
+                per_record = self._header.signals[batch.signals[0]].samples_per_record
+                values = synthesis.values(first * per_record, stop * per_record)
+                found.update(zip(batch.signals, values, strict=True))
+        return found
+
+    def verify(self, chunk: int) -> Iterator[Check]:
+        """Decode the tokens of each group, and the knots; no network is needed, but the prior of a model may be."""
+        for group in range(len(self._header.groups)):
+            try:
+                yield Check("tokens", int(self._reader.chunk_tokens(chunk, group).size))
+            except ContainerError as error:
+                yield Check("tokens", 0, str(error))
+            except ModelError as error:
+                yield Check("tokens", 0, unchecked=str(error))
+        if self._reader.knot_owners():
+            try:
+                self._reader.chunk_knots(chunk)
+            except ContainerError as error:
+                yield Check("knots", 0, str(error))

@@ -1,0 +1,106 @@
+"""Which signal is coded how, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from eegzip.encoding.options import CompressionOptions
+from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals
+from eegzip.formats.edf.label_patterns import matches
+from eegzip.formats.edf.units import is_missing, microvolts_per_unit
+from eegzip.formats.eegz.header import KEPT_AS_ASKED, Coding, SignalEntry, Targets
+from eegzip.formats.limits import MAX_LAYER_SAMPLES
+
+MIN_RATE = 64.0
+"""Hz. Below it a signal has too little bandwidth for a network trained at 256 Hz, and costs little exactly."""
+
+
+def signal_entries(
+    file: EdfFile, flat: Sequence[bool], options: CompressionOptions, *, fixed_scaling: bool
+) -> tuple[SignalEntry, ...]:
+    """Decide how each signal is coded.
+
+    Parameters
+    ----------
+    file : EdfFile
+    flat : sequence of bool
+        Which signals never change.
+    options : CompressionOptions
+    fixed_scaling : bool
+        Whether a network will see signals at a fixed scaling in uV.
+
+    Returns
+    -------
+    tuple of SignalEntry
+    """
+    header = file.header
+    entries = []
+    for signal, kind in zip(header.signals, classify_signals(header), strict=True):
+        rate = header.sample_rate_exact(signal.index) or None
+        coding, reason = _decide(signal, kind, rate, options, flat=flat[signal.index], fixed_scaling=fixed_scaling)
+        entries.append(
+            SignalEntry(
+                label=signal.label,
+                unit=signal.unit,
+                kind=kind.value,
+                physical_minimum=signal.physical_minimum,
+                physical_maximum=signal.physical_maximum,
+                digital_minimum=signal.digital_minimum,
+                digital_maximum=signal.digital_maximum,
+                samples_per_record=signal.samples_per_record,
+                sample_rate=None if rate is None else float(rate),
+                coding=coding,
+                reason=reason,
+            )
+        )
+    return tuple(entries)
+
+
+def _decide(
+    signal: SignalHeader,
+    kind: SignalKind,
+    rate: Fraction | None,
+    options: CompressionOptions,
+    *,
+    flat: bool,
+    fixed_scaling: bool,
+) -> tuple[Coding, str]:
+    """Coding of one signal and the reason for it."""
+    wanted = any(matches(pattern, signal.label) for pattern in options.lossy)
+    obstacle = _obstacle(signal, rate, options.targets, flat=flat, fixed_scaling=fixed_scaling)
+    coded = Coding.TOKENS if options.targets is None else Coding.LAYERS
+    if kind is SignalKind.ANNOTATIONS:
+        return Coding.EXACT, "annotations are always kept exactly"
+    if any(matches(pattern, signal.label) for pattern in options.exact):
+        return Coding.EXACT, KEPT_AS_ASKED
+    if obstacle is not None and (wanted or kind is SignalKind.EEG):
+        return Coding.EXACT, obstacle
+    if wanted:
+        return coded, "coded lossily as asked"
+    if kind is SignalKind.EEG:
+        return coded, "EEG"
+    return Coding.EXACT, "a voltage other than EEG" if kind is SignalKind.VOLTAGE else "not an EEG signal"
+
+
+def _obstacle(
+    signal: SignalHeader, rate: Fraction | None, targets: Targets | None, *, flat: bool, fixed_scaling: bool
+) -> str | None:
+    """Why a signal can't be coded lossily, or ``None`` when it can."""
+    if not signal.samples_per_record:
+        return "it has no samples"
+    if rate is None:
+        return "its sample rate is unknown, as data records have no duration"
+    if flat:
+        return "flat: it never changes"
+    if rate < MIN_RATE:
+        return f"its rate of {float(rate):g} Hz is under {MIN_RATE:g} Hz"
+    if not is_missing(signal.unit) and microvolts_per_unit(signal.unit) is None:
+        return f"its unit '{signal.unit}' is not a known voltage"
+    if fixed_scaling and signal.microvolts_per_digit is None:
+        return "its calibration in uV is unknown, which a fixed scaling needs"
+    if targets is not None and targets.max_error_uv is not None and signal.microvolts_per_digit is None:
+        return "its calibration in uV is unknown, which a largest error needs"
+    if targets is not None and signal.samples_per_record > MAX_LAYER_SAMPLES:
+        return "its data records are too long for layers"
+    return None

@@ -1,0 +1,172 @@
+"""Signals that a network codes as tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegzip.codecs.stream_batch import (
+    ChannelScaling,
+    StreamBatch,
+    analysis_of,
+    batches_of,
+    block_records,
+    largest_scales,
+    sample_reader,
+    synthesis_of,
+)
+from eegzip.encoding.stage import ChunkStreams, SignalFidelity
+from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.formats.edf import EdfFile
+from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.klt import KLT
+from eegzip.formats.eegz.reader import chunk_knot_range
+
+if TYPE_CHECKING:
+    from eegzip.codecs.runtime import CodecRuntime
+    from eegzip.codecs.signal.analysis import Analysis
+    from eegzip.codecs.signal.klt import Distortion
+    from eegzip.codecs.signal.synthesis import Synthesis
+    from eegzip.encoding.target_bitrate import TargetBitrate
+
+
+@dataclass(frozen=True)
+class TokenSynthesis:
+    """What a chunk's tokens make of a signal.
+
+    Parameters
+    ----------
+    samples : ndarray of float64, shape (n,)
+        In digital units, before rounding.
+    tolerance : float
+        How far another machine's may be off, in digital units (SPEC.md, section 9).
+    """
+
+    samples: np.ndarray
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class _BatchAtWork:
+    batch: StreamBatch
+    channels: ChannelScaling
+    analysis: Analysis
+    synthesis: Synthesis
+    meter: FidelityMeter
+
+
+class TokenStage:
+    """Codes signals with a network, all batches of a recording.
+
+    Parameters
+    ----------
+    file : EdfFile
+    header : FileHeader
+    runtime : CodecRuntime
+    distortions : mapping of KLT to Distortion
+        Of the components of the header's KLTs.
+    bitrate : float or None
+        Bits of tokens a second and signal to aim at.
+    """
+
+    def __init__(
+        self,
+        file: EdfFile,
+        header: FileHeader,
+        runtime: CodecRuntime,
+        distortions: Mapping[KLT, Distortion],
+        bitrate: float | None = None,
+    ) -> None:
+        self._file = file
+        self._header = header
+        # Where there are bounds besides, what a decoder restores is another stage's.
+        self._restores = not header.layer_sets
+        target = None
+        if bitrate is not None:
+            # Here, as it needs torch and numba.
+            from eegzip.encoding.target_bitrate import TargetBitrate
+
+            target = TargetBitrate(header, runtime, bitrate)
+        self._at_work = [
+            self._begin(batch, runtime, None if batch.klt is None else distortions[batch.klt], target)
+            for batch in batches_of(header)
+        ]
+
+    def _begin(
+        self, batch: StreamBatch, runtime: CodecRuntime, distortion: Distortion | None, target: TargetBitrate | None
+    ) -> _BatchAtWork:
+        header, read = self._header, sample_reader(self._file, batch)
+        analysis = analysis_of(header, batch, read, runtime, distortion)
+        if target is not None:
+            # The first was a probe.
+            analysis = analysis_of(header, batch, read, runtime, distortion, target.chooser(batch, analysis))
+        channels = ChannelScaling.of(header, batch)
+        synthesis = synthesis_of(header, batch, analysis, runtime)
+        return _BatchAtWork(batch, channels, analysis, synthesis, FidelityMeter(channels.centres))
+
+    def encode(self, chunk: int) -> ChunkStreams:
+        """Tokens and knots of a chunk."""
+        header = self._header
+        first, stop = header.records_of_chunk(chunk)
+        tokens: dict[int, np.ndarray] = {}
+        knots: dict[int, np.ndarray] = {}
+        for work in self._at_work:
+            self._forget_before(work, first)
+            group = work.batch.groups[0]
+            codes = work.analysis.frames(*header.grid(group).frames_of_records(first, stop))
+            tokens.update(zip(work.batch.groups, codes, strict=True))
+            if header.codecs[header.groups[group].codec].knot_spacing:
+                scales = work.analysis.knots(*chunk_knot_range(header, chunk, group))
+                knots.update(zip(work.batch.owners(header), scales, strict=True))
+            if self._restores:
+                self._measure(work, first, stop)
+        return ChunkStreams(
+            tokens=[tokens[group] for group in sorted(tokens)],
+            knots=[knots[signal] for group in header.groups for signal in group.signals if signal in knots],
+        )
+
+    def synthesised(self, chunk: int) -> dict[int, TokenSynthesis]:
+        """What the tokens of a chunk make of each of their signals."""
+        header = self._header
+        first, stop = header.records_of_chunk(chunk)
+        result = {}
+        for work in self._at_work:
+            group = work.batch.groups[0]
+            per_record = header.signals[work.batch.signals[0]].samples_per_record
+            samples = work.synthesis.values(first * per_record, stop * per_record)
+            if header.codecs[header.groups[group].codec].knot_spacing:
+                knots = work.analysis.knots(*chunk_knot_range(header, chunk, group))
+                scales = largest_scales(header, work.batch, knots)
+            else:
+                scales = work.channels.ranges
+            for signal, row, scale in zip(work.batch.signals, samples, scales, strict=True):
+                result[signal] = TokenSynthesis(row, 1 + float(scale) / 1024)
+        return result
+
+    def fidelities(self) -> dict[int, SignalFidelity]:
+        """Measured by decoding what was written."""
+        if not self._restores:
+            return {}
+        return {
+            signal: SignalFidelity(fidelity)
+            for work in self._at_work
+            for signal, fidelity in zip(work.batch.signals, work.meter.results(), strict=True)
+        }
+
+    def _measure(self, work: _BatchAtWork, first: int, stop: int) -> None:
+        """Restore what was just coded, as a decoder will, and compare."""
+        read = sample_reader(self._file, work.batch)
+        per_record = self._header.signals[work.batch.signals[0]].samples_per_record
+        step = block_records(self._header)
+        for begin in range(first, stop, step):
+            samples = (begin * per_record, min(begin + step, stop) * per_record)
+            work.meter.update(read(*samples), work.synthesis.digital(*samples))
+
+    def _forget_before(self, work: _BatchAtWork, record: int) -> None:
+        grid = self._header.grid(work.batch.groups[0])
+        # The decoder may yet look back by a window for the samples before the chunk's first frame.
+        next_frame = grid.frames_of_records(record, self._header.n_records)[0]
+        work.analysis.forget_before(next_frame - 2 * work.analysis.window_frames)

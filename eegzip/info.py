@@ -1,0 +1,220 @@
+"""What files say about themselves, ready for JSON: ``.eegz`` files, and recordings before they are compressed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypedDict
+
+from eegzip.formats.edf import EdfFile, EdfHeader, classify_signals
+from eegzip.formats.eegz.layout import MAJOR_VERSION
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.reports import signal_reports
+
+
+class EdfSignalInfo(TypedDict):
+    """One signal of an EDF or BDF recording.
+
+    Attributes
+    ----------
+    label, unit : str
+        As in the header.
+    kind : str
+        ``eeg``, ``voltage``, ``other`` or ``annotations``.
+    sample_rate : float or None
+        Hz.
+    samples_per_record : int
+    physical_minimum, physical_maximum : float or None
+    digital_minimum, digital_maximum : int or None
+    """
+
+    label: str
+    unit: str
+    kind: str
+    sample_rate: float | None
+    samples_per_record: int
+    physical_minimum: float | None
+    physical_maximum: float | None
+    digital_minimum: int | None
+    digital_maximum: int | None
+
+
+class RecordingInfo(TypedDict):
+    """What there is to say of any recording.
+
+    Attributes
+    ----------
+    path : str
+    original_bytes : int or None
+        Size of the EDF or BDF file; ``None`` where a damaged file no longer says.
+    variant : str
+        ``EDF``, ``EDF+C``, ``BDF``...
+    patient, recording : str
+        As in the header.
+    start : str or None
+        Date and time, ISO 8601.
+    duration : float or None
+        Seconds of recorded data, gaps not counted.
+    n_records : int
+    record_duration : float or None
+        Seconds.
+    trailing_bytes : int
+        After the last complete record.
+    deviations : list of str
+        Where the recording strays from the letter of EDF.
+    """
+
+    path: str
+    original_bytes: int | None
+    variant: str
+    patient: str
+    recording: str
+    start: str | None
+    duration: float | None
+    n_records: int
+    record_duration: float | None
+    trailing_bytes: int
+    deviations: list[str]
+
+
+class EdfInfo(RecordingInfo):
+    """An EDF or BDF recording.
+
+    Attributes
+    ----------
+    signals : list of EdfSignalInfo
+    """
+
+    signals: list[EdfSignalInfo]
+
+
+class EegzInfo(RecordingInfo):
+    """An ``.eegz`` file.
+
+    Attributes
+    ----------
+    format, software : str
+        Version of the format, and what wrote the file.
+    complete : bool
+        Whether the file has its end.
+    problems : list of str
+        What was wrong with it when it was opened.
+    compressed_bytes : int
+    ratio : float or None
+        Original bytes over compressed bytes.
+    source_sha256 : str
+        Digest of the original.
+    chunk_records, chunks : int
+        Data records of a chunk, and chunks.
+    codecs : list of dict
+        The networks: fields of :class:`~eegzip.formats.eegz.header.CodecEntry`, the rate in Hz.
+    groups : list of dict
+        The token streams: fields of :class:`~eegzip.formats.eegz.header.GroupEntry` that are set.
+    mixtures : list of dict
+        Groups that are components of one rotation: ``groups``, ``signals``, ``gains``, ``matrix_bytes``.
+    signals : list of dict
+        Fields of :class:`~eegzip.formats.eegz.header.SignalEntry`, and of
+        :class:`~eegzip.reports.SignalReport` where the file says what was lost.
+    targets : dict or None
+        What was promised: fields of :class:`~eegzip.formats.eegz.header.Targets`.
+    """
+
+    format: str
+    software: str
+    complete: bool
+    problems: list[str]
+    compressed_bytes: int
+    ratio: float | None
+    source_sha256: str
+    chunk_records: int
+    chunks: int
+    codecs: list[dict[str, Any]]
+    groups: list[dict[str, Any]]
+    mixtures: list[dict[str, Any]]
+    signals: list[dict[str, Any]]
+    targets: dict[str, Any] | None
+
+
+def edf_info(path: str | Path) -> EdfInfo:
+    """Read what an EDF or BDF recording says of itself, and how eegzip takes its signals.
+
+    Raises
+    ------
+    EdfError
+        It can't be read.
+    """
+    with EdfFile.open(path) as file:
+        header = file.header
+        return EdfInfo(
+            path=str(path),
+            original_bytes=file.file_size,
+            variant=header.variant,
+            patient=header.patient,
+            recording=header.recording,
+            start=header.start.isoformat() if header.start else None,
+            duration=file.n_records * header.record_duration if header.record_duration else None,
+            n_records=file.n_records,
+            record_duration=header.record_duration,
+            trailing_bytes=file.trailing_size,
+            deviations=[str(deviation) for deviation in file.deviations],
+            signals=[
+                EdfSignalInfo(
+                    label=signal.label,
+                    unit=signal.unit,
+                    kind=kind.value,
+                    sample_rate=header.sample_rate(signal.index) or None,
+                    samples_per_record=signal.samples_per_record,
+                    physical_minimum=signal.physical_minimum,
+                    physical_maximum=signal.physical_maximum,
+                    digital_minimum=signal.digital_minimum,
+                    digital_maximum=signal.digital_maximum,
+                )
+                for signal, kind in zip(header.signals, classify_signals(header), strict=True)
+            ],
+        )
+
+
+def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
+    """Collect what an open ``.eegz`` file says of itself; `edf` is the header of the recording that it carries."""
+    header, summary = reader.header, reader.summary
+    signals = [asdict(signal) for signal in header.signals]
+    if summary:
+        for entry, report in zip(signals, signal_reports(header, summary), strict=True):
+            entry.update({key: value for key, value in asdict(report).items() if key not in entry})
+    return EegzInfo(
+        path=str(reader.path),
+        format=f"eegz {MAJOR_VERSION}.{reader.minor_version}",
+        software=header.software,
+        complete=reader.complete,
+        problems=list(reader.problems),
+        compressed_bytes=reader.size,
+        original_bytes=summary.original_bytes if summary else None,
+        ratio=summary.original_bytes / reader.size if summary else None,
+        source_sha256=header.source_sha256,
+        variant=edf.variant,
+        patient=edf.patient,
+        recording=edf.recording,
+        start=edf.start.isoformat() if edf.start else None,
+        duration=header.n_records * header.record_duration if header.record_duration else None,
+        n_records=header.n_records,
+        record_duration=header.record_duration,
+        trailing_bytes=header.trailing_bytes,
+        deviations=list(header.deviations),
+        chunk_records=header.chunk_records,
+        chunks=len(reader.chunks),
+        codecs=[
+            {**asdict(codec), "rate": None if codec.rate is None else float(codec.rate)} for codec in header.codecs
+        ],
+        groups=[{key: value for key, value in asdict(group).items() if value is not None} for group in header.groups],
+        mixtures=[
+            {
+                "groups": list(klt.groups),
+                "signals": list(header.sharing(klt.groups[0])),
+                "gains": list(klt.gains),
+                "matrix_bytes": len(klt.matrix),
+            }
+            for klt in header.klts
+        ],
+        signals=signals,
+        targets=None if header.targets is None else asdict(header.targets),
+    )
