@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import eegzip
-from eegzip.recipes.dataset import HELD_OUT, held_out
+from eegzip.recipes.dataset import HELD_OUT, is_held_out
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,8 +41,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "tokens.eegz"
         for group in (group for group in HELD_OUT if HELD_OUT[group]):
-            aside = [path for path in (arguments.data / group).glob("*.edf") if held_out(group, path.stem)]
-            path = min(sorted(aside), key=lambda path: path.stat().st_size)
+            held_out = [path for path in (arguments.data / group).glob("*.edf") if is_held_out(group, path.stem)]
+            path = min(sorted(held_out), key=lambda path: path.stat().st_size)
             for codebooks in arguments.codebooks:
                 rate, prd, plain = coded(path, target, arguments.model, codebooks=codebooks)
                 aimed, better, seconds = coded(path, target, arguments.model, bitrate=rate)

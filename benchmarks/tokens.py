@@ -25,7 +25,7 @@ from eegzip.codecs.checkpoints.checkpoint import read_prior
 from eegzip.formats.tokens.search.references import plan_streams
 from eegzip.formats.tokens.stream import encode_stream
 from eegzip.formats.tokens.tables import TokenPrior
-from eegzip.recipes.dataset import HELD_OUT, held_out
+from eegzip.recipes.dataset import HELD_OUT, is_held_out
 
 ROOT = Path(__file__).parents[1]
 ZSTD_LEVEL = 19
@@ -92,7 +92,7 @@ def main() -> None:
         seen = [
             piece
             for group in sets
-            for path in [path for path in files[group] if not held_out(group, path.stem)][:2]
+            for path in [path for path in files[group] if not is_held_out(group, path.stem)][:2]
             for piece in streams(path, arguments.model, Path(folder))
         ]
         samples = [orders(piece) for piece in seen]
@@ -105,7 +105,7 @@ def main() -> None:
         print("| set | packed bytes | zstd, better order | with dictionary | entropy a level | in context |")
         print("| --- | --- | --- | --- | --- | --- |")
         for group in sets:
-            path = next(path for path in files[group] if held_out(group, path.stem))
+            path = next(path for path in files[group] if is_held_out(group, path.stem))
             whole = minutes(path, arguments.model, Path(folder))
             pieces = [codes.astype(np.uint8) for minute in whole for codes in minute]
             packed = sum(piece.size for piece in pieces)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import eegzip
 from eegzip.formats.edf import EdfFile
-from eegzip.recipes.dataset import HELD_OUT, held_out
+from eegzip.recipes.dataset import HELD_OUT, is_held_out
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "eeg"
@@ -23,7 +23,7 @@ def unseen_recordings(data: Path, per_set: int, scratch: Path) -> Iterator[tuple
     for group in SETS:
         files = sorted((data / group).glob("*.edf"))
         if HELD_OUT[group]:
-            files = [path for path in files if held_out(group, path.stem)]
+            files = [path for path in files if is_held_out(group, path.stem)]
             step = max(len(files) // per_set, 1)
             for path in files[::step][:per_set]:
                 yield group, path

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from eegzip.training.api import TrainingReport
     from eegzip.training.settings.checked import TrainSettings
 
-_MOST_SKIPPED = 10
+_MAX_SKIPPED = 10
 _EPILOG = """\b
 Examples:
   eegzip train --data recordings/ --out mine --preset compact --max-time 20m
@@ -165,22 +165,15 @@ def _settings(
     quiet: bool,
 ) -> TrainSettings:
     """Return the settings that the options ask for; of a resumed run, those it has with what may change."""
-    from eegzip.training.api import settings_for
-    from eegzip.training.settings.presets import with_overrides
+    from eegzip.training import api
 
     if values.get("data", {}).get("domain") == "audio":
         presets = ("audio", *presets)
-    anew = {"config": config, "presets": presets, "values": values, "assignments": assignments}
     if not resume:
-        return settings_for(**anew)  # type: ignore[arg-type]
-    from eegzip.training.loop.state import load_run_settings
-
-    stored = load_run_settings(Path(out))
-    if "sources" in values.get("data", {}) or config is not None:
-        wanted = settings_for(**anew)  # type: ignore[arg-type] # the whole command again, with --resume
-    else:
-        wanted = with_overrides(stored.changed(values, "the command line"), assignments)
-    wanted.check()
+        return api.settings_for(config=config, presets=presets, values=values, assignments=assignments)
+    stored, wanted = api.settings_to_resume(
+        out, config=config, presets=presets, values=values, assignments=assignments
+    )
     changed = changes(stored, wanted)
     if changed and not quiet:
         click.echo(f"note: the run goes on differently than it began: {'; '.join(changed)}", err=True)
@@ -190,9 +183,9 @@ def _settings(
 def _print_plan(settings: TrainSettings, out: str, *, as_json: bool) -> None:
     """Print settings, and what kind of model they make."""
     from eegzip.codecs.checkpoints.config import bits_per_second
-    from eegzip.training.settings.model_config import model_config
+    from eegzip.training.api import planned_model
 
-    config = model_config(settings, settings.model.name or Path(out).resolve().name or "model", ())
+    config = planned_model(settings, settings.model.name or Path(out).resolve().name or "model")
     if as_json:
         click.echo(json.dumps({"settings": settings.to_dict(), "model": config.to_json()}, indent=2))
         return
@@ -215,7 +208,7 @@ def _print_report(
     from eegzip.cli.train_progress import clock, number
 
     if not quiet:
-        shown = report.skipped if verbose else report.skipped[:_MOST_SKIPPED]
+        shown = report.skipped if verbose else report.skipped[:_MAX_SKIPPED]
         for name, why in shown:
             click.echo(f"skipped: {name}: {why.removeprefix(name).lstrip(': ')}", err=True)
         if len(shown) < len(report.skipped):

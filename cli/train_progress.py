@@ -53,10 +53,10 @@ class TrainingWatch:
         checked = values.get("validation") or None
         if checked is not None and checked is not self._seen and self._lines:
             # The validation belongs to the step before: this one's has not been done yet.
-            self._write(f"step {self._step_before or step - 1}, {clock(seconds)}: {figures(values, checked)}")
+            self._write(f"step {self._step_before or step - 1}, {clock(seconds)}: {metrics_in_words(values, checked)}")
         self._seen, self._step_before = checked, step
         if self._terminal:
-            self._draw(step, share, seconds, figures(values, checked, brief=True))
+            self._draw(step, share, seconds, metrics_in_words(values, checked, brief=True))
 
     def close(self) -> None:
         """Take the bar away."""
@@ -123,14 +123,14 @@ def watching(
         watch.close()
 
 
-def figures(values: dict[str, Any], checked: dict[str, Any] | None, *, brief: bool = False) -> str:
+def metrics_in_words(values: dict[str, Any], checked: dict[str, Any] | None, *, brief: bool = False) -> str:
     """Return the numbers of a step, and of the last validation, in words."""
     parts = [f"loss {number(values.get('loss/total'), 3)}", f"PRD {number(values.get('prd'), 3)} %"]
     if checked:
-        aside = f"held out {number(checked.get('prd'), 3)} %"
+        unseen = f"held out {number(checked.get('prd'), 3)} %"
         if not brief:
-            aside += f" (SNR {number(checked.get('snr'), 3)} dB, spectrogram {number(checked.get('spectrogram'), 3)})"
-        parts.append(aside)
+            unseen += f" (SNR {number(checked.get('snr'), 3)} dB, spectrogram {number(checked.get('spectrogram'), 3)})"
+        parts.append(unseen)
     used = use_of_codebooks(values) or use_of_codebooks((checked or {}).get("codebooks"))
     if used:
         parts.append(f"codebook use {used}")

@@ -55,19 +55,18 @@ def share(signals: Sequence[SignalHeader], coded: Sequence[int], choice: CodecCh
     UsageError
         A file of groups can't be read, does not fit the recording, or joins signals of different rates.
     """
-    multichannel = choice.config.multichannel
-    if multichannel is None:
+    config = choice.config
+    if config.multichannel is None:
         return [SharedStream((index,), None) for index in coded]
-    if choice.config.channel_coding is ChannelCoding.KLT:
-        return [SharedStream((index,), (0,)) for index in coded]
-    labels = [signal.label for signal in signals]
-    vocabulary = multichannel.vocabulary
+    styles = grouping.styles_for(config, [signal.label for signal in signals])
+    if config.adapters is None:
+        return [SharedStream((index,), (styles[index],)) for index in coded]
 
     def divide(names: list[str]) -> list[tuple[int, ...]]:
-        return grouping.make(choice.groups, names, multichannel.max_channels, _SEED, vocabulary=vocabulary)
+        return [group.channels for group in grouping.grouping_for(config, names, choice.groups)]
 
-    groups = _divided(signals, coded, choice.groups, divide, multichannel.max_channels, vocabulary)
-    styles = dict(zip(coded, grouping.channel_styles([labels[i] for i in coded], vocabulary), strict=True))
+    multichannel = config.multichannel
+    groups = _divided(signals, coded, choice.groups, divide, multichannel.max_channels, multichannel.vocabulary)
     return [SharedStream(group, tuple(styles[index] for index in group)) for group in sorted(groups, key=min)]
 
 

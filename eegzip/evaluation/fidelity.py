@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+
+from eegzip.evaluation.metrics import correlation, prd, snr
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,10 @@ class FidelityMeter:
         power_y = max(self._sum_yy[i] - self._sum_y[i] ** 2 / n, 0.0)
         cross = self._sum_xy[i] - self._sum_x[i] * self._sum_y[i] / n
         error = self._sum_ee[i]
-        prd = 100.0 * math.sqrt(error / power_x) if power_x > 0 else None
-        snr = 10.0 * math.log10(power_x / error) if power_x > 0 and error > 0 else None
-        r = cross / math.sqrt(power_x * power_y) if power_x > 0 and power_y > 0 else None
-        return Fidelity(prd, snr, None if r is None else max(-1.0, min(1.0, r)), int(self._largest[i]))
+        percent = float(prd(error, power_x)) if power_x > 0 else None
+        return Fidelity(
+            prd=percent,
+            snr=snr(percent) if percent else None,
+            r=float(correlation(cross, power_x, power_y)) if power_x > 0 and power_y > 0 else None,
+            largest_error=int(self._largest[i]),
+        )

@@ -1,4 +1,4 @@
-"""How far a restored signal is from its original: the figures of one channel, from its samples.
+"""How far a restored signal is from its original: what each metric is, and all of them of one channel.
 
 ==================  ====================================================================================================
 PRD                 100 * sqrt(sum(e**2) / sum((x - mean(x))**2)), in percent: the original's mean is removed, the
@@ -21,18 +21,51 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 BANDS = {"delta": (0.5, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0), "gamma": (30.0, 45.0)}
 """Edges in Hz. Gamma ends below mains hum and below the low-pass filter of most clinical exports."""
 
 WELCH_SECONDS = 4.0
 
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
+
+
+def prd(lost: Number, energy: Number) -> Number:
+    """Return the percent root-mean-square difference of energies (or powers), numbers or arrays.
+
+    Parameters
+    ----------
+    lost
+        Sum (or mean) of the squared error.
+    energy
+        The same of the original, its mean removed. Where it is NaN the result is.
+    """
+    found: Number = 100.0 * np.sqrt(lost / energy)
+    return found
+
+
+def snr(prd: float) -> float:
+    """Return the signal-to-noise ratio in dB that a PRD in percent is; infinite without error."""
+    # Not numpy's logarithm, whose last bits differ between processors.
+    return -20.0 * math.log10(prd / 100.0) if prd else math.inf
+
+
+def correlation(xy: Number, xx: Number, yy: Number) -> Number:
+    """Return Pearson's r, from the sums of products of two signals without their means.
+
+    Rounding is kept from leading beyond -1 and 1. Where a sum is NaN the result is.
+    """
+    found: Number = np.clip(xy / np.sqrt(xx * yy), -1.0, 1.0)
+    return found
+
 
 @dataclass(frozen=True)
 class Measures:
-    """Figures of one channel; see the module for their definitions.
+    """Metrics of one channel; see the module for their definitions.
 
     Parameters
     ----------
@@ -78,10 +111,10 @@ def measure(original: np.ndarray, restored: np.ndarray, rate: float | None, *, s
     x -= x.mean() if len(x) else 0.0
     y -= original.astype(np.float64).mean() if len(x) else 0.0
     error = x - y
-    prd = _percent(error, x)
+    percent = _percent(error, x)
     return Measures(
-        prd=prd,
-        snr=-20 * math.log10(prd / 100) if prd else None,
+        prd=percent,
+        snr=snr(percent) if percent else None,
         r=_correlation(x, y),
         worst_second_prd=_worst_second(x, error, rate),
         largest_error=round(float(np.abs(error).max(initial=0.0))),
@@ -93,14 +126,14 @@ def measure(original: np.ndarray, restored: np.ndarray, rate: float | None, *, s
 def _percent(error: np.ndarray, centred: np.ndarray) -> float | None:
     energy, lost = float(centred @ centred), float(error @ error)
     if energy > 0:
-        return 100 * math.sqrt(lost / energy)
+        return float(prd(lost, energy))
     return None if lost else 0.0
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
     centred = y - y.mean() if len(y) else y
-    power = float(x @ x) * float(centred @ centred)
-    return float(np.clip(float(x @ centred) / math.sqrt(power), -1.0, 1.0)) if power > 0 else None
+    xx, yy = float(x @ x), float(centred @ centred)
+    return float(correlation(float(x @ centred), xx, yy)) if xx * yy > 0 else None
 
 
 def _worst_second(x: np.ndarray, error: np.ndarray, rate: float | None) -> float | None:
@@ -119,7 +152,7 @@ def _worst_second(x: np.ndarray, error: np.ndarray, rate: float | None) -> float
     energy, lost = sums(within**2), sums(error**2)
     # A constant second leaves rounding only.
     varies = energy > 1e-6
-    return float(100 * np.sqrt(lost[varies] / energy[varies]).max()) if varies.any() else None
+    return float(prd(lost[varies], energy[varies]).max()) if varies.any() else None
 
 
 def _band_power(x: np.ndarray, y: np.ndarray, rate: float | None) -> dict[str, float | None]:

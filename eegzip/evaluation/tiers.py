@@ -16,11 +16,12 @@ What is applied, to the EEG channels of one recording together:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from eegzip.evaluation.metrics import correlation, prd
 
 TIER_BANDS = {
     "delta": (1.0, 4.0),
@@ -159,13 +160,13 @@ class TierMeter:
 def _prd(energy: float, lost: float) -> float:
     if energy < 1e-12:
         return 0.0 if lost < 1e-12 else 100.0
-    return 100 * math.sqrt(lost / energy)
+    return float(prd(lost, energy))
 
 
 def _r(xx: float, yy: float, xy: float, *, same: bool) -> float:
     if xx <= 0 or yy <= 0:
         return 1.0 if same else 0.0
-    return max(-1.0, min(1.0, xy / math.sqrt(xx * yy)))
+    return float(correlation(xy, xx, yy))
 
 
 def _shortfalls(

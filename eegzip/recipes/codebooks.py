@@ -107,23 +107,23 @@ def linear_start(network: EegDac) -> None:
             path.weight.view(hop, 2 * hop).copy_(mdct_basis(hop))
 
 
-def set_books(network: EegDac, books: torch.Tensor) -> None:
+def set_codebooks(network: EegDac, codebooks: torch.Tensor) -> None:
     """Put codebooks [levels, size, D] into a network whose codebooks lie in its latents."""
     with torch.no_grad():
-        for quantizer, book in zip(network.quantizer.quantizers, books, strict=True):
-            quantizer.codebook.weight.copy_(book)
+        for quantizer, codebook in zip(network.quantizer.quantizers, codebooks, strict=True):
+            quantizer.codebook.weight.copy_(codebook)
 
 
-def sorted_by_use(books: torch.Tensor, latents: list[Latents], beam: int) -> torch.Tensor:
+def sorted_by_use(codebooks: torch.Tensor, latents: list[Latents], beam: int) -> torch.Tensor:
     """Return codebooks with each one's entries in order of use, most used first, as simple entropy coders like it."""
-    levels, size, _ = books.shape
+    levels, size, _ = codebooks.shape
     use = torch.zeros(levels, size, dtype=torch.int64)
     for part in latents:
-        codes = refine.coded(books, part.rows.reshape(-1, part.width), levels, beam)
+        codes = refine.coded(codebooks, part.rows.reshape(-1, part.width), levels, beam)
         for level in range(levels):
             use[level] += torch.bincount(codes[:, level], minlength=size)
     order = use.argsort(dim=1, descending=True, stable=True)
-    return books.gather(1, order[:, :, None].expand_as(books))
+    return codebooks.gather(1, order[:, :, None].expand_as(codebooks))
 
 
 class Run:
@@ -145,35 +145,35 @@ class Run:
             file.write(json.dumps({"seconds": round(time.monotonic() - self.began), **values}) + "\n")
         log.info("%s", values)
 
-    def books(self) -> torch.Tensor:
+    def codebooks(self) -> torch.Tensor:
         """Fit and refine the codebooks, from where an earlier run stopped."""
         recipe, shape = self.recipe, self.recipe.config.network
         kept = self.out / "books.safetensors"
         if kept.is_file():
             content = load_file(kept)
-            books, done = content["books"], int(content["rounds"])
+            codebooks, done = content["books"], int(content["rounds"])
         else:
-            books = fit_levels(self.latents(0), recipe.supports, shape.codebook_size, self.seed)
+            codebooks = fit_levels(self.latents(0), recipe.supports, shape.codebook_size, self.seed)
             done = 0
-            self._keep(books, done)
+            self._keep(codebooks, done)
             self.record(stage="k-means")
         for turn in range(done + 1, recipe.rounds + 1):
             generator = torch.Generator().manual_seed(self.seed + turn)
-            books, before = refine.refined(books, self.latents(turn), recipe.beam, generator)
-            self._keep(books, turn)
+            codebooks, before = refine.refined(codebooks, self.latents(turn), recipe.beam, generator)
+            self._keep(codebooks, turn)
             self.record(stage="refine", round=turn, mean_log_prd_before=round(before, 4))
-        return sorted_by_use(books, self.latents(recipe.rounds + 1), recipe.beam)
+        return sorted_by_use(codebooks, self.latents(recipe.rounds + 1), recipe.beam)
 
-    def _keep(self, books: torch.Tensor, done: int) -> None:
+    def _keep(self, codebooks: torch.Tensor, done: int) -> None:
         with replaced(self.out / "books.safetensors") as part:
-            save_file({"books": books.contiguous(), "rounds": torch.tensor(done)}, part)
+            save_file({"books": codebooks.contiguous(), "rounds": torch.tensor(done)}, part)
 
-    def network(self, books: torch.Tensor) -> EegDac:
+    def network(self, codebooks: torch.Tensor) -> EegDac:
         """Return the whole network around codebooks."""
         torch.manual_seed(self.seed)
         network = build(self.recipe.config)
         linear_start(network)
-        set_books(network, books)
+        set_codebooks(network, codebooks)
         return network
 
 
@@ -194,12 +194,12 @@ def main() -> None:
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     scaling = AdaptiveScaling(_SCALING.spacing, _SCALING.level_rms, _SCALING.level_peak)
-    train, aside = load(options.data, _RATE, scaling)
+    train, held_out = load(options.data, _RATE, scaling)
     rng = np.random.default_rng(options.seed)
     variants = [augmented(r, _RATE, scaling, rng) for r in train]
-    log.info("%d training recordings and as many variants; %d kept aside", len(train), len(aside))
+    log.info("%d training recordings and as many variants; %d kept aside", len(train), len(held_out))
     run = Run(recipe, options.out, train + variants, options.seed)
-    network = run.network(run.books())
+    network = run.network(run.codebooks())
     save_checkpoint(options.out / options.model, recipe.config, network.state_dict(), overwrite=True)
 
 

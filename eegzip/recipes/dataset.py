@@ -1,6 +1,6 @@
-"""The recordings of ``shared/data/eeg``: who trains, who is kept aside, and waveforms at the model's level.
+"""The recordings of ``shared/data/eeg``: who trains, who is held out, and waveforms at the model's level.
 
-The split is by person, never by window. Everything a network sees has gone through the codec's own
+The split is by subject, never by window. Everything a network sees has gone through the codec's own
 resampler and adaptive scaling, so training and use can't differ.
 """
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyedflib
 
-from eegzip.codecs.signal.resampling import Resampler, rate_ratio
-from eegzip.codecs.signal.scaling import AdaptiveScaling, choose_offset_step, normalise
+from eegzip.codecs.signal.scaling import AdaptiveScaling
+from eegzip.formats.edf import EdfFile
+from eegzip.training.data.waveforms import at_level, resampled
 
-# People whose recordings no training sees. The neonatal set is one recording of one child: its last third.
+# Subjects whose recordings no training sees. The neonatal set is one recording of one child: its last third.
 HELD_OUT = {
     "eegmat": ("Subject16", "Subject17", "Subject18", "Subject19"),
     "ssvep_exo": ("sub07", "sub08"),
@@ -61,8 +61,8 @@ class Waveforms:
     labels: tuple[str, ...]
 
 
-def held_out(group: str, name: str) -> bool:
-    """Return whether a recording belongs to a person that training must not see."""
+def is_held_out(group: str, name: str) -> bool:
+    """Return whether a recording belongs to a subject that training must not see."""
     return name.startswith(HELD_OUT[group]) if HELD_OUT[group] else False
 
 
@@ -75,52 +75,35 @@ def files(data: Path) -> Iterator[tuple[str, Path]]:
 
 def read_edf(path: Path) -> tuple[npt.NDArray[np.float64], float, tuple[str, ...]]:
     """Return the EEG channels of an EDF file in digital units [C, n], their rate in Hz, and their labels."""
-    reader = pyedflib.EdfReader(str(path))
-    try:
-        labels = reader.getSignalLabels()
-        wanted = [i for i, label in enumerate(labels) if not any(word in label for word in _NOT_EEG)]
-        rate = float(reader.getSampleFrequency(wanted[0]))
-        samples = np.stack([reader.readSignal(i, digital=True) for i in wanted]).astype(np.float64)
-        return samples, rate, tuple(labels[i] for i in wanted)
-    finally:
-        reader.close()
-
-
-def resample_all(x: npt.NDArray[np.float64], rate_in: float, rate_out: float) -> npt.NDArray[np.float64]:
-    """Resample a whole recording [C, n], its end values held beyond its ends as the codec does."""
-    resampler = Resampler(*rate_ratio(rate_in, rate_out))
-    count = resampler.output_length(x.shape[1])
-    start, stop = resampler.input_range(0, count)
-    where = np.clip(np.arange(start, stop), 0, x.shape[1] - 1)
-    return resampler.resample(x[:, where], start, 0, count)
+    with EdfFile.open(path) as file:
+        wanted = [s for s in file.header.signals if not any(word in s.label for word in _NOT_EEG)]
+        samples = np.stack([file.read_signal(s.index, 0, file.n_samples(s.index)) for s in wanted])
+        return samples.astype(np.float64), file.header.sample_rate(wanted[0].index), tuple(s.label for s in wanted)
 
 
 def at_model_level(
     group: str, name: str, x: npt.NDArray[np.float64], scaling: AdaptiveScaling, labels: tuple[str, ...]
 ) -> Waveforms:
     """Normalise a recording that is at the model's rate already."""
-    total = x.shape[1]
-    step = choose_offset_step(x.std(axis=1))
-    codes = scaling.knots(x, 0, 0, scaling.n_knots(total), total, step)
-    offset, scale = scaling.curves(codes, 0, 0, total, step)
-    return Waveforms(group, name, x, normalise(x, offset, scale), scale.astype(np.float32), labels)
+    y, scale = at_level(x, scaling)
+    return Waveforms(group, name, x, y, scale.astype(np.float32), labels)
 
 
 def load(data: Path, rate: float, scaling: AdaptiveScaling) -> tuple[list[Waveforms], list[Waveforms]]:
     """Return training and held-out recordings at ``rate``."""
     train: list[Waveforms] = []
-    aside: list[Waveforms] = []
+    held_out: list[Waveforms] = []
     for group, path in files(data):
         x, rate_in, labels = read_edf(path)
-        x = resample_all(x, rate_in, rate)
+        x = resampled(x, rate_in, rate)
         if HELD_OUT[group]:
-            target = aside if held_out(group, path.stem) else train
+            target = held_out if is_held_out(group, path.stem) else train
             target.append(at_model_level(group, path.stem, x, scaling, labels))
         else:
             cut = x.shape[1] * 2 // 3
             train.append(at_model_level(group, path.stem, x[:, :cut], scaling, labels))
-            aside.append(at_model_level(group, path.stem, x[:, cut:], scaling, labels))
-    return train, aside
+            held_out.append(at_model_level(group, path.stem, x[:, cut:], scaling, labels))
+    return train, held_out
 
 
 def augmented(recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: np.random.Generator) -> Waveforms:
@@ -135,7 +118,7 @@ def augmented(recording: Waveforms, rate: float, scaling: AdaptiveScaling, rng: 
     other = rng.permutation(channels)
     chosen = (rng.random(channels) < 0.5) & (other != np.arange(channels))
     x = np.where(chosen[:, None], x - x[other], x)
-    x = resample_all(x, rate, float(round(rate * 2 ** rng.uniform(-0.6, 0.6))))
+    x = resampled(x, rate, float(round(rate * 2 ** rng.uniform(-0.6, 0.6))))
     level = x.std(axis=1, keepdims=True)
     if rng.random() < 0.25:
         hum = rng.choice([50.0, 60.0]) + rng.normal(0, 0.05)

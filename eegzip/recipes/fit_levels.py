@@ -27,7 +27,7 @@ def fit_levels(latents: list[Latents], supports: Sequence[int], size: int, seed:
     generator = torch.Generator().manual_seed(seed)
     dim = max(part.width for part in latents)
     residual = [part.rows.reshape(-1, part.width).clone() for part in latents]
-    books = torch.zeros(len(supports), size, dim)
+    codebooks = torch.zeros(len(supports), size, dim)
     for level, support in enumerate(supports):
         weight = [part.weights(rest) for part, rest in zip(latents, residual, strict=True)]
         need = torch.zeros(dim)
@@ -36,11 +36,11 @@ def fit_levels(latents: list[Latents], supports: Sequence[int], size: int, seed:
         where = need.topk(min(support, dim)).indices.sort().values
         inside = [where[where < rest.shape[1]] for rest in residual]
         chosen = [(rest[:, dims], each) for rest, dims, each in zip(residual, inside, weight, strict=True) if len(dims)]
-        book = kmeans(chosen, size, len(where), generator)
-        books[level][:, where] = book
+        codebook = kmeans(chosen, size, len(where), generator)
+        codebooks[level][:, where] = codebook
         log.info("level %d", level + 1)
         for rest, dims in zip(residual, inside, strict=True):
             if len(dims):
-                near = book[:, : len(dims)]
+                near = codebook[:, : len(dims)]
                 rest[:, dims] -= near[nearest(rest[:, dims], near)]
-    return books
+    return codebooks

@@ -19,7 +19,7 @@ from eegzip.recipes.dataset import Draw, Waveforms
 SEGMENT_SECONDS = 16
 # Between 0 (a segment's weight is 1 over its energy) and 1 (1 over its error). At 1 the logarithm of the PRD counts.
 _SLOPE = 0.75
-_LEAST_ERROR = 1e-3
+_MIN_ERROR = 1e-3
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Latents:
     def weights(self, error: torch.Tensor) -> torch.Tensor:
         """Return the weight of each frame [segments * frames], given what is left of `rows`."""
         energy = self.energies(self.rows) + 1e-9
-        left = torch.maximum(self.energies(error), _LEAST_ERROR * energy)
+        left = torch.maximum(self.energies(error), _MIN_ERROR * energy)
         slope = 1.0 / (left**_SLOPE * energy ** (1.0 - _SLOPE))
         return (slope[:, None] * self.loudness).reshape(-1)
 

@@ -21,28 +21,28 @@ _DEPTHS = 7
 _RIDGE = 0.03
 
 
-def sum_of_codewords(books: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+def sum_of_codewords(codebooks: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """Return the vectors [N, D] that codes [N, levels] stand for."""
-    total = books[0].index_select(0, codes[:, 0])
+    total = codebooks[0].index_select(0, codes[:, 0])
     for level in range(1, codes.shape[1]):
-        total = total + books[level].index_select(0, codes[:, level])
+        total = total + codebooks[level].index_select(0, codes[:, level])
     return total
 
 
-def coded(books: torch.Tensor, rows: torch.Tensor, depth: int, beam: int) -> torch.Tensor:
-    """Return the codes [N, depth] of the codec's search for rows [N, D], D being at most the books' width."""
-    search = BeamSearch(books[:depth, :, : rows.shape[1]].numpy(), beam)
+def coded(codebooks: torch.Tensor, rows: torch.Tensor, depth: int, beam: int) -> torch.Tensor:
+    """Return the codes [N, depth] of the codec's search for rows [N, D], D being at most the codebooks' width."""
+    search = BeamSearch(codebooks[:depth, :, : rows.shape[1]].numpy(), beam)
     return torch.from_numpy(search(rows.numpy(), depth, cores()).astype("int64"))
 
 
 def refined(
-    books: torch.Tensor, latents: list[Latents], beam: int, generator: torch.Generator
+    codebooks: torch.Tensor, latents: list[Latents], beam: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, float]:
     """Return better codebooks for ``latents``, and the mean logarithm of the PRD at full depth before.
 
     Parameters
     ----------
-    books
+    codebooks
         Codebooks [levels, size, D]; where all entries of a level are zero they stay so.
     latents
         What they are for.
@@ -51,8 +51,8 @@ def refined(
     generator
         Source of the depths and of who is coded at which.
     """
-    levels, size, _ = books.shape
-    books = books.clone()
+    levels, size, _ = codebooks.shape
+    codebooks = codebooks.clone()
     depths = [levels, *(1 + torch.randperm(levels - 1, generator=generator)[:_DEPTHS]).tolist()]
     jobs = []
     logs = []
@@ -64,15 +64,15 @@ def refined(
                 continue
             some = Latents(part.rows[which], part.loudness[which])
             rows = some.rows.reshape(-1, part.width)
-            codes = coded(books, rows, depth, beam)
-            error = rows - sum_of_codewords(books[:, :, : part.width], codes)
+            codes = coded(codebooks, rows, depth, beam)
+            error = rows - sum_of_codewords(codebooks[:, :, : part.width], codes)
             jobs.append((codes, error, some.weights(error)))
             if depth == levels:
                 logs.append(some.log_prd(error))
     fair = float(sum(weight.sum() for _, _, weight in jobs)) / size
     for _ in range(_SWEEPS):
         for level in range(levels):
-            where = books[level].any(0).nonzero()[:, 0]
+            where = codebooks[level].any(0).nonzero()[:, 0]
             pull, count = torch.zeros(size, len(where)), torch.full((size, len(where)), _RIDGE * fair)
             here = [job for job in jobs if job[0].shape[1] > level]
             for codes, error, weight in here:
@@ -80,8 +80,8 @@ def refined(
                 pull[:, : len(inside)].index_add_(0, codes[:, level], error[:, inside] * weight[:, None])
                 count[:, : len(inside)] += torch.bincount(codes[:, level], weight, size)[:, None]
             change = pull / count
-            books[level][:, where] += change
+            codebooks[level][:, where] += change
             for codes, error, _ in here:
                 inside = where[where < error.shape[1]]
                 error[:, inside] -= change[:, : len(inside)][codes[:, level]]
-    return books, float(torch.cat(logs).mean())
+    return codebooks, float(torch.cat(logs).mean())

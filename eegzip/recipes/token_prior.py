@@ -30,7 +30,7 @@ _X, _MATCH, _Y, _NORM = 256, 32, 1024, 8
 _HIDDEN, _NATURAL = 64, 256
 _X_MOST, _Y_MOST, _ACTIVE_MOST = 4095 / _X, 4095 / _Y, 4095 / (2 * _HIDDEN)
 _ALONE_SHARE = 0.2
-_LEAST_GAIN = 1e-4
+_MIN_GAIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -250,9 +250,9 @@ class _Network(torch.nn.Module):
         with torch.no_grad():
             self.match.copy_(natural(tables.match, _MATCH))
             self.norm.copy_(natural(tables.norm, _NORM))
-            self.gain.copy_((natural(tables.gain, _X) / self.unit[:, None]).clamp_min(_LEAST_GAIN).log())
+            self.gain.copy_((natural(tables.gain, _X) / self.unit[:, None]).clamp_min(_MIN_GAIN).log())
             squares = self.unit[:, None].square()
-            self.norm_gain.copy_((natural(tables.norm_gain, _Y) / squares).clamp_min(_LEAST_GAIN).log())
+            self.norm_gain.copy_((natural(tables.norm_gain, _Y) / squares).clamp_min(_MIN_GAIN).log())
             self.bias.copy_(natural(tables.bias, _NATURAL))
             for name in ("own", "before", "beside"):
                 getattr(self, name)[:, :-1].copy_(natural(getattr(tables, name), _HIDDEN))
@@ -332,7 +332,7 @@ def fit(
     words : ndarray of int16, shape (K, S, D)
         From :func:`words_of`.
     pieces : sequence of Piece
-        Of people that may be trained on; sets count alike, however much there is of each.
+        Of subjects that may be trained on; sets count alike, however much there is of each.
     settings : Settings
     report : callable
         ``report(step, bits)``: bits of a frame's tokens, a mean over the last hundred steps.

@@ -1,7 +1,7 @@
 """Gives a model a prior: ``python -m eegzip.recipes.token_prior_run --model DIR --data ../shared/data/eeg --out DIR``.
 
 Recordings (one folder of EDF files a data set) are compressed with the model, so that the tokens are those of real
-files: of minutes, of the model's own groups of channels, at full depth and at others. The tables are fitted to people
+files: of minutes, of the model's own groups of channels, at full depth and at others. The tables are fitted to subjects
 that training may see (:mod:`eegzip.recipes.dataset`), and what they save is measured on those that it may not.
 
 With ``--components NAME`` a model that codes every channel alone, and has a prior, becomes one that codes components of
@@ -28,7 +28,7 @@ from eegzip.codecs.checkpoints.checkpoint import CARD, Checkpoint, add_prior, re
 from eegzip.codecs.checkpoints.config import MAX_MIXTURE, ChannelCoding, ModelConfig, MultichannelConfig
 from eegzip.compression import compress
 from eegzip.formats.tokens.tables import pack_prior
-from eegzip.recipes.dataset import files, held_out
+from eegzip.recipes.dataset import files, is_held_out
 from eegzip.recipes.token_prior import Piece, Settings, fit, measure, words_of
 from eegzip.recording import Recording
 
@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 _PIECE_SECONDS = 60.0
 _FULL_DEPTH_SHARE = 0.5
-# Of components of people kept aside.
-_ASIDE_DEPTH = 16
-# Of the one recording of a set that has no people aside, the share that training may see.
+# Of components of subjects held out.
+_HELD_OUT_DEPTH = 16
+# Of the one recording of a set that has no subjects aside, the share that training may see.
 _FIRST_PART = 2 / 3
 
 
@@ -72,28 +72,28 @@ def pieces_of(path: Path, group: str, model: Path, codebooks: int | None, folder
 
 
 def _drawn(data: Path, most: int, rng: np.random.Generator) -> Iterator[tuple[str, Path, bool]]:
-    """Yield set, path, and whether it is of a person kept aside; at most so many of each set and kind."""
+    """Yield set, path, and whether it is of a subject held out; at most so many of each set and kind."""
     listed = list(files(data))
     for group in dict.fromkeys(group for group, _ in listed):
         paths = [path for other, path in listed if other == group]
-        for aside in (False, True):
-            own = [path for path in paths if held_out(group, path.stem) == aside]
+        for held_out in (False, True):
+            own = [path for path in paths if is_held_out(group, path.stem) == held_out]
             for place in sorted(rng.permutation(len(own))[:most]):
-                yield group, own[int(place)], aside
+                yield group, own[int(place)], held_out
 
 
-def _depth(config: ModelConfig, aside: bool, rng: np.random.Generator) -> int | None:
+def _depth(config: ModelConfig, held_out: bool, rng: np.random.Generator) -> int | None:
     """Codebooks that a recording is coded with; ``None`` for all."""
     levels = config.network.n_codebooks
     if config.channel_coding is ChannelCoding.KLT:
         # Components have all depths at once, and what counts is how loud the error is.
-        return _ASIDE_DEPTH if aside else int(rng.integers(1, levels + 1))
-    full = aside or rng.random() < _FULL_DEPTH_SHARE
+        return _HELD_OUT_DEPTH if held_out else int(rng.integers(1, levels + 1))
+    full = held_out or rng.random() < _FULL_DEPTH_SHARE
     return None if full else int(rng.integers(min(3, levels), levels + 1))
 
 
 def collect(checkpoint: Checkpoint, data: Path, most: int, seed: int) -> tuple[list[Piece], list[Piece]]:
-    """Return the tokens of people that training may see, and of those that it may not.
+    """Return the tokens of subjects that training may see, and of those that it may not.
 
     Parameters
     ----------
@@ -108,21 +108,21 @@ def collect(checkpoint: Checkpoint, data: Path, most: int, seed: int) -> tuple[l
     """
     rng = np.random.default_rng(seed)
     seen: list[Piece] = []
-    aside: list[Piece] = []
+    held_out: list[Piece] = []
     levels = checkpoint.config.network.n_codebooks
     with tempfile.TemporaryDirectory() as folder:
-        for group, path, kept_aside in _drawn(data, most, rng):
-            depth = _depth(checkpoint.config, kept_aside, rng)
+        for group, path, unseen in _drawn(data, most, rng):
+            depth = _depth(checkpoint.config, unseen, rng)
             pieces = pieces_of(path, group, checkpoint.folder, depth, Path(folder))
-            if not any(held_out(other, item.stem) for other, item in files(data) if other == group):
+            if not any(is_held_out(other, item.stem) for other, item in files(data) if other == group):
                 cut = round(len(pieces) * _FIRST_PART)
-                seen, aside = seen + pieces[:cut], aside + pieces[cut:]
-            elif kept_aside:
-                aside += pieces
+                seen, held_out = seen + pieces[:cut], held_out + pieces[cut:]
+            elif unseen:
+                held_out += pieces
             else:
                 seen += pieces
             log.info("%s: %d minutes at depth %s", path.name, len(pieces), depth or levels)
-    return seen, aside
+    return seen, held_out
 
 
 def of_components(config: ModelConfig, name: str) -> ModelConfig:
@@ -152,8 +152,8 @@ def main() -> None:
         (options.out / CARD).unlink(missing_ok=True)
     if options.components:
         checkpoint = rename(options.out, of_components(checkpoint.config, options.components))
-    seen, aside = collect(checkpoint, options.data, options.recordings, options.seed)
-    log.info("%d minutes to fit to, %d aside", len(seen), len(aside))
+    seen, held_out = collect(checkpoint, options.data, options.recordings, options.seed)
+    log.info("%d minutes to fit to, %d aside", len(seen), len(held_out))
     # Components' tokens are much like channels' tokens, so their prior begins as that one.
     begin = read_prior(checkpoint.folder, str(checkpoint.config.prior)) if options.components else None
     settings = Settings(steps=options.steps, seed=options.seed)
@@ -167,7 +167,7 @@ def main() -> None:
     result = add_prior(options.out, pack_prior(prior.tables))
     saved = {
         group: {"packed_bytes": packed, "bytes": coded, "saved_percent": round(100 - 100 * coded / packed, 1)}
-        for group, (packed, coded) in measure(prior, aside).items()
+        for group, (packed, coded) in measure(prior, held_out).items()
     }
     summary = {
         "digest": result.digest,

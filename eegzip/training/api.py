@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, Any
 from eegzip import models
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint
 from eegzip.formats.errors import OutputExistsError, UsageError
+from eegzip.training.extras import require
 from eegzip.training.loop.state import STATE, load_run_settings, save_settings
 from eegzip.training.settings.checked import INITS, TrainSettings
-from eegzip.training.settings.model_config import settings_of
+from eegzip.training.settings.model_config import model_config, settings_of
 from eegzip.training.settings.presets import load_settings, with_overrides, with_presets
 
 if TYPE_CHECKING:
-    from eegzip.training.outcome import Outcome
+    from eegzip.codecs.checkpoints.config import ModelConfig
+    from eegzip.progress import Progress
+    from eegzip.training.run import FinishedRun
 
-Progress = Callable[[str, int, int], None]
 Watcher = Callable[[dict[str, Any]], None]
 
 
@@ -47,7 +49,7 @@ class TrainingReport:
     best_step : int
         Step of the best checkpoint.
     before, after : dict
-        Figures on people held out: before the first step, and of the best checkpoint.
+        Metrics on subjects held out: before the first step, and of the best checkpoint.
     people, held_out : tuple of str
         Who was trained on, and who was kept for validation.
     skipped : tuple of (str, str)
@@ -118,6 +120,45 @@ def settings_for(
         settings = _with_reduction(settings, start)
     settings.check()
     return settings
+
+
+def settings_to_resume(
+    out: str | Path,
+    *,
+    config: str | Path | None = None,
+    presets: Sequence[str] = (),
+    values: Mapping[str, Mapping[str, Any]] | None = None,
+    assignments: Iterable[str] = (),
+) -> tuple[TrainSettings, TrainSettings]:
+    """Return the settings that a run was started with, and those that it is to go on with.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    config, presets, values, assignments
+        As for :func:`settings_for`. With sources or a file they are the whole command again; without they change
+        single values.
+
+    Raises
+    ------
+    ModelError
+        There is no run in the folder, or it is damaged.
+    UsageError
+        Something is unknown or makes no sense.
+    """
+    stored = load_run_settings(Path(out))
+    if config is not None or "sources" in (values or {}).get("data", {}):
+        wanted = settings_for(config=config, presets=presets, values=values, assignments=assignments)
+    else:
+        wanted = with_overrides(stored.changed(values or {}, "the command line"), assignments)
+    wanted.check()
+    return stored, wanted
+
+
+def planned_model(settings: TrainSettings, name: str) -> ModelConfig:
+    """Return the config of the model that settings make, but for channel names that only the recordings know."""
+    return model_config(settings, name, ())
 
 
 def _checkpoint_to_start_from(settings: TrainSettings) -> Checkpoint | None:
@@ -215,20 +256,21 @@ def train(
                 f"{out} holds a run or a model already ({found}); resume it, choose another folder or overwrite it."
             )
     settings.check()
+    # For card and curves at the end of the run.
+    require("yaml", "matplotlib", *(["soundfile"] if settings.data.domain == "audio" else []))
     if not settings.data.sources:
         raise UsageError("name the recordings to train on: --data FOLDER, or 'synthetic' for a first try.")
     start = _checkpoint_to_start_from(settings)
     if _leads():
         save_settings(out, settings)
     name = settings.model.name or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name) or "model"
-    words = list(command) or [shlex.quote(word) for word in sys.argv]
-    ended = run(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=words)
-    return _report(out, ended.outcome, ended.people, ended.held_out, ended.skipped)
+    command = list(command) or [shlex.quote(word) for word in sys.argv]
+    finished = run(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)
+    return _report(out, finished)
 
 
-def _report(
-    out: Path, outcome: Outcome, people: Sequence[str], held_out: Sequence[str], skipped: Sequence[tuple[str, str]]
-) -> TrainingReport:
+def _report(out: Path, finished: FinishedRun) -> TrainingReport:
+    outcome = finished.outcome
     return TrainingReport(
         folder=str(out),
         digest=models.load(out).digest,
@@ -237,8 +279,8 @@ def _report(
         best_step=outcome.best_step,
         before=outcome.first,
         after=outcome.best,
-        people=tuple(people),
-        held_out=tuple(held_out),
-        skipped=tuple(skipped),
+        people=tuple(finished.subjects),
+        held_out=tuple(finished.held_out),
+        skipped=tuple(finished.skipped),
         stopped_by=outcome.signal,
     )

@@ -1,4 +1,4 @@
-"""The device that a run is to use."""
+"""The device on which a run computes."""
 
 from __future__ import annotations
 

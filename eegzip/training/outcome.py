@@ -1,4 +1,4 @@
-"""What came of a run."""
+"""How a training loop ended, as plain data: no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Outcome:
     signal : int
         Signal that stopped it; 0: it came to its end.
     first, best, last : dict
-        Figures of the first, the best and the last validation.
+        Metrics of the first, the best and the last validation.
     best_step : int
         Step of the best.
     """

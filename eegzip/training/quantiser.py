@@ -115,31 +115,31 @@ class CodebookKeeper:
         self.begin(network)
 
     @staticmethod
-    def _books(network: EegDac) -> list[nn.Parameter]:
+    def _codebooks(network: EegDac) -> list[nn.Parameter]:
         return [quantizer.codebook.weight for quantizer in network.quantizer.quantizers]
 
     def begin(self, network: EegDac) -> None:
         """Count from nothing, as after the codebooks were set."""
-        books = self._books(network)
-        self.uses = [torch.full((len(book),), 1.0 / len(book), device=book.device) for book in books]
-        self.sums = [book.detach() / len(book) for book in books] if self.settings.update == "ema" else []
+        codebooks = self._codebooks(network)
+        self.uses = [torch.full((len(each),), 1.0 / len(each), device=each.device) for each in codebooks]
+        self.sums = [each.detach() / len(each) for each in codebooks] if self.settings.update == "ema" else []
 
     @torch.no_grad()
     def update(self, network: EegDac, codes: torch.Tensor, rows: list[torch.Tensor], depth: torch.Tensor) -> None:
         """Take note of a batch: codes [B, levels, F], rows of vectors [B, F, d] for each level, depths [B]."""
         decay = self.settings.ema_decay
-        for level, book in enumerate(self._books(network)):
+        for level, codebook in enumerate(self._codebooks(network)):
             chosen = codes[depth > level, level].reshape(-1)
             if not len(chosen):
                 continue
-            count = torch.bincount(chosen, minlength=len(book)).to(book.dtype) / len(chosen)
+            count = torch.bincount(chosen, minlength=len(codebook)).to(codebook.dtype) / len(chosen)
             self.uses[level].lerp_(count, 1 - decay)
             if self.sums:
-                vectors = rows[level][depth > level].reshape(-1, book.shape[1]).to(book.dtype)
-                total = torch.zeros_like(book).index_add_(0, chosen, vectors) / len(chosen)
+                vectors = rows[level][depth > level].reshape(-1, codebook.shape[1]).to(codebook.dtype)
+                total = torch.zeros_like(codebook).index_add_(0, chosen, vectors) / len(chosen)
                 self.sums[level].lerp_(total, 1 - decay)
                 seen = self.uses[level] > 1e-9
-                book[seen] = self.sums[level][seen] / self.uses[level][seen, None]
+                codebook[seen] = self.sums[level][seen] / self.uses[level][seen, None]
 
     @torch.no_grad()
     def revive(
@@ -155,25 +155,25 @@ class CodebookKeeper:
         The optimiser's memory of the entry is cleared, and the averaged weights take the new entry at once.
         """
         revived = []
-        for level, book in enumerate(self._books(network)):
-            fair = 1.0 / len(book)
+        for level, codebook in enumerate(self._codebooks(network)):
+            fair = 1.0 / len(codebook)
             dead = (self.uses[level] < self.settings.revive_below * fair).nonzero()[:, 0]
-            vectors = rows[level].reshape(-1, book.shape[1])
+            vectors = rows[level].reshape(-1, codebook.shape[1])
             order = torch.randperm(len(vectors), generator=generator)[: len(dead)].to(vectors.device)
             dead = dead[: len(order)]
             revived.append(len(dead))
             if not len(dead):
                 continue
-            book[dead] = vectors[order].to(book.dtype)
+            codebook[dead] = vectors[order].to(codebook.dtype)
             self.uses[level][dead] = fair
             if self.sums:
-                self.sums[level][dead] = book[dead] * fair
-            for value in optimiser.state.get(book, {}).values():
-                if isinstance(value, torch.Tensor) and value.shape == book.shape:
+                self.sums[level][dead] = codebook[dead] * fair
+            for value in optimiser.state.get(codebook, {}).values():
+                if isinstance(value, torch.Tensor) and value.shape == codebook.shape:
                     value[dead] = 0
             name = f"quantizer.quantizers.{level}.codebook.weight"
             if name in average:
-                average[name][dead] = book[dead]
+                average[name][dead] = codebook[dead]
         return revived
 
     def state(self) -> dict[str, list[torch.Tensor]]:

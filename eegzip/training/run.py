@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from eegzip.codecs.channels import grouping
-from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.checkpoints.download import cache_dir
@@ -20,32 +20,35 @@ from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.transfer import start_from
 from eegzip.formats.errors import UsageError
-from eegzip.training.data.batches import Feed
+from eegzip.training.data.batches import Batches
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
 from eegzip.training.data.preprocessing import Preprocessing
-from eegzip.training.data.sampling import Grouping, Sampler
+from eegzip.training.data.sampling import Sampler
 from eegzip.training.data.sources import SYNTHETIC, find_sources
 from eegzip.training.data.synthetic import synthetic_corpus
 from eegzip.training.loop.distributed import Processes, processes
+from eegzip.training.loop.history import Watcher
 from eegzip.training.loop.trainer import Trainer
 from eegzip.training.outcome import Outcome
 from eegzip.training.reporting.artifacts import write_card_and_curves
 from eegzip.training.reporting.journal import Journal
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import model_config
-from eegzip.training.settings.sections import GroupSettings
 from eegzip.training.validation.windows import Validation, chosen_windows
+
+if TYPE_CHECKING:
+    from eegzip.progress import Progress
 
 # What the discriminators' longest spectrogram takes.
 _SHORTEST_JUDGED = 1024
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a run leaves to report."""
+class FinishedRun:
+    """What a run leaves to report: how it ended, on whose recordings, and the files that could not be used, and why."""
 
     outcome: Outcome
-    people: list[str]
+    subjects: list[str]
     held_out: list[str]
     skipped: list[tuple[str, str]]
 
@@ -57,10 +60,10 @@ def run(
     start: Checkpoint | None,
     *,
     resume: bool,
-    progress: Callable[[str, int, int], None] | None,
-    watch: Callable[[dict[str, Any]], None] | None,
+    progress: Progress | None,
+    watch: Watcher | None,
     command: Sequence[str],
-) -> Ended:
+) -> FinishedRun:
     """Do a run in a folder.
 
     Parameters
@@ -91,12 +94,12 @@ def run(
             # The first process prepares; the others then find everything in the cache.
             group.wait()
             progress = watch = None
-        corpus = prepared(settings, progress)
+        corpus = corpus_of(settings, progress)
         if group.leads:
             group.wait()
         train, validation = divide(corpus, settings.data.held_out, settings.run.seed)
         with Journal(out) if group.leads else nullcontext() as journal:
-            trainer = made(settings, name, start, train, validation, group, journal, out)
+            trainer = trainer_of(settings, name, start, train, validation, group, journal, out)
             if resume:
                 trainer.resume()
             elif journal is not None:
@@ -107,11 +110,11 @@ def run(
             initial = "scratch" if start is None else f"{start.config.name} ({start.digest[:16]})"
             write_card_and_curves(out, settings, outcome, corpus, train, validation, command, initial)
         group.wait()
-    people, held_out = (sorted({r.person for r in side}) for side in (train, validation))
-    return Ended(outcome, people, held_out, list(corpus.skipped))
+    subjects, held_out = (sorted({r.subject for r in side}) for side in (train, validation))
+    return FinishedRun(outcome, subjects, held_out, list(corpus.skipped))
 
 
-def prepared(settings: TrainSettings, progress: Callable[[str, int, int], None] | None) -> Corpus:
+def corpus_of(settings: TrainSettings, progress: Progress | None) -> Corpus:
     """Return the recordings that settings name, found and prepared."""
     data = settings.data
     preprocessing = Preprocessing.of(data)
@@ -122,7 +125,7 @@ def prepared(settings: TrainSettings, progress: Callable[[str, int, int], None] 
     return prepare(sources, preprocessing, cache, data.workers, progress)
 
 
-def made(
+def trainer_of(
     settings: TrainSettings,
     name: str,
     start: Checkpoint | None,
@@ -138,14 +141,17 @@ def made(
     network = build(config)
     if start is not None:
         start_from(network, start)
-    vocabulary = config.multichannel.vocabulary if config.multichannel else STANDARD_VOCABULARY
     limit = config.multichannel.max_channels if config.multichannel else 1
-    grouped = grouping_of(settings.groups if config.multichannel else GroupSettings(kind="single"), limit, vocabulary)
+    groups = settings.groups
+    law = {"rate": groups.exponential_rate, "scale": groups.scale, "tau": groups.tau}
+
+    def grouped(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
+        found = grouping.grouping_for(config, labels, groups.kind, rng, law=law, partial=True)
+        return [group.channels for group in found]
+
+    styles_of = partial(grouping.styles_for, config)
     length = segment_samples(settings, config)
     windows = chosen_windows(validation, length, settings.run.validation_windows, grouped, settings.run.seed)
-
-    def styles_of(labels: Sequence[str]) -> list[int]:
-        return grouping.channel_styles(labels, vocabulary)
 
     if settings.adversarial.weight and length < _SHORTEST_JUDGED:
         raise UsageError(
@@ -156,7 +162,7 @@ def made(
         settings,
         config,
         network,
-        Feed(Sampler(train, length, limit, grouped, settings.run.seed), styles_of, group.device),
+        Batches(Sampler(train, length, limit, grouped, settings.run.seed), styles_of, group.device),
         Validation(windows, length, config.rate, styles_of),
         group,
         journal,
@@ -176,17 +182,3 @@ def segment_samples(settings: TrainSettings, config: ModelConfig) -> int:
     """Return the samples of a training segment: whole hops, as near to the window wished for as can be."""
     hop = config.network.hop
     return max(round(settings.data.window_seconds * settings.data.rate / hop), 1) * hop
-
-
-def grouping_of(settings: GroupSettings, limit: int, vocabulary: Sequence[str]) -> Grouping:
-    """Return what says which channels are coded together, given their labels and a source of randomness."""
-
-    def grouped(labels: Sequence[str], rng: np.random.Generator) -> list[tuple[int, ...]]:
-        if settings.kind in ("manual", "single"):
-            return grouping.make(settings.kind, labels, limit, vocabulary=vocabulary)
-        if settings.kind != "random":
-            return grouping.groups_from_file(settings.kind, labels, limit, vocabulary=vocabulary, partial=True)
-        law = {"rate": settings.exponential_rate, "scale": settings.scale, "tau": settings.tau}
-        return grouping.random_groups(labels, limit, rng, vocabulary=vocabulary, **law)
-
-    return grouped

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig, ScalingConfig
-from eegzip.training.reporting.card import CardFacts, Figures, model_card
+from eegzip.training.reporting.card import model_card
+from eegzip.training.reporting.card_facts import CardFacts, ModelMetrics
 
 COMPACT = NetworkConfig(
     encoder_dim=16, encoder_rates=(2, 4, 8, 8), decoder_dim=384, decoder_rates=(8, 8, 4, 2), n_codebooks=9,
@@ -28,8 +29,8 @@ FACTS = CardFacts(
     sources=("data/eeg", "a `ticked` folder"),
     files=12,
     hours=3.456,
-    people_trained=("sub-03", "sub-01"),
-    people_held_out=("sub-02",),
+    subjects_trained=("sub-03", "sub-01"),
+    subjects_held_out=("sub-02",),
     ids_from_files=True,
     skipped=(("broken.edf", "broken.edf: it has | no\nheader <b>"),),
     licence="CC BY 4.0",
@@ -38,8 +39,8 @@ FACTS = CardFacts(
     seed=17,
     steps=1234,
     seconds=1300.0,
-    before=Figures(prd=98.76, snr=0.11, spectrogram=1.5, r={"alpha": 0.1}),
-    after=Figures(prd=32.14, snr=9.87, spectrogram=0.25, r={"alpha": 0.91, "beta": 0.8}),
+    before=ModelMetrics(prd=98.76, snr=0.11, spectrogram=1.5, r={"alpha": 0.1}),
+    after=ModelMetrics(prd=32.14, snr=9.87, spectrogram=0.25, r={"alpha": 0.91, "beta": 0.8}),
     torch_version="2.13",
 )
 
@@ -115,12 +116,13 @@ def test_people_are_named_only_by_what_is_in_file_names() -> None:
     data = section(model_card(FACTS), "Data")
     assert "Trained on 2 people: `sub-01`, `sub-03`." in data
     assert "Held out 1 person: `sub-02`." in data
-    card = model_card(replace(FACTS, ids_from_files=False, people_trained=("Jane Roe",), people_held_out=("John Doe",)))
+    named = replace(FACTS, subjects_trained=("Jane Roe",), subjects_held_out=("John Doe",))
+    card = model_card(replace(named, ids_from_files=False))
     assert "Roe" not in card
     assert "Doe" not in card
     assert "Trained on 1 person." in card
     many = tuple(f"p{i:04d}" for i in range(900))
-    data = section(model_card(replace(FACTS, people_trained=many, people_held_out=many)), "Data")
+    data = section(model_card(replace(FACTS, subjects_trained=many, subjects_held_out=many)), "Data")
     trained, held_out = re.findall(r"900 people: (.*)", data)
     # Whoever compares figures must be able to leave out every one of those held out.
     assert held_out.count("`p") == 900
@@ -157,11 +159,11 @@ def test_figures_are_a_table_before_and_after() -> None:
 
 
 def test_what_was_not_measured_is_not_claimed() -> None:
-    for facts in (replace(FACTS, people_held_out=()), replace(FACTS, before=None, after=None)):
+    for facts in (replace(FACTS, subjects_held_out=()), replace(FACTS, before=None, after=None)):
         text = section(model_card(facts), "What it does to people it never saw")
         assert "nothing is known" in text
         assert "|" not in text
-    nan = replace(FACTS, after=Figures(prd=math.nan, snr=math.inf))
+    nan = replace(FACTS, after=ModelMetrics(prd=math.nan, snr=math.inf))
     assert "| this model | - | - | - | - |" in model_card(nan)
 
 

@@ -14,7 +14,7 @@ from eegzip.training.data import cache as cache_module
 from eegzip.training.data import corpus as corpus_module
 from eegzip.training.data.cache import META, WAVES, cached, is_whole, map_waves
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
-from eegzip.training.data.preprocessing import Preprocessing, prepare_file
+from eegzip.training.data.preprocessing import Preprocessing, prepared_rows
 from eegzip.training.data.sources import SourceFile
 
 PLAIN = Preprocessing(highpass_hz=0)
@@ -36,7 +36,7 @@ def parts(cache):
 def test_an_entry_is_made_once_and_holds_what_the_file_becomes(tmp_path, recording, monkeypatch):
     cache = tmp_path / "cache"
     entry = cached(recording, PLAIN, cache)
-    assert np.array_equal(map_waves(entry), prepare_file(recording, PLAIN).waves)
+    assert np.array_equal(map_waves(entry), [row for _, row in prepared_rows(recording, PLAIN)])
     assert not parts(cache)
     before = (entry / WAVES).stat().st_mtime_ns
     # The second time, neither is the file read nor anything prepared.
@@ -138,18 +138,18 @@ def test_a_killed_process_is_told_in_a_sentence(tmp_path, recording, monkeypatch
         prepare(sources, PLAIN, tmp_path / "cache", 2)
 
 
-def made(person, seconds=30, split="", labels=("Cz",), rate=256.0, dataset="d"):
+def made(subject, seconds=30, split="", labels=("Cz",), rate=256.0, dataset="d"):
     count = round(seconds * rate)
     waves = np.arange(len(labels) * count, dtype=np.float32).reshape(len(labels), -1)
-    return CachedRecording(person, dataset, person, person, list(labels), rate, waves, split)
+    return CachedRecording(subject, dataset, subject, subject, list(labels), rate, waves, split)
 
 
 def test_no_person_is_on_both_sides():
     corpus = Corpus([made(p) for p in "aabbccdde"], [])
     train, validation = divide(corpus, "0.4", 3)
-    assert not {r.person for r in train} & {r.person for r in validation}
+    assert not {r.subject for r in train} & {r.subject for r in validation}
     assert len(train) + len(validation) == 9
-    assert {r.person for r in divide(corpus, "b,e", 3)[1]} == {"b", "e"}
+    assert {r.subject for r in divide(corpus, "b,e", 3)[1]} == {"b", "e"}
 
 
 def test_a_lone_person_is_divided_by_time():
@@ -166,13 +166,13 @@ def test_pieces_of_audio_are_disjoint_and_on_both_sides(seconds):
     train, validation = divide(corpus, "0.2", 0)
     assert train
     assert validation
-    sides = [{(r.person, v) for r in side for v in r.waves[0]} for side in (train, validation)]
+    sides = [{(r.subject, v) for r in side for v in r.waves[0]} for side in (train, validation)]
     assert not sides[0] & sides[1]
 
 
 def test_sources_that_say_their_side_are_heard():
     train, validation = divide(Corpus([made("a", split="train"), made("b", split="validation"), made("c")], []), "a", 0)
-    assert ([r.person for r in train], [r.person for r in validation]) == (["a", "c"], ["b"])
+    assert ([r.subject for r in train], [r.subject for r in validation]) == (["a", "c"], ["b"])
     for recordings in ([made("a", split="train")], [made("a", split="train"), made("a", split="validation")]):
         with pytest.raises(BadInputError, match="manifest"):
             divide(Corpus(recordings, []), "0.2", 0)

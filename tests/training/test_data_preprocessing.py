@@ -14,7 +14,7 @@ from eegzip.codecs.signal.scaling import AdaptiveScaling, choose_offset_step
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.errors import BadInputError, EegzipError
-from eegzip.training.data.preprocessing import Preprocessing, high_passed, prepare_file
+from eegzip.training.data.preprocessing import Preprocessing, high_passed, prepared_rows
 
 PLAIN = Preprocessing(highpass_hz=0)
 
@@ -41,6 +41,16 @@ def noise(count, seed=0, size=300):
     return np.random.default_rng(seed).normal(0, size, count).round().astype(int)
 
 
+class Prepared:
+    """All channels of a file; what one has more than the shortest is left out, as the cache does."""
+
+    def __init__(self, path, preprocessing):
+        rows = list(prepared_rows(path, preprocessing))
+        shortest = min(len(row) for _, row in rows)
+        self.labels = [label for label, _ in rows]
+        self.waves = np.stack([row[:shortest] for _, row in rows])
+
+
 class Heard:
     """An encoder that remembers what it was fed."""
 
@@ -52,7 +62,7 @@ class Heard:
 
 
 def test_adaptive_scaling_is_what_compress_feeds_the_encoder(eegmat):
-    prepared = prepare_file(eegmat, PLAIN)
+    prepared = Prepared(eegmat, PLAIN)
     with EdfFile.open(eegmat) as file:
         index = next(s.index for s in file.header.signals if "ECG" not in s.label)
         digital = file.read_signal(index, 0, file.n_samples(index)).astype(float)
@@ -73,7 +83,7 @@ def test_fixed_scaling_clips_at_the_limit_whatever_the_unit(tmp_path, unit, phys
     digital = noise(2560, size=1500)
     bounds = (-physical, physical * 32767 / 32768)
     path = written(tmp_path / "a.edf", [digital], [256], unit=unit, physical=(f"{bounds[0]:.6g}", f"{bounds[1]:.6g}"))
-    waves = prepare_file(path, Preprocessing(highpass_hz=0, scaling="fixed")).waves[0]
+    waves = Prepared(path, Preprocessing(highpass_hz=0, scaling="fixed")).waves[0]
     expected = np.clip(digital * 0.1 / 200, -1, 1)
     assert (np.abs(expected) == 1).any()
     assert np.abs(waves - expected).max() < 1e-3
@@ -82,12 +92,12 @@ def test_fixed_scaling_clips_at_the_limit_whatever_the_unit(tmp_path, unit, phys
 def test_skipped_seconds_flat_channels_and_different_rates(tmp_path):
     fast, slow = noise(5120), noise(1280, 1)
     path = written(tmp_path / "a.edf", [fast, np.full(2560, 7), slow], [512, 256, 128])
-    prepared = prepare_file(path, PLAIN)
+    prepared = Prepared(path, PLAIN)
     assert prepared.labels == ["Fp1", "C3"]
     assert prepared.waves.shape == (2, 2560)
-    later = prepare_file(path, replace(PLAIN, skip_seconds=3))
+    later = Prepared(path, replace(PLAIN, skip_seconds=3))
     assert later.waves.shape == (2, 1792)
-    kept = prepare_file(path, replace(PLAIN, drop_empty=False))
+    kept = Prepared(path, replace(PLAIN, drop_empty=False))
     assert kept.labels == ["Fp1", "Fp2", "C3"]
     assert np.isfinite(kept.waves).all()
 
@@ -106,7 +116,7 @@ def test_the_filter_takes_drift_and_leaves_alpha_where_it_is():
 def test_a_short_recording_and_what_a_filter_leaves_of_a_step_are_finite(tmp_path):
     step = np.r_[np.zeros(256), np.full(256, 5)].astype(int)
     path = written(tmp_path / "a.edf", [step], [256], seconds=2)
-    waves = prepare_file(path, Preprocessing()).waves
+    waves = Prepared(path, Preprocessing()).waves
     assert waves.shape == (1, 512)
     assert np.isfinite(waves).all()
     assert np.abs(waves).max() <= 0.9
@@ -128,19 +138,19 @@ def test_what_can_not_be_used_is_refused_in_a_sentence(tmp_path, rate, seconds, 
     builder.given = (noise(rate * seconds),)
     path.write_bytes(builder.build())
     with pytest.raises(BadInputError, match=sentence):
-        prepare_file(path, Preprocessing(**settings))
+        Prepared(path, Preprocessing(**settings))
 
 
 def test_exact_containers_equal_their_recording(tmp_path, eegmat):
     eegzip.compress(eegmat, tmp_path / "exact.eegz", exact=["*"])
-    expected, found = prepare_file(eegmat, PLAIN), prepare_file(tmp_path / "exact.eegz", PLAIN)
+    expected, found = Prepared(eegmat, PLAIN), Prepared(tmp_path / "exact.eegz", PLAIN)
     assert found.labels == expected.labels
     assert np.array_equal(found.waves, expected.waves)
 
 
 def test_lossy_containers_are_refused(compressed, eegmat):
     with pytest.raises(BadInputError, match="exactly"):
-        prepare_file(compressed(eegmat), PLAIN)
+        Prepared(compressed(eegmat), PLAIN)
 
 
 @pytest.mark.skipif(not (SHARED / "formats").is_dir(), reason="the development recordings are not here")
@@ -148,7 +158,7 @@ def test_odd_files_are_prepared_or_refused_in_a_sentence():
     done, reasons = 0, []
     for path in sorted((SHARED / "formats").iterdir()):
         try:
-            prepared = prepare_file(path, Preprocessing())
+            prepared = Prepared(path, Preprocessing())
         except EegzipError as error:
             reasons.append(str(error))
         else:
@@ -164,15 +174,15 @@ def test_sound_is_mixed_resampled_and_refused_in_a_sentence(tmp_path):
     audio = replace(PLAIN, domain="audio", rate=22050.0, scaling="fixed")
     tone = np.sin(2 * np.pi * 440 * np.arange(2 * 44100) / 44100)
     soundfile.write(tmp_path / "a.wav", np.stack([tone, 0.5 * tone], 1), 44100, subtype="FLOAT")
-    prepared = prepare_file(tmp_path / "a.wav", audio)
+    prepared = Prepared(tmp_path / "a.wav", audio)
     assert prepared.labels == ["audio"]
     expected = 0.75 * np.sin(2 * np.pi * 440 * np.arange(44100) / 22050)
     assert np.abs(prepared.waves[0] - expected)[100:-100].max() < 1e-3
-    level = prepare_file(tmp_path / "a.wav", replace(audio, scaling="adaptive")).waves[0]
+    level = Prepared(tmp_path / "a.wav", replace(audio, scaling="adaptive")).waves[0]
     assert np.abs(level).max() <= 0.9
     assert np.corrcoef(level, expected)[0, 1] > 0.999
     soundfile.write(tmp_path / "b.wav", tone[:100], 44100)
     (tmp_path / "c.wav").write_bytes(b"no sound")
     for name in ("b.wav", "c.wav"):
         with pytest.raises(BadInputError, match=name):
-            prepare_file(tmp_path / name, audio)
+            Prepared(tmp_path / name, audio)

@@ -17,7 +17,7 @@ def tree(tmp_path):
 def test_folders_globs_and_files_give_each_file_once(tree):
     folder = find_sources([str(tree / "a")])
     assert {f.path.name for f in folder} == {"S1_1.edf", "S1_2.BDF", "S2.edf.eegz"}
-    assert {f.person for f in folder} == {"S1", "S2"}
+    assert {f.subject for f in folder} == {"S1", "S2"}
     assert [f.path.name for f in find_sources([str(tree / "a" / "*1.edf")])] == ["S1_1.edf"]
     again = find_sources([str(tree / "a" / "S1_1.edf"), str(tree / "a"), str(tree / "a" / "**" / "*")])
     assert sorted(f.path for f in again) == sorted(f.path for f in folder)
@@ -35,7 +35,7 @@ def test_a_manifest_says_person_and_side(tree):
     table = tree / "list.tsv"
     table.write_text("path\tperson\tsplit\na/S1_1.edf\tAnn\ttrain\na/S1_2.BDF\t\tValidation\n", encoding="utf-8-sig")
     found = find_sources([str(table)])
-    assert [(f.person, f.split) for f in found] == [("Ann", "train"), ("S1", "validation")]
+    assert [(f.subject, f.split) for f in found] == [("Ann", "train"), ("S1", "validation")]
     assert all(f.path.is_file() for f in found)
 
 

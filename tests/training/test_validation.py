@@ -13,9 +13,9 @@ from eegzip.training.validation.windows import Validation, chosen_windows
 LABELS = ["Fp1", "Fp2", "C3", "C4", "O1", "O2"]
 
 
-def recording(person, seconds, seed=0):
+def recording(subject, seconds, seed=0):
     waves = np.random.default_rng(seed).normal(0, 0.2, (len(LABELS), seconds * 256)).astype(np.float32)
-    return CachedRecording(person, "d", person, person, LABELS, 256.0, waves)
+    return CachedRecording(subject, "d", subject, subject, LABELS, 256.0, waves)
 
 
 def alone(labels, _rng):
@@ -28,19 +28,19 @@ def in_groups(labels, rng):
 
 @pytest.mark.parametrize("grouping", [alone, in_groups])
 def test_everyone_has_an_equal_part(grouping):
-    people = [recording("a", 400), recording("b", 60), recording("b", 60), recording("c", 90)]
-    windows = chosen_windows(people, 256 * 10, 24, grouping, seed=1)
-    counts = {p: sum(w.recording.person == p for w in windows) for p in "abc"}
+    subjects = [recording("a", 400), recording("b", 60), recording("b", 60), recording("c", 90)]
+    windows = chosen_windows(subjects, 256 * 10, 24, grouping, seed=1)
+    counts = {p: sum(w.recording.subject == p for w in windows) for p in "abc"}
     assert len(windows) == 24
     assert set(counts.values()) == {8}
-    assert len({(w.recording.person, w.channels, w.start, id(w.recording.waves)) for w in windows}) == 24
+    assert len({(w.recording.subject, w.channels, w.start, id(w.recording.waves)) for w in windows}) == 24
 
 
 def test_same_windows_every_time_and_others_by_seed():
-    people = [recording("a", 400), recording("b", 100)]
+    subjects = [recording("a", 400), recording("b", 100)]
 
     def places(seed):
-        return [(w.recording.person, w.channels, w.start) for w in chosen_windows(people, 2560, 20, in_groups, seed)]
+        return [(w.recording.subject, w.channels, w.start) for w in chosen_windows(subjects, 2560, 20, in_groups, seed)]
 
     assert places(1) == places(1)
     assert places(1) != places(2)
@@ -66,7 +66,7 @@ def test_figures_are_those_of_the_network_and_its_depth():
     windows = chosen_windows([recording("a", 30), recording("b", 30)], 1024, 12, alone, seed=1)
     validation = Validation(windows, 1024, 256.0, lambda labels: [0] * len(labels))
     for levels in (1, 3):
-        figures = validation.measure(network, levels)
+        metrics = validation.measure(network, levels)
         errors = []
         for window in windows:
             x = torch.from_numpy(window.waves(1024))[:, None]
@@ -75,6 +75,6 @@ def test_figures_are_those_of_the_network_and_its_depth():
                 y = network.decoder(z)
             centred = x - x.mean()
             errors.append(float(100 * ((x - y).square().sum() / centred.square().sum()).sqrt()))
-        assert figures["prd"] == pytest.approx(float(np.median(errors)), rel=1e-4)
-        assert len(figures["codebooks"]["usage"]) == levels
-        assert set(figures["people"]) == {"a", "b"}
+        assert metrics["prd"] == pytest.approx(float(np.median(errors)), rel=1e-4)
+        assert len(metrics["codebooks"]["usage"]) == levels
+        assert set(metrics["people"]) == {"a", "b"}

@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,9 @@ from eegzip.codecs.channels.positions import unit_positions
 from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY, style_name, styles_of
 from eegzip.formats.edf import normalise_channel_name
 from eegzip.formats.errors import UsageError
+
+if TYPE_CHECKING:
+    from eegzip.codecs.checkpoints.config import ModelConfig
 
 Groups = list[tuple[int, ...]]
 
@@ -335,3 +340,69 @@ def make(
     if kind == "random":
         return random_groups(names, limit, np.random.default_rng(seed), vocabulary=vocabulary)
     return groups_from_file(kind, names, limit, vocabulary=vocabulary)
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """Channels that share a token stream.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Indices of labels, in the order that the network wants.
+    styles : tuple of int
+        One each a channel.
+    """
+
+    channels: tuple[int, ...]
+    styles: tuple[int, ...]
+
+
+def styles_for(config: ModelConfig, labels: Sequence[str]) -> list[int]:
+    """Return the style by which a model's network knows each channel; 0 for all where it codes them alone."""
+    adapters = config.adapters
+    return [0] * len(labels) if adapters is None else channel_styles(labels, adapters.vocabulary)
+
+
+def grouping_for(
+    config: ModelConfig,
+    labels: Sequence[str],
+    how: str,
+    rng: np.random.Generator | None = None,
+    *,
+    law: Mapping[str, float] | None = None,
+    partial: bool = False,
+) -> list[ChannelGroup]:
+    """Return the groups in which a model codes channels, and the styles that its network needs of them.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Of the model. One that codes channels alone, or components of recordings, has groups of one whatever is asked.
+    labels : sequence of str
+    how : str
+        As in :func:`make`.
+    rng : numpy.random.Generator, optional
+        Of random groups; by default the same labels give the same groups.
+    law : mapping of str to float, optional
+        ``rate``, ``scale`` and ``tau`` of random groups, as in :func:`random_groups`.
+    partial : bool
+        As in :func:`groups_from_file`.
+
+    Raises
+    ------
+    UsageError
+        As :func:`groups_from_file`.
+    """
+    adapters, styles = config.adapters, styles_for(config, labels)
+    if adapters is None:
+        found = single_groups(labels)
+    elif how == "random":
+        rng = rng or np.random.default_rng(0)
+        found = random_groups(labels, adapters.max_channels, rng, vocabulary=adapters.vocabulary, **(law or {}))
+    elif how in KINDS:
+        found = make(how, labels, adapters.max_channels, vocabulary=adapters.vocabulary)
+    else:
+        limit = adapters.max_channels
+        found = groups_from_file(how, labels, limit, vocabulary=adapters.vocabulary, partial=partial)
+    return [ChannelGroup(group, tuple(styles[index] for index in group)) for group in found]

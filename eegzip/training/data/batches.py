@@ -14,7 +14,7 @@ Tensors = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Feed:
+class Batches:
     """Draws batches and brings them to the device.
 
     Attributes

@@ -1,13 +1,14 @@
-"""All recordings of a run: prepared in parallel, then divided by person."""
+"""All recordings of a run: prepared in parallel, then divided by subject."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,12 @@ from eegzip.formats.parallel import cores
 from eegzip.training.data.cache import cached, map_waves, read_meta, remembered_entry
 from eegzip.training.data.preprocessing import PIECE_SECONDS, Preprocessing
 from eegzip.training.data.sources import SourceFile
-from eegzip.training.data.subjects import held_out_people
+from eegzip.training.data.subjects import held_out_subjects
 
-Progress = Callable[[str, int, int], None]
-# Of a lone person's recordings, and of audio, the part kept for validation.
+if TYPE_CHECKING:
+    from eegzip.progress import Progress
+
+# Of a lone subject's recordings, and of audio, the part kept for validation.
 _LAST_PART = 3
 _EVERY = 5
 
@@ -31,7 +34,7 @@ class CachedRecording:
 
     Attributes
     ----------
-    person, dataset, name : str
+    subject, dataset, name : str
         Whose it is, what it was found through, and the file's name.
     path : str
         The file.
@@ -45,7 +48,7 @@ class CachedRecording:
         ``train``, ``validation``, or empty: not said.
     """
 
-    person: str
+    subject: str
     dataset: str
     name: str
     path: str
@@ -170,7 +173,7 @@ def _take(number: int, outcome: Path | str, entries: dict[int, Path], skipped: d
 def _recording(source: SourceFile, entry: Path) -> CachedRecording:
     meta = read_meta(entry)
     return CachedRecording(
-        person=source.person,
+        subject=source.subject,
         dataset=source.dataset,
         name=source.path.name,
         path=str(source.path),
@@ -182,10 +185,10 @@ def _recording(source: SourceFile, entry: Path) -> CachedRecording:
 
 
 def divide(corpus: Corpus, held_out: str, seed: int) -> tuple[list[CachedRecording], list[CachedRecording]]:
-    """Return who is trained on and who is kept for validation: by person, never by window.
+    """Return who is trained on and who is kept for validation: by subject, never by window.
 
-    Where the sources say so themselves, they decide. A lone person has only time to divide by: the last third of each
-    recording is kept. So has audio, which is of no person: every fifth stretch of ten seconds is kept.
+    Where the sources say so themselves, they decide. A lone subject has only time to divide by: the last third of each
+    recording is kept. So has audio, which is of no subject: every fifth stretch of ten seconds is kept.
 
     Parameters
     ----------
@@ -199,7 +202,7 @@ def divide(corpus: Corpus, held_out: str, seed: int) -> tuple[list[CachedRecordi
     Raises
     ------
     BadInputError
-        The sources put one person on both sides, or leave one side empty.
+        The sources put one subject on both sides, or leave one side empty.
     UsageError
         `held_out` makes no sense.
     """
@@ -208,19 +211,19 @@ def divide(corpus: Corpus, held_out: str, seed: int) -> tuple[list[CachedRecordi
         return _pieces(recordings)
     if any(r.split for r in recordings):
         return _as_stated(recordings)
-    chosen = held_out_people((r.person for r in recordings), held_out, seed)
+    chosen = held_out_subjects((r.subject for r in recordings), held_out, seed)
     if not chosen:
         cuts = [r.waves.shape[1] * (_LAST_PART - 1) // _LAST_PART for r in recordings]
         first = [r.part(0, cut) for r, cut in zip(recordings, cuts, strict=True)]
         return first, [r.part(cut, r.waves.shape[1]) for r, cut in zip(recordings, cuts, strict=True)]
-    train = [r for r in recordings if r.person not in chosen]
-    return train, [r for r in recordings if r.person in chosen]
+    train = [r for r in recordings if r.subject not in chosen]
+    return train, [r for r in recordings if r.subject in chosen]
 
 
 def _as_stated(recordings: Sequence[CachedRecording]) -> tuple[list[CachedRecording], list[CachedRecording]]:
     train = [r for r in recordings if r.split != "validation"]
     validation = [r for r in recordings if r.split == "validation"]
-    both = sorted({r.person for r in train} & {r.person for r in validation})
+    both = sorted({r.subject for r in train} & {r.subject for r in validation})
     if both:
         raise BadInputError(f"the manifest puts {', '.join(both[:5])} on both sides; people must be kept apart.")
     if not train or not validation:

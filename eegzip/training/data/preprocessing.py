@@ -18,18 +18,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from eegzip.codecs.signal.resampling import Resampler, rate_ratio
-from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, choose_offset_step, normalise
+from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name, parse_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
+from eegzip.training.data.waveforms import at_level, resampled
 from eegzip.training.settings.sections import DataSettings
 
 # A change in what this module makes of a file must change what the cache looks for.
 VERSION = 1
 _LOWEST_RATE = 64.0
 _FILTER_ORDER = 2
-# Audio has no people; stretches of each file are kept for validation instead.
+# Audio has no subjects; stretches of each file are kept for validation instead.
 PIECE_SECONDS = 10.0
 
 Wave = npt.NDArray[np.float64]
@@ -56,29 +56,15 @@ class Preprocessing:
         return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__})
 
     @property
+    def adaptive_scaling(self) -> AdaptiveScaling:
+        """The codec's adaptive scaling with these settings."""
+        return AdaptiveScaling(self.spacing, self.level_rms, self.level_peak)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of these settings, in hexadecimal: a cache's key."""
         text = json.dumps([VERSION, asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Waveforms of one file.
-
-    Attributes
-    ----------
-    labels : list of str
-        Normalised channel names.
-    rate : float
-        Hz.
-    waves : ndarray
-        As the network sees them, float32 [C, n].
-    """
-
-    labels: list[str]
-    rate: float
-    waves: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -88,22 +74,6 @@ class _Channel:
     signal: SignalHeader
     rate: Fraction
     read: Callable[[], npt.NDArray[np.int32]]
-
-
-def prepare_file(path: Path, preprocessing: Preprocessing) -> Prepared:
-    """Return the waveforms of a file.
-
-    Raises
-    ------
-    BadInputError
-        Nothing in it can be trained on; the sentence says why.
-    EegzipError
-        It can't be read.
-    """
-    rows = list(prepared_rows(path, preprocessing))
-    shortest = min(len(row) for _, row in rows)
-    waves = np.stack([row[:shortest] for _, row in rows])
-    return Prepared([label for label, _ in rows], preprocessing.rate, waves)
 
 
 def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
@@ -193,14 +163,14 @@ def _wave(channel: _Channel, preprocessing: Preprocessing) -> npt.NDArray[np.flo
     if len(digital) < channel.rate or (preprocessing.drop_empty and digital.min() == digital.max()):
         return None
     x = high_passed(digital.astype(np.float64), float(channel.rate), preprocessing.highpass_hz)
-    x = resampled(x, channel.rate, preprocessing.rate)
+    x = resampled(x[None], channel.rate, preprocessing.rate)
     calibration = _calibration(channel.signal)
     if preprocessing.scaling == "adaptive" or calibration is None:
-        return at_level(x, preprocessing)
+        return at_level(x, preprocessing.adaptive_scaling)[0][0]
     limit = np.array([abs(preprocessing.limit_uv / calibration[0])])
     # A filter has taken the offset away; without one it is the recording's own zero that counts.
     centre = np.array([0.0 if preprocessing.highpass_hz else calibration[1]])
-    return FixedScaling(limit, centre).normalise(x[None])[0]
+    return FixedScaling(limit, centre).normalise(x)[0]
 
 
 def high_passed(x: Wave, rate: float, corner: float) -> Wave:
@@ -211,24 +181,6 @@ def high_passed(x: Wave, rate: float, corner: float) -> Wave:
     sections = signal.butter(_FILTER_ORDER, corner, "highpass", fs=rate, output="sos")
     found: Wave = signal.sosfiltfilt(sections, x, padlen=min(len(x) - 1, int(3 * rate / corner)))
     return found
-
-
-def resampled(x: Wave, rate_in: Fraction | float, rate_out: float) -> Wave:
-    """Resample a whole waveform [n], its end values held beyond its ends as the codec does."""
-    resampler = Resampler(*rate_ratio(rate_in, rate_out))
-    count = resampler.output_length(len(x))
-    start, stop = resampler.input_range(0, count)
-    where = np.clip(np.arange(start, stop), 0, len(x) - 1)
-    return np.asarray(resampler.resample(x[None, where], start, 0, count)[0])
-
-
-def at_level(x: Wave, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
-    """Return a waveform [n] after the codec's adaptive scaling."""
-    scaling = AdaptiveScaling(preprocessing.spacing, preprocessing.level_rms, preprocessing.level_peak)
-    total = len(x)
-    step = choose_offset_step(x.std()[None])
-    codes = scaling.knots(x[None], 0, 0, scaling.n_knots(total), total, step)
-    return normalise(x[None], *scaling.curves(codes, 0, 0, total, step))[0]
 
 
 def _audio(path: Path, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
@@ -246,10 +198,10 @@ def _audio(path: Path, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
         raise BadInputError(f"{path} has {rate} samples a second, too few for the high-pass that is wished for.")
     x = high_passed(x, rate, preprocessing.highpass_hz)
     if rate != preprocessing.rate:
-        x = resampled(x, rate, preprocessing.rate)
+        x = resampled(x[None], rate, preprocessing.rate)[0]
     if preprocessing.scaling == "adaptive":
         # As digital values of 16 bits: the scaling's steps are made for integers.
-        wave = at_level(x * 2.0**15, preprocessing)
+        wave = at_level(x[None] * 2.0**15, preprocessing.adaptive_scaling)[0][0]
     else:
         wave = np.clip(x, -1, 1).astype(np.float32)
     return wave

@@ -35,14 +35,14 @@ class Batch:
 class Sampler:
     """Draws segments.
 
-    A person is drawn first, in proportion to the square root of what there is of them: neither does a long recording
+    A subject is drawn first, in proportion to the square root of what there is of them: neither does a long recording
     rule, nor does a short one repeat itself. Then a recording and a place by length, a group from a fresh grouping of
     its channels, and a polarity.
 
     Parameters
     ----------
     recordings
-        Of the people trained on.
+        Of the subjects trained on.
     length
         Samples a segment.
     limit
@@ -57,11 +57,11 @@ class Sampler:
         self, recordings: Sequence[CachedRecording], length: int, limit: int, grouping: Grouping, seed: int
     ) -> None:
         self.length, self.limit, self.grouping, self.seed = length, limit, grouping, seed
-        people: dict[tuple[str, str], list[CachedRecording]] = {}
+        subjects: dict[tuple[str, str], list[CachedRecording]] = {}
         for recording in recordings:
-            people.setdefault((recording.dataset, recording.person), []).append(recording)
-        self._people = list(people.values())
-        self._lengths = [np.array([r.waves.shape[1] for r in own], np.float64) for own in self._people]
+            subjects.setdefault((recording.dataset, recording.subject), []).append(recording)
+        self._subjects = list(subjects.values())
+        self._lengths = [np.array([r.waves.shape[1] for r in own], np.float64) for own in self._subjects]
         weights = np.array([np.sqrt(lengths.sum()) for lengths in self._lengths])
         self._weights = weights / weights.sum()
 
@@ -91,9 +91,9 @@ class Sampler:
         return Batch(wave, labels, present)
 
     def _drawn(self, rng: np.random.Generator) -> tuple[CachedRecording, tuple[int, ...], int]:
-        person = rng.choice(len(self._people), p=self._weights)
-        lengths = self._lengths[person]
-        recording = self._people[person][rng.choice(len(lengths), p=lengths / lengths.sum())]
+        subject = rng.choice(len(self._subjects), p=self._weights)
+        lengths = self._lengths[subject]
+        recording = self._subjects[subject][rng.choice(len(lengths), p=lengths / lengths.sum())]
         groups = self.grouping(recording.labels, rng)
         channels = groups[rng.integers(len(groups))]
         start = int(rng.integers(0, max(recording.waves.shape[1] - self.length, 0) + 1))

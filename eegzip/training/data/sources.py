@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eegzip.formats.errors import BadInputError, UsageError
-from eegzip.training.data.subjects import person_of
+from eegzip.training.data.subjects import subject_of
 
 ENDINGS = {"eeg": (".edf", ".bdf", ".rec", ".eegz"), "audio": (".flac", ".wav")}
 SYNTHETIC = "synthetic"
@@ -24,7 +24,7 @@ class SourceFile:
     Attributes
     ----------
     path : Path
-    person : str
+    subject : str
         Whose it is.
     dataset : str
         What it was found through, as the user named it.
@@ -33,7 +33,7 @@ class SourceFile:
     """
 
     path: Path
-    person: str
+    subject: str
     dataset: str
     split: str = ""
 
@@ -62,7 +62,7 @@ def find_sources(names: Sequence[str], domain: str = "eeg", pattern: str = "") -
         if path.is_file() and path.suffix.lower() in _MANIFESTS:
             files = _manifest(path, pattern)
         else:
-            files = [SourceFile(p, person_of(p, pattern), name) for p in _paths(name, domain)]
+            files = [SourceFile(p, subject_of(p, pattern), name) for p in _paths(name, domain)]
         if not files:
             endings = ", ".join(ENDINGS[domain])
             raise BadInputError(f"'{name}' stands for no recordings: there are no files ending in {endings}.")
@@ -101,6 +101,6 @@ def _manifest(path: Path, pattern: str) -> list[SourceFile]:
         split = (row.get("split") or "").strip().lower()
         if split not in SPLITS:
             raise UsageError(f"{path}, line {line}: the split is '{split}', not 'train' or 'validation'.")
-        person = (row.get("person") or "").strip() or person_of(target, pattern)
-        files.append(SourceFile(target, person, str(path), split))
+        subject = (row.get("person") or "").strip() or subject_of(target, pattern)
+        files.append(SourceFile(target, subject, str(path), split))
     return files

@@ -1,4 +1,4 @@
-"""Whose recording a file is, and who is kept for validation: by person, never by window."""
+"""Whose recording a file is, and who is kept for validation: by subject, never by window."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import PurePath
 from eegzip.formats.errors import UsageError
 
 _BIDS = re.compile(r"(?:^|[_/\\])(sub-[A-Za-z0-9]+)(?=[_/\\.]|$)")
-# Temple University Hospital: aaaaaaaa_s001_t000.edf, the first eight letters or digits being the person.
+# Temple University Hospital: aaaaaaaa_s001_t000.edf, the first eight letters or digits being the subject.
 _TUH = re.compile(r"^([a-z0-9]{8})_s\d{3}(?:_\d{4})?_t\d{3}$")
 # Subject00_1, sub01_record-..., S001R04: letters and a number, then the session.
 _STEM = re.compile(r"^([A-Za-z]+[-_]?\d+)(?=[_\-. RrEe]|$)")
 
 
-def person_of(path: PurePath, pattern: str = "") -> str:
-    """Return the person that a file is of.
+def subject_of(path: PurePath, pattern: str = "") -> str:
+    """Return the subject that a file is of.
 
     Parameters
     ----------
     path
         The file.
     pattern
-        Regular expression that is searched in the path; its first group is the person. Without one: the ``sub-`` of
+        Regular expression that is searched in the path; its first group is the subject. Without one: the ``sub-`` of
         BIDS, the name of a TUH file, letters and number at the start of the name, and at last the whole name. The
         patient field of EDF headers is not used: de-identified recordings all have the same.
 
@@ -54,17 +54,17 @@ def person_of(path: PurePath, pattern: str = "") -> str:
     return whole
 
 
-def held_out_people(people: Iterable[str], wish: str, seed: int) -> set[str]:
+def held_out_subjects(subjects: Iterable[str], wish: str, seed: int) -> set[str]:
     """Return who is kept for validation.
 
     Parameters
     ----------
-    people
+    subjects
         Everyone.
     wish
-        A share such as ``0.2`` (at least one person of two or more), or names or shell patterns, separated by commas.
+        A share such as ``0.2`` (at least one subject of two or more), or names or shell patterns, separated by commas.
         With a share those come first whose name and seed have the lowest hash: whoever comes to the data later moves
-        one other person at most.
+        one other subject at most.
     seed
         Of the choice.
 
@@ -73,7 +73,7 @@ def held_out_people(people: Iterable[str], wish: str, seed: int) -> set[str]:
     UsageError
         A name is of no one, or no one would be left to train on.
     """
-    everyone = sorted(set(people))
+    everyone = sorted(set(subjects))
     try:
         share = float(wish)
     except ValueError:
@@ -82,14 +82,14 @@ def held_out_people(people: Iterable[str], wish: str, seed: int) -> set[str]:
         raise UsageError(f"the share of people held out must lie between 0 and 1, not {wish}.")
     if len(everyone) < 2 or share == 0:
         return set()
-    ranked = sorted(everyone, key=lambda person: hashlib.sha256(f"{seed} {person}".encode()).digest())
+    ranked = sorted(everyone, key=lambda subject: hashlib.sha256(f"{seed} {subject}".encode()).digest())
     return set(ranked[: min(max(round(share * len(ranked)), 1), len(ranked) - 1)])
 
 
 def _named(everyone: Sequence[str], patterns: Sequence[str]) -> set[str]:
     chosen: set[str] = set()
     for pattern in patterns:
-        found = {person for person in everyone if fnmatchcase(person, pattern)}
+        found = {subject for subject in everyone if fnmatchcase(subject, pattern)}
         if not found:
             raise UsageError(f"'{pattern}' is no person of these recordings; there are {', '.join(everyone[:20])}.")
         chosen |= found

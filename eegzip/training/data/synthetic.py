@@ -1,7 +1,7 @@
 """Recordings made up: first tries and tests need no data.
 
-Each person has a mixture of sources on the scalp: slow 1/f activity, an alpha rhythm that waxes and wanes, blinks and a
-little mains hum; neighbouring channels share sources, as real ones do. It is no model of a brain.
+Each subject has a mixture of sources on the scalp: slow 1/f activity, an alpha rhythm that waxes and wanes, blinks and
+a little mains hum; neighbouring channels share sources, as real ones do. It is no model of a brain.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import signal
 
 from eegzip.training.data.corpus import CachedRecording, Corpus
-from eegzip.training.data.preprocessing import Preprocessing, at_level
+from eegzip.training.data.preprocessing import Preprocessing
+from eegzip.training.data.waveforms import at_level
 
 LABELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "O1", "O2")
 _SOURCES = 4
@@ -19,14 +20,14 @@ _HUM_HZ = 50.0
 _TYPICAL_UV = 20.0
 
 
-def synthetic_corpus(preprocessing: Preprocessing, persons: int = 4, seconds: float = 60.0, seed: int = 0) -> Corpus:
-    """Return made-up recordings of a few made-up people.
+def synthetic_corpus(preprocessing: Preprocessing, subjects: int = 4, seconds: float = 60.0, seed: int = 0) -> Corpus:
+    """Return made-up recordings of a few made-up subjects.
 
     Parameters
     ----------
     preprocessing
         Rate and scaling.
-    persons
+    subjects
         How many, a recording each.
     seconds
         Length of each.
@@ -34,14 +35,14 @@ def synthetic_corpus(preprocessing: Preprocessing, persons: int = 4, seconds: fl
         Of everything random.
     """
     recordings = []
-    for number in range(1, persons + 1):
+    for number in range(1, subjects + 1):
         rng = np.random.default_rng([seed, number])
         microvolts = _recording(rng, preprocessing.rate, round(seconds * preprocessing.rate))
         if preprocessing.scaling == "fixed":
             waves = np.clip(microvolts / preprocessing.limit_uv, -1, 1).astype(np.float32)
         else:
             # As digital values of a tenth of a microvolt: the scaling knows no finer steps.
-            waves = np.stack([at_level(10 * row, preprocessing) for row in microvolts])
+            waves, _ = at_level(10 * microvolts, preprocessing.adaptive_scaling)
         name = f"synthetic-{number:02}"
         recordings.append(CachedRecording(name, "synthetic", name, name, list(LABELS), preprocessing.rate, waves))
     return Corpus(recordings, [])

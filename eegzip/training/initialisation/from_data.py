@@ -12,17 +12,17 @@ import torch
 
 from eegzip.codecs.networks.dac import EegDac
 from eegzip.codecs.networks.dac_mc import EegDacMc
-from eegzip.training.data.batches import Feed, Tensors
+from eegzip.training.data.batches import Batches, Tensors
 from eegzip.training.initialisation.channels import Group, set_channels_apart
 from eegzip.training.initialisation.codebooks import start_codebooks
-from eegzip.training.initialisation.gains import level_weights
+from eegzip.training.initialisation.gains import set_gains
 
 _FIRST = 1 << 40
 # Vectors for each entry that k-means sees.
 _ROWS_PER_ENTRY = 8
-_MOST_BATCHES = 1000
+_MAX_BATCHES = 1000
 # Segments that set the gains of untrained weights.
-_LEVEL_ROWS = 16
+_GAIN_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class DataStart:
 
     Attributes
     ----------
-    feed : Feed
+    batches : Batches
         Gives the batches.
     batch : int
         Rows of one.
@@ -39,14 +39,14 @@ class DataStart:
         Of k-means.
     """
 
-    feed: Feed
+    batches: Batches
     batch: int
     seed: int
 
-    def level(self, network: EegDac) -> str:
+    def gains(self, network: EegDac) -> str:
         """Bring untrained weights to a level at which they learn; return what was done."""
-        level_weights(network, *self.feed.batch(_FIRST, _LEVEL_ROWS))
-        return f"gains set by {_LEVEL_ROWS} segments"
+        set_gains(network, *self.batches.batch(_FIRST, _GAIN_ROWS))
+        return f"gains set by {_GAIN_ROWS} segments"
 
     @torch.no_grad()
     def codebooks(self, network: EegDac) -> str:
@@ -68,8 +68,8 @@ class DataStart:
     def _batches(self, network: EegDac) -> Iterator[Tensors]:
         """Yield batches until there are enough latent vectors for k-means."""
         wanted, rows = _ROWS_PER_ENTRY * network.config.codebook_size, 0
-        for number in range(_MOST_BATCHES):
-            tensors = self.feed.batch(_FIRST + number, self.batch)
+        for number in range(_MAX_BATCHES):
+            tensors = self.batches.batch(_FIRST + number, self.batch)
             yield tensors
             rows += len(tensors[0]) * (tensors[0].shape[2] // network.config.hop)
             if rows >= wanted:

@@ -20,7 +20,7 @@ _BRANCH = 0.5
 
 
 @torch.no_grad()
-def level_weights(network: EegDac, wave: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> None:
+def set_gains(network: EegDac, wave: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> None:
     """Set the gains of encoder, quantiser projections and decoder by what a batch makes of them, in place.
 
     Parameters

@@ -2,7 +2,7 @@
 
 Codebooks drawn at random collapse: a few entries take everything. Fitted to the residual that the levels before leave,
 each starts with all of its entries in use. A level has codewords only in its *support*, the dimensions in which most of
-the weighted residual lies: eight bits spread over all dimensions are mostly spent on noise (EEGMAT, people held out,
+the weighted residual lies: eight bits spread over all dimensions are mostly spent on noise (EEGMAT, subjects held out,
 hop 128, 22 levels, not yet refined: PRD 10.0 % with 16 dimensions a level, 11.0 % with 128), and the search is faster.
 """
 
@@ -24,9 +24,9 @@ _EARLY_ROUNDS, _EARLY_ROWS = 8, 25_000
 _DEAD_SHARE = 0.02
 
 
-def nearest(rows: torch.Tensor, book: torch.Tensor) -> torch.Tensor:
-    """Return the index of the nearest entry of ``book`` [K, D] for each of ``rows`` [N, D]."""
-    search = BeamSearch(book[None].numpy(), 1)
+def nearest(rows: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
+    """Return the index of the nearest entry of ``codebook`` [K, D] for each of ``rows`` [N, D]."""
+    search = BeamSearch(codebook[None].numpy(), 1)
     return torch.from_numpy(search(rows.numpy(), 1, cores())[:, 0].astype("int64"))
 
 
@@ -48,7 +48,7 @@ def kmeans(
         Source of the random choices.
     """
     total = sum(len(rows) for rows, _ in parts)
-    book = _drawn([rows.square().sum(1) * weight for rows, weight in parts], parts, size, width, generator)
+    codebook = _drawn([rows.square().sum(1) * weight for rows, weight in parts], parts, size, width, generator)
     for turn in range(_ROUNDS):
         early = turn < _EARLY_ROUNDS
         sums, count = torch.zeros(size, width), torch.zeros(size, width)
@@ -57,18 +57,18 @@ def kmeans(
         for whole, weights in parts:
             few = max(round(_EARLY_ROWS * len(whole) / total), 1) if early else len(whole)
             rows, weight = whole[:few], weights[:few]
-            near = book[:, : rows.shape[1]]
+            near = codebook[:, : rows.shape[1]]
             index = nearest(rows, near)
             sums[:, : rows.shape[1]].index_add_(0, index, rows * weight[:, None])
             count[:, : rows.shape[1]] += torch.bincount(index, weight, size)[:, None]
             errors.append((rows - near[index]).square().sum(1) * weight)
             used.append((rows, weight))
-        book = torch.where(count > 0, sums / count.clamp_min(1e-12), book)
+        codebook = torch.where(count > 0, sums / count.clamp_min(1e-12), codebook)
         each = count[:, 0]
         dead = (each < _DEAD_SHARE * each.mean()).nonzero()[:, 0]
         if len(dead) and turn + 1 < _ROUNDS:
-            book[dead] = _drawn(errors, used, len(dead), width, generator)
-    return book
+            codebook[dead] = _drawn(errors, used, len(dead), width, generator)
+    return codebook
 
 
 def _drawn(
@@ -83,12 +83,12 @@ def _drawn(
     # A draw by cumulated chances, as multinomial takes no more than 2^24 of them.
     points = torch.rand(count, generator=generator, dtype=torch.float64) * every.sum()
     where = torch.searchsorted(every.cumsum(0), points).clamp_max(len(every) - 1)
-    book = torch.zeros(count, width)
+    codebook = torch.zeros(count, width)
     first = 0
     for rows, _ in parts:
         mine = (where >= first) & (where < first + len(rows))
-        book[mine.nonzero()[:, 0], : rows.shape[1]] = rows[where[mine] - first]
+        codebook[mine.nonzero()[:, 0], : rows.shape[1]] = rows[where[mine] - first]
         first += len(rows)
-    return book
+    return codebook
 
 

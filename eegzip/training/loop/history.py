@@ -1,4 +1,4 @@
-"""What a run has seen of itself so far: figures of its validations, and the steps since the last line of the log."""
+"""What a run has seen of itself so far: metrics of its validations, and the steps since the last line of the log."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Watcher = Callable[[dict[str, Any]], None]
 
 
 class History:
-    """Keeps the figures of a run, and writes its journal.
+    """Keeps the metrics of a run, and writes its journal.
 
     Parameters
     ----------
     settings
-        How often to write, and which figure is the one to be best at.
+        How often to write, and which metric is the one to be best at.
     journal
         Where to; ``None`` in processes that don't lead.
 
     Attributes
     ----------
     first, best, last : dict
-        Figures of the first, the best and the last validation; empty before there was one.
+        Metrics of the first, the best and the last validation; empty before there was one.
     best_step : int
         Step of the best.
     """
@@ -42,15 +42,15 @@ class History:
         self.best_step = 0
         self.lines: list[dict[str, float]] = []
 
-    def validated(self, step: int, seconds: float, figures: dict[str, Any]) -> bool:
-        """Take a validation's figures in; return whether they are the best so far."""
-        self.last = figures
-        self.first = self.first or figures
+    def validated(self, step: int, seconds: float, metrics: dict[str, Any]) -> bool:
+        """Take a validation's metrics in; return whether they are the best so far."""
+        self.last = metrics
+        self.first = self.first or metrics
         name = self.settings.best
-        better = not self.best or (math.isfinite(figures[name]) and not figures[name] >= self.best[name])
+        better = not self.best or (math.isfinite(metrics[name]) and not metrics[name] >= self.best[name])
         if better:
-            self.best, self.best_step = figures, step
-        self.record("validation", step, seconds, **figures, best_step=self.best_step)
+            self.best, self.best_step = metrics, step
+        self.record("validation", step, seconds, **metrics, best_step=self.best_step)
         return better
 
     def stepped(
@@ -92,11 +92,18 @@ class History:
 
     def state(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
-        return {name: getattr(self, name) for name in ("first", "best", "last", "best_step", "lines")}
+        return {
+            "first": self.first,
+            "best": self.best,
+            "last": self.last,
+            "best_step": self.best_step,
+            "lines": self.lines,
+        }
 
     def resume(self, state: dict[str, Any], step: int, seconds: float) -> None:
         """Take up what :meth:`state` gave, and forget what was written after it."""
-        vars(self).update(state)
+        self.first, self.best, self.last = state["first"], state["best"], state["last"]
+        self.best_step, self.lines = state["best_step"], state["lines"]
         if self.journal is not None:
             self.journal.truncate_after(step)
         self.record("resume", step, seconds)

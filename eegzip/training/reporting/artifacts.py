@@ -15,7 +15,7 @@ from eegzip.training.device import chosen_device
 from eegzip.training.losses.total import weights_at
 from eegzip.training.outcome import Outcome
 from eegzip.training.reporting.card import model_card
-from eegzip.training.reporting.card_facts import CardFacts, Figures
+from eegzip.training.reporting.card_facts import CardFacts, ModelMetrics
 from eegzip.training.reporting.curves import plot_curves
 from eegzip.training.reporting.journal import LOG, read_log
 from eegzip.training.settings.checked import TrainSettings
@@ -58,10 +58,10 @@ def write_card_and_curves(
         sources=settings.data.sources,
         files=len({r.path for r in used}),
         hours=sum(r.waves.shape[1] / r.rate for r in used) / 3600,
-        people_trained=sorted({r.person for r in train}),
-        people_held_out=sorted({r.person for r in validation}),
+        subjects_trained=sorted({r.subject for r in train}),
+        subjects_held_out=sorted({r.subject for r in validation}),
         # Ids from a manifest may be names; those in a path are known to whoever has the files.
-        ids_from_files=all(r.person in r.path for r in used),
+        ids_from_files=all(r.subject in r.path for r in used),
         skipped=corpus.skipped,
         licence=settings.run.licence,
         channels=sorted({label for r in used for label in r.labels}),
@@ -75,9 +75,9 @@ def write_card_and_curves(
         device=str(chosen_device(settings.run.device)),
         losses=[f"{name} {weight:g}" for name, weight in weights_at(settings, 0).items() if weight],
         events=[str(e["message"]) for e in entries if e.get("kind") == "event" and "message" in e],
-        before=_figures(outcome.first),
-        after=_figures(outcome.best),
-        figures_note=(
+        before=_metrics(outcome.first),
+        after=_metrics(outcome.best),
+        metrics_note=(
             f"Medians over {outcome.best.get('windows', 0)} windows of {settings.data.window_seconds:g} s of people "
             "held out, of the waveform as the network sees it."
         ),
@@ -88,10 +88,10 @@ def write_card_and_curves(
     plot_curves(out / LOG, out / CURVES, checkpoint.config.name)
 
 
-def _figures(found: dict[str, Any]) -> Figures | None:
+def _metrics(found: dict[str, Any]) -> ModelMetrics | None:
     if "prd" not in found:
         return None
-    return Figures(prd=found["prd"], snr=found["snr"], spectrogram=found["spectrogram"], r=found["r"])
+    return ModelMetrics(prd=found["prd"], snr=found["snr"], spectrogram=found["spectrogram"], r=found["r"])
 
 
 def preprocessing_in_words(settings: TrainSettings) -> list[str]:

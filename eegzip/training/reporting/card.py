@@ -13,9 +13,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from eegzip.codecs.checkpoints.config import ModelConfig, bits_per_second
-from eegzip.training.reporting.card_facts import CardFacts, Figures
-
-__all__ = ["TAGS", "CardFacts", "Figures", "bits_per_second", "model_card"]
+from eegzip.training.reporting.card_facts import CardFacts
 
 TAGS = ("eeg", "compression", "neural-codec", "rvq")
 # Licences by the identifiers that the hub knows; anything else is "other" with a name.
@@ -28,9 +26,9 @@ _HUB_LICENCES = frozenset(
         "odc-by", "openrail", "pddl", "unlicense",
     }
 )
-_MOST_NAMES = 200
-_MOST_SOURCES = 20
-_MOST_SKIPPED = 50
+_MAX_NAMES = 200
+_MAX_SOURCES = 20
+_MAX_SKIPPED = 50
 
 
 def model_card(facts: CardFacts) -> str:
@@ -48,7 +46,7 @@ def model_card(facts: CardFacts) -> str:
         f"## Data\n\n{_data(facts)}",
         f"## Licence of the data\n\n{_licence(facts)}",
         f"## How it was trained\n\n{_training(facts)}",
-        f"## What it does to people it never saw\n\n{_figures(facts)}",
+        f"## What it does to people it never saw\n\n{_metrics(facts)}",
         f"## Valid rates and channels\n\n{_validity(facts)}",
         f"## How to use it\n\n{_use()}",
         f"## Limits\n\n{_limits(facts)}",
@@ -138,9 +136,9 @@ def _data(facts: CardFacts) -> str:
     lines = [
         f"* Sources: {_sources(facts.sources)}.",
         f"* {facts.files} recordings, {facts.hours:.2f} hours.",
-        f"* Trained on {_people(facts.people_trained, facts.ids_from_files, _MOST_NAMES)}.",
-        # All of them, however many: whoever compares figures has to leave the same people out.
-        f"* Held out {_people(facts.people_held_out, facts.ids_from_files, None)}.",
+        f"* Trained on {_subjects(facts.subjects_trained, facts.ids_from_files, _MAX_NAMES)}.",
+        # All of them, however many: whoever compares metrics has to leave the same subjects out.
+        f"* Held out {_subjects(facts.subjects_held_out, facts.ids_from_files, None)}.",
     ]
     if facts.preprocessing:
         lines.append(f"* Preprocessing: {'; '.join(facts.preprocessing)}.")
@@ -148,10 +146,10 @@ def _data(facts: CardFacts) -> str:
         count = len(facts.skipped)
         lines.append(f"* {count} {'file was' if count == 1 else 'files were'} skipped:")
         # A reason often begins with the file's name.
-        reasons = [(name, why.removeprefix(name).lstrip(": ")) for name, why in facts.skipped[:_MOST_SKIPPED]]
+        reasons = [(name, why.removeprefix(name).lstrip(": ")) for name, why in facts.skipped[:_MAX_SKIPPED]]
         lines += [f"  * {_code(name)}: {_inline(why)}" for name, why in reasons]
-        if len(facts.skipped) > _MOST_SKIPPED:
-            lines.append(f"  * and {len(facts.skipped) - _MOST_SKIPPED} more")
+        if len(facts.skipped) > _MAX_SKIPPED:
+            lines.append(f"  * and {len(facts.skipped) - _MAX_SKIPPED} more")
     else:
         lines.append("* No files were skipped.")
     return "\n".join(lines)
@@ -160,18 +158,18 @@ def _data(facts: CardFacts) -> str:
 def _sources(names: Sequence[str]) -> str:
     if not names:
         return "not stated"
-    rest = f" and {len(names) - _MOST_SOURCES} more" if len(names) > _MOST_SOURCES else ""
-    return ", ".join(_code(name) for name in names[:_MOST_SOURCES]) + rest
+    rest = f" and {len(names) - _MAX_SOURCES} more" if len(names) > _MAX_SOURCES else ""
+    return ", ".join(_code(name) for name in names[:_MAX_SOURCES]) + rest
 
 
-def _people(people: Sequence[str], named: bool, most: int | None) -> str:
-    if not people:
+def _subjects(subjects: Sequence[str], named: bool, most: int | None) -> str:
+    if not subjects:
         return "nobody"
-    count = "1 person" if len(people) == 1 else f"{len(people)} people"
+    count = "1 person" if len(subjects) == 1 else f"{len(subjects)} people"
     if not named:
         return count
-    shown = sorted(people)[:most]
-    rest = f" and {len(people) - len(shown)} more" if len(shown) < len(people) else ""
+    shown = sorted(subjects)[:most]
+    rest = f" and {len(subjects) - len(shown)} more" if len(shown) < len(subjects) else ""
     return f"{count}: {', '.join(_code(p) for p in shown)}{rest}"
 
 
@@ -200,18 +198,18 @@ def _training(facts: CardFacts) -> str:
     return "\n".join(lines)
 
 
-def _figures(facts: CardFacts) -> str:
+def _metrics(facts: CardFacts) -> str:
     both = (("before training", facts.before), ("this model", facts.after))
-    rows = [(label, figures) for label, figures in both if figures is not None]
-    if not rows or not facts.people_held_out:
+    rows = [(label, metrics) for label, metrics in both if metrics is not None]
+    if not rows or not facts.subjects_held_out:
         return "Nothing was held out or measured, so nothing is known about people it never saw."
-    bands = list(dict.fromkeys(band for _, figures in rows for band in figures.r))
+    bands = list(dict.fromkeys(band for _, metrics in rows for band in metrics.r))
     head = ["", "PRD in %", "SNR in dB", *(f"r, {band}" for band in bands), "spectrogram loss"]
     table = [_row(head), _row(["---"] * len(head))]
-    for label, figures in rows:
-        cells = [_fixed(figures.prd, 1), _fixed(figures.snr, 1), *(_fixed(figures.r.get(b), 3) for b in bands)]
-        table.append(_row([label, *cells, _fixed(figures.spectrogram, 4)]))
-    note = f"\n\n{_inline(facts.figures_note)}" if facts.figures_note else ""
+    for label, metrics in rows:
+        cells = [_fixed(metrics.prd, 1), _fixed(metrics.snr, 1), *(_fixed(metrics.r.get(b), 3) for b in bands)]
+        table.append(_row([label, *cells, _fixed(metrics.spectrogram, 4)]))
+    note = f"\n\n{_inline(facts.metrics_note)}" if facts.metrics_note else ""
     return "\n".join(table) + note
 
 
@@ -250,8 +248,8 @@ def _limits(facts: CardFacts) -> str:
     lines = [f"Codes up to about {0.45 * config.rate:g} Hz; what is above is lost."]
     if facts.domain != "eeg":
         lines.append("Not trained on EEG: it is a start for fine-tuning, and its error on EEG is large.")
-    if len(facts.people_held_out) < 5 and facts.people_held_out:
-        count = len(facts.people_held_out)
+    if len(facts.subjects_held_out) < 5 and facts.subjects_held_out:
+        count = len(facts.subjects_held_out)
         lines.append(f"The figures are of {count} held-out {'person' if count == 1 else 'people'} only.")
     lines += facts.limits
     lines.append("Lossy: `eegzip` measures what is lost of every channel and writes it into the file; look at it.")

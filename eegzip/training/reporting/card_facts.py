@@ -10,8 +10,8 @@ from eegzip.codecs.checkpoints.config import ModelConfig
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What a model did to the recordings of people held out, once.
+class ModelMetrics:
+    """What a model did to the recordings of subjects held out, once.
 
     Attributes
     ----------
@@ -50,10 +50,10 @@ class CardFacts:
     hours : float
         Their length together, in hours of recording.
     people_trained, people_held_out : sequence of str
-        Persons on either side of the split.
+        Subjects on either side of the split.
     ids_from_files : bool
-        Whether persons' ids are parts of file names. Other ids (a column of a table, a field of a header) may be
-        names: the card then counts people and doesn't list them.
+        Whether subjects' ids are parts of file names. Other ids (a column of a table, a field of a header) may be
+        names: the card then counts subjects and doesn't list them.
     skipped : sequence of (str, str)
         Files left out, and why.
     licence : str
@@ -81,10 +81,10 @@ class CardFacts:
         One phrase a part of the loss, with its weight.
     events : sequence of str
         What happened on the way: the GAN dropped, resumptions.
-    before, after : Figures or None
-        On people held out, before the first step and of the model as saved.
+    before, after : ModelMetrics or None
+        On subjects held out, before the first step and of the model as saved.
     figures_note : str
-        What the figures are of: how many recordings, how much of each.
+        What the metrics are of: how many recordings, how much of each.
     limits : sequence of str
         Limits that the trainer knows of, beside the general ones.
     eegzip_version, torch_version : str
@@ -96,8 +96,8 @@ class CardFacts:
     sources: Sequence[str] = ()
     files: int = 0
     hours: float = 0.0
-    people_trained: Sequence[str] = ()
-    people_held_out: Sequence[str] = ()
+    subjects_trained: Sequence[str] = ()
+    subjects_held_out: Sequence[str] = ()
     ids_from_files: bool = False
     skipped: Sequence[tuple[str, str]] = ()
     licence: str = ""
@@ -113,9 +113,9 @@ class CardFacts:
     device: str = "cpu"
     losses: Sequence[str] = ()
     events: Sequence[str] = ()
-    before: Figures | None = None
-    after: Figures | None = None
-    figures_note: str = ""
+    before: ModelMetrics | None = None
+    after: ModelMetrics | None = None
+    metrics_note: str = ""
     limits: Sequence[str] = ()
     eegzip_version: str = __version__
     torch_version: str = ""

@@ -160,7 +160,7 @@ def _losses(panel: Axes, steps: Entries) -> None:
 
 
 def _validation(panel: Axes, checks: Entries) -> None:
-    """PRD and spectrogram loss on people held out, the best PRD marked."""
+    """PRD and spectrogram loss on subjects held out, the best PRD marked."""
     panel.set_title("validation, people held out")
     x, y = _series(checks, "prd")
     if not len(x):

@@ -217,6 +217,8 @@ class Journal:
         except Exception as error:
             # Half a dozen packages stand behind that import, and none of them is needed to train.
             self._tensorboard = False
+            if isinstance(error, ImportError):
+                error = ImportError(f"{error}; install eegzip[train]")
             _log.warning("no TensorBoard (%s); the journal %s has everything", error, self.path)
             return None
 

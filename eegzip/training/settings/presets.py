@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eegzip.formats.errors import UsageError
+from eegzip.training.extras import require
 from eegzip.training.settings.checked import TrainSettings
 
 _MAX_BYTES = 1 << 20
@@ -75,6 +76,7 @@ def _parsed(path: Path) -> Any:
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         if path.suffix.lower() in (".yaml", ".yml"):
+            require("yaml")
             import yaml
 
             return yaml.safe_load(text)
@@ -85,6 +87,8 @@ def _parsed(path: Path) -> Any:
         else:
             import tomli as tomllib
         return tomllib.loads(text)
+    except UsageError:
+        raise
     except Exception as error:  # each library has an error of its own
         raise UsageError(f"{path} can't be understood: {' '.join(str(error).split())[:200]}.") from error
 

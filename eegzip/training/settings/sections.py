@@ -19,9 +19,9 @@ class DataSettings:
     domain : str
         ``eeg`` or ``audio``.
     held_out : str
-        Share of the people kept for validation (``0.2``), or their names, separated by commas.
+        Share of the subjects kept for validation (``0.2``), or their names, separated by commas.
     person_regex : str
-        Regular expression over the path whose first group is the person; empty: found from the layout.
+        Regular expression over the path whose first group is the subject; empty: found from the layout.
     cache : str
         Folder of prepared recordings; empty: in the user's cache.
     workers : int
@@ -268,6 +268,11 @@ class OptimiserSettings:
     average: float = 0.995
     autocast: str = "auto"
 
+    def rate_at(self, step: int) -> float:
+        """Return Adam's learning rate at a step: a linear rise, then halving ever again."""
+        rate = self.lr * min(1.0, (step + 1) / max(self.warmup, 1))
+        return rate * 0.5 ** (step / self.half_life) if self.half_life else rate
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -290,7 +295,7 @@ class RunSettings:
     validate_every : int
         Steps.
     validation_windows : int
-        Windows of a validation, spread over the people held out.
+        Windows of a validation, spread over the subjects held out.
     save_seconds : float
         Time between two saved states, beside those at every validation.
     log_every : int

@@ -1,1 +1,1 @@
-"""How good a network is on people it has not seen."""
+"""How good a network is on subjects it has not seen."""

@@ -1,4 +1,4 @@
-"""Validation figures: what was lost of each window, and how much of the codebooks is in use.
+"""Validation metrics: what was lost of each window, and how much of the codebooks is in use.
 
 All of them are of waveforms as the network sees them: filtered, resampled, scaled. They compare checkpoints of one
 preparation. What ``compress`` loses of a recording, in microvolts, is measured by ``eegzip.evaluation`` instead; it
@@ -16,16 +16,11 @@ import numpy.typing as npt
 import torch
 from scipy import signal
 
+from eegzip.evaluation import metrics
+from eegzip.evaluation.metrics import BANDS
 from eegzip.evaluation.spectrogram import spectrogram_losses
 from eegzip.formats.errors import UsageError
 
-BANDS = {
-    "delta": (0.5, 4.0),
-    "theta": (4.0, 8.0),
-    "alpha": (8.0, 13.0),
-    "beta": (13.0, 30.0),
-    "gamma": (30.0, 45.0),
-}
 _ORDER = 4
 
 Waves = npt.NDArray[np.floating]
@@ -40,7 +35,7 @@ def prd(x: Waves, y: Waves) -> Values:
     x, y = x.astype(np.float64), y.astype(np.float64)
     error = np.square(x - y).sum(axis=1)
     power = np.square(x - x.mean(axis=1, keepdims=True)).sum(axis=1)
-    return 100.0 * np.sqrt(error / np.where(is_flat(x), np.nan, power))
+    return metrics.prd(error, np.where(is_flat(x), np.nan, power))
 
 
 def snr(x: Waves, y: Waves) -> Values:
@@ -48,18 +43,16 @@ def snr(x: Waves, y: Waves) -> Values:
 
     Infinite without error, NaN where the original is flat.
     """
-    with np.errstate(divide="ignore"):
-        return -20.0 * np.log10(prd(x, y) / 100.0)
+    return np.array([metrics.snr(value) for value in prd(x, y).tolist()])
 
 
 def correlation(x: Waves, y: Waves) -> Values:
     """Return Pearson's r of each pair of waveforms [N, T]; NaN where either is flat."""
     flat = is_flat(x) | is_flat(y)
     # Each at a scale of its own, lest a network gone wild should overflow the squares.
-    first, second = (_levelled(wave.astype(np.float64)) for wave in (x, y))
-    power = np.square(first).sum(axis=1) * np.square(second).sum(axis=1)
-    found = (first * second).sum(axis=1) / np.sqrt(np.where(flat | (power == 0), np.nan, power))
-    return np.clip(found, -1.0, 1.0)
+    first, second = (_normalised(wave.astype(np.float64)) for wave in (x, y))
+    xx, yy = np.square(first).sum(axis=1), np.square(second).sum(axis=1)
+    return metrics.correlation((first * second).sum(axis=1), np.where(flat | (xx * yy == 0), np.nan, xx), yy)
 
 
 def is_flat(x: Waves) -> npt.NDArray[np.bool_]:
@@ -67,7 +60,7 @@ def is_flat(x: Waves) -> npt.NDArray[np.bool_]:
     return np.asarray(x.max(axis=1) == x.min(axis=1))
 
 
-def _levelled(x: Values) -> Values:
+def _normalised(x: Values) -> Values:
     x = x - x.mean(axis=1, keepdims=True)
     return x / np.maximum(np.abs(x).max(axis=1, keepdims=True), 1e-300)
 
@@ -86,7 +79,7 @@ def band_pass(x: Waves, band: tuple[float, float], rate: float) -> Values:
     return found
 
 
-class Figures:
+class WindowMetrics:
     """Collects what was lost of windows, and sums it up by medians.
 
     Parameters
@@ -109,16 +102,16 @@ class Figures:
         self.windows, self.flat, self.broken = 0, 0, 0
         self._values: dict[str, list[float]] = {}
         self._r: dict[str, list[float]] = {"all": []}
-        self._people: dict[str, list[float]] = {}
+        self._subjects: dict[str, list[float]] = {}
 
-    def update(self, x: Waves, y: Waves, persons: Sequence[str] | None = None) -> None:
+    def update(self, x: Waves, y: Waves, subjects: Sequence[str] | None = None) -> None:
         """Take note of windows.
 
         Parameters
         ----------
         x, y
             Original and restored waveforms [N, T].
-        persons
+        subjects
             Whose each is, N names.
 
         Raises
@@ -126,7 +119,7 @@ class Figures:
         UsageError
             The shapes differ.
         """
-        if x.ndim != 2 or x.shape != y.shape or (persons is not None and len(persons) != len(x)):
+        if x.ndim != 2 or x.shape != y.shape or (subjects is not None and len(subjects) != len(x)):
             raise UsageError(f"waveforms of shapes {list(x.shape)} and {list(y.shape)} can't be compared.")
         if not x.size:
             return
@@ -148,9 +141,9 @@ class Figures:
             if moving.any():
                 first, second = (band_pass(wave[moving], band, self.rate) for wave in (x, y))
                 self._note_r(name, correlation(first, second))
-        for person, value in zip(persons or (), lost, strict=persons is not None):
+        for subject, value in zip(subjects or (), lost, strict=subjects is not None):
             if not math.isnan(value):
-                self._people.setdefault(person, []).append(float(value))
+                self._subjects.setdefault(subject, []).append(float(value))
 
     def _note(self, name: str, values: Values) -> None:
         self._values.setdefault(name, []).extend(values[~np.isnan(values)].tolist())
@@ -159,14 +152,14 @@ class Figures:
         self._r.setdefault(name, []).extend(values[~np.isnan(values)].tolist())
 
     def result(self) -> dict[str, Any]:
-        """Return the figures as plain numbers; NaN where nothing could be measured.
+        """Return the metrics as plain numbers; NaN where nothing could be measured.
 
         Returns
         -------
         dict
             ``prd`` (percent), ``snr`` (dB) and ``spectrogram``: medians over windows and channels; ``prd_p90``: the
             PRD that a tenth of them exceeds; ``r``: medians of Pearson's r, of the whole signal (``all``) and of each
-            band; ``people``: each person's median PRD; ``windows``, ``flat``, ``broken``: see the class.
+            band; ``people``: each subject's median PRD; ``windows``, ``flat``, ``broken``: see the class.
         """
         return {
             "prd": _median(self._values.get("prd", [])),
@@ -174,7 +167,7 @@ class Figures:
             "snr": _median(self._values.get("snr", [])),
             "spectrogram": _median(self._values.get("spectrogram", [])),
             "r": {name: _median(values) for name, values in self._r.items()},
-            "people": {person: _median(values) for person, values in sorted(self._people.items())},
+            "people": {subject: _median(values) for subject, values in sorted(self._subjects.items())},
             "windows": self.windows,
             "flat": self.flat,
             "broken": self.broken,

@@ -1,7 +1,7 @@
-"""How good the codec is on people that training never saw.
+"""How good the codec is on subjects that training never saw.
 
-The windows are chosen once: spread evenly over the people held out, then over their recordings, groups of channels and
-time, the same at every validation and after every resumption.
+The windows are chosen once: spread evenly over the subjects held out, then over their recordings, groups of channels
+and time, the same at every validation and after every resumption.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eegzip.codecs.networks.dac import EegDac
 from eegzip.training.data.corpus import CachedRecording
 from eegzip.training.data.sampling import Grouping, segment_of
 from eegzip.training.quantiser import quantise
-from eegzip.training.validation.metrics import CodebookUse, Figures
+from eegzip.training.validation.metrics import CodebookUse, WindowMetrics
 
 _ROWS = 8
 
@@ -39,12 +39,12 @@ class Window:
 def chosen_windows(
     recordings: Sequence[CachedRecording], length: int, count: int, grouping: Grouping, seed: int
 ) -> list[Window]:
-    """Return up to ``count`` windows: people in turn, and of each person an even choice of all there is.
+    """Return up to ``count`` windows: subjects in turn, and of each subject an even choice of all there is.
 
     Parameters
     ----------
     recordings
-        Of the people held out.
+        Of the subjects held out.
     length
         Samples a window.
     count
@@ -54,17 +54,17 @@ def chosen_windows(
     seed
         Of the groups, where they are random.
     """
-    people: dict[str, list[Window]] = {}
+    subjects: dict[str, list[Window]] = {}
     for number, recording in enumerate(recordings):
         rng = np.random.default_rng([seed, number])
         groups = grouping(recording.labels, rng)
         starts = range(0, max(recording.waves.shape[1] - length, 0) + 1, length)
-        people.setdefault(recording.person, []).extend(
+        subjects.setdefault(recording.subject, []).extend(
             Window(recording, tuple(group), start) for start in starts for group in groups
         )
-    each = -(-count // max(len(people), 1))
+    each = -(-count // max(len(subjects), 1))
     chosen = []
-    for windows in people.values():
+    for windows in subjects.values():
         # Steps that share no factor with the number of groups would do; a shuffle by seed does as well.
         order = np.random.default_rng(seed).permutation(len(windows))[:each]
         chosen.append([windows[i] for i in order])
@@ -101,11 +101,11 @@ class Validation:
                 waves = np.stack([window.waves(length) for window in part])
                 labels = [[window.recording.labels[c] for c in window.channels] for window in part]
                 styles = np.array([styles_of(row) for row in labels], np.int64)
-                self._batches.append((waves, styles, [window.recording.person for window in part]))
+                self._batches.append((waves, styles, [window.recording.subject for window in part]))
 
     @torch.no_grad()
     def measure(self, network: EegDac, levels: int | None = None) -> dict[str, Any]:
-        """Return figures of a network, all in the waveform that it sees.
+        """Return metrics of a network, all in the waveform that it sees.
 
         Parameters
         ----------
@@ -117,18 +117,18 @@ class Validation:
         shape = network.config
         levels = levels or shape.n_codebooks
         device = next(network.parameters()).device
-        figures, use = Figures(self.rate), CodebookUse(levels, shape.codebook_size)
-        for waves, styles, people in self._batches:
+        metrics, use = WindowMetrics(self.rate), CodebookUse(levels, shape.codebook_size)
+        for waves, styles, subjects in self._batches:
             x = torch.from_numpy(waves).to(device)
             s = torch.from_numpy(styles).to(device)
             latent = network.latents(x, s, torch.ones_like(s, dtype=torch.bool))
             found = quantise(network, latent, torch.full((len(x),), levels, device=device))
             y = network.waves(found.latent, s)
             group = x.shape[1]
-            figures.update(
+            metrics.update(
                 waves.reshape(-1, waves.shape[-1]),
                 y.cpu().numpy().reshape(-1, waves.shape[-1]),
-                [person for person in people for _ in range(group)],
+                [subject for subject in subjects for _ in range(group)],
             )
             use.update(found.codes[:, :levels].cpu().numpy())
-        return {**figures.result(), "codebooks": use.result()}
+        return {**metrics.result(), "codebooks": use.result()}

@@ -5,7 +5,7 @@ import torch
 
 from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig
 from eegzip.codecs.networks.build import build
-from eegzip.training.initialisation.gains import level_weights
+from eegzip.training.initialisation.gains import set_gains
 from eegzip.training.quantiser import quantise
 
 SHAPE = NetworkConfig(encoder_dim=8, encoder_rates=(2, 4, 8), decoder_dim=64, decoder_rates=(8, 4, 2), n_codebooks=4)
@@ -29,7 +29,7 @@ def test_output_varies_with_the_input_and_as_much(multichannel, level):
     wave = level * torch.randn(8, 1, 64 * 20)
     before, styles, present = through(network, wave)
     untouched = {n: v.clone() for n, v in network.state_dict().items() if not n.endswith("weight_g")}
-    level_weights(network, wave, styles, present)
+    set_gains(network, wave, styles, present)
     after, *_ = through(network, wave)
     # What varies from place to place, not what is always there.
     assert float(after.std(dim=2).mean()) == pytest.approx(level, rel=0.3)

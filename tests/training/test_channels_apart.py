@@ -13,7 +13,7 @@ from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac_mc import EegDacMc
 from eegzip.training.initialisation.channels import Group, places_in_groups, set_channels_apart
 from eegzip.training.initialisation.codebooks import start_codebooks
-from eegzip.training.initialisation.gains import level_weights
+from eegzip.training.initialisation.gains import set_gains
 from eegzip.training.quantiser import quantise
 
 NAMES = ("F3", "F4", "C3", "C4", "P3", "P4")
@@ -43,7 +43,7 @@ def as_a_mean(shape: NetworkConfig) -> EegDacMc:
     alone = waves().flatten(0, 1)[:, None]
     styles, present = torch.zeros(len(alone), 1, dtype=torch.int64), torch.ones(len(alone), 1, dtype=torch.bool)
     if not shape.linear_path:
-        level_weights(network, alone, styles, present)
+        set_gains(network, alone, styles, present)
     start_codebooks(network, network.latents(alone, styles, present), 1)
     assert isinstance(network, EegDacMc)
     return network

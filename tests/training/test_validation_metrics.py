@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.evaluation.metrics import BANDS
 from eegzip.evaluation.spectrogram import spectrogram_loss
 from eegzip.formats.errors import UsageError
-from eegzip.training.validation.metrics import BANDS, CodebookUse, Figures
-from eegzip.training.validation.windows import metrics
+from eegzip.training.validation import metrics
+from eegzip.training.validation.metrics import CodebookUse, WindowMetrics
 
 
-def measured(x: np.ndarray, y: np.ndarray, persons: list[str] | None = None, rate: float = RATE) -> dict:
-    found = Figures(rate)
-    found.update(x, y, persons)
+def measured(x: np.ndarray, y: np.ndarray, subjects: list[str] | None = None, rate: float = RATE) -> dict:
+    found = WindowMetrics(rate)
+    found.update(x, y, subjects)
     return found.result()
 
 
@@ -66,11 +67,11 @@ def test_noise_of_a_known_share_gives_its_prd() -> None:
 def test_medians_are_over_all_windows_however_they_come() -> None:
     x = windows()
     y = np.concatenate([noised(x[i : i + 1], 0.05 * (i + 1), i) for i in range(len(x))])
-    persons = [f"p{i % 3}" for i in range(len(x))]
-    whole = measured(x, y, persons)
-    parts = Figures(RATE)
+    subjects = [f"p{i % 3}" for i in range(len(x))]
+    whole = measured(x, y, subjects)
+    parts = WindowMetrics(RATE)
     for rows in np.array_split(np.arange(len(x)), 3):
-        parts.update(x[rows], y[rows], [persons[i] for i in rows])
+        parts.update(x[rows], y[rows], [subjects[i] for i in rows])
     for name, value in parts.result().items():
         assert value == pytest.approx(whole[name], rel=1e-5), name
     each = 100 * np.sqrt(((x - y.astype(float)) ** 2).sum(1) / (len(x[0]) * x.astype(float).var(1)))
@@ -171,14 +172,14 @@ def test_results_are_plain() -> None:
     use.update(np.zeros((1, 2, 3), np.uint16))
     text = json.dumps({**measured(x, noised(x), ["a"] * len(x)), "codebooks": use.result()}, allow_nan=False)
     assert json.loads(text)["codebooks"]["usage"] == [1 / 8, 1 / 8]
-    assert Figures(RATE).result()["windows"] == 0
+    assert WindowMetrics(RATE).result()["windows"] == 0
 
 
 def test_updates_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UsageError, match=r"\[2, 64\] and \[1, 64\]"):
-        Figures(RATE).update(np.zeros((2, 64)), np.zeros((1, 64)))
+        WindowMetrics(RATE).update(np.zeros((2, 64)), np.zeros((1, 64)))
     with pytest.raises(UsageError, match="can't be compared"):
-        Figures(RATE).update(np.zeros((2, 64)), np.zeros((2, 64)), ["a"])
+        WindowMetrics(RATE).update(np.zeros((2, 64)), np.zeros((2, 64)), ["a"])
     use = CodebookUse(2, 8)
     with pytest.raises(UsageError, match="not of 2 levels"):
         use.update(np.zeros((1, 3, 4), int))
