@@ -1,8 +1,8 @@
 """eegzip: EEG compression with neural codecs.
 
 >>> import eegzip
->>> eegzip.compress("night.edf", "night.eegz")  # doctest: +SKIP
->>> eegzip.decompress("night.eegz", "back.edf")  # doctest: +SKIP
+>>> compressed = eegzip.compress("night.edf", "night.eegz")
+>>> restored = eegzip.decompress("night.eegz", "back.edf")
 
 Names are loaded when they are first used (PEP 562): importing eegzip costs no torch and little time. The list below is
 all that is public; ``__init__.pyi`` shows it to type checkers.

@@ -1,7 +1,7 @@
 """Draw original and restored traces over each other, with the error below: look before you trust.
 
 Usage: ``python examples/plot_original_and_restored.py [RECORDING.edf [PICTURE.png]]``; it needs matplotlib, which
-``pip install 'eegzip[plots]'`` brings.
+``pip install 'eegzip[train]'`` brings.
 """
 
 import sys

@@ -18,7 +18,6 @@ from eegzip.formats.entropy.jit import jit
 # Rows of the right factor that stay in the nearest caches while all rows of the left one use them.
 _BLOCK = 64
 _MAX_STEPS = 60
-# The series of the logarithm: odd powers up to this one; beyond sqrt(2) it would need more.
 _LN_2 = 0.6931471805599453
 _ROOT_HALF = 0.7071067811865476
 

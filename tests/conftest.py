@@ -27,6 +27,41 @@ def pytest_report_header() -> list[str]:
     return processor().splitlines()
 
 
+FOLDERS = {
+    "api": "slow",  # whole compressions with the bundled models
+    "cli": "cli",
+    "docs": "slow",
+    "examples": "slow",
+    "golden": "slow",
+    "portability": "slow",
+    "spec": "spec",
+    "training": "train",
+}
+"""Markers of the tests in a folder; of all that it holds."""
+
+MODULES = {
+    "test_codebook_reduction": "slow",
+    "test_edf_fuzz": "slow",
+    "test_eegz_damage": "slow",
+    "test_eegz_header_fields": "slow",
+    "test_eegz_hostile": "slow",
+    "test_eegz_layers_hostile": "slow",
+    "test_grouping_random": "slow",
+    "test_official_weights": "network",  # a server on this machine
+    "test_training_parts": "train",
+    "test_transform_steps": "slow",
+}
+"""Markers of single modules: whole sets of damaged files, many examples."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests the markers of their folders, so that quick ones can be run by themselves."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        for marker in {FOLDERS.get(folder), MODULES.get(item.path.stem)} - {None}:
+            item.add_marker(marker)
+
+
 @pytest.fixture(scope="session")
 def eegmat() -> Path:
     """70 s of three EEG channels and an ECG at 500 Hz, EDF+C."""

@@ -63,8 +63,9 @@ def evaluate(
 
     Examples
     --------
-    >>> report = eegzip.evaluate("night.edf", "night.eegz")  # doctest: +SKIP
-    >>> print(report.sentence())  # doctest: +SKIP
+    >>> report = eegzip.evaluate("night.edf", "night.eegz")
+    >>> print(report.sentence())
+    night.eegz: ...
     """
     report = progress or (lambda *_: None)
     with EdfFile.open(original) as file:

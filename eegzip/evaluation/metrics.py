@@ -12,7 +12,7 @@ band power          100 * (restored / original - 1), in percent, for each of :da
                     overlapping, each with its mean removed; bins from the band's lower edge,
                     included, to its upper, excluded
 largest error       of any sample, in digital units
-spectrogram loss    as defined in eegzip/training/README.md, of samples at the recording's own rate after subtracting
+spectrogram loss    as defined in docs/training.md, of samples at the recording's own rate after subtracting
                     the original's mean and dividing by the original's standard deviation
 ==================  ====================================================================================================
 """

@@ -1,7 +1,7 @@
 """Train a model on recordings: what ``eegzip train`` does.
 
 This module brings the parts of :mod:`eegzip.training` together; their decisions and reasons stand in
-``eegzip/training/README.md``.
+``docs/training.md``.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def train(
 
     Examples
     --------
-    >>> settings = eegzip.settings_for(values={"data": {"sources": ["recordings/"]}})  # doctest: +SKIP
+    >>> settings = eegzip.settings_for(values={"data": {"sources": ["recordings/"]}})
     >>> report = eegzip.train(settings, "my-model")  # doctest: +SKIP
     >>> eegzip.compress("night.edf", "night.eegz", model="my-model")  # doctest: +SKIP
     """

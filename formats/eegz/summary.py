@@ -14,8 +14,8 @@ _WAYS = 64
 
 
 def figure(value: float | None) -> float | None:
-    """Return a measured figure as a file states it, to six significant digits: the rest is the processor's."""
-    return None if value is None else float(f"{value:.6g}")
+    """Return a measured figure as a file states it, to nine significant digits: what follows is the processor's."""
+    return None if value is None else float(f"{value:.9g}")
 
 
 @dataclass(frozen=True)

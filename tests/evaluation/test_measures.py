@@ -72,7 +72,7 @@ def test_constants_are_no_signal() -> None:
 
 
 def documented_loss(x: np.ndarray, y: np.ndarray) -> float:
-    """The definition of eegzip/training/README.md."""
+    """The definition of docs/training.md."""
     total = 0.0
     for w in (32, 64, 128, 256, 512, 1024, 2048):
         if len(x) > w / 2:

@@ -1,6 +1,6 @@
 """The sections of a training run's settings, which :mod:`eegzip.training.settings.checked` puts together and checks.
 
-What the numbers mean in use, and why they are what they are, stands in ``README.md`` beside this module.
+What the numbers mean in use, and why they are what they are, stands in ``docs/training.md``.
 """
 
 from __future__ import annotations

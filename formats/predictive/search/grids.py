@@ -160,13 +160,14 @@ def _ranks_by_spectrum(used: np.ndarray) -> Iterator[np.ndarray]:
     peak = (first + int(np.argmax(np.abs(np.fft.rfft(comb)[first:])))) / size
     # Integers can't tell a frequency from its mirror image.
     for frequency in (peak, 1.0 - peak):
-        if (np.diff(np.floor(places * frequency)) > 0).mean() < _NEARLY_ALL:
-            continue
         some = places[:: 1 + len(places) // _LOOKED_AT]
         near = frequency + np.linspace(-1.0, 1.0, 41) / size
         sums = np.exp(2j * np.pi * near[:, None] * some).sum(axis=1)
         best = int(np.argmax(np.abs(sums)))
-        yield np.round(places * near[best] - np.angle(sums[best]) / (2 * np.pi)).astype(np.int64)
+        ranks = np.round(places * near[best] - np.angle(sums[best]) / (2 * np.pi)).astype(np.int64)
+        # Where many values share a rank it is a multiple of the step that was found.
+        if (np.diff(ranks) > 0).mean() >= _NEARLY_ALL:
+            yield ranks
 
 
 def _grid_of(used: np.ndarray, ranks: np.ndarray, towards_zero: bool) -> Grid | None:

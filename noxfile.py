@@ -1,0 +1,79 @@
+"""The tasks of a developer: ``nox -l`` lists them, ``nox -s lint types test-fast`` runs some.
+
+Sessions run in the environment that nox runs in (``pip install -e '.[dev]'`` made it); nothing is installed again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "test-fast"]
+
+FAST = "not slow and not train and not cli and not spec and not network"
+"""What bears no marker of pyproject.toml."""
+
+
+def _python(session: nox.Session, *words: str) -> None:
+    session.run(sys.executable, *words, external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, spelling, and who may import whom."""
+    _python(session, "-m", "ruff", "check", ".")
+    _python(session, "-m", "codespell_lib")
+    _python(session, "-m", "pytest", "-q", "-n0", "tests/test_imports.py")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy."""
+    _python(session, "-m", "mypy")
+
+
+@nox.session(name="test-fast")
+def test_fast(session: nox.Session) -> None:
+    """Run the tests that take about a minute together; arguments after -- go to pytest."""
+    _python(session, "-m", "pytest", "-q", "-m", FAST, *session.posargs)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run every test; arguments after -- go to pytest."""
+    _python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run every test and say which lines none of them ran. Compiled functions count as far as Python runs them."""
+    words = session.posargs or ["tests"]
+    _python(session, "-m", "pytest", "-q", "--cov=eegzip", "--cov-report=term-missing:skip-covered", *words)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Speed on this machine; benchmarks/README.md describes the other measurements."""
+    _python(session, "benchmarks/speed.py", "--minutes", "6", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into build/site; a warning is an error. ``nox -s docs -- serve`` shows it while you write."""
+    words = session.posargs or ["build", "--strict"]
+    _python(session, "-m", "mkdocs", *words)
+
+
+@nox.session
+def identity(session: nox.Session) -> None:
+    """Hash all that users get: ``nox -s identity -- hash AFTER.json``, then ``-- compare BEFORE.json AFTER.json``."""
+    _python(session, "benchmarks/identity", *(session.posargs or ["--help"]))
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """Build wheel and source archive into dist."""
+    _python(session, "-m", "build", "--outdir", str(Path("dist").resolve()))
