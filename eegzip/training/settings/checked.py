@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from eegzip.codecs.checkpoints.schema import WrongTypeError, typed
 from eegzip.formats.errors import UsageError
 from eegzip.training.settings.sections import (
     AdversarialSettings,
@@ -69,12 +70,12 @@ class TrainSettings:
                 raise UsageError(f"{where}: there is no section '{section}'; known are {', '.join(_SECTIONS)}.")
             current = getattr(self, section)
             known = {f.name: str(f.type) for f in fields(current)}
-            typed = {}
+            read = {}
             for name, value in content.items():
                 if name not in known:
                     raise UsageError(f"{where}: [{section}] has no '{name}'; known are {', '.join(known)}.")
-                typed[name] = _typed(known[name], value, f"{where}: {section}.{name}")
-            sections[section] = replace(current, **typed)
+                read[name] = _read(known[name], value, f"{where}: {section}.{name}")
+            sections[section] = replace(current, **read)
         return replace(self, **sections)
 
     def check(self) -> None:
@@ -144,31 +145,11 @@ _RANGES = (
 )
 
 
-def _typed(kind: str, value: Any, where: str) -> Any:
+def _read(kind: str, value: Any, where: str) -> Any:
     """Return a value as the annotated type; text, as the command line gives it, is read."""
-    if kind.startswith("tuple"):
-        parts = _listed(value) if isinstance(value, str) else value
-        if not isinstance(parts, (list, tuple)):
-            raise UsageError(f"{where} must be a list.")
-        inner = kind[len("tuple[") :].split(",")[0]
-        return tuple(_typed(inner, part, where) for part in parts if part != "")
     try:
-        if kind == "str" and not isinstance(value, (list, dict)):
-            return str(value).strip()
-        if kind == "bool":
-            return {"true": True, "false": False, "1": True, "0": False}[str(value).strip().lower()]
-        if kind == "int" and not isinstance(value, bool) and float(value) == int(float(value)):
-            return int(float(value))
-        if kind == "float" and not isinstance(value, bool):
-            return float(value)
-    except (TypeError, ValueError, KeyError, OverflowError):
-        pass
-    raise UsageError(f"{where} must be of type {kind}, not {value!r}.")
-
-
-def _listed(text: str) -> list[str]:
-    """Return the parts of ``a,b`` or, as TOML and a dry run have it, of ``["a", "b"]``."""
-    text = text.strip()
-    if text.startswith("[") and text.endswith("]"):
-        return [part.strip(" \"'") for part in text[1:-1].split(",")]
-    return text.split(",")
+        return typed(kind, value, text=True)
+    except WrongTypeError as error:
+        if error.kind == "tuple":
+            raise UsageError(f"{where} must be a list.") from error
+        raise UsageError(f"{where} must be of type {error.kind}, not {error.value!r}.") from error
