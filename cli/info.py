@@ -29,22 +29,16 @@ def info(source: str, *, as_json: bool) -> None:
 
     For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
     """
-    compressed = _is_eegz(source)
+    from eegzip.formats.files import is_eegz
+
+    # What was an .eegz file once has a reader of its own, who says what is wrong with it.
+    compressed = is_eegz(source) or Path(source).suffix.lower() == ".eegz"
     content = _eegz_info(source) if compressed else _edf_info(source)
     if as_json:
         click.echo(json.dumps(content, indent=2))
         return
     for line in _text(content, compressed=compressed):
         click.echo(line)
-
-
-def _is_eegz(source: str) -> bool:
-    """Whether a file is, or was once, an .eegz file: then its own reader says what is wrong with it."""
-    from eegzip.formats.files import open_for_reading
-
-    with open_for_reading(source) as file:
-        start = file.read(5)
-    return start[1:] == b"EEGZ" or Path(source).suffix.lower() == ".eegz"
 
 
 def _eegz_info(source: str) -> dict[str, Any]:

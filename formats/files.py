@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eegzip.formats.errors import BadInputError, OutputError, OutputExistsError, UsageError
+
+_BLOCK_BYTES = 1 << 20
 
 
 def open_for_reading(path: str | Path) -> BinaryIO:
@@ -43,6 +46,41 @@ def open_for_reading(path: str | Path) -> BinaryIO:
         file.close()
         raise BadInputError(f"{path} is a pipe or a device, not a file; save it to a file first.")
     return file
+
+
+def is_eegz(path: str | Path) -> bool:
+    """Whether a file begins as an ``.eegz`` file does; its first byte, which a transfer "as text" damages, may be any.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    BadInputError
+        It does not exist, is a folder or a pipe, or may not be read.
+    """
+    with open_for_reading(path) as file:
+        return file.read(5)[1:] == b"EEGZ"
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal, without holding all of it.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    OSError
+        It can't be read.
+    """
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -97,6 +135,29 @@ def atomic_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Replace a file of the program's own, which one process writes at a time, by a whole one or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file to make or to replace.
+
+    Yields
+    ------
+    Path
+        A file beside it to write. It takes the name of `path` at the end of the block; when the block raises, it is
+        removed. Errors of the system pass as they are.
+    """
+    temporary = path.with_name(f"{path.name}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:

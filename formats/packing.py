@@ -177,8 +177,35 @@ def take_varint(data: bytes, position: int) -> tuple[int, int]:
         shift += 7
 
 
+def put_signed_varint(out: bytearray, value: int) -> None:
+    """Append a signed integer: :func:`put_varint` of its :func:`zigzagged` value."""
+    put_varint(out, zigzagged(value))
+
+
+def take_signed_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Read what :func:`put_signed_varint` wrote; return it and the position after it.
+
+    Raises
+    ------
+    ContainerError
+        As :func:`take_varint`.
+    """
+    value, position = take_varint(data, position)
+    return unzigzagged(value), position
+
+
+def zigzagged(value: int) -> int:
+    """Map a signed integer of any size to an unsigned one: 0, -1, 1, -2 become 0, 1, 2, 3."""
+    return 2 * value if value >= 0 else -2 * value - 1
+
+
+def unzigzagged(value: int) -> int:
+    """Inverse of :func:`zigzagged`."""
+    return -(value + 1 >> 1) if value & 1 else value >> 1
+
+
 def zigzag(values: np.ndarray) -> np.ndarray:
-    """Map signed to unsigned so that small magnitudes stay small: 0, -1, 1, -2 become 0, 1, 2, 3."""
+    """:func:`zigzagged` of an array of 64-bit integers, as uint64."""
     wide = values.astype(np.int64)
     return ((wide << 1) ^ (wide >> 63)).astype(np.uint64)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from eegzip.evaluation.fidelity import Fidelity, FidelityMeter
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader, LayerSet
 from eegzip.formats.eegz.layers import LayeredChunk
+from eegzip.formats.parallel import begun_ahead
 
 _MOST_THREADS = 4
 """Each holds a chunk of a layer set, some hundred megabytes where there are many channels."""
@@ -80,23 +79,15 @@ class LayerWork:
 
     def chunks(self) -> Iterator[LayeredChunk]:
         """Code chunk after chunk."""
-        threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1))
-        pending: deque[list[tuple[np.ndarray, Future[CodedChunk]]]] = deque()
-        with ThreadPoolExecutor(threads) as pool:
-            for chunk in range(self._header.n_chunks):
-                found = {} if self._synthesise is None else self._synthesise(chunk)
-                pending.append(
-                    [
-                        (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
-                        for coder, rows, entry in zip(
-                            self._coders, self._values(chunk), self._header.layer_sets, strict=True
-                        )
-                    ]
-                )
-                if len(pending) >= threads:
-                    yield self._finish(pending.popleft())
-            while pending:
-                yield self._finish(pending.popleft())
+        for sets in begun_ahead(range(self._header.n_chunks), self._begin, _MOST_THREADS):
+            yield self._finish(sets)
+
+    def _begin(self, pool: ThreadPoolExecutor, chunk: int) -> list[tuple[np.ndarray, Future[CodedChunk]]]:
+        found = {} if self._synthesise is None else self._synthesise(chunk)
+        return [
+            (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
+            for coder, rows, entry in zip(self._coders, self._values(chunk), self._header.layer_sets, strict=True)
+        ]
 
     def _values(self, chunk: int) -> list[np.ndarray]:
         block = self._file.read_records(*self._header.records_of_chunk(chunk))

@@ -17,7 +17,7 @@ from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
-from eegzip.formats.files import open_for_reading
+from eegzip.formats.files import is_eegz
 
 if TYPE_CHECKING:
     from eegzip.formats.edf import EdfHeader
@@ -67,9 +67,7 @@ def evaluate(
     """
     report = progress or (lambda *_: None)
     with EdfFile.open(original) as file:
-        with open_for_reading(restored) as other:
-            is_eegz = other.read(5)[1:] == b"EEGZ"
-        if is_eegz:
+        if is_eegz(restored):
             with EegzReader(restored, priors(model)) as reader:
                 _refuse_other(file, stored_edf_header(reader.header), reader.header.n_records, restored)
                 eeg = [i for i, kind in enumerate(classify_signals(file.header)) if kind is SignalKind.EEG]

@@ -32,6 +32,7 @@ from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac, mdct_basis
 from eegzip.codecs.runtime import tune_malloc
 from eegzip.codecs.signal.scaling import AdaptiveScaling
+from eegzip.formats.files import replaced
 from eegzip.recipes import refine
 from eegzip.recipes.dataset import Waveforms, augmented, load
 from eegzip.recipes.fit_levels import fit_levels
@@ -164,8 +165,8 @@ class Run:
         return sorted_by_use(books, self.latents(recipe.rounds + 1), recipe.beam)
 
     def _keep(self, books: torch.Tensor, done: int) -> None:
-        save_file({"books": books.contiguous(), "rounds": torch.tensor(done)}, self.out / "books.part")
-        (self.out / "books.part").replace(self.out / "books.safetensors")
+        with replaced(self.out / "books.safetensors") as part:
+            save_file({"books": books.contiguous(), "rounds": torch.tensor(done)}, part)
 
     def network(self, books: torch.Tensor) -> EegDac:
         """Return the whole network around codebooks."""

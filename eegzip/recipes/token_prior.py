@@ -19,9 +19,10 @@ from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.networks.inference import build_network
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.search.references import Plan, plan_streams, predicted
+from eegzip.formats.tokens.search.whole_streams import variances, vectors
 from eegzip.formats.tokens.stream import encode_stream, stacked
 from eegzip.formats.tokens.tables import BANDS, CLASSES, MAX_FACTOR, MAX_START, PriorTables, TokenPrior, pack_prior
-from eegzip.formats.tokens.tracking import energy_class, variances, vectors
+from eegzip.formats.tokens.tracking import energy_class
 
 _WORD_PEAK = 2047
 _WIDEST = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
-from eegzip.formats.edf import normalise_channel_name
+from eegzip.formats.edf.electrodes import normalise_channel_name
 
 # Types of signals that EDF+ puts in front of a label.
 _TYPE = re.compile(r"(?:eeg|ecg|ekg|eog|erg|emg|meg|mcg|ep|temp|resp|sao2|light|sound|event)\s+")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from eegzip.formats.eegz.header import CodecEntry, FileHeader
 from eegzip.formats.eegz.token_chains import StoredStream
 from eegzip.formats.errors import ContainerError, ModelError
 from eegzip.formats.limits import MAX_CONTEXT_TOKENS
+from eegzip.formats.parallel import cores
 from eegzip.formats.tokens.packed import ABSENT, IN_CONTEXT, decode_tokens, encode_tokens
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _encode_together(prior: TokenPrior, groups: list[int], tokens: list[np.ndarr
         return {}
     plans = references.plan_streams(prior, tokens)
     # Compiled code lets other threads run.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         return dict(pool.map(encode, plans))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.predictive.chunk import ExactDecoder, cores
+from eegzip.formats.parallel import begun_ahead
+from eegzip.formats.predictive.chunk import ExactDecoder
 
 _MOST_CHUNKS = 4
 """Under way at a time: each takes memory."""
@@ -40,25 +40,17 @@ def exact_chunks(
     ContainerError
         When the turn comes of a chunk that is missing or damaged.
     """
-    waiting: deque[Future[dict[int, np.ndarray]]] = deque()
     if len(signals) == 0:
         yield from ({} for _ in chunks)
         return
-    most = min(cores(), _MOST_CHUNKS)
-    with ThreadPoolExecutor(most) as pool:
-        try:
-            for chunk in chunks:
-                if chunk in lost:
-                    waiting.append(pool.submit(_zeros, reader, chunk, signals))
-                else:
-                    waiting.append(_begin(reader, chunk, signals, pool))
-                if len(waiting) == most:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+
+    def begin(pool: ThreadPoolExecutor, chunk: int) -> Future[dict[int, np.ndarray]]:
+        if chunk in lost:
+            return pool.submit(_zeros, reader, chunk, signals)
+        return _begin(reader, chunk, signals, pool)
+
+    for decoded in begun_ahead(chunks, begin, _MOST_CHUNKS):
+        yield decoded.result()
 
 
 def _begin(

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 import numpy as np
 
-from eegzip.formats.eegz import layout
-from eegzip.formats.eegz.chunk import (
-    PREFIX_BYTES,
-    ChunkDirectory,
-    StreamEntry,
-    StreamKind,
-    directory_size,
-    unpack_directory,
-)
+from eegzip.formats.eegz.chunk import ChunkDirectory, StreamKind
+from eegzip.formats.eegz.container import Container
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors, stored_stream
 from eegzip.formats.eegz.header import ADAPTIVE, TOKENS, FileHeader
-from eegzip.formats.eegz.header_checks import unpack_header
-from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.knots import decode_knots
-from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
-from eegzip.formats.eegz.summary import FileSummary, unpack_summary
-from eegzip.formats.eegz.tail import unpack_tail
+from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.eegz.token_chains import StoredStream, TokenChains
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.files import open_for_reading
-from eegzip.formats.limits import MAX_HEADER_BYTES
 from eegzip.formats.predictive.chunk import ExactDecoder
 
 _Content = TypeVar("_Content")
@@ -54,8 +39,11 @@ class KnotOwner:
     signal: int
 
 
-class EegzReader:
-    """An open ``.eegz`` file.
+class EegzReader(Container):
+    """An open ``.eegz`` file whose streams can be read, chunk by chunk; what was read last is remembered.
+
+    Every method that reads a chunk raises :class:`ContainerError`, naming the chunk's place and time, where it is
+    missing or damaged.
 
     Parameters
     ----------
@@ -64,31 +52,6 @@ class EegzReader:
     priors : callable, optional
         Gives the prior that a codec names (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`). Asked when tokens
         are read that are coded in context; all else goes without.
-
-    Attributes
-    ----------
-    header : FileHeader
-    summary : FileSummary or None
-        ``None`` when the writer did not come that far.
-    minor_version : int
-        Of the format, as the file states it.
-    complete : bool
-        Whether the index is there and intact and every chunk is listed.
-    problems : list of str
-        What is wrong with the structure.
-    chunks : dict of int to BlockPlace
-        Chunks that are there, by number.
-    directory : callable
-        ``directory(chunk)``: the chunk's :class:`ChunkDirectory`.
-    chunk_tokens : callable
-        ``chunk_tokens(chunk, group)``: tokens, uint16, shape (codebooks, frames); 65535 where a frame has fewer.
-        Raises :class:`ModelError` where it takes a prior that is not at hand.
-    chunk_knots : callable
-        ``chunk_knots(chunk)``: one array of shape (knots, 2) for each of :meth:`knot_owners`.
-    exact_decoder : callable
-        ``exact_decoder(chunk)``: the chunk's :class:`ExactDecoder`.
-        All four remember what was read last and raise :class:`ContainerError`, naming the chunk's place and
-        time, where it is missing or damaged.
 
     Raises
     ------
@@ -99,21 +62,12 @@ class EegzReader:
     """
 
     def __init__(self, path: str | Path, priors: PriorSource = no_priors) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self._priors = priors
-        self._file = open_for_reading(self.path)
-        try:
-            self._open()
-        except ContainerError as error:
-            self._file.close()
-            raise ContainerError(_named(self.path, error)) from error
-        except BaseException:
-            self._file.close()
-            raise
-        self.directory = lru_cache(_CACHED_DIRECTORIES)(self._load_directory)
-        self.chunk_tokens = TokenChains(self._load_tokens, self._damaged, self._cached_streams())
-        self.chunk_knots = lru_cache(_CACHED_DIRECTORIES)(self._load_knots)
-        self.exact_decoder = lru_cache(_CACHED_EXACT_CHUNKS)(self._make_exact_decoder)
+        self._directories: Recent[int, ChunkDirectory] = Recent(_CACHED_DIRECTORIES)
+        self._knots: Recent[int, list[np.ndarray]] = Recent(_CACHED_DIRECTORIES)
+        self._exact: Recent[int, ExactDecoder] = Recent(_CACHED_EXACT_CHUNKS)
+        self._tokens = TokenChains(self._load_tokens, self._damaged, self._cached_streams())
 
     def _cached_streams(self) -> int:
         """Token streams worth keeping: as many as fit into a fixed amount of memory."""
@@ -123,120 +77,18 @@ class EegzReader:
             largest = max(largest, 2 * (stop - first) * group.codebooks)
         return max(4, min(_CACHED_STREAMS, _CACHED_BYTES // largest))
 
-    def _open(self) -> None:
-        self.size = self._file.seek(0, 2)
-        self.minor_version = layout.check_signature(read_at(self._file, 0, layout.SIGNATURE_BYTES), str(self.path))
-        self.blocks: BlockMap = map_blocks(self._file, self.size)
-        self._refuse_unknown_critical()
-        self.header: FileHeader = unpack_header(self.payload(self.blocks.head))
-        self.problems = list(self.blocks.problems)
-        self.summary = self._read_summary()
-        self.chunks = self._number_chunks()
-        missing = self.header.n_chunks - len(self.chunks)
-        if missing:
-            self.problems.append(f"{missing} of {self.header.n_chunks} chunks are missing")
-        self.complete = self.blocks.complete and not missing
-
-    def _read_summary(self) -> FileSummary | None:
-        found = None
-        for place in self.blocks.places:
-            if place.type == layout.SUMMARY:
-                try:
-                    summary = unpack_summary(self.payload(place))
-                except ContainerError as error:
-                    self.problems.append(f"the summary is damaged: {error}")
-                    continue
-                if len(summary.signals) == len(self.header.signals):
-                    found = summary
-                else:
-                    self.problems.append("the summary is about another number of signals than the header")
-        return found
-
-    def _number_chunks(self) -> dict[int, BlockPlace]:
-        places = [place for place in self.blocks.places if place.type == layout.CHUNK]
-        if self.blocks.complete:
-            # An intact index lists all chunks in order, so opening needs no look at each of them.
-            if len(places) > self.header.n_chunks:
-                raise ContainerError("the index lists more chunks than the header announces.")
-            return dict(enumerate(places))
-        numbered = {}
-        for place in places:
-            try:
-                directory = self._read_directory(place)
-            except ContainerError as error:
-                self.problems.append(f"the chunk at byte {place.offset} is damaged: {error}")
-                continue
-            if directory.number < self.header.n_chunks:
-                numbered[directory.number] = place
-        return dict(sorted(numbered.items()))
-
-    def _refuse_unknown_critical(self) -> None:
-        for place in self.blocks.places:
-            # The types that every version knows carry no flags beyond those of this version.
-            if place.type in layout.KNOWN_TYPES and place.type != layout.HEAD:
-                continue
-            header = self._unpack_block_header(place)
-            if header is None:
-                continue  # Damaged: no reason to refuse the rest; a scan would not have found it at all.
-            unknown_type = place.type not in layout.KNOWN_TYPES and header.flags & layout.CRITICAL
-            if unknown_type or layout.unknown_critical_flags(header):
-                raise ContainerError(
-                    f"the block '{place.type.decode('latin-1')}' at byte {place.offset} must be understood to read "
-                    "the file, and this version does not know it: install a newer eegzip."
-                )
-
-    def _unpack_block_header(self, place: BlockPlace) -> layout.BlockHeader | None:
-        data = read_at(self._file, place.offset, layout.BLOCK_HEADER_BYTES)
-        return layout.unpack_block_header(data, self.blocks.seed)
-
-    def block_header(self, place: BlockPlace) -> layout.BlockHeader:
-        """Read and check the 32 bytes in front of a block.
-
-        Raises
-        ------
-        ContainerError
-            Damaged, or not what the index says.
-        """
-        header = self._unpack_block_header(place)
-        if header is None or header.type != place.type or header.length != place.length:
-            raise ContainerError(f"the block header at byte {place.offset} is damaged.")
-        if layout.unknown_critical_flags(header):
-            raise ContainerError(f"the block at byte {place.offset} has flags that this version does not know.")
-        return header
-
-    def payload(self, place: BlockPlace) -> bytes:
-        """Read a block's payload and check its checksum.
-
-        Raises
-        ------
-        ContainerError
-            Damaged or cut short.
-        """
-        header = self.block_header(place)
-        if place.type in (layout.HEAD, layout.SUMMARY) and place.length > MAX_HEADER_BYTES:
-            raise ContainerError(f"the block at byte {place.offset} is larger ({place.length} bytes) than can be.")
-        data = read_at(self._file, place.payload_offset, place.length)
-        if len(data) != place.length or zlib.crc32(data) != header.payload_crc:
-            kind = place.type.decode("latin-1")
-            raise ContainerError(f"the {kind} block at byte {place.offset} is damaged (wrong checksum).")
-        return data
-
-    def _read_directory(self, place: BlockPlace) -> ChunkDirectory:
-        self.block_header(place)
-        prefix = read_at(self._file, place.payload_offset, PREFIX_BYTES)
-        if len(prefix) < PREFIX_BYTES:
-            raise ContainerError("a chunk is too short to hold a directory.")
-        data = read_at(self._file, place.payload_offset + PREFIX_BYTES, directory_size(prefix))
-        return unpack_directory(prefix, data, place.length, self.blocks.seed)
+    def directory(self, chunk: int) -> ChunkDirectory:
+        """What streams a chunk holds, and where."""
+        return self._directories.get(chunk, self._load_directory)
 
     def _load_directory(self, chunk: int) -> ChunkDirectory:
         place = self.chunks.get(chunk)
         if place is None:
             raise ContainerError(self._chunk_sentence(chunk, "missing"))
         try:
-            directory = self._read_directory(place)
+            directory = self.read_directory(place)
         except ContainerError as error:
-            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+            raise self._damaged(chunk, error) from error
         first, stop = self.header.records_of_chunk(chunk)
         if (directory.number, directory.first_record, directory.n_records) != (chunk, first, stop - first):
             raise ContainerError(self._chunk_sentence(chunk, "out of place"))
@@ -254,11 +106,10 @@ class EegzReader:
         )
 
     def _stream(self, chunk: int, kind: StreamKind, stream_id: int) -> bytes:
-        directory = self.directory(chunk)
-        entry: StreamEntry | None = directory.streams.get((kind, stream_id))
+        entry = self.directory(chunk).streams.get((kind, stream_id))
         if entry is None:
             raise ContainerError(self._chunk_sentence(chunk, f"without its {kind.name.lower()} stream {stream_id}"))
-        data = read_at(self._file, self.chunks[chunk].payload_offset + entry.offset, entry.length)
+        data = self.read_bytes(self.chunks[chunk].payload_offset + entry.offset, entry.length)
         if len(data) != entry.length or zlib.crc32(data) != entry.crc:
             raise ContainerError(
                 self._chunk_sentence(chunk, f"damaged: wrong checksum of {kind.name.lower()} stream {stream_id}")
@@ -282,6 +133,21 @@ class EegzReader:
             return decode(data)
         except ContainerError as error:
             raise self._damaged(chunk, error) from error
+
+    def chunk_tokens(self, chunk: int, group: int) -> np.ndarray:
+        """Tokens of a group in one chunk, not to be written to.
+
+        Returns
+        -------
+        ndarray of uint16, shape (codebooks, frames)
+            65535 where a frame has fewer.
+
+        Raises
+        ------
+        ModelError
+            It takes a prior that is not at hand.
+        """
+        return self._tokens(chunk, group)
 
     def _load_tokens(self, chunk: int, group: int) -> StoredStream:
         first, stop = self.header.grid(group).frames_of_records(*self.header.records_of_chunk(chunk))
@@ -346,13 +212,17 @@ class EegzReader:
         """First scaling knot of a group that a chunk stores, and one past the last."""
         return chunk_knot_range(self.header, chunk, group)
 
+    def chunk_knots(self, chunk: int) -> list[np.ndarray]:
+        """Scaling knots of a chunk, for each of :meth:`knot_owners` an array [knots, 2] that is not to be written to."""
+        return self._knots.get(chunk, self._load_knots)
+
     def _load_knots(self, chunk: int) -> list[np.ndarray]:
         ranges = [self.chunk_knot_range(chunk, owner.group) for owner in self.knot_owners()]
         data = self._stream(chunk, StreamKind.KNOTS, 0)
         try:
             knots = decode_knots(data, [stop - first for first, stop in ranges])
         except ContainerError as error:
-            raise ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")) from error
+            raise self._damaged(chunk, error) from error
         for codes in knots:
             codes.setflags(write=False)
         return knots
@@ -360,6 +230,10 @@ class EegzReader:
     def chunk_exact(self, chunk: int, signal: int) -> np.ndarray:
         """Samples of an exact signal in one chunk, shape (records, samples_per_record), int32, not to be written to."""
         return self.exact_decoder(chunk).decode(signal)
+
+    def exact_decoder(self, chunk: int) -> ExactDecoder:
+        """Decoder of the exact signals of a chunk."""
+        return self._exact.get(chunk, self._make_exact_decoder)
 
     def _make_exact_decoder(self, chunk: int) -> ExactDecoder:
         header = self.header
@@ -373,52 +247,8 @@ class EegzReader:
             lambda signal: self._stream(chunk, StreamKind.EXACT, signal),
             shapes,
             header.sample_bytes,
-            lambda error: ContainerError(self._chunk_sentence(chunk, f"damaged: {error}")),
+            lambda error: self._damaged(chunk, error),
         )
-
-    def trailing(self) -> Iterator[bytes]:
-        """What followed the last complete record in the original, piece by piece.
-
-        Raises
-        ------
-        ContainerError
-            A piece is missing or damaged.
-        """
-        position, total = 0, self.header.trailing_bytes
-        for place in self.blocks.places:
-            if place.type != layout.TAIL:
-                continue
-            try:
-                offset, piece = unpack_tail(self.payload(place))
-            except ContainerError as error:
-                raise ContainerError(_named(self.path, error)) from error
-            if offset == position and position + len(piece) <= total:
-                yield piece
-                position += len(piece)
-        if position != total:
-            raise ContainerError(f"{self.path}: {total - position} trailing bytes of the original are missing.")
-
-    def verify_blocks(self) -> Iterator[tuple[BlockPlace, str | None]]:
-        """Check header and payload of every block; yield each with a sentence about its damage, or ``None``."""
-        for place in self.blocks.places:
-            try:
-                self.payload(place)
-            except ContainerError as error:
-                yield place, str(error)
-            else:
-                yield place, None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> EegzReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def chunk_knot_range(header: FileHeader, chunk: int, group: int) -> tuple[int, int]:
@@ -426,8 +256,3 @@ def chunk_knot_range(header: FileHeader, chunk: int, group: int) -> tuple[int, i
     grid = header.grid(group)
     frames = grid.frames_of_records(*header.records_of_chunk(chunk))
     return grid.knots_of_frames(*frames, header.codecs[header.groups[group].codec].knot_spacing)
-
-
-def _named(path: Path, error: ContainerError) -> str:
-    text = str(error)
-    return text if text.startswith(str(path)) else f"{path}: {text}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_TOKENS
+from eegzip.formats.references import resolve
 
 
 class StoredStream(NamedTuple):
@@ -48,8 +49,7 @@ class TokenChains:
     ) -> None:
         self._load = load
         self._damaged = damaged
-        self._kept = kept
-        self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+        self._decoded: Recent[tuple[int, int], np.ndarray] = Recent(kept)
 
     def __call__(self, chunk: int, group: int) -> np.ndarray:
         """Tokens of a group in a chunk, not to be written to.
@@ -62,35 +62,30 @@ class TokenChains:
         """
         known: dict[int, np.ndarray] = {}
         streams: dict[int, StoredStream] = {}
-        waiting = [group]
         size = 0
-        # A stack of our own: a chain may be as long as there are groups.
-        while waiting:
-            at = waiting[-1]
-            if at not in known and (chunk, at) in self._cache:
-                self._cache.move_to_end((chunk, at))
-                known[at] = self._cache[chunk, at]
-            if at in known:
-                waiting.pop()
-                continue
-            if at not in streams:
-                streams[at] = self._load(chunk, at)
-                size += streams[at].size
-                if size > MAX_TOKENS:
-                    raise self._damaged(chunk, f"the tokens of group {group} depend on more than may be")
-            missing = [other for other in streams[at].references if other not in known]
-            # Whoever was looked at and is not known waits for this one.
-            if any(other in streams for other in missing):
-                raise self._damaged(chunk, f"the tokens of group {group} refer to one another in a circle")
-            if missing:
-                waiting += missing
-                continue
-            known[at] = self._remember((chunk, at), streams[at].decode(known))
-        return known[group]
 
-    def _remember(self, key: tuple[int, int], codes: np.ndarray) -> np.ndarray:
-        codes.setflags(write=False)
-        self._cache[key] = codes
-        while len(self._cache) > self._kept:
-            self._cache.popitem(last=False)
-        return codes
+        def references(member: int) -> tuple[int, ...]:
+            nonlocal size
+            streams[member] = self._load(chunk, member)
+            size += streams[member].size
+            if size > MAX_TOKENS:
+                raise self._damaged(chunk, f"the tokens of group {group} depend on more than may be")
+            return streams[member].references
+
+        def is_known(member: int) -> bool:
+            if member not in known:
+                found = self._decoded.find((chunk, member))
+                if found is not None:
+                    known[member] = found
+            return member in known
+
+        def decode(member: int) -> None:
+            codes = streams[member].decode(known)
+            codes.setflags(write=False)
+            known[member] = self._decoded.keep((chunk, member), codes)
+
+        def circle(_: int) -> ContainerError:
+            return self._damaged(chunk, f"the tokens of group {group} refer to one another in a circle")
+
+        resolve(group, references, is_known, decode, circle)
+        return known[group]

@@ -17,7 +17,7 @@ from eegzip.formats.eegz.knots import encode_knots
 from eegzip.formats.eegz.layers import LayeredChunk
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.tail import pack_tail
-from eegzip.formats.predictive.chunk import ExactEncoder
+from eegzip.formats.predictive.search.chunk_encoder import ExactEncoder
 
 # One damaged byte in the only header would cost the whole file; a hundredth of it is a fair price for a copy.
 _COPY_WORTH = 100

@@ -11,7 +11,7 @@ import numpy as np
 from eegzip.formats.entropy.binary_coder import PLACE, finish, new_decoder, new_encoder
 from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.packing import put_varint, take_varint
+from eegzip.formats.packing import put_signed_varint, put_varint, take_signed_varint, take_varint
 from eegzip.formats.predictive.decisions import EXPERTS, Model, code_integer, new_model, observe
 from eegzip.formats.predictive.regression import learn, solve
 from eegzip.formats.predictive.shape import Shape
@@ -161,7 +161,7 @@ def encode_residual(
     lowest, highest = int(flat.min()), int(flat.max())
     centre = int(flat.sum()) // count
     head = bytearray([shape.past, shape.before, shape.after, shape.memory, shape.ridge])
-    put_varint(head, 2 * lowest if lowest >= 0 else -2 * lowest - 1)
+    put_signed_varint(head, lowest)
     put_varint(head, highest - lowest)
     put_varint(head, centre - lowest)
     if lowest == highest:
@@ -214,10 +214,9 @@ def decode_residual(data: bytes, count: int, references: Sequence[np.ndarray], s
     shape = Shape(*data[:5])
     if not shape.allowed(len(references)):
         raise ContainerError("a predicted signal is predicted from more samples than the format allows.")
-    zigzagged, place = take_varint(data, 5)
+    lowest, place = take_signed_varint(data, 5)
     span, place = take_varint(data, place)
     height, place = take_varint(data, place)
-    lowest = zigzagged >> 1 if zigzagged % 2 == 0 else -(zigzagged + 1 >> 1)
     highest, centre = lowest + span, lowest + height
     if lowest < -(1 << 31) or highest >= 1 << 31 or height > span:
         raise ContainerError("a predicted signal leaves the range of 32 bits.")

@@ -7,22 +7,12 @@ only (SPEC.md, section 6.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 FRACTION_BITS = 24
-_ONE = 1 << FRACTION_BITS
-_WORTH = 1.05
-_GROWTH = 1.25
-_ROUNDS = 60
 LEAST_STEP, MOST_STEP = 1 << FRACTION_BITS, 1 << 56
-_MOST_RANK = 1 << 31
-_LEAST_SPAN, _MOST_SPAN = 64, 1 << 20
-_NEARLY_ALL = 0.6
-_LOOKED_AT = 1000
-_COARSE = 4.0
 MOST_STRAYS = 32
 
 
@@ -50,7 +40,7 @@ class Grid:
         wide = ranks.astype(np.int64)
         if not self.strays:
             return self._regular(wide)
-        places = np.array([self._count_below(value) + before for before, value in enumerate(self.strays)])
+        places = np.array([self.count_below(value) + before for before, value in enumerate(self.strays)])
         before = np.searchsorted(places, wide)
         stray = places[np.minimum(before, len(places) - 1)] == wide
         regular = self._regular(wide - before)
@@ -62,7 +52,7 @@ class Grid:
             return np.sign(places) * (np.abs(places) >> FRACTION_BITS)
         return places >> FRACTION_BITS
 
-    def _count_below(self, value: int) -> int:
+    def count_below(self, value: int) -> int:
         """How many values of the grid itself are below a value."""
         low, high = 0, MOST_STEP // self.step
         while low < high:
@@ -74,189 +64,8 @@ class Grid:
         return low
 
 
-def find_grid(values: np.ndarray) -> tuple[Grid, np.ndarray] | None:
-    """Find the grid that all values sit on, or all but a few.
-
-    Parameters
-    ----------
-    values : ndarray of int32, shape (n,)
-
-    Returns
-    -------
-    Grid and ndarray of int64, shape (n,)
-        The grid and the ranks of the values on it; ``None`` where there is none, or none that is sparse.
-    """
-    used, places = np.unique(values, return_inverse=True)
-    wide = used.astype(np.int64)
-    stray = _strays(wide)
-    for beside in (stray, np.zeros(len(wide), bool)) if stray is not None else (np.zeros(len(wide), bool),):
-        fits = _fits(wide[~beside], (False, True))
-        if fits:
-            # A grid that is finer than need be may fit too.
-            grid, own = max(fits, key=lambda fit: fit[0].step)
-            ranks = np.zeros(len(wide), np.int64)
-            ranks[~beside] = own
-            if beside.any():
-                ranks[beside] = [grid._count_below(value) for value in wide[beside].tolist()]
-                ranks += np.cumsum(beside) - beside
-                grid = replace(grid, strays=tuple(wide[beside].tolist()))
-            if np.array_equal(grid.values(ranks), wide):
-                return grid, ranks[places.reshape(-1)]
-    return None
-
-
-def find_holds(values: np.ndarray) -> Grid | None:
-    """Find the grid of times outside of which every value repeats the one before, or ``None``.
-
-    Parameters
-    ----------
-    values : ndarray of int32, shape (n,)
-    """
-    fits = _fits(np.flatnonzero(np.diff(values)) + 1, (False,))
-    return fits[0][0] if fits else None
-
-
 def kept_times(grid: Grid, count: int) -> np.ndarray:
     """Times from 0 to `count` - 1 at which a value may differ from the one before: 0 and those of the grid, int64."""
     ranks = np.arange(max(0, -((grid.origin - (count << FRACTION_BITS)) // grid.step)))
     times = grid.values(ranks)
     return np.concatenate([np.zeros(1, np.int64), times[times > 0]])
-
-
-def _fits(used: np.ndarray, roundings: Sequence[bool]) -> list[tuple[Grid, np.ndarray]]:
-    """Grids of sorted distinct integers, and ranks on each, the first being 0; at most one for each way of rounding."""
-    if len(used) < 3 or used[-1] - used[0] < _WORTH * (len(used) - 1):
-        return []
-    fits: dict[bool, tuple[Grid, np.ndarray]] = {}
-    for ranks in _possible_ranks(used):
-        if (np.diff(ranks) <= 0).any() or ranks[-1] - ranks[0] >= _MOST_RANK:
-            continue
-        for towards_zero in roundings:
-            grid = _grid_of(used, ranks - ranks[0], towards_zero) if towards_zero not in fits else None
-            if grid is not None and grid.step >= _WORTH * _ONE:
-                fits[towards_zero] = grid, ranks - ranks[0]
-    return list(fits.values())
-
-
-def _possible_ranks(used: np.ndarray) -> Iterator[np.ndarray]:
-    ranks = _ranks_by_neighbours(used)
-    if ranks is not None:
-        yield ranks
-    if _LEAST_SPAN <= used[-1] - used[0] <= _MOST_SPAN:
-        yield from _ranks_by_spectrum(used)
-
-
-def _ranks_by_neighbours(used: np.ndarray) -> np.ndarray | None:
-    """Count steps from one value to the next, knowing the step better with each: for steps of some size."""
-    gaps = np.diff(used)
-    smallest = int(gaps.min())
-    # Neighbours on the grid differ by a whole number next to its step; towards zero by one less around 0.
-    single = gaps[gaps <= smallest + 2]
-    step = float(np.median(single))
-    middle = int(np.argmin(np.abs(gaps - step)))
-    distances = used - used[middle]
-    order = np.argsort(np.abs(distances), kind="stable")[1:]
-    far = np.abs(distances[order])
-    low, high = smallest - 1.0, smallest + 3.0
-    reach, done = 4.0 * step, 0
-    while done < len(order):
-        reach = max(reach * _GROWTH, float(far[done]))
-        stop = int(np.searchsorted(far, reach, "right"))
-        part = far[done:stop].astype(float)
-        steps = np.round(part / step)
-        if (steps == 0).any():
-            return None
-        low, high = max(low, float(((part - 2) / steps).max())), min(high, float(((part + 2) / steps).min()))
-        if not 0 < low <= high:
-            return None
-        step, done = (low + high) / 2, stop
-    ranks: np.ndarray = np.round(distances / step).astype(np.int64)
-    return ranks
-
-
-def _strays(used: np.ndarray) -> np.ndarray | None:
-    """Mark the few values that don't sit on the coarse grid of the others; ``None`` where there are none, or many."""
-    gaps = np.diff(used)
-    step = float(np.median(gaps)) if len(gaps) else 0.0
-    if step < _COARSE:
-        return None
-    # Begin where values follow each other as they should.
-    usual = np.abs(gaps - step) <= 2
-    middle = int(np.argmax(np.convolve(usual, np.ones(min(9, len(usual))), "same")))
-    distances = used - used[middle]
-    order = np.argsort(np.abs(distances), kind="stable")[1:]
-    far = np.abs(distances[order]).astype(float)
-    stray = np.zeros(len(used), bool)
-    low, high, reach, done = step - 1.0, step + 1.0, 1.5 * step, 0
-    while done < len(order):
-        reach = max(reach * _GROWTH, far[done])
-        stop = int(np.searchsorted(far, reach, "right"))
-        part = far[done:stop]
-        steps = np.maximum(np.round(part / step), 1.0)
-        lows, highs = (part - 2) / steps, (part + 2) / steps
-        # So far away that the count of steps is a guess, a value counts as stray too.
-        fine = (lows <= high) & (highs >= low) & ((high - low) * steps <= step / 4)
-        stray[order[done:stop]] = ~fine
-        low, high = max(low, *lows[fine], low), min(high, *highs[fine], high)
-        if low > high:
-            return None
-        step, done = (low + high) / 2, stop
-    # Of two values with one rank, the one farther from where it should be.
-    ranks = np.round(distances / step)
-    off = np.abs(distances - ranks * step)
-    for first in np.flatnonzero((np.diff(ranks) == 0) & ~stray[1:] & ~stray[:-1]):
-        stray[first + int(off[first + 1] > off[first])] = True
-    return stray if 0 < stray.sum() <= min(MOST_STRAYS, len(used) // 16 + 1) else None
-
-
-def _ranks_by_spectrum(used: np.ndarray) -> Iterator[np.ndarray]:
-    """Find the step as the strongest period of the values that are used: for small steps."""
-    places = (used - used[0]).astype(float)
-    span = int(used[-1] - used[0])
-    size = 1 << (4 * span).bit_length()
-    comb = np.zeros(size)
-    comb[used - used[0]] = 1.0
-    # What is slower than a few periods in all is the values' frequency of use, not a grid.
-    first = 8 * size // span
-    peak = (first + int(np.argmax(np.abs(np.fft.rfft(comb)[first:])))) / size
-    # Integers can't tell a frequency from its mirror image.
-    for frequency in (peak, 1.0 - peak):
-        if (np.diff(np.floor(places * frequency)) > 0).mean() < _NEARLY_ALL:
-            continue
-        some = places[:: 1 + len(places) // _LOOKED_AT]
-        near = frequency + np.linspace(-1.0, 1.0, 41) / size
-        sums = np.exp(2j * np.pi * near[:, None] * some).sum(axis=1)
-        best = int(np.argmax(np.abs(sums)))
-        yield np.round(places * near[best] - np.angle(sums[best]) / (2 * np.pi)).astype(np.int64)
-
-
-def _grid_of(used: np.ndarray, ranks: np.ndarray, towards_zero: bool) -> Grid | None:
-    """The grid that gives these values for these ranks, or ``None``."""
-    below, above = used.astype(float), used + 1.0
-    if towards_zero:
-        below[used <= 0] -= 1.0
-        above[used < 0] -= 1.0
-    step = (used[-1] - used[0]) / ranks[-1]
-    slack = 3.0 / ranks[-1]
-    step, origin = _origin(ranks.astype(float), below, above, step - slack, step + slack)
-    grid = Grid(round(step * _ONE), round(origin * _ONE), towards_zero)
-    if LEAST_STEP <= grid.step < MOST_STEP and np.array_equal(grid.values(ranks), used):
-        return grid
-    return None
-
-
-def _origin(ranks: np.ndarray, below: np.ndarray, above: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """Step and origin that leave the most room: the room is a concave function of the step."""
-
-    def room(step: float) -> tuple[float, float]:
-        lowest, highest = float((below - step * ranks).max()), float((above - step * ranks).min())
-        return highest - lowest, (highest + lowest) / 2
-
-    for _ in range(_ROUNDS):
-        third = (high - low) / 3
-        if room(low + third)[0] < room(high - third)[0]:
-            low += third
-        else:
-            high -= third
-    step = (low + high) / 2
-    return step, room(step)[1]

@@ -13,13 +13,14 @@ from eegzip.formats.entropy.binary_coder import HALF, decode_bit, encode_bit, pu
 from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.fixed_order import binary_logarithm, log2
 from eegzip.formats.transform.spatial import MAX_WIDTH
 
 Model = tuple[np.ndarray, np.ndarray]
 
-_WIDTH_BITS = 4
-_WIDTHS = 1 << _WIDTH_BITS
+WIDTH_BITS = 4
+"""Bits of a column's width."""
+
+_WIDTHS = 1 << WIDTH_BITS
 _SIZES = 16
 _NEAR = 6
 _CONTEXTS = 2 * _WIDTHS + _SIZES + _NEAR * _NEAR
@@ -81,7 +82,7 @@ def encode_column(
         Angles in units of pi / 2**width, of magnitudes up to 2**(width - 1).
     """
     node = 1
-    for place in range(_WIDTH_BITS - 1, -1, -1):
+    for place in range(WIDTH_BITS - 1, -1, -1):
         bit = (width >> place) & 1
         _put(state, out, model, _WIDTHS * int(onwards) + node, bit)
         node = 2 * node + bit
@@ -103,7 +104,7 @@ def encode_column(
 @compiled
 def _decode(state: np.ndarray, data: np.ndarray, model: Model, onwards: bool, codes: np.ndarray) -> int:
     node = 1
-    for _ in range(_WIDTH_BITS):
+    for _ in range(WIDTH_BITS):
         node = 2 * node + _take(state, data, model, _WIDTHS * int(onwards) + node)
     width = node - _WIDTHS
     near, last = 0, 0
@@ -132,17 +133,3 @@ def decode_column(
     if not 1 <= width <= MAX_WIDTH:
         raise ContainerError("a layer has a rotation without angles.")
     return width, codes
-
-
-def column_bits(codes: np.ndarray, width: int, *, onwards: bool) -> float:
-    """About how many bits a column takes, its width included."""
-    if onwards:
-        # A geometric distribution of the column's own mean.
-        mean = float(np.abs(codes).mean()) + 0.05
-        share = mean / (1 + mean)
-        none, some = binary_logarithm(1 - share), binary_logarithm(share)
-        bits = -len(codes) * none - np.abs(codes).sum() * some + (codes != 0).sum()
-        return _WIDTH_BITS + float(bits)
-    variance = 4.0**width / (np.pi**2 * (np.arange(len(codes)) + 2)) + 1 / 12
-    bits = 0.5 * log2(2 * np.pi * variance) + 0.72 * codes**2 / variance
-    return _WIDTH_BITS + float(np.maximum(bits, 0.1).sum())

@@ -11,6 +11,7 @@ from eegzip.formats.entropy.binary_coder import put_bits, take_bits
 from eegzip.formats.entropy.jit import compiled
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.packing import unzigzagged, zigzagged
 from eegzip.formats.transform.angles import decode_column, encode_column, new_angle_model
 from eegzip.formats.transform.bands import edges
 from eegzip.formats.transform.spatial import MAX_WIDTH, Band
@@ -81,7 +82,7 @@ def put_form(state: np.ndarray, out: np.ndarray, form: Form) -> None:
     put_bits(state, out, least, STEP_BITS)
     put_bits(state, out, width, 4)
     for centre, step, part in zip(form.centres, form.steps, form.parts, strict=True):
-        _put_number(state, out, 2 * centre if centre >= 0 else -2 * centre - 1)
+        _put_number(state, out, zigzagged(centre))
         put_bits(state, out, step - least, width)
         put_bits(state, out, part, _PART_BITS)
     count, angle_model = len(form.steps), new_angle_model()
@@ -199,8 +200,7 @@ def _take_steps(
     least, width = take_bits(state, stream, STEP_BITS), take_bits(state, stream, 4)
     centres, steps, parts = [], [], []
     for _ in range(count):
-        number = _take_number(state, stream)
-        centres.append(-(number + 1) // 2 if number & 1 else number // 2)
+        centres.append(unzigzagged(_take_number(state, stream)))
         steps.append(int(least + take_bits(state, stream, width)))
         parts.append(int(take_bits(state, stream, _PART_BITS)))
     if max(steps) >> STEP_BITS:

@@ -207,7 +207,7 @@ def test_parts_equal_the_whole(eegmat: Path, compressed: Callable[..., Path]) ->
 def test_threads_change_nothing(eegmat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for count in (1, 3):
-        monkeypatch.setattr("os.cpu_count", lambda count=count: count)
+        monkeypatch.setattr("eegzip.formats.parallel.cores", lambda count=count: count)
         eegzip.compress(eegmat, tmp_path / f"{count}.eegz", max_prd=12, chunk_seconds=10)
         made.append((tmp_path / f"{count}.eegz").read_bytes())
     assert made[0] == made[1]

@@ -13,9 +13,10 @@ from eegzip.formats.eegz.exact_ahead import exact_chunks
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import put_varint
-from eegzip.formats.predictive.chunk import PREDICTED_FROM_OTHERS, ExactDecoder, ExactEncoder
+from eegzip.formats.predictive.chunk import PREDICTED_FROM_OTHERS, ExactDecoder
+from eegzip.formats.predictive.search.chunk_encoder import ExactEncoder
+from eegzip.formats.predictive.search.stream_encoder import encode_predicted, transform
 from eegzip.formats.predictive.shape import Shape
-from eegzip.formats.predictive.stream import encode_predicted, transform
 
 
 def relatives(count: int, signals: int) -> dict[int, np.ndarray]:

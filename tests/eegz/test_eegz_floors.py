@@ -22,7 +22,7 @@ print(json.dumps([names, sorted(set(sys.modules) - ours)]))
 def test_formats_import_no_network_and_no_upper_floor():
     result = subprocess.run([sys.executable, "-I", "-c", CODE], capture_output=True, text=True, timeout=60, check=True)
     names, loaded = json.loads(result.stdout)
-    assert {"eegzip.formats.eegz.reader", "eegzip.formats.edf", "eegzip.formats.atomic"} <= set(names)
+    assert {"eegzip.formats.eegz.reader", "eegzip.formats.edf", "eegzip.formats.files"} <= set(names)
     assert {"zstandard", "msgpack"} <= set(loaded)
     heavy = {"torch", "torchaudio", "dac", "scipy", "pyedflib", "mne", "click", "tqdm", "safetensors", "matplotlib"}
     assert heavy & {name.partition(".")[0] for name in loaded} == set()

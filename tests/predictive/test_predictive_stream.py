@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import put_varint
-from eegzip.formats.predictive.grid import find_grid, find_holds, kept_times
+from eegzip.formats.predictive.grid import kept_times
+from eegzip.formats.predictive.search.grids import find_grid, find_holds
 from eegzip.formats.predictive.search.references import choose_references
+from eegzip.formats.predictive.search.stream_encoder import encode_predicted, transform
 from eegzip.formats.predictive.shape import Shape
-from eegzip.formats.predictive.stream import decode_predicted, encode_predicted, references_of, transform
+from eegzip.formats.predictive.stream import decode_predicted, references_of
 
 
 def walk(count: int, seed: int, size: float = 3.0) -> np.ndarray:

@@ -12,8 +12,8 @@ from api.recordings import SHIPPED
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.predictive.coder import decode_residual, encode_residual
 from eegzip.formats.predictive.decisions import TAIL
+from eegzip.formats.predictive.search.stream_encoder import encode_predicted, transform
 from eegzip.formats.predictive.shape import Shape
-from eegzip.formats.predictive.stream import encode_predicted, transform
 
 SHAPES = [Shape(16, 4, 4, 11, 16), Shape(24, 7, 7, 10, 2), Shape(1, 0, 0, 1, 0), Shape(40, 0, 3, 16, 24)]
 

@@ -40,7 +40,7 @@ def test_an_entry_is_made_once_and_holds_what_the_file_becomes(tmp_path, recordi
     assert not parts(cache)
     before = (entry / WAVES).stat().st_mtime_ns
     # The second time, neither is the file read nor anything prepared.
-    monkeypatch.setattr(cache_module, "file_digest", None)
+    monkeypatch.setattr(cache_module, "sha256_of", None)
     monkeypatch.setattr(cache_module, "prepared_rows", None)
     assert cached(recording, PLAIN, cache) == entry
     assert (entry / WAVES).stat().st_mtime_ns == before

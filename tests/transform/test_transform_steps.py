@@ -11,17 +11,13 @@ from hypothesis.extra import numpy as arrays
 from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
-from eegzip.formats.transform.coefficients import decode_coefficients, encode_coefficients, room
+from eegzip.formats.transform.coefficients import decode_coefficients
 from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level, new_model
-from eegzip.formats.transform.layer import (
-    analyse,
-    decode_layer,
-    encode_layer,
-    step_code,
-    step_size,
-)
+from eegzip.formats.transform.layer import decode_layer, step_size
 from eegzip.formats.transform.layer_header import Form, block_size
 from eegzip.formats.transform.search.band_planning import plan
+from eegzip.formats.transform.search.layer_encoder import analyse, encode_layer, step_code
+from eegzip.formats.transform.search.quantiser import encode_coefficients, room
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())

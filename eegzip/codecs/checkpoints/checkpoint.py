@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegzip.codecs.checkpoints.config import ModelConfig
-from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header, file_sha256, weights_file
+from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header, weights_file
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
+from eegzip.formats.files import replaced, sha256_of
 from eegzip.formats.tokens.tables import MAX_PRIOR_BYTES, PRIOR, TokenPrior
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     check_header(weights)
     if config.prior is not None and read_prior(folder, config.prior) is None:
         raise ModelError(f"{folder / PRIOR} is missing or not the one that {CONFIG} names; get the model again.")
-    digest = compute_digest(config, file_sha256(weights))
+    digest = compute_digest(config, bytes.fromhex(sha256_of(weights)))
     stated = data.get("digest")
     if stated is not None and stated != digest:
         raise ModelError(
@@ -181,7 +182,7 @@ def rename(folder: str | Path, config: ModelConfig) -> Checkpoint:
         Of a network with the same weights.
     """
     config.check()
-    digest = compute_digest(config, file_sha256(weights_file(Path(folder))))
+    digest = compute_digest(config, bytes.fromhex(sha256_of(weights_file(Path(folder)))))
     document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
     try:
         _replace(Path(folder) / CONFIG, document.encode("ascii"))
@@ -240,7 +241,5 @@ def save_checkpoint(
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import urllib.error
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
 from eegzip.formats.errors import ModelError, OutputError
+from eegzip.formats.files import sha256_of
 
 RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
 
@@ -78,7 +78,7 @@ def download_official(
         "(EEGZIP_CACHE names another cache folder)"
     )
     if placed.is_file():
-        if expected and (found := _sha256(placed)) != expected:
+        if expected and (found := sha256_of(placed)) != expected:
             raise ModelError(f"{placed} has the SHA-256 {found}, not {expected}; remove it, or name it by its path.")
         return placed
     if not expected:
@@ -87,7 +87,7 @@ def download_official(
             f"SHA-256 to expect, or {by_hand}."
         )
     target = folder / f"{release}-{expected[:16]}.pth"
-    if target.is_file() and _sha256(target) == expected:
+    if target.is_file() and sha256_of(target) == expected:
         return target
     part = target.with_suffix(".part")
     try:
@@ -103,7 +103,7 @@ def download_official(
 
 def _accept(part: Path, target: Path, expected: str) -> None:
     """Give a finished download its name, or throw it away when it is not what was expected."""
-    found = _sha256(part)
+    found = sha256_of(part)
     if found != expected:
         part.unlink()
         raise ModelError(f"The downloaded weights have the SHA-256 {found}, not {expected}; they were thrown away.")
@@ -152,12 +152,3 @@ def _received(response: http.client.HTTPResponse) -> bytes:
         return response.read(_CHUNK)
     except (OSError, http.client.HTTPException) as error:
         raise urllib.error.URLError(f"the connection broke: {error}; trying again goes on from there") from error
-
-
-def _sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -6,7 +6,6 @@ folder then has ``weights-of.txt``, which names the folder of that model, beside
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import struct
@@ -56,15 +55,6 @@ def weights_file(folder: Path) -> Path:
         f"The model in {folder} has the weights of the model {name}, which is not here; put the folder {name} "
         "beside it."
     )
-
-
-def file_sha256(path: Path) -> bytes:
-    """Return the SHA-256 of a file without holding all of it."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.digest()
 
 
 def check_header(path: Path) -> None:

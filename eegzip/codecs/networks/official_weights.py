@@ -10,9 +10,9 @@ from typing import Any
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, NetworkConfig, ScalingConfig
-from eegzip.codecs.checkpoints.download import _sha256
 from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
 from eegzip.formats.errors import ModelError
+from eegzip.formats.files import sha256_of
 
 # The paper runs the audio network at EEG rates: 60 frames of 512 samples are two of its 30 s windows at 512 Hz.
 _WINDOW_FRAMES = 60
@@ -57,7 +57,7 @@ def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) 
         raise ModelError(f"{path} does not hold the weights of the network it describes: {reason}") from error
     card = (
         f"# {config.name}\n\nDescript Audio Codec weights (MIT licence, Descript Inc.), imported from "
-        f"`{path.name}`, SHA-256 {_sha256(path)}.\nTrained on audio; not yet fine-tuned on EEG.\n"
+        f"`{path.name}`, SHA-256 {sha256_of(path)}.\nTrained on audio; not yet fine-tuned on EEG.\n"
     )
     return save_checkpoint(out_dir, config, network.state_dict(), card)
 

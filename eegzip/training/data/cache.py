@@ -21,28 +21,16 @@ import numpy as np
 import numpy.typing as npt
 
 from eegzip.formats.errors import BadInputError, OutputError
+from eegzip.formats.files import sha256_of
 from eegzip.training.data.preprocessing import Preprocessing, prepared_rows
 
 WAVES = "waves.npy"
 META = "meta.json"
-_BLOCK = 1 << 20
 _PART = ".part-"
 _SEEN = ".digests"
 # No file takes a day to prepare.
 _STALE_SECONDS = 86400.0
 _GRAIN_SECONDS = 2.0
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise BadInputError(f"{path} can't be read: {error.strerror}.") from error
-    return digest.hexdigest()
 
 
 def remembered_entry(path: Path, preprocessing: Preprocessing, cache: Path) -> Path | None:
@@ -75,9 +63,9 @@ def _remember(path: Path, cache: Path) -> str:
     """Return the SHA-256 of a file and note it for the next start."""
     try:
         stat = path.stat()
+        digest = sha256_of(path)
     except OSError as error:
         raise BadInputError(f"{path} can't be read: {error.strerror}.") from error
-    digest = file_digest(path)
     # What has just been changed might change again within the clock's grain.
     if time.time() - stat.st_mtime > _GRAIN_SECONDS:
         # A cache that can only be read is as good, if slower.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegzip.formats.errors import ModelError, OutputError
+from eegzip.formats.files import replaced
 from eegzip.training.settings.checked import TrainSettings
 
 if TYPE_CHECKING:
@@ -32,10 +33,9 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     """
     import torch
 
-    part = folder / (STATE + ".part")
     try:
-        torch.save(state, part)
-        part.replace(folder / STATE)
+        with replaced(folder / STATE) as part:
+            torch.save(state, part)
     except (OSError, RuntimeError) as error:
         raise OutputError(f"the state of the run can't be written to {folder}: {error}.") from error
 

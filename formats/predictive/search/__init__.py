@@ -1,1 +1,1 @@
-"""What only an encoder of exact signals decides."""
+"""What only an encoder of exact signals decides: whoever writes a decoder may skip it."""

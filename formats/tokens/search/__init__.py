@@ -1,1 +1,1 @@
-"""What only an encoder of tokens decides."""
+"""What only an encoder of tokens decides: whoever writes a decoder may skip it."""

@@ -10,9 +10,10 @@ import numpy as np
 from eegzip.formats.fixed_order import gram, log2, solve_positive
 from eegzip.formats.tokens.coder import LARGEST_WEIGHT
 from eegzip.formats.tokens.packed import ABSENT
+from eegzip.formats.tokens.search.whole_streams import predictions, vectors
 from eegzip.formats.tokens.stream import MAX_REFERENCES, StreamParameters, stacked
 from eegzip.formats.tokens.tables import BANDS, TokenPrior
-from eegzip.formats.tokens.tracking import STARTS, WEIGHT_BITS, predictions, start_variance, vectors
+from eegzip.formats.tokens.tracking import STARTS, WEIGHT_BITS, start_variance
 
 _RIDGE = 1e-3
 _TINY = 1e-9

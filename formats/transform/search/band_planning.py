@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from eegzip.formats.entropy.jit import compiled
-from eegzip.formats.fixed_order import eigenvectors, gram, log2, product
-from eegzip.formats.transform.angles import column_bits
+from eegzip.formats.fixed_order import binary_logarithm, eigenvectors, gram, log2, product
+from eegzip.formats.transform.angles import WIDTH_BITS
 from eegzip.formats.transform.bands import edges
 from eegzip.formats.transform.spatial import MAX_WIDTH, Band, turn
 
@@ -111,7 +111,7 @@ def _columns(energy: np.ndarray, count: int, before: np.ndarray | None, noise: f
         turn(turned, column, width, codes)
         widths.append(width)
         angles.append(codes)
-        side += column_bits(codes, width, onwards=onwards)
+        side += _column_bits(codes, width, onwards=onwards)
         bits = side + _bits((product(turned, inside) * turned).sum(axis=1), count, noise)
         if bits < best.bits:
             best = _Turned(bits, product(turned, begin), onwards, list(widths), list(angles))
@@ -123,3 +123,17 @@ def _columns(energy: np.ndarray, count: int, before: np.ndarray | None, noise: f
 def _bits(energy: np.ndarray, count: int, noise: float) -> float:
     """About what coefficients of these energies cost, in bits and in error that is worth as much."""
     return count * float(0.5 * log2(1 + np.maximum(energy, 0.0) / count / noise).sum())
+
+
+def _column_bits(codes: np.ndarray, width: int, *, onwards: bool) -> float:
+    """About how many bits a column takes, its width included."""
+    if onwards:
+        # A geometric distribution of the column's own mean.
+        mean = float(np.abs(codes).mean()) + 0.05
+        share = mean / (1 + mean)
+        none, some = binary_logarithm(1 - share), binary_logarithm(share)
+        bits = -len(codes) * none - np.abs(codes).sum() * some + (codes != 0).sum()
+        return WIDTH_BITS + float(bits)
+    variance = 4.0**width / (np.pi**2 * (np.arange(len(codes)) + 2)) + 1 / 12
+    bits = 0.5 * log2(2 * np.pi * variance) + 0.72 * codes**2 / variance
+    return WIDTH_BITS + float(np.maximum(bits, 0.1).sum())

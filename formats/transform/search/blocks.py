@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.formats.fixed_order import binary_logarithm, eigenvectors, gram, log2, product
-from eegzip.formats.transform.layer import analyse
 from eegzip.formats.transform.layer_header import block_size
+from eegzip.formats.transform.search.layer_encoder import analyse
 
 _SECONDS = (0.125, 0.25, 0.5, 0.75, 1.0, 2.0)
 _AN_OCTAVE = 0.004

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.transform.layer import EncodedLayer, analyse, encode_layer, step_code, step_size
+from eegzip.formats.transform.layer import step_size
 from eegzip.formats.transform.layer_header import Form
 from eegzip.formats.transform.search.band_planning import plan
 from eegzip.formats.transform.search.blocks import choose_blocks
+from eegzip.formats.transform.search.layer_encoder import EncodedLayer, analyse, encode_layer, step_code
 from eegzip.formats.transform.search.trimming import trim
 from eegzip.formats.transform.spatial import Band
 

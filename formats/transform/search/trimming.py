@@ -142,7 +142,7 @@ def trim(
     shares : ndarray of float64, shape (signals,)
         Squared error wanted of each signal, as a share of what it is.
     costs : ndarray of float32, shape (3, components, blocks, bins)
-        See :func:`~eegzip.formats.transform.coefficients.encode_coefficients`.
+        See :func:`~eegzip.formats.transform.search.quantiser.encode_coefficients`.
 
     Returns
     -------

@@ -1,0 +1,51 @@
+"""Work on all cores: how many there are, and items worked on ahead of their turn."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+_Begun = TypeVar("_Begun")
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def begun_ahead(
+    items: Iterable[_Item], begin: Callable[[ThreadPoolExecutor, _Item], _Begun], most: int
+) -> Iterator[_Begun]:
+    """Begin items in a pool of threads before their turn comes, and yield them in their order.
+
+    Parameters
+    ----------
+    items : iterable
+        Taken in the caller's thread, as :func:`begin` is called there: a file is read by one thread at a time.
+    begin : callable
+        ``begin(pool, item)``: hands work to the pool, and returns what waits for it, such as a future.
+    most : int
+        Items under way at a time, and threads: each takes memory. No more than there are cores.
+
+    Yields
+    ------
+    object
+        What `begin` returned, the next item once `most` are under way.
+    """
+    most = min(cores(), most)
+    waiting: deque[_Begun] = deque()
+    with ThreadPoolExecutor(most) as pool:
+        try:
+            for item in items:
+                waiting.append(begin(pool, item))
+                if len(waiting) == most:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            # Whoever stops half-way waits for nothing that was not begun.
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,102 @@
+"""Codes all exact signals of a chunk on all cores: who predicts whom, from how many samples, and whether at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from eegzip.formats.parallel import cores
+from eegzip.formats.predictive.chunk import PREDICTED_FROM_OTHERS
+from eegzip.formats.predictive.fixed import encode_exact
+from eegzip.formats.predictive.search.stream_encoder import encode_predicted, transform
+from eegzip.formats.predictive.shape import Shape
+
+_LEAST_SAMPLES = 64
+_HARDLY_ANY = 40
+"""A signal that zstd makes this many times smaller is a trigger or the like: nothing is left to predict."""
+
+# Shapes that an encoder chooses from, and how many references they take.
+_SHAPES = (
+    (Shape(16, 4, 4, 11, 16), 4),
+    (Shape(16, 4, 4, 11, 6), 4),
+    (Shape(16, 3, 3, 11, 14), 6),
+    (Shape(24, 7, 7, 10, 2), 3),
+    (Shape(32, 2, 2, 9, 4), 2),
+)
+_TRIED_PART = 4
+_TRIED_SAMPLES = 4096
+"""A shape is tried on a quarter of the chunk, and on so many samples at most."""
+_TRIED_AGAIN = 16
+"""Chunks after which an encoder looks anew for the best way to predict a signal."""
+
+
+class ExactEncoder:
+    """Encoder of the exact signals of a file, chunk by chunk.
+
+    Parameters
+    ----------
+    width : int
+        Bytes a sample in the EDF (2) or BDF (3) file.
+    predicted : collection of int
+        Signals that may be predicted: not those that hold text.
+    """
+
+    def __init__(self, width: int, predicted: Collection[int]) -> None:
+        self._width = width
+        self._predictable = frozenset(predicted)
+        self._chunk = 0
+        self._shape: dict[int, int] = {}
+        self._plain: set[int] = set()
+
+    def encode(self, signals: Mapping[int, np.ndarray]) -> dict[int, bytes]:
+        """Code the signals of the next chunk.
+
+        Parameters
+        ----------
+        signals : mapping of int to ndarray of int32, each of shape (n,)
+            By number of the signal.
+
+        Returns
+        -------
+        dict of int to bytes
+            The stream of each.
+        """
+        if self._chunk % _TRIED_AGAIN == 0:
+            self._shape.clear()
+            self._plain.clear()
+        self._chunk += 1
+        with ThreadPoolExecutor(cores()) as pool:
+            coded = pool.map(lambda values: encode_exact(values, self._width), signals.values())
+            streams = dict(zip(signals, coded, strict=True))
+            by_length: dict[int, list[int]] = {}
+            for signal, values in signals.items():
+                worth = _HARDLY_ANY * len(streams[signal]) > self._width * len(values)
+                if worth and len(values) >= _LEAST_SAMPLES and signal in self._predictable:
+                    by_length.setdefault(len(values), []).append(signal)
+            for members in by_length.values():
+                rows = [signals[member] for member in members]
+                # Here, as it needs numba, which takes a while to load.
+                from eegzip.formats.predictive.search.references import choose_references
+
+                chosen = choose_references(np.stack(rows), max(most for _, most in _SHAPES))
+                references = [[members[place] for place in row] for row in chosen]
+                found = pool.map(lambda pair: self._predicted(signals, *pair), zip(members, references, strict=True))
+                for member, stream in zip(members, found, strict=True):
+                    streams[member] = min(streams[member], stream, key=len)
+        return streams
+
+    def _predicted(self, signals: Mapping[int, np.ndarray], signal: int, references: list[int]) -> bytes:
+        samples = transform(signals[signal], look=signal not in self._plain)
+        if samples.plain:
+            self._plain.add(signal)
+
+        def code(number: int, upto: int | None = None) -> bytes:
+            shape, most = _SHAPES[number]
+            return encode_predicted(samples, {other: signals[other] for other in references[:most]}, shape, upto)
+
+        if signal not in self._shape:
+            tried = min(len(samples.values) // _TRIED_PART, _TRIED_SAMPLES)
+            self._shape[signal] = min(range(len(_SHAPES)), key=lambda number: len(code(number, tried)))
+        return bytes([PREDICTED_FROM_OTHERS]) + code(self._shape[signal])
