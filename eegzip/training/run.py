@@ -15,7 +15,7 @@ from eegzip.codecs.channels import grouping
 from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
-from eegzip.codecs.checkpoints.download import cache_dir
+from eegzip.codecs.checkpoints.registry import cache_dir
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.transfer import start_from
 from eegzip.codecs.runtime import tune_malloc
