@@ -13,8 +13,8 @@ from typing import Any
 
 from eegzip.codecs.checkpoints.checkpoint import CARD, CONFIG, Checkpoint, load_checkpoint
 from eegzip.codecs.checkpoints.config import bits_per_second
-from eegzip.codecs.checkpoints.download import OFFICIAL, cache_dir, download_official
-from eegzip.codecs.checkpoints.registry import BUNDLED, DEFAULT_MODEL, available, load, resolve
+from eegzip.codecs.checkpoints.download import OFFICIAL, download_official
+from eegzip.codecs.checkpoints.registry import BUNDLED, DEFAULT_MODEL, available, cache_dir, load, resolve
 from eegzip.codecs.checkpoints.weights import weights_file
 from eegzip.codecs.networks.official_weights import import_descript
 from eegzip.formats.errors import ModelError, OutputExistsError

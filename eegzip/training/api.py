@@ -241,9 +241,6 @@ def train(
     >>> report = eegzip.train(settings, "my-model")  # doctest: +SKIP
     >>> eegzip.compress("night.edf", "night.eegz", model="my-model")  # doctest: +SKIP
     """
-    # torch is loaded only now, so that wrong settings are told at once.
-    from eegzip.training.run import run
-
     out = Path(out)
     if resume:
         settings = settings or load_run_settings(out)
@@ -263,6 +260,9 @@ def train(
     start = _checkpoint_to_start_from(settings)
     if _leads():
         save_settings(out, settings)
+    # torch is loaded only now, so that wrong settings are told at once.
+    from eegzip.training.run import run
+
     name = settings.model.name or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name) or "model"
     command = list(command) or [shlex.quote(word) for word in sys.argv]
     finished = run(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)

@@ -15,7 +15,7 @@ import torch
 from eegzip.codecs.channels import grouping
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
-from eegzip.codecs.checkpoints.download import cache_dir
+from eegzip.codecs.checkpoints.registry import cache_dir
 from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.transfer import start_from

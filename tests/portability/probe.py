@@ -67,9 +67,8 @@ def misaligned(rows: np.ndarray) -> np.ndarray:
 def differences(checkpoint: Checkpoint, signal: np.ndarray) -> Iterator[str]:
     """Name each way of computing that gives other tokens, or other samples, than all rows at once."""
     runtime = CodecRuntime(checkpoint, threads=1)
-    adapters = checkpoint.config.multichannel
     # Rows of groups of two channels where the model has groups, of one where it hasn't.
-    size = 2 if adapters is not None and adapters.styles == "names" else 1
+    size = 2 if checkpoint.config.adapters is not None else 1
     length = (FRAMES + 2 * runtime.encoder_context) * runtime.hop
     most = max(BATCHES[1])
     starts = np.linspace(0, signal.shape[1] - length, most * size // 3 + 1).astype(int)

@@ -262,7 +262,7 @@ def test_summary(case: Case) -> None:
 def test_groups_share_their_tokens(case: Case) -> None:
     """The cases of groups hold what they are there for: several signals a stream, and signals alone."""
     sizes = {len(group["signals"]) for group in case.reader.head["groups"]}
-    assert (max(sizes, default=1) > 1) == (case.key in ("groups", "groups, fixed", "rows of neighbours"))
+    assert (max(sizes, default=1) > 1) == (case.key in ("groups", "groups, fixed"))
 
 
 def test_without_index(case: Case) -> None:

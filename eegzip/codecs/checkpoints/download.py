@@ -1,33 +1,30 @@
-"""Fetches official DAC weights, and says where models are kept."""
+"""Fetches official DAC weights into the cache.
+
+Not with pooch: where a connection breaks it begins a download of 300 MB anew, and it takes whatever amount is sent.
+"""
 
 from __future__ import annotations
 
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from eegzip.codecs.checkpoints.registry import cache_dir
 from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
 from eegzip.formats.errors import ModelError, OutputError
 from eegzip.formats.files import sha256_of
 
 RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
-
-
 # The releases whose strides are all even; 16 and 24 kHz use a stride of 5, which loses samples.
 OFFICIAL = {
     "44khz-8kbps": "0.0.1/weights.pth",
     "44khz-16kbps": "1.0.0/weights_44khz_16kbps.pth",
 }
-
-
 # Descript publishes no digests. This one is pinned by several public projects that have nothing to do with one another
 # (found in their sources in 2026); for the other release none was found.
 DIGESTS = {"44khz-8kbps": "a88eed82a7024ccc1facdb1e605c4c2f99281c8118c22c9895ffa846d8fb61aa"}
-
-
 _CHUNK = 1 << 20
 
 Progress = Callable[[int, "int | None"], None]
@@ -108,15 +105,6 @@ def _accept(part: Path, target: Path, expected: str) -> None:
         part.unlink()
         raise ModelError(f"The downloaded weights have the SHA-256 {found}, not {expected}; they were thrown away.")
     part.replace(target)
-
-
-def cache_dir() -> Path:
-    """Return the folder for downloaded models: ``EEGZIP_CACHE``, else ``~/.cache/eegzip``."""
-    stated = os.environ.get("EEGZIP_CACHE")
-    if stated:
-        return Path(stated)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "eegzip"
 
 
 def _fetch(url: str, part: Path, progress: Progress | None) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint
-from eegzip.codecs.checkpoints.download import cache_dir
 from eegzip.codecs.checkpoints.weights import BUNDLED
 from eegzip.formats.errors import ModelError
 
 DEFAULT_MODEL = "eegz-mc-2"
-
-
 # Models that were bundled for a while between two releases: digest, and what took their place.
 _WITHDRAWN = {"eegz-mc-1": ("6c3ede4581f9f692711148b4a5bcc27a8ee66cea5eb1f04b22467b7500e9c2bd", "eegz-mc-2")}
 # Fewer hexadecimal digits than these could name two models by chance.
 _MIN_DIGEST_DIGITS = 12
+
+
+def cache_dir() -> Path:
+    """Return the folder for downloaded models: ``EEGZIP_CACHE``, else ``~/.cache/eegzip``."""
+    stated = os.environ.get("EEGZIP_CACHE")
+    if stated:
+        return Path(stated)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "eegzip"
 
 
 def _folders(parent: Path) -> Iterator[Path]:
