@@ -8,7 +8,7 @@ import pyedflib
 import pytest
 import torch
 from scipy.cluster.hierarchy import fcluster, linkage
-from small_models import LINEAR, PLAIN, encode, latents, multichannel, shaken
+from small_models import LINEAR, PLAIN, decode, encode, latents, multichannel, shaken
 from small_waves import noise, windows
 
 from eegzip import models
@@ -132,7 +132,7 @@ def test_the_bundled_model_at_half_its_entries_still_codes_eeg(eegmat: Path, tmp
     bundled = models.load()
     whole = CodecRuntime(bundled)
     x = real_windows(whole, eegmat)
-    codes = whole.encode(x)
+    codes = encode(whole, x)
     size = bundled.config.network.codebook_size
     uses = [np.bincount(codes[:, level].ravel(), minlength=size) for level in range(codes.shape[1])]
     state, config = reduced(bundled.state, bundled.config, size // 2, uses)
@@ -150,9 +150,9 @@ def test_the_first_codebooks_are_the_same_model_at_less_depth(plain: Checkpoint,
     assert config == replace(PLAIN, network=replace(PLAIN.network, n_codebooks=2))
     pruned, whole = CodecRuntime(save_checkpoint(tmp_path / "m", config, state)), CodecRuntime(plain)
     x = windows(whole, noise(3, 640))
-    assert np.array_equal(pruned.encode(x), whole.encode(x, 2))
-    codes = np.pad(whole.encode(x, 2), ((0, 0), (0, 0), (40, 40)))
-    assert np.array_equal(pruned.decode(codes), whole.decode(codes))
+    assert np.array_equal(encode(pruned, x), encode(whole, x, 2))
+    codes = np.pad(encode(whole, x, 2), ((0, 0), (0, 0), (40, 40)))
+    assert np.array_equal(decode(pruned, codes), decode(whole, codes))
     with pytest.raises(ModelError, match="first 4"):
         first_codebooks(plain.state, plain.config, 4)
 
