@@ -20,6 +20,9 @@ from caps import environment, processor
 import eegzip
 from eegzip.formats.edf import EdfFile, decode_signal
 
+# Under a cap everything is compiled anew, and a slow machine may take minutes.
+pytestmark = pytest.mark.timeout(900)
+
 PROBE = Path(__file__).with_name("probe.py")
 SECONDS = 16
 SAME_FILES = ("sc", "sc-bitrate", "mc", "bounded", "lossless")
@@ -45,7 +48,7 @@ def computed(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
             folder = tmp_path_factory.mktemp(f"cap-{cap}")
             done = subprocess.run(
                 [sys.executable, "-W", "error::RuntimeWarning", str(PROBE), str(recording), str(folder)],
-                capture_output=True, text=True, check=False, timeout=280, env=environment(cap, OMP_NUM_THREADS="2"),
+                capture_output=True, text=True, check=False, timeout=800, env=environment(cap, OMP_NUM_THREADS="2"),
             )  # fmt: skip
             assert done.returncode == 0, f"under the cap '{cap}':\n{done.stdout}{done.stderr[-3000:]}\n{processor()}"
             made[cap] = folder
