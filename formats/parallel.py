@@ -38,14 +38,16 @@ def begun_ahead(
     """
     most = min(cores(), most)
     waiting: deque[_Begun] = deque()
-    with ThreadPoolExecutor(most) as pool:
-        try:
-            for item in items:
-                waiting.append(begin(pool, item))
-                if len(waiting) == most:
-                    yield waiting.popleft()
-            while waiting:
+    pool = ThreadPoolExecutor(most)
+    try:
+        for item in items:
+            waiting.append(begin(pool, item))
+            if len(waiting) == most:
                 yield waiting.popleft()
-        finally:
-            # Whoever stops half-way waits for nothing that was not begun.
-            pool.shutdown(wait=False, cancel_futures=True)
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        # Never waits, and so no `with`: who stops half-way waits for nothing that was not begun, and an abandoned
+        # generator may end in the garbage collector, in a thread that is just being started. To join threads there
+        # would wait for a lock that this very thread holds.
+        pool.shutdown(wait=False, cancel_futures=True)

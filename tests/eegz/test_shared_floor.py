@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -84,6 +85,17 @@ def test_items_are_begun_ahead_and_come_in_order(monkeypatch: pytest.MonkeyPatch
         assert len(begun) == min(len(seen) + 2, 7)
     assert seen == [item * item for item in range(7)]
     assert cores() >= 1
+
+
+def test_who_stops_half_way_waits_for_nothing() -> None:
+    """A generator that nobody wants any more may end anywhere, in a thread that is being started, too."""
+    go_on = Event()
+    work = begun_ahead(range(9), lambda pool, _: pool.submit(go_on.wait, 60), 2)
+    first = next(work)
+    work.close()
+    assert not first.done()
+    go_on.set()
+    assert first.result()
 
 
 def test_an_error_comes_when_its_turn_does() -> None:
