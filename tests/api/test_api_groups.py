@@ -17,6 +17,7 @@ from eegzip.codecs import stream_batch
 from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.stream_coder import GroupCoder
+from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 
@@ -357,6 +358,7 @@ def test_a_file_that_contradicts_its_model_is_refused(packed: Path, model: Path)
     for change, sentence in ((strange, "styles .* are not all of"), (single, "contradicts its model .* about kind")):
         with eegzip.open(packed, model=model) as recording:
             recording._reader.header = change(recording._reader.header)
+            recording._network = StoredNetwork(recording._reader.header, model)
             with pytest.raises(eegzip.ModelError, match=sentence):
                 recording.read("C4")
 
