@@ -59,7 +59,7 @@ def test_transforms(kind, flags):
     walk = np.cumsum(np.random.default_rng(2).normal(0, 4, 600)).round()
     values = {"grid": np.floor(walk * 35.14 + 3.3), "cut grid": np.trunc(walk * 35.14 + 3.3)}.get(kind, walk * 5 + 1)
     if kind in ("held", "both"):
-        values = np.repeat(values if kind == "both" else walk * 3 + np.arange(600) % 2, 3)[1:601]
+        values = np.repeat(values if kind == "both" else walk * 3 + np.arange(600) % 3, 3)[1:601]
     if kind == "beside":
         values = np.where(np.arange(600) % 150 == 7, np.arange(600) * 9 - 2222, np.trunc(walk * 35.14 + 3.3))
     reference = walk[::-1].astype(np.int32)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from eegzip.codecs.networks import descript
 from eegzip.evaluation.spectrogram import WINDOWS, fitting_windows, spectrogram_loss, spectrogram_losses
 from eegzip.formats.errors import UsageError
+from eegzip.training.losses import waveform
 from eegzip.training.losses.discriminators import Discriminator, DiscriminatorConfig
-from eegzip.training.losses.waveform import waveform
 
 LOSSES = {"spectrogram": spectrogram_loss, "stft": waveform.stft_loss, "waveform": waveform.waveform_loss}
 
