@@ -50,7 +50,7 @@ def compress_array(
         In uV, up to 9 999 999. Each channel is rounded to the digits that `bits` give over its own range; whole numbers
         that fit into `bits` stay what they are.
     sample_rate : float
-        Hz. Where the eight characters of EDF's record duration can't state it, it comes back off by a millionth at most.
+        Hz. Where the eight characters of EDF's record duration can't state it, it comes back a millionth off at most.
     channel_names : sequence of str
         One a channel, 1 to 16 printable ASCII characters each; names such as ``Fp1`` or ``ECG`` decide how each is
         coded.
@@ -121,8 +121,8 @@ def _names(channel_names: Sequence[str]) -> list[str]:
             raise UsageError(f"the channel name {name!r} is no text.")
         if not (name.isascii() and name.isprintable() and 0 < len(name) <= 16 and name == name.strip()):
             raise UsageError(
-                f"the channel name {name!r} does not fit: EDF labels have 1 to 16 printable ASCII characters, the first "
-                "and the last no blank."
+                f"the channel name {name!r} does not fit: EDF labels have 1 to 16 printable ASCII characters, and no "
+                "blank around them."
             )
         if name.casefold() in ("edf annotations", "bdf annotations"):
             raise UsageError(f"'{name}' is how EDF calls its annotations, so no channel can have this name; rename it.")
@@ -146,9 +146,13 @@ def _check(data: npt.NDArray[np.float64], names: Sequence[str], bits: int) -> No
         raise UsageError("values beyond 9 999 999 uV don't fit into EDF's header; are they really in uV?")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _rate(sample_rate: float) -> Fraction:
     """Return the fraction that is meant: 249.84 is 6246/25, and 333.333... is 1000/3."""
-    if not isinstance(sample_rate, Real) or isinstance(sample_rate, bool | np.bool_):
+    if not _is_number(sample_rate):
         raise UsageError(f"the sample rate must be a number of Hz, not {sample_rate!r}.")
     if not (np.isfinite(float(sample_rate)) and sample_rate > 0):
         raise UsageError(f"a sample rate of {sample_rate} Hz makes no sense.")
@@ -168,8 +172,8 @@ def _first_onset(start: datetime | None) -> Fraction:
         raise UsageError("EDF knows no time zones; give the local time, start.replace(tzinfo=None).")
     if not FIRST_YEAR <= start.year <= LAST_YEAR:
         raise UsageError(
-            f"EDF can state dates from {FIRST_YEAR} to {LAST_YEAR}, not {start.date()}; shift the start into these years, "
-            "or leave it out."
+            f"EDF can state dates from {FIRST_YEAR} to {LAST_YEAR}, not {start.date()}; shift the start into these "
+            "years, or leave it out."
         )
     return Fraction(start.microsecond, 10**6)
 
@@ -180,7 +184,7 @@ def _annotation(given: tuple[float, float | None, str], first: Fraction) -> Anno
     except (TypeError, ValueError) as error:
         raise UsageError(f"an annotation is (onset, duration or None, text), not {given!r}.") from error
     for seconds in (onset, 0.0 if duration is None else duration):
-        if not isinstance(seconds, Real) or not abs(float(seconds)) <= _LATEST:
+        if not _is_number(seconds) or not abs(float(seconds)) <= _LATEST:
             raise UsageError(f"the annotation {text!r} has an onset or a duration that is no number of seconds.")
     # The marks between the parts of an annotation list; a text that holds one would come back in pieces.
     if not isinstance(text, str) or not text or set(text) & set("\0\x14\x15"):

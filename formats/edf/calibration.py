@@ -85,8 +85,8 @@ def calibrate(microvolts: npt.NDArray[np.float64], bits: int, name: str) -> Cali
     step = float(above - below) / (2 * limit - 1) / factor
     if step * _LEAST_STEPS > high - low > largest * _FLOAT_NOISE:
         raise UsageError(
-            f"the samples of '{name}' lie within {high - low:.3g} uV around {low:.6g} uV, which is finer than the eight "
-            "characters of EDF's bounds can state; are they really in uV? Take an offset away first."
+            f"the samples of '{name}' lie within {high - low:.3g} uV around {low:.6g} uV, which is finer than the "
+            "eight characters of EDF's bounds can state; are they really in uV? Take an offset away first."
         )
     return Calibration(unit, (below, above), (-limit, limit - 1))
 
