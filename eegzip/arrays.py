@@ -82,7 +82,7 @@ def compress_array(
     _check(samples, names, bits)
     rate = _rate(sample_rate)
     first = _first_onset(start)
-    added = [_annotation(annotation, first) for annotation in annotations]
+    added = _annotations(annotations, first)
     record = fit_record(samples.shape[1], rate, len(samples) * bits // 8)
     samples = np.pad(samples, ((0, 0), (0, -samples.shape[1] % record.samples)), mode="edge")
     calibrations = [calibrate(row, bits, name) for name, row in zip(names, samples, strict=True)]
@@ -176,6 +176,14 @@ def _first_onset(start: datetime | None) -> Fraction:
             "years, or leave it out."
         )
     return Fraction(start.microsecond, 10**6)
+
+
+def _annotations(given: Sequence[tuple[float, float | None, str]], first: Fraction) -> list[Annotation]:
+    try:
+        items = list(given)
+    except TypeError as error:
+        raise UsageError("annotations must be a sequence of (onset, duration or None, text).") from error
+    return [_annotation(item, first) for item in items]
 
 
 def _annotation(given: tuple[float, float | None, str], first: Fraction) -> Annotation:
