@@ -234,7 +234,14 @@ def _doubts(header: FileHeader, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     if labels:
         named = ", ".join(f"'{label}'" for label in labels[:MAX_NAMED])
         more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
-        nothing = all(verdict.kind is not SignalKind.EEG for verdict in verdicts)
-        begin = "no signal is known to be EEG by its label; " if nothing else ""
-        notes.append(f"{begin}{named}{more} kept exactly, as EEG is not told by such labels: name what is with --lossy")
+        if any(verdict.kind is SignalKind.EEG for verdict in verdicts):
+            notes.append(
+                f"kept exactly, as their labels are not known to be EEG: {named}{more}; "
+                "name those that are with --lossy"
+            )
+        else:
+            notes.append(
+                f"no signal is known to be EEG by its label, so all are kept exactly: {named}{more}; "
+                f"name those that are EEG with --lossy, such as --lossy '{labels[0]}'"
+            )
     return tuple(notes)

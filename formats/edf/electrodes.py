@@ -30,7 +30,8 @@ _EARS = frozenset({"A1", "A2", "M1", "M2"})
 _REFERENCE_WORDS = """
     ref reference vref cref ref0 ref1 ref2 com common cms gnd org nose cs cs1 cs2
     le ler cle ce lle linked linkedears linkedear linkedmastoids mastoids ears
-    ar av avg avr aver average car aar comavg lap laplacian csd rest
+    ar av avg avr ave aver average avref avgref averageref avgreference averagereference mean car aar comavg
+    lap laplacian csd rest
     a1a2 a1+a2 a1+a22 a12 m1m2 m1+m2 m1+m22 m12 tp9tp10 lmrm
 """
 _REFERENCES = frozenset(_REFERENCE_WORDS.split())

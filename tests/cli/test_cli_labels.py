@@ -33,8 +33,8 @@ def unnamed(tmp_path: Path) -> Path:
 
 def test_where_nothing_is_known_the_option_is_named(unnamed: Path, tmp_path: Path) -> None:
     told = run("compress", unnamed, tmp_path / "b.eegz").stderr
-    assert "no signal is known to be EEG by its label; 'Foo, left', 'Bar' kept exactly" in told
-    assert "--lossy" in told
+    assert "no signal is known to be EEG by its label, so all are kept exactly: 'Foo, left', 'Bar'" in told
+    assert "--lossy 'Foo, left'" in told
     assert "ECG" not in told
     shown = run("info", unnamed).stdout
     assert "its label is not known to be EEG" in shown
