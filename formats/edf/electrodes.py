@@ -23,7 +23,7 @@ _ELECTRODES.update(_RENAMED)
 # Written whole, and electrodes beside the systems: supraorbital and sphenoidal. They are never half of a pair without
 # a dash ("LMT1" is a depth electrode).
 _APART = {
-    "nasion": "Nz", "inion": "Iz", "lm": "M1", "rm": "M2", "so1": "SO1", "so2": "SO2", "sp1": "Sp1", "sp2": "Sp2",
+    "nasion": "Nz", "inion": "Iz", "lm": "M1", "rm": "M2", "so1": "SO1", "so2": "SO2", "sp1": "SP1", "sp2": "SP2",
 }  # fmt: skip
 _EARS = frozenset({"A1", "A2", "M1", "M2"})
 # What stands behind the dash where a channel is measured against a reference and not against a neighbour.
