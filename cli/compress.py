@@ -65,9 +65,14 @@ Examples:
     metavar="manual|random|single|FILE",
     help="Which channels are coded together, with a model of groups (dac-mc): the model's own way (eegz-mc-2: all; "
     "others: by the paper's tables, else by place on the scalp); by the paper's draw (the same each time); none; or as "
-    "in FILE, a group a line, labels separated by commas.  [default: the model's]",
+    "in FILE, a group a line, labels separated by commas (one within a label: \\,).  [default: the model's]",
 )
-@click.option("--lossy", multiple=True, metavar="PATTERN", help="Code these channels lossily too. Repeatable.")
+@click.option(
+    "--lossy",
+    multiple=True,
+    metavar="PATTERN",
+    help="Code these channels lossily too, such as EEG that is not known by its label. Repeatable.",
+)
 @click.option(
     "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
 )
@@ -118,7 +123,8 @@ def compress(
     """Compress the EDF or BDF recording IN to OUT.
 
     OUT defaults to IN with the ending .eegz; '-' stands for standard input or output. PATTERNs are shell patterns
-    for channel labels or electrode names; case does not matter.
+    for channel labels or electrode names; case does not matter. Only what is known to be EEG by its label, and what
+    --lossy names, is coded lossily; 'eegzip info IN' shows what is taken for what, and why.
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc

@@ -35,7 +35,13 @@ Examples:
 @click.argument("target", metavar="[OUT]", required=False)
 @click.option("--start", type=float, metavar="SECONDS", help="Begin here, widened to a whole data record.")
 @click.option("--stop", type=float, metavar="SECONDS", help="End here, widened to a whole data record.")
-@click.option("-c", "--channels", multiple=True, metavar="PATTERN[,...]", help="Only these channels. Repeatable.")
+@click.option(
+    "-c",
+    "--channels",
+    multiple=True,
+    metavar="PATTERN[,...]",
+    help="Only these channels. Repeatable; a comma within a label takes a backslash before it.",
+)
 @click.option(
     "--salvage",
     is_flag=True,
@@ -69,9 +75,10 @@ def decompress(
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc
+    from eegzip.formats.edf.label_patterns import split_patterns
 
     tune_malloc()
-    patterns = [pattern for item in channels for pattern in item.split(",") if pattern.strip()]
+    patterns = [pattern for item in channels for pattern in split_patterns(item) if pattern]
     with input_file(source) as read, progress_bar(quiet=quiet) as progress:
         if target is None:
             target = STANDARD if source == STANDARD else str(Path(source).with_suffix(_ending(read)))

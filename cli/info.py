@@ -129,13 +129,12 @@ def _groups_text(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _table(signals: Sequence[Mapping[str, Any]], *, compressed: bool) -> Iterator[str]:
     head = f"{'channel':<18}{'kind':<12}{'Hz':>8}  "
-    yield head + (
-        f"{'coding':<9}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why" if compressed else "unit"
-    )
+    measured = f"{'coding':<9}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why"
+    yield head + (measured if compressed else f"{'unit':<9}why")
     for signal in signals:
         line = f"{signal['label'][:17]:<18}{signal['kind']:<12}{_plain(signal['sample_rate']):>8}  "
         if not compressed:
-            yield line + (signal["unit"] or "-")
+            yield line + f"{signal['unit'] or '-':<9}{signal['why']}"
             continue
         yield line + (
             f"{CODING_NAMES[signal['coding']]:<9}{_number(signal.get('bits_per_second'), 0):>7}"

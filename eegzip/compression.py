@@ -11,7 +11,7 @@ from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import recording_statistics
-from eegzip.formats.edf import EdfFile
+from eegzip.formats.edf import EdfFile, SignalKind, Verdict, judge_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.summary import FileSummary
@@ -23,6 +23,9 @@ from eegzip.reports import CompressionReport, signal_reports
 
 POOR_PRD = 50.0
 """Percent. From here on a channel gets a note: a flat line has 100 %, and half of that is no trace to read."""
+
+MAX_NAMED = 4
+"""Labels in a note."""
 
 
 def compress(
@@ -150,6 +153,7 @@ def compress(
     )
     refuse_own_source(source, target)
     with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
+        verdicts = judge_signals(file.header)
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
         planned = plan(file, statistics, codec, options)
@@ -175,7 +179,7 @@ def compress(
         groups=_labels_of_groups(planned.header),
         targets=planned.header.targets,
         deviations=planned.header.deviations,
-        notes=_notes(planned.header, summary, (*options.lossy, *options.exact)),
+        notes=(*_notes(planned.header, summary, (*options.lossy, *options.exact)), *_doubts(planned.header, verdicts)),
     )
 
 
@@ -212,4 +216,32 @@ def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) ->
         for signal, measured in zip(header.signals, summary.signals, strict=True)
         if measured.prd is not None and measured.prd > POOR_PRD
     ]
+    return tuple(notes)
+
+
+def _doubts(header: FileHeader, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Name the signals that may be EEG but were kept exactly, and the option for who knows that they are."""
+    doubted = [
+        (signal.label, verdict)
+        for signal, verdict in zip(header.signals, verdicts, strict=True)
+        if verdict.doubtful and signal.reason == verdict.why
+    ]
+    units = [f"'{label}' is kept exactly: {verdict.why}" for label, verdict in doubted if verdict.named]
+    labels = [label for label, verdict in doubted if not verdict.named]
+    notes = units[:MAX_NAMED]
+    if len(units) > MAX_NAMED:
+        notes.append(f"so are {len(units) - MAX_NAMED} more that are named as EEG, but whose units are not known")
+    if labels:
+        named = ", ".join(f"'{label}'" for label in labels[:MAX_NAMED])
+        more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
+        if any(verdict.kind is SignalKind.EEG for verdict in verdicts):
+            notes.append(
+                f"kept exactly, as their labels are not known to be EEG: {named}{more}; "
+                "name those that are with --lossy"
+            )
+        else:
+            notes.append(
+                f"no signal is known to be EEG by its label, so all are kept exactly: {named}{more}; "
+                f"name those that are EEG with --lossy, such as --lossy '{labels[0]}'"
+            )
     return tuple(notes)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
-from eegzip.formats.edf import EdfFile, EdfHeader, classify_signals
+from eegzip.formats.edf import EdfFile, EdfHeader, judge_signals
 from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.reports import signal_reports
@@ -21,6 +21,8 @@ class EdfSignalInfo(TypedDict):
         As in the header.
     kind : str
         ``eeg``, ``voltage``, ``other`` or ``annotations``.
+    why : str
+        A few words on why; only what is EEG is coded lossily unless asked for.
     sample_rate : float or None
         Hz.
     samples_per_record : int
@@ -31,6 +33,7 @@ class EdfSignalInfo(TypedDict):
     label: str
     unit: str
     kind: str
+    why: str
     sample_rate: float | None
     samples_per_record: int
     physical_minimum: float | None
@@ -161,7 +164,8 @@ def edf_info(path: str | Path) -> EdfInfo:
                 EdfSignalInfo(
                     label=signal.label,
                     unit=signal.unit,
-                    kind=kind.value,
+                    kind=verdict.kind.value,
+                    why=verdict.why,
                     sample_rate=header.sample_rate(signal.index) or None,
                     samples_per_record=signal.samples_per_record,
                     physical_minimum=signal.physical_minimum,
@@ -169,7 +173,7 @@ def edf_info(path: str | Path) -> EdfInfo:
                     digital_minimum=signal.digital_minimum,
                     digital_maximum=signal.digital_maximum,
                 )
-                for signal, kind in zip(header.signals, classify_signals(header), strict=True)
+                for signal, verdict in zip(header.signals, judge_signals(header), strict=True)
             ],
         )
 

@@ -15,6 +15,9 @@ _SIGNAL_WIDTHS = {
     "label": 16, "transducer": 80, "physical dimension": 8, "physical minimum": 8, "physical maximum": 8,
     "digital minimum": 8, "digital maximum": 8, "prefiltering": 80, "samples per record": 8, "reserved": 32,
 }  # fmt: skip
+SIGNAL_FIELDS = tuple(_SIGNAL_WIDTHS)
+"""Names of the fields of a signal, in the order of the header."""
+
 _OTHER_FORMATS = (
     (b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstandard"),

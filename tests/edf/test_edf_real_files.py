@@ -61,7 +61,12 @@ def _annotations(file: EdfFile) -> list[tuple[float, float | None, str]]:
 
 
 # What the judges themselves say about these files; everything else they must read.
-REFUSED_BY_PYEDFLIB = {"nihon_kohden_discontinuous.edf": "discontinuous", "test.bdf": "Number of Datarecords"}
+REFUSED_BY_PYEDFLIB = {
+    "nihon_kohden_discontinuous.edf": "discontinuous",
+    "test.bdf": "Number of Datarecords",
+    "unit_gbk.edf": "Physical Dimension",
+    "unit_square.edf": "Physical Dimension",
+}
 
 
 def test_pyedflib_reads_the_same(odd_recording: Path) -> None:
@@ -89,7 +94,9 @@ def test_edfio_reads_the_same(odd_recording: Path) -> None:
         annotations = sorted((round(a.onset, 6), a.duration, a.text) for a in judge.annotations)
         assert annotations == _annotations(file)
         for theirs, mine in zip(judge.signals, (s for s in file.header.signals if not s.is_annotations), strict=True):
-            assert (theirs.label, theirs.physical_dimension) == (mine.label, mine.unit)
+            assert theirs.label == mine.label
+            if mine.unit.isascii():  # the judge reads nothing else
+                assert theirs.physical_dimension == mine.unit
             assert theirs.sampling_frequency == pytest.approx(file.header.sample_rate(mine.index))
             if theirs.digital.size and mine.gain is not None and mine.offset is not None:
                 np.testing.assert_allclose(theirs.data[:99], mine.gain * theirs.digital[:99] + mine.offset, rtol=1e-6,
