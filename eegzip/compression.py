@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
-from eegzip.encoding.statistics import recording_statistics
+from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.edf.label_patterns import matches
-from eegzip.formats.eegz.header import Coding, FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader, Reason, SignalEntry
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.files import atomic_output, refuse_own_source
@@ -153,10 +156,18 @@ def compress(
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
         planned = plan(file, statistics, codec, options)
+        header = planned.header
         stages = stages_of(file, statistics, planned)
-        writer = EegzWriter(output, planned.header, priors(None if codec is None else codec.checkpoint.folder))
-        size, summary = write_recording(file, planned.header, stages, writer, report_progress)
-    model_used = codec.checkpoint if codec is not None and planned.header.groups else None
+        writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder))
+        size, summary = write_recording(file, header, stages, writer, report_progress)
+        if header.small and not options.wants_tokens and not header.all_exact:
+            smaller = _exact_file(file, statistics, header, options)
+            if len(smaller.content) <= size:
+                output.seek(0)
+                output.truncate()
+                output.write(smaller.content)
+                header, summary, size = smaller.header, smaller.summary, len(smaller.content)
+    model_used = codec.checkpoint if codec is not None and header.groups else None
     return CompressionReport(
         source=str(source),
         target=str(target),
@@ -166,17 +177,38 @@ def compress(
         exact_bytes=summary.exact_bytes,
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
-        overhead_bytes=_overhead_bytes(planned.header, summary, size),
-        duration=_duration(planned.header),
+        overhead_bytes=_overhead_bytes(header, summary, size),
+        duration=_duration(header),
         elapsed=time.monotonic() - started,
         model=None if model_used is None else model_used.config.name,
         digest=None if model_used is None else model_used.digest,
-        signals=signal_reports(planned.header, summary),
-        groups=_labels_of_groups(planned.header),
-        targets=planned.header.targets,
-        deviations=planned.header.deviations,
-        notes=_notes(planned.header, summary, (*options.lossy, *options.exact)),
+        signals=signal_reports(header, summary),
+        groups=_labels_of_groups(header),
+        targets=header.targets,
+        deviations=header.deviations,
+        notes=_notes(header, summary, (*options.lossy, *options.exact)),
     )
+
+
+class _ExactFile(NamedTuple):
+    content: bytes
+    header: FileHeader
+    summary: FileSummary
+
+
+def _exact_file(
+    file: EdfFile, statistics: RecordingStatistics, lossy: FileHeader, options: CompressionOptions
+) -> _ExactFile:
+    """Keep everything exactly instead, which takes fewer bytes where there is next to nothing to code."""
+    planned = plan(file, statistics, None, options.exactly())
+    signals = tuple(
+        entry if was.coding is Coding.EXACT else replace(entry, reason=Reason.SMALLER.value)
+        for entry, was in zip(planned.header.signals, lossy.signals, strict=True)
+    )
+    header, output = replace(planned.header, signals=signals), BytesIO()
+    stages = stages_of(file, statistics, replace(planned, header=header))
+    _, summary = write_recording(file, header, stages, EegzWriter(output, header), lambda *_: None)
+    return _ExactFile(output.getvalue(), header, summary)
 
 
 def _duration(header: FileHeader) -> float | None:
@@ -204,12 +236,21 @@ def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) ->
     notes += [
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
-        if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked
+        if signal.kind == "eeg" and signal.coding is Coding.EXACT and signal.why is None
     ]
-    notes += [
-        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "
-        "the network's band: try --rate native, or keep it with --exact"
-        for signal, measured in zip(header.signals, summary.signals, strict=True)
-        if measured.prd is not None and measured.prd > POOR_PRD
-    ]
+    if any(signal.why is Reason.SMALLER for signal in header.signals):
+        notes.append("everything is kept exactly, as that takes fewer bytes of so short a recording")
+    for signal, measured in zip(header.signals, summary.signals, strict=True):
+        left_out = max(measured.prd or 0.0, measured.eeg_prd or 0.0)
+        if left_out > POOR_PRD:
+            notes.append(f"little of '{signal.label}' is left (PRD {left_out:.0f} %){_advice(header, signal)}")
     return tuple(notes)
+
+
+def _advice(header: FileHeader, signal: SignalEntry) -> str:
+    """What may be done for a channel of which little is left."""
+    if signal.coding is Coding.LAYERS:
+        return ", as its level is near the error that was asked for: allow less, or keep it with --exact"
+    faster = any(codec.rate is not None and codec.rate < (signal.sample_rate or 0.0) for codec in header.codecs)
+    native = "try --rate native, or " if faster else ""
+    return f", as happens to noise and to what lies above the network's band: {native}keep it with --exact"

@@ -29,7 +29,7 @@ LINES = (50.0, 60.0, 100.0, 120.0, 150.0, 180.0)
 NORM = 1.05
 """Above what the EEG part of an error can be over the error, each as the root of its sum of squares."""
 
-_PHASES = 4096
+_PHASES = 65536
 _SCALE = 1 << 20
 
 

@@ -27,7 +27,7 @@ def by_definition(x: np.ndarray, rate: float) -> np.ndarray:
     half = max(1, int(0.4 * rate + 0.5))
     for hertz in (50.0, 60.0, 100.0, 120.0, 150.0, 180.0):
         if hertz < rate / 2:
-            phases = np.floor(4096 * (np.arange(len(x)) * (hertz / rate) % 1.0)) / 4096
+            phases = np.floor(65536 * (np.arange(len(x)) * (hertz / rate) % 1.0)) / 65536
             wave = np.exp(2j * np.pi * phases)
             sums = np.convolve(result * wave.conj(), triangle(half))[half - 1 : half - 1 + len(x)]
             counts = np.convolve(np.ones(len(x)), triangle(half))[half - 1 : half - 1 + len(x)]
