@@ -2,10 +2,10 @@
 
 Usage: ``python benchmarks/bounds.py --before ../eegzip-before [--sets eegmat vep] [--more drifting.bdf]``
 
-`--before` is a checkout of the version to compare with, which runs in processes of its own. Recordings are of people no
-model saw (`unseen.py`), the middle minute of each, of two sets also with 40 uV of mains in all channels; the example that
-ships; and what `--more` names. Errors are those of the worst channel and chunk, in percent: of the whole, and of the EEG
-part (SPEC.md, section 7.1).
+`--before` is a checkout of the version to compare with, which runs in processes of its own. Recordings are of people
+no model saw (`unseen.py`), the middle minute of each, of two sets also with 40 uV of mains in all channels; the example
+that ships; and what `--more` names. Errors are those of the worst channel and chunk, in percent: of the whole, and of
+the EEG part (SPEC.md, section 7.1).
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from eegzip.formats.eegz.header import Targets
 TIE = 2.0**-20
 """Digital units by which another machine's layers may differ (SPEC.md, section 9)."""
 
-_SURELY = 1 - 1e-9
-"""So that whoever computes the EEG part in another order finds the bound kept too."""
+_SURELY = 1 - 1e-6
+"""So that whoever computes the EEG part with other roundings finds the bound kept too."""
 
 _MAX_PEAK = 1 << 25
 
