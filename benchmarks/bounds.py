@@ -39,8 +39,6 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 
 
-
-
 def errors(original: Path, coded: Path) -> tuple[float, float]:
     """Worst error of an EEG channel in a chunk, in percent: of the whole and of its EEG part."""
     whole = part = 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.edf.label_patterns import matches
-from eegzip.formats.eegz.header import Coding, FileHeader, Reason, SignalEntry
+from eegzip.formats.eegz.header import Coding, FileHeader, SignalEntry
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.files import atomic_output, refuse_own_source
@@ -160,13 +159,15 @@ def compress(
         stages = stages_of(file, statistics, planned)
         writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder))
         size, summary = write_recording(file, header, stages, writer, report_progress)
+        notes: tuple[str, ...] = ()
         if header.small and not options.wants_tokens and not header.all_exact:
-            smaller = _exact_file(file, statistics, header, options)
-            if len(smaller.content) <= size:
+            exactly = _exact_file(file, statistics, options)
+            if len(exactly.content) <= size:
                 output.seek(0)
                 output.truncate()
-                output.write(smaller.content)
-                header, summary, size = smaller.header, smaller.summary, len(smaller.content)
+                output.write(exactly.content)
+                header, summary, size = exactly.header, exactly.summary, len(exactly.content)
+                notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
     model_used = codec.checkpoint if codec is not None and header.groups else None
     return CompressionReport(
         source=str(source),
@@ -186,7 +187,7 @@ def compress(
         groups=_labels_of_groups(header),
         targets=header.targets,
         deviations=header.deviations,
-        notes=_notes(header, summary, (*options.lossy, *options.exact)),
+        notes=(*notes, *_notes(header, summary, (*options.lossy, *options.exact))),
     )
 
 
@@ -196,19 +197,12 @@ class _ExactFile(NamedTuple):
     summary: FileSummary
 
 
-def _exact_file(
-    file: EdfFile, statistics: RecordingStatistics, lossy: FileHeader, options: CompressionOptions
-) -> _ExactFile:
+def _exact_file(file: EdfFile, statistics: RecordingStatistics, options: CompressionOptions) -> _ExactFile:
     """Keep everything exactly instead, which takes fewer bytes where there is next to nothing to code."""
-    planned = plan(file, statistics, None, options.exactly())
-    signals = tuple(
-        entry if was.coding is Coding.EXACT else replace(entry, reason=Reason.SMALLER.value)
-        for entry, was in zip(planned.header.signals, lossy.signals, strict=True)
-    )
-    header, output = replace(planned.header, signals=signals), BytesIO()
-    stages = stages_of(file, statistics, replace(planned, header=header))
-    _, summary = write_recording(file, header, stages, EegzWriter(output, header), lambda *_: None)
-    return _ExactFile(output.getvalue(), header, summary)
+    planned, output = plan(file, statistics, None, options.exactly()), BytesIO()
+    writer = EegzWriter(output, planned.header)
+    _, summary = write_recording(file, planned.header, stages_of(file, statistics, planned), writer, lambda *_: None)
+    return _ExactFile(output.getvalue(), planned.header, summary)
 
 
 def _duration(header: FileHeader) -> float | None:
@@ -238,8 +232,6 @@ def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) ->
         for signal in header.signals
         if signal.kind == "eeg" and signal.coding is Coding.EXACT and signal.why is None
     ]
-    if any(signal.why is Reason.SMALLER for signal in header.signals):
-        notes.append("everything is kept exactly, as that takes fewer bytes of so short a recording")
     for signal, measured in zip(header.signals, summary.signals, strict=True):
         left_out = max(measured.prd or 0.0, measured.eeg_prd or 0.0)
         if left_out > POOR_PRD:

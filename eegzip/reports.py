@@ -217,7 +217,7 @@ class CompressionReport:
         if not labels:
             return "nothing but the header"
         if not self.coded:
-            asked = any(isinstance(signal.reason, Reason) for signal in self.signals)
+            asked = any(signal.reason is Reason.AS_ASKED for signal in self.signals)
             return "everything" if asked else "everything, as no channel was taken for EEG that can be coded"
         return ", ".join(labels) if len(labels) <= 6 else f"{', '.join(labels[:5])} and {len(labels) - 5} more"
 

@@ -27,8 +27,6 @@ class Reason(str, Enum):
     """Why a signal is coded as it is, where something follows from that; the values are those in files."""
 
     AS_ASKED = "kept exactly as asked"
-    SMALLER = "kept exactly"
-    """As the file is smaller so."""
 
     __str__ = str.__str__
 

@@ -1,4 +1,4 @@
-"""SPEC.md 4, 7 and 7.1: what is promised of the EEG part holds, as the page alone defines it, and is stated as measured."""
+"""SPEC.md 4, 7 and 7.1: what is promised of the EEG part holds as the page defines it, and is stated as measured."""
 
 from __future__ import annotations
 
