@@ -85,11 +85,11 @@ Examples:
     help="Error at most, of each channel in each chunk: of "
     "the whole, and of the EEG above 0.5 Hz beside mains by itself, so that offset, drift and hum pay for nothing.",
 )
-@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
+@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise twice.")
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
 @click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option(
-    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 with --lossless]"
+    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 where all is exact]"
 )
 @device_option
 @force_option

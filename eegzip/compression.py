@@ -86,10 +86,11 @@ def compress(
         No sample of a channel coded lossily may be further off than this: uV, or a text such as ``'2uV'`` or
         ``'0.5 mV'``. It holds for the digital values of the restored file.
     max_prd : float, optional
-        Largest error in percent of each channel coded lossily, in every chunk by itself:
-        ``100 * sqrt(sum(e**2) / sum((x - mean(x))**2))``.
+        Largest error in percent of each channel coded lossily, in every chunk by itself, below 100:
+        ``100 * sqrt(sum(e**2) / sum((x - mean(x))**2))``. It holds a second time, for the EEG parts of error and
+        signal alone, which lie above 0.5 Hz and beside the mains lines (SPEC.md, section 7.1).
     min_snr : float, optional
-        Least signal-to-noise ratio in dB, likewise; 20 dB are a PRD of 10 %.
+        Least signal-to-noise ratio in dB, above 0, likewise; 20 dB are a PRD of 10 %.
     quality : str, optional
         ``'archive'``: everything exactly. ``'clinical'``: as ``max_prd=5``. ``'compact'``: as ``max_prd=20``.
         ``'tokens'``, what is done where nothing is asked for: the tokens of the network, without a bound. With
@@ -99,7 +100,7 @@ def compress(
     lossless : bool
         Keep every signal exactly: what comes back is the same file.
     chunk_seconds : float, optional
-        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s with `lossless`;
+        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s where all is exact;
         longer where signals are so slow that a chunk would be next to nothing.
     device : str
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
@@ -122,7 +123,7 @@ def compress(
     OutputExistsError, OutputError
         The target exists, or can't be written.
     UsageError
-        An option makes no sense.
+        An option makes no sense, or would leave nothing of the EEG.
 
     Examples
     --------
