@@ -9,8 +9,8 @@ What is taken away, one after the other, from a stretch of samples by itself:
 * **The lines** of :data:`LINES` below half the sample rate: at each sample the wave of that frequency which fits best
   within 0.4 s, weighted by a triangle. Half the power is left 1.4 Hz beside a line.
 
-Sums over digital samples are of integers. All else is IEEE 754's operations in one order, without a library function
-whose last bits differ, so the result is the same on every processor.
+Sums over digital samples inside a stretch are of integers. All else is IEEE 754's operations in one order, without a
+library function whose last bits differ, so the result is the same on every processor.
 """
 
 from __future__ import annotations
@@ -98,10 +98,20 @@ def _parts(
 
 
 @jit
-def _take_drift(samples: np.ndarray, half: int, result: np.ndarray) -> None:
-    """Samples [signals, n] without the line through those less than `half` away, weighted by `half` less how far."""
+def _take_drift_of_end(samples: np.ndarray, half: int, result: np.ndarray, whole: bool) -> None:
+    """Do so where samples are missing: at the beginning of these [signals, n], and at their end if they are the `whole`.
+
+    Sums over a window follow from sums of values, of values times places and of values times squared places.
+    """
     rows, count = samples.shape
-    for place in range(count):
+    sums = np.zeros((rows, 3, count + 1))
+    for row in range(rows):
+        for place in range(count):
+            value = float(samples[row, place] - samples[row, 0])
+            sums[row, 0, place + 1] = sums[row, 0, place] + value
+            sums[row, 1, place + 1] = sums[row, 1, place] + value * place
+            sums[row, 2, place + 1] = sums[row, 2, place] + value * place * place
+    for place in range(count if whole else half - 1):
         if half - 1 <= place <= count - half:
             continue
         begin, end = max(0, place - half + 1), min(count, place + half)
@@ -113,17 +123,28 @@ def _take_drift(samples: np.ndarray, half: int, result: np.ndarray) -> None:
             firsts += weight * away
             seconds += weight * away * away
         spread = weights * seconds - firsts * firsts
+        near, far = float(half - place), float(half + place)
         for row in range(rows):
-            middle = samples[row, place]
-            sums, moments = 0.0, 0.0
-            for other in range(begin, end):
-                away = other - place
-                value = float((half - abs(away)) * (samples[row, other] - middle))
-                sums += value
-                moments += value * away
+            before = sums[row, :, place] - sums[row, :, begin]
+            after = sums[row, :, end] - sums[row, :, place]
+            level = near * before[0] + before[1] + far * after[0] - after[1]
+            slope = before[2] + (near - place) * before[1] - place * near * before[0]
+            slope += (far + place) * after[1] - after[2] - place * far * after[0]
+            value = float(samples[row, place] - samples[row, 0])
             # One sample alone is its own line.
-            drift = (seconds * sums - firsts * moments) / spread if spread > 0 else 0.0
-            result[row, place] = -drift
+            drift = (seconds * level - firsts * slope) / spread if spread > 0 else value
+            result[row, place] = value - drift
+
+
+@jit
+def _take_drift(samples: np.ndarray, half: int, result: np.ndarray) -> None:
+    """Samples [signals, n] without the line through those less than `half` away, weighted by `half` less how far."""
+    rows, count = samples.shape
+    size = min(count, 2 * half)
+    _take_drift_of_end(samples[:, :size], half, result[:, :size], size == count)
+    if size < count:
+        # Mirrored, the end is a beginning.
+        _take_drift_of_end(samples[:, count - size :][:, ::-1], half, result[:, count - size :][:, ::-1], False)
     if count < 2 * half - 1:
         return
     square = float(half) * float(half)
