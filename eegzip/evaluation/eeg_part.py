@@ -99,7 +99,7 @@ def _parts(
 
 @jit
 def _take_drift_of_end(samples: np.ndarray, half: int, result: np.ndarray, whole: bool) -> None:
-    """Do so where samples are missing: at the beginning of these [signals, n], and at their end if they are the `whole`.
+    """Do so where samples are missing: where these [signals, n] begin and, if they are the `whole`, where they end.
 
     Sums over a window follow from sums of values, of values times places and of values times squared places.
     """
