@@ -41,13 +41,13 @@ def promise(targets: Targets | None) -> str:
     return ", ".join(parts)
 
 
-def _typical(errors: Sequence[tuple[float, str]]) -> str:
-    """Errors of channels, with their labels, as a person says them."""
+def typical_and_worst(errors: Sequence[tuple[float, str]]) -> str:
+    """Errors of channels in percent, with their labels, as a person says them."""
     worst, label = max(errors)
     return f"{median(error for error, _ in errors):.1f} % median, {worst:.1f} % worst ({label})"
 
 
-def eeg_part_counts(whole: Sequence[tuple[float, str]], part: Sequence[tuple[float, str]]) -> bool:
+def _part_says_more(whole: Sequence[tuple[float, str]], part: Sequence[tuple[float, str]]) -> bool:
     """Whether errors of the EEG part say more than those of the whole, which offset and drift may have made small."""
     if not whole or not part:
         return bool(part)
@@ -191,10 +191,10 @@ class CompressionReport:
             count = "1 channel" if len(self.coded) == 1 else f"{len(self.coded)} channels"
             parts.append(f"{count} at {median(rates):.0f} bit/s{' each' * (len(self.coded) > 1)}" if rates else "")
             if prds:
-                parts.append(f"error (PRD) {_typical(prds)}")
+                parts.append(f"error (PRD) {typical_and_worst(prds)}")
             eeg = [(signal.eeg_prd, signal.label) for signal in self.coded if signal.eeg_prd is not None]
-            if eeg_part_counts(prds, eeg):
-                parts.append(f"of the EEG above 0.5 Hz beside mains {_typical(eeg)}")
+            if _part_says_more(prds, eeg):
+                parts.append(f"of the EEG above 0.5 Hz beside mains {typical_and_worst(eeg)}")
         if self.targets is not None and self.coded:
             parts.append(self._met())
         parts.append(f"kept exactly: {self._exact()}")

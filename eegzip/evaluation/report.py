@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from eegzip.evaluation.metrics import BANDS, Measures
 from eegzip.evaluation.tiers import NO_TIER, TIERS, TierReport
+from eegzip.reports import typical_and_worst
 
 _NAMES = {**{tier.letter: tier.name for tier in TIERS}, NO_TIER: "below all tiers"}
 
@@ -88,10 +88,10 @@ class EvaluationReport:
             parts[0] += f"{rate}, {self.original_bytes / self.compressed_bytes:.1f}:1 as a file"
         prds = [(c.measures.prd, c.label) for c in self.eeg if c.measures.prd is not None]
         if prds:
-            parts.append(f"PRD {_typical(prds)}")
+            parts.append(f"PRD {typical_and_worst(prds)}")
         eeg = [(c.measures.eeg_prd, c.label) for c in self.eeg if c.measures.eeg_prd is not None]
         if eeg:
-            parts.append(f"of the EEG above 0.5 Hz beside mains {_typical(eeg)}")
+            parts.append(f"of the EEG above 0.5 Hz beside mains {typical_and_worst(eeg)}")
         seconds = [
             (c.measures.worst_second_prd, c.measures.worst_second or 0, c.label)
             for c in self.eeg
@@ -145,12 +145,6 @@ class EvaluationReport:
                 _cell(found.spectrogram_loss, ".3f"),
             ]
             yield f"{channel.label:<{width}} " + " ".join(f"{cell:>9}" for cell in cells)
-
-
-def _typical(errors: Sequence[tuple[float, str]]) -> str:
-    """Errors of channels, with their labels, as a person says them."""
-    worst, label = max(errors)
-    return f"{median(error for error, _ in errors):.1f} % median, {worst:.1f} % worst ({label})"
 
 
 def _cell(value: float | None, form: str) -> str:
