@@ -233,17 +233,27 @@ def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) ->
         for signal in header.signals
         if signal.kind == "eeg" and signal.coding is Coding.EXACT and signal.why is None
     ]
+    poor: dict[str, list[tuple[float, str]]] = {}
     for signal, measured in zip(header.signals, summary.signals, strict=True):
-        left_out = max(measured.prd or 0.0, measured.eeg_prd or 0.0)
-        if left_out > POOR_PRD:
-            notes.append(f"little of '{signal.label}' is left (PRD {left_out:.0f} %){_advice(header, signal)}")
+        error = max(measured.prd or 0.0, measured.eeg_prd or 0.0)
+        if error > POOR_PRD:
+            poor.setdefault(_advice(header, signal), []).append((error, signal.label))
+    for advice, errors in poor.items():
+        worst, label = max(errors)
+        found = f"little of '{label}' is left (PRD {worst:.0f} %)"
+        if len(errors) > 1:
+            found = f"little is left of {len(errors)} channels (PRD up to {worst:.0f} %, '{label}')"
+        notes.append(found + advice)
     return tuple(notes)
 
 
 def _advice(header: FileHeader, signal: SignalEntry) -> str:
     """What may be done for a channel of which little is left."""
     if signal.coding is Coding.LAYERS:
-        return ", as its level is near the error that was asked for: allow less, or keep it with --exact"
+        return ", as the level is near the error that was asked for: allow less, or keep it with --exact"
     faster = any(codec.rate is not None and codec.rate < (signal.sample_rate or 0.0) for codec in header.codecs)
-    native = "try --rate native, or " if faster else ""
-    return f", as happens to noise and to what lies above the network's band: {native}keep it with --exact"
+    native = "try --rate native, " if faster else ""
+    return (
+        ", as happens beside noise and hum and above the network's band: "
+        f"ask for a bound such as --max-prd 20, {native}or keep it with --exact"
+    )
