@@ -83,12 +83,18 @@ Examples:
     "tokens, without a bound.  [default: tokens]",
 )
 @click.option("--max-error", metavar="2uV", help="No sample further off than this (uV, mV, nV), in the restored file.")
-@click.option("--max-prd", type=float, metavar="PERCENT", help="Error at most, of each channel in each chunk.")
-@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
+@click.option(
+    "--max-prd",
+    type=float,
+    metavar="PERCENT",
+    help="Error at most, of each channel in each chunk: of "
+    "the whole, and of the EEG above 0.5 Hz beside mains by itself, so that offset, drift and hum pay for nothing.",
+)
+@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise twice.")
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
 @click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option(
-    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 with --lossless]"
+    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 where all is exact]"
 )
 @device_option
 @force_option
@@ -177,8 +183,12 @@ def _details(report: CompressionReport) -> list[str]:
         loss = "" if signal.prd is None else f", PRD {signal.prd:.1f} %"
         if signal.coding == "exact":
             loss = f" ({signal.reason})"
+        elif signal.eeg_prd is not None:
+            loss += f", of the EEG part {signal.eeg_prd:.1f} %"
         if signal.chunks:
             worst = "" if signal.worst_chunk_prd is None else f", worst chunk {signal.worst_chunk_prd:.2f} %"
+            if signal.worst_chunk_eeg_prd is not None:
+                worst += f", of the EEG part {signal.worst_chunk_eeg_prd:.2f} %"
             loss += f"{worst}; chunks: {', '.join(f'{count} {way}' for way, count in signal.chunks.items())}"
         lines.append(f"{signal.label or '(no label)'}: {CODING_NAMES[signal.coding]}{loss}{cost}")
     lines += [f"coded together: {', '.join(group)}" for group in report.groups if len(group) > 1]

@@ -149,7 +149,12 @@ def _ways(signal: Mapping[str, Any]) -> str:
         return ""
     ways = ", ".join(f"{count} {way}" for way, count in signal["chunks"].items())
     worst = signal.get("worst_chunk_prd")
-    return f"; chunks: {ways}" + ("" if worst is None else f"; worst chunk {worst:.2f} %")
+    part = signal.get("worst_chunk_eeg_prd")
+    return (
+        f"; chunks: {ways}"
+        + ("" if worst is None else f"; worst chunk {worst:.2f} %")
+        + ("" if part is None else f", of the EEG part {part:.2f} %")
+    )
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
-from eegzip.encoding.statistics import recording_statistics
+from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
 from eegzip.formats.edf import EdfFile, SignalKind, Verdict, judge_signals
 from eegzip.formats.edf.label_patterns import matches
-from eegzip.formats.eegz.header import Coding, FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader, SignalEntry
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.files import atomic_output, refuse_own_source
@@ -87,10 +89,11 @@ def compress(
         No sample of a channel coded lossily may be further off than this: uV, or a text such as ``'2uV'`` or
         ``'0.5 mV'``. It holds for the digital values of the restored file.
     max_prd : float, optional
-        Largest error in percent of each channel coded lossily, in every chunk by itself:
-        ``100 * sqrt(sum(e**2) / sum((x - mean(x))**2))``.
+        Largest error in percent of each channel coded lossily, in every chunk by itself, below 100:
+        ``100 * sqrt(sum(e**2) / sum((x - mean(x))**2))``. It holds a second time, for the EEG parts of error and
+        signal alone, which lie above 0.5 Hz and beside the mains lines (SPEC.md, section 7.1).
     min_snr : float, optional
-        Least signal-to-noise ratio in dB, likewise; 20 dB are a PRD of 10 %.
+        Least signal-to-noise ratio in dB, above 0, likewise; 20 dB are a PRD of 10 %.
     quality : str, optional
         ``'archive'``: everything exactly. ``'clinical'``: as ``max_prd=5``. ``'compact'``: as ``max_prd=20``.
         ``'tokens'``, what is done where nothing is asked for: the tokens of the network, without a bound. With
@@ -100,7 +103,7 @@ def compress(
     lossless : bool
         Keep every signal exactly: what comes back is the same file.
     chunk_seconds : float, optional
-        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s with `lossless`;
+        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s where all is exact;
         longer where signals are so slow that a chunk would be next to nothing.
     device : str
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
@@ -123,7 +126,7 @@ def compress(
     OutputExistsError, OutputError
         The target exists, or can't be written.
     UsageError
-        An option makes no sense.
+        An option makes no sense, or would leave nothing of the EEG.
 
     Examples
     --------
@@ -157,10 +160,20 @@ def compress(
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
         planned = plan(file, statistics, codec, options)
+        header = planned.header
         stages = stages_of(file, statistics, planned)
-        writer = EegzWriter(output, planned.header, priors(None if codec is None else codec.checkpoint.folder))
-        size, summary = write_recording(file, planned.header, stages, writer, report_progress)
-    model_used = codec.checkpoint if codec is not None and planned.header.groups else None
+        writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder))
+        size, summary = write_recording(file, header, stages, writer, report_progress)
+        notes: tuple[str, ...] = ()
+        if header.small and not options.wants_tokens and not header.all_exact:
+            exactly = _exact_file(file, statistics, options)
+            if len(exactly.content) <= size:
+                output.seek(0)
+                output.truncate()
+                output.write(exactly.content)
+                header, summary, size = exactly.header, exactly.summary, len(exactly.content)
+                notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
+    model_used = codec.checkpoint if codec is not None and header.groups else None
     return CompressionReport(
         source=str(source),
         target=str(target),
@@ -170,17 +183,31 @@ def compress(
         exact_bytes=summary.exact_bytes,
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
-        overhead_bytes=_overhead_bytes(planned.header, summary, size),
-        duration=_duration(planned.header),
+        overhead_bytes=_overhead_bytes(header, summary, size),
+        duration=_duration(header),
         elapsed=time.monotonic() - started,
         model=None if model_used is None else model_used.config.name,
         digest=None if model_used is None else model_used.digest,
-        signals=signal_reports(planned.header, summary),
-        groups=_labels_of_groups(planned.header),
-        targets=planned.header.targets,
-        deviations=planned.header.deviations,
-        notes=(*_notes(planned.header, summary, (*options.lossy, *options.exact)), *_doubts(planned.header, verdicts)),
+        signals=signal_reports(header, summary),
+        groups=_labels_of_groups(header),
+        targets=header.targets,
+        deviations=header.deviations,
+        notes=(*notes, *_notes(header, summary, (*options.lossy, *options.exact)), *_doubts(header, verdicts)),
     )
+
+
+class _ExactFile(NamedTuple):
+    content: bytes
+    header: FileHeader
+    summary: FileSummary
+
+
+def _exact_file(file: EdfFile, statistics: RecordingStatistics, options: CompressionOptions) -> _ExactFile:
+    """Keep everything exactly instead, which takes fewer bytes where there is next to nothing to code."""
+    planned, output = plan(file, statistics, None, options.exactly()), BytesIO()
+    writer = EegzWriter(output, planned.header)
+    _, summary = write_recording(file, planned.header, stages_of(file, statistics, planned), writer, lambda *_: None)
+    return _ExactFile(output.getvalue(), planned.header, summary)
 
 
 def _duration(header: FileHeader) -> float | None:
@@ -208,14 +235,19 @@ def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) ->
     notes += [
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
-        if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked
+        if signal.kind == "eeg" and signal.coding is Coding.EXACT and signal.why is None
     ]
-    notes += [
-        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "
-        "the network's band: try --rate native, or keep it with --exact"
-        for signal, measured in zip(header.signals, summary.signals, strict=True)
-        if measured.prd is not None and measured.prd > POOR_PRD
-    ]
+    poor: dict[str, list[tuple[float, str]]] = {}
+    for signal, measured in zip(header.signals, summary.signals, strict=True):
+        error = max(measured.prd or 0.0, measured.eeg_prd or 0.0)
+        if error > POOR_PRD:
+            poor.setdefault(_advice(header, signal), []).append((error, signal.label))
+    for advice, errors in poor.items():
+        worst, label = max(errors)
+        found = f"little of '{label}' is left (PRD {worst:.0f} %)"
+        if len(errors) > 1:
+            found = f"little is left of {len(errors)} channels (PRD up to {worst:.0f} %, '{label}')"
+        notes.append(found + advice)
     return tuple(notes)
 
 
@@ -245,3 +277,15 @@ def _doubts(header: FileHeader, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
                 f"name those that are EEG with --lossy, such as --lossy '{labels[0]}'"
             )
     return tuple(notes)
+
+
+def _advice(header: FileHeader, signal: SignalEntry) -> str:
+    """What may be done for a channel of which little is left."""
+    if signal.coding is Coding.LAYERS:
+        return ", as the level is near the error that was asked for: allow less, or keep it with --exact"
+    faster = any(codec.rate is not None and codec.rate < (signal.sample_rate or 0.0) for codec in header.codecs)
+    native = "try --rate native, " if faster else ""
+    return (
+        ", as happens beside noise and hum and above the network's band: "
+        f"ask for a bound such as --max-prd 20, {native}or keep it with --exact"
+    )

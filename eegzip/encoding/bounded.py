@@ -11,7 +11,8 @@ import numpy as np
 from eegzip.encoding.bounded_chunk import BoundedCoder, CodedChunk, SetSynthesis
 from eegzip.encoding.stage import ChunkStreams, SignalFidelity
 from eegzip.encoding.tokens import TokenStage, TokenSynthesis
-from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.evaluation.fidelity import EegPartMeter, FidelityMeter
+from eegzip.evaluation.metrics import prd
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader, LayerSet
 from eegzip.formats.eegz.layers import LayeredChunk
@@ -50,9 +51,9 @@ class _Counts:
         """Take note of a chunk; `original` is int32 of shape (signals, samples)."""
         for place, (row, back, way) in enumerate(zip(original, coded.restored, coded.ways, strict=True)):
             self.ways[place][way] += 1
-            spread = float(row.std())
-            if spread > 0:
-                error = 100 * float(np.sqrt(np.mean((row - back.astype(np.float64)) ** 2))) / spread
+            power = float(row.var())
+            if power > 0:
+                error = float(prd(float(np.mean((row - back.astype(np.float64)) ** 2)), power))
                 self.worst[place] = max(error, self.worst[place] or 0.0)
 
 
@@ -79,6 +80,10 @@ class BoundedStage:
         # The middle of the range will do: a meter only wants to be spared large offsets.
         self._meters = [
             FidelityMeter((np.array(entry.lowest) + np.array(entry.highest)) / 2) for entry in header.layer_sets
+        ]
+        self._eeg_meters = [
+            EegPartMeter(len(entry.signals), header.signals[entry.signals[0]].sample_rate or 1.0)
+            for entry in header.layer_sets
         ]
         self._counts = [_Counts(len(entry.signals)) for entry in header.layer_sets]
         self._ahead = self._chunks()
@@ -107,9 +112,12 @@ class BoundedStage:
 
     def _finish(self, sets: list[tuple[np.ndarray, Future[CodedChunk]]]) -> LayeredChunk:
         result = LayeredChunk()
-        for (values, future), meter, counts in zip(sets, self._meters, self._counts, strict=True):
+        for (values, future), meter, eeg_meter, counts in zip(
+            sets, self._meters, self._eeg_meters, self._counts, strict=True
+        ):
             coded = future.result()
             meter.update(values, coded.restored)
+            eeg_meter.update(values, coded.restored)
             counts.add(values, coded)
             result.layers.update(coded.streams.layers)
             result.residuals.update(coded.streams.residuals)
@@ -119,9 +127,11 @@ class BoundedStage:
     def fidelities(self) -> dict[int, SignalFidelity]:
         """Measured on what a decoder makes of each chunk."""
         return {
-            signal: SignalFidelity(fidelity, worst, dict(sorted(ways.items())))
-            for entry, meter, counts in zip(self._header.layer_sets, self._meters, self._counts, strict=True)
-            for signal, fidelity, worst, ways in zip(
-                entry.signals, meter.results(), counts.worst, counts.ways, strict=True
+            signal: SignalFidelity(fidelity, worst, dict(sorted(ways.items())), *eeg)
+            for entry, meter, eeg_meter, counts in zip(
+                self._header.layer_sets, self._meters, self._eeg_meters, self._counts, strict=True
+            )
+            for signal, fidelity, worst, ways, eeg in zip(
+                entry.signals, meter.results(), counts.worst, counts.ways, eeg_meter.results(), strict=True
             )
         }

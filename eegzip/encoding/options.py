@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -124,9 +124,15 @@ class CompressionOptions:
         )
 
     @property
-    def usual_chunk_seconds(self) -> float:
-        """Length of a chunk where nobody asks for another."""
-        return LOSSLESS_CHUNK_SECONDS if self.lossless else DEFAULT_CHUNK_SECONDS
+    def wants_tokens(self) -> bool:
+        """Whether tokens were asked for, and not just what is done where nothing is asked for."""
+        return self.tokens and any(
+            wish is not None for wish in (self.targets, self.model, self.codebooks, self.bitrate, self.groups)
+        )
+
+    def exactly(self) -> CompressionOptions:
+        """Return these options, but with everything kept exactly."""
+        return replace(self, exact=("*",), targets=None, tokens=True, lossless=True)
 
 
 @dataclass(frozen=True)

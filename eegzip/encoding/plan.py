@@ -14,9 +14,15 @@ from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.signal.scaling import choose_offset_step
 from eegzip.encoding.channel_groups import SharedStream, share
 from eegzip.encoding.klt import transformed
-from eegzip.encoding.options import CodecChoice, CompressionOptions, choose
+from eegzip.encoding.options import (
+    DEFAULT_CHUNK_SECONDS,
+    LOSSLESS_CHUNK_SECONDS,
+    CodecChoice,
+    CompressionOptions,
+    choose,
+)
 from eegzip.encoding.signal_coding import signal_entries
-from eegzip.encoding.statistics import RecordingStatistics, SignalStatistics
+from eegzip.encoding.statistics import LEVEL_SECONDS, RecordingStatistics, SignalStatistics
 from eegzip.formats.edf import EdfFile, SignalHeader
 from eegzip.formats.eegz import header as eegz
 from eegzip.formats.eegz.klt import KLT
@@ -122,12 +128,16 @@ def plan_header(
     flat = [signal.flat for signal in statistics.signals]
     signals = signal_entries(file, flat, options, fixed_scaling=fixed_scaling)
     coded = [index for index, entry in enumerate(signals) if entry.coding is not eegz.Coding.EXACT]
+    if not coded and options.targets is not None and any(entry.why is eegz.Reason.AS_ASKED for entry in signals):
+        return plan_header(file, statistics, None, options.exactly())
     codecs: tuple[eegz.CodecEntry, ...] = ()
     groups: tuple[eegz.GroupEntry, ...] = ()
     if coded and codec is not None:
         codecs = (_codec_entry(codec),)
         groups = _groups(file, statistics, coded, codec, codecs[0])
-    chunk_records = _chunk_records(file, options)
+    if coded and options.targets is not None:
+        _refuse_what_leaves_nothing(options.targets, [(file.header.signals[i], statistics.signals[i]) for i in coded])
+    chunk_records = _chunk_records(file, options, lossless=not coded)
     layer_sets: tuple[eegz.LayerSet, ...] = ()
     if coded and options.targets is not None:
         longest = max(signals[i].samples_per_record for i in coded)
@@ -186,10 +196,25 @@ def _least_chunk_seconds(file: EdfFile) -> float:
     return float(header.record_duration or 0) * -(-bytes_wanted // max(header.record_bytes, 1))
 
 
-def _chunk_records(file: EdfFile, options: CompressionOptions) -> int:
+def _refuse_what_leaves_nothing(
+    targets: eegz.Targets, coded: Sequence[tuple[SignalHeader, SignalStatistics]]
+) -> None:
+    """Refuse a largest error within which a straight line takes the place of any few seconds of any channel."""
+    if targets.max_error_uv is None:
+        return
+    swings = [statistics.swing * abs(signal.microvolts_per_digit or 0.0) for signal, statistics in coded]
+    if 2 * targets.max_error_uv >= max(swings):
+        raise UsageError(
+            f"an error of {targets.max_error_uv:g} uV would leave nothing of this EEG, which never moves by more than "
+            f"{max(swings):.3g} uV within {LEVEL_SECONDS:g} seconds; allow less with --max-error, such as 2uV."
+        )
+
+
+def _chunk_records(file: EdfFile, options: CompressionOptions, *, lossless: bool) -> int:
     seconds = options.chunk_seconds
     if seconds is None:
-        seconds = max(options.usual_chunk_seconds, _least_chunk_seconds(file))
+        usual = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
+        seconds = max(usual, _least_chunk_seconds(file))
     duration = file.header.record_duration
     wanted = round(seconds / duration) if duration else file.n_records
     affordable = CHUNK_BYTES // max(file.header.record_bytes, 1)

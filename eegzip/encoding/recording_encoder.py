@@ -65,6 +65,8 @@ def _summary(
                 largest_error_digits=fidelity.largest_error,
                 worst_chunk_prd=figure(found.worst_chunk_prd),
                 chunks=found.chunks,
+                eeg_prd=figure(found.eeg_prd),
+                worst_chunk_eeg_prd=figure(found.worst_chunk_eeg_prd),
             )
         )
     return FileSummary(

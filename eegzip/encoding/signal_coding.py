@@ -9,7 +9,7 @@ from eegzip.encoding.options import CompressionOptions
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, Verdict, judge_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.units import is_missing, microvolts_per_unit
-from eegzip.formats.eegz.header import KEPT_AS_ASKED, Coding, SignalEntry, Targets
+from eegzip.formats.eegz.header import Coding, Reason, SignalEntry
 from eegzip.formats.limits import MAX_LAYER_SAMPLES
 
 FLAT = "flat: it never changes"
@@ -70,37 +70,46 @@ def _decide(
 ) -> tuple[Coding, str]:
     """Coding of one signal and the reason for it."""
     wanted = any(matches(pattern, signal.label) for pattern in options.lossy)
-    obstacle = _obstacle(signal, rate, options.targets, flat=flat, fixed_scaling=fixed_scaling, named=verdict.named)
+    obstacle = _obstacle(signal, rate, options, flat=flat, fixed_scaling=fixed_scaling, named=verdict.named)
     coded = Coding.TOKENS if options.targets is None else Coding.LAYERS
     is_eeg = verdict.kind is SignalKind.EEG
     if verdict.kind is SignalKind.ANNOTATIONS:
         return Coding.EXACT, "annotations are always kept exactly"
     if any(matches(pattern, signal.label) for pattern in options.exact):
-        return Coding.EXACT, KEPT_AS_ASKED
+        return Coding.EXACT, Reason.AS_ASKED.value
     if obstacle is not None and (wanted or is_eeg):
         return Coding.EXACT, obstacle
+    if (wanted or is_eeg) and _finer_than_a_digit(signal, options):
+        return Coding.EXACT, Reason.AS_ASKED.value
     if wanted:
         return coded, "coded lossily as asked"
     return coded if is_eeg else Coding.EXACT, FLAT if flat and verdict.doubtful else verdict.why
 
 
+def _finer_than_a_digit(signal: SignalHeader, options: CompressionOptions) -> bool:
+    """Whether the largest error that is allowed leaves no other digital value."""
+    largest, unit = None if options.targets is None else options.targets.max_error_uv, signal.microvolts_per_digit
+    return not options.tokens and largest is not None and unit is not None and largest < abs(unit) * (1 - 1e-12)
+
+
 def _obstacle(
     signal: SignalHeader,
     rate: Fraction | None,
-    targets: Targets | None,
+    options: CompressionOptions,
     *,
     flat: bool,
     fixed_scaling: bool,
     named: bool,
 ) -> str | None:
     """Why a signal can't be coded lossily, or ``None`` when it can."""
+    targets = options.targets
     if not signal.samples_per_record:
         return "it has no samples"
     if rate is None:
         return "its sample rate is unknown, as data records have no duration"
     if flat:
         return FLAT
-    if rate < MIN_RATE:
+    if options.tokens and rate < MIN_RATE:
         return f"its rate of {float(rate):g} Hz is under {MIN_RATE:g} Hz"
     # Whoever asks for EEG by name means it, whatever the unit is called.
     if not named and not is_missing(signal.unit) and microvolts_per_unit(signal.unit) is None:

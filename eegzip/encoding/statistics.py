@@ -11,7 +11,8 @@ import numpy as np
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.limits import TRAILING_PIECE_BYTES
 
-_LEVEL_SECONDS = 8.0
+LEVEL_SECONDS = 8.0
+"""Length of the stretches by which a signal is judged, about."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class SignalStatistics:
     level : float
         Median over stretches of about 8 s of the standard deviation: the size of the ordinary signal, which
         artefacts don't spoil.
+    swing : int
+        Largest range of the values of such a stretch.
     """
 
     lowest: int
     highest: int
     centre: int
     level: float
+    swing: int
 
     @property
     def flat(self) -> bool:
@@ -80,6 +84,7 @@ def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda
     highest = [np.iinfo(np.int32).min] * n_signals
     totals = [0] * n_signals
     levels: list[list[float]] = [[] for _ in range(n_signals)]
+    swings = [0] * n_signals
     for first, block in file.blocks():
         digest.update(block.reshape(-1).data)
         for index, signal in enumerate(header.signals):
@@ -91,15 +96,23 @@ def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda
             totals[index] += int(values.sum(dtype=np.int64))
             rows = _stretch_records(file, len(values))
             for begin in range(0, len(values), rows):
-                levels[index].append(float(values[begin : begin + rows].std()))
+                stretch = values[begin : begin + rows]
+                levels[index].append(float(stretch.std()))
+                swings[index] = max(swings[index], int(np.ptp(stretch)))
         progress(first + len(block))
     for piece in trailing_pieces(file):
         digest.update(piece)
     return RecordingStatistics(
         tuple(
-            SignalStatistics(lowest[i], highest[i], round(totals[i] / file.n_samples(i)), float(np.median(levels[i])))
+            SignalStatistics(
+                lowest[i],
+                highest[i],
+                round(totals[i] / file.n_samples(i)),
+                float(np.median(levels[i])),
+                swings[i],
+            )
             if levels[i]
-            else SignalStatistics(0, 0, 0, 0.0)
+            else SignalStatistics(0, 0, 0, 0.0, 0)
             for i in range(n_signals)
         ),
         digest.hexdigest(),
@@ -108,7 +121,7 @@ def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda
 
 def _stretch_records(file: EdfFile, available: int) -> int:
     duration = file.header.record_duration
-    return max(1, min(available, round(_LEVEL_SECONDS / duration))) if duration else available
+    return max(1, min(available, round(LEVEL_SECONDS / duration))) if duration else available
 
 
 def trailing_pieces(file: EdfFile) -> Iterator[bytes]:

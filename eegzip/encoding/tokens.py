@@ -19,7 +19,7 @@ from eegzip.codecs.stream_batch import (
     synthesis_of,
 )
 from eegzip.encoding.stage import ChunkStreams, SignalFidelity
-from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.evaluation.fidelity import EegPartMeter, FidelityMeter
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.klt import KLT
@@ -56,6 +56,7 @@ class _BatchAtWork:
     analysis: Analysis
     synthesis: Synthesis
     meter: FidelityMeter
+    eeg_meter: EegPartMeter
 
 
 class TokenStage:
@@ -105,7 +106,9 @@ class TokenStage:
             analysis = analysis_of(header, batch, read, runtime, distortion, target.chooser(batch, analysis))
         channels = ChannelScaling.of(header, batch)
         synthesis = synthesis_of(header, batch, analysis, runtime)
-        return _BatchAtWork(batch, channels, analysis, synthesis, FidelityMeter(channels.centres))
+        rate = header.signals[batch.signals[0]].sample_rate or 1.0
+        meters = FidelityMeter(channels.centres), EegPartMeter(len(batch.signals), rate)
+        return _BatchAtWork(batch, channels, analysis, synthesis, *meters)
 
     def encode(self, chunk: int) -> ChunkStreams:
         """Tokens and knots of a chunk."""
@@ -151,9 +154,11 @@ class TokenStage:
         if not self._restores:
             return {}
         return {
-            signal: SignalFidelity(fidelity)
+            signal: SignalFidelity(fidelity, eeg_prd=eeg)
             for work in self._at_work
-            for signal, fidelity in zip(work.batch.signals, work.meter.results(), strict=True)
+            for signal, fidelity, (eeg, _) in zip(
+                work.batch.signals, work.meter.results(), work.eeg_meter.results(), strict=True
+            )
         }
 
     def _measure(self, work: _BatchAtWork, first: int, stop: int) -> None:
@@ -163,7 +168,9 @@ class TokenStage:
         step = block_records(self._header)
         for begin in range(first, stop, step):
             samples = (begin * per_record, min(begin + step, stop) * per_record)
-            work.meter.update(read(*samples), work.synthesis.digital(*samples))
+            original, restored = read(*samples), work.synthesis.digital(*samples)
+            work.meter.update(original, restored)
+            work.eeg_meter.update(original, restored)
 
     def _forget_before(self, work: _BatchAtWork, record: int) -> None:
         grid = self._header.grid(work.batch.groups[0])

@@ -19,8 +19,16 @@ MULTICHANNEL = "dac-mc"
 ANNOTATIONS = "annotations"
 """Kind of the signals that hold text, and are never predicted."""
 
-KEPT_AS_ASKED = "kept exactly as asked"
-"""The reason of a signal that is kept exactly because the user wanted it so."""
+EEG_PART = "eeg-1"
+"""Bounds in percent hold for the EEG part (SPEC.md, section 7.1), too; files that say so are of minor version 5."""
+
+
+class Reason(str, Enum):
+    """Why a signal is coded as it is, where something follows from that; the values are those in files."""
+
+    AS_ASKED = "kept exactly as asked"
+
+    __str__ = str.__str__
 
 
 class Coding(str, Enum):
@@ -76,9 +84,9 @@ class SignalEntry:
     reason: str
 
     @property
-    def kept_as_asked(self) -> bool:
-        """Whether it is kept exactly because the user wanted it so."""
-        return self.reason == KEPT_AS_ASKED
+    def why(self) -> Reason | None:
+        """The reason, where it is one that something follows from."""
+        return next((reason for reason in Reason if reason.value == self.reason), None)
 
 
 @dataclass(frozen=True)
@@ -192,11 +200,15 @@ class Targets:
         dB, likewise.
     max_error_uv : float or None
         Of every sample, in uV.
+    measure : str or None
+        What `max_prd` and `min_snr` hold for besides the whole: :data:`EEG_PART`; ``None`` in older files and where
+        neither is set.
     """
 
     max_prd: float | None = None
     min_snr: float | None = None
     max_error_uv: float | None = None
+    measure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -270,12 +282,25 @@ class FileHeader:
         return original <= SMALL_FILE_BYTES
 
     @property
+    def all_exact(self) -> bool:
+        """Whether every signal is kept exactly."""
+        return all(signal.coding is Coding.EXACT for signal in self.signals)
+
+    @property
+    def bounds_eeg_part(self) -> bool:
+        """Whether what was promised in percent holds for the EEG part, too."""
+        return self.targets is not None and self.targets.measure is not None
+
+    @property
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2;
+        5 with bounds on the EEG part; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers,
+        which are no longer those of 1.2;
         else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
+        if self.bounds_eeg_part:
+            return 5
         if self.small:
             return 4
         if self.klts or self.layer_sets:
@@ -335,6 +360,9 @@ class FileHeader:
                 del group["styles"]
         if not self.layer_sets:
             del content["layer_sets"], content["targets"]
+        elif content["targets"] and content["targets"]["measure"] is None:
+            # Not nil but absent, as in files of versions 1.2 to 1.4.
+            del content["targets"]["measure"]
         if not self.predicted:
             del content["predicted"]
         # The field's name in files of version 1.3 on.

@@ -150,7 +150,8 @@ def _targets(fields: Fields) -> Targets | None:
     if found is None:
         return None
     names = ("max_prd", "min_snr", "max_error_uv")
-    return Targets(**{name: found.optional_number(name) for name in names})
+    measure = found.text("measure") if found.has("measure") else None
+    return Targets(**{name: found.optional_number(name) for name in names}, measure=measure)
 
 
 def _check(header: FileHeader) -> None:

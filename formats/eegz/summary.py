@@ -9,7 +9,7 @@ from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.limits import MAX_SIGNALS
 from eegzip.formats.packing import pack_map, unpack_map
 
-_LAYERED_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes"})
+_ABSENT_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes", "eeg_prd", "worst_chunk_eeg_prd"})
 _WAYS = 64
 
 
@@ -42,6 +42,9 @@ class SignalSummary:
         signals not coded in layers.
     chunks : dict of str to int or None
         How many chunks store the signal in which way; ``None`` for signals not coded in layers.
+    eeg_prd, worst_chunk_eeg_prd : float or None
+        As `prd` and `worst_chunk_prd`, of the EEG part (SPEC.md, section 7.1) of all chunks and of the worst; in files
+        with bounds on it and for signals coded in layers.
     """
 
     stored_bytes: int
@@ -52,6 +55,8 @@ class SignalSummary:
     largest_error_digits: int
     worst_chunk_prd: float | None = None
     chunks: dict[str, int] | None = None
+    eeg_prd: float | None = None
+    worst_chunk_eeg_prd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,16 @@ class FileSummary:
     signals: tuple[SignalSummary, ...]
     layer_bytes: int | None = None
 
-    def pack(self, small: bool = False) -> bytes:
-        """Serialise to the payload of the SUMM block, of a small file or another."""
+    def pack(self, small: bool = False, *, eeg: bool = True) -> bytes:
+        """Serialise to the payload of the SUMM block, of a small file or not, with figures of the EEG part or not."""
         content: dict[str, Any] = asdict(self)
+        if not eeg:
+            # A file without bounds on it is of a version that did not know it.
+            for entry in content["signals"]:
+                entry.update(eeg_prd=None, worst_chunk_eeg_prd=None)
         # What files without layers have no use for is absent, as in files of version 1.0.
         for entry in (content, *content["signals"]):
-            for key in _LAYERED_FIELDS.intersection(entry):
+            for key in _ABSENT_FIELDS.intersection(entry):
                 if entry[key] is None:
                     del entry[key]
         return pack_map(content, small)
@@ -112,6 +121,8 @@ def unpack_summary(payload: bytes) -> FileSummary:
                 largest_error_digits=item.integer("largest_error_digits", 0, 1 << 32),
                 worst_chunk_prd=item.optional_number("worst_chunk_prd"),
                 chunks=item.optional_counts("chunks", _WAYS, 1 << 62),
+                eeg_prd=item.optional_number("eeg_prd"),
+                worst_chunk_eeg_prd=item.optional_number("worst_chunk_eeg_prd"),
             )
             for item in fields.maps("signals", MAX_SIGNALS)
         ),

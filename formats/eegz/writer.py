@@ -154,7 +154,7 @@ class EegzWriter:
         """Write a copy of the header where it is worth it, summary, index and trailer; return the file's size."""
         if _COPY_WORTH * (len(self._head) + layout.BLOCK_HEADER_BYTES) <= self._offset:
             self._write_head()
-        self._block(layout.SUMMARY, summary.pack(self._header.small))
+        self._block(layout.SUMMARY, summary.pack(self._header.small, eeg=self._header.bounds_eeg_part))
         index_offset = self._offset
         self._block(layout.INDEX, pack_index(self._places, self._header.small))
         self._file.write(layout.pack_trailer(index_offset))

@@ -30,7 +30,7 @@ class SpecError(ValueError):
 
 
 class UnknownFeatureError(ValueError):
-    """The file asks for something that a reader of versions 1.0 to 1.4 must refuse."""
+    """The file asks for something that a reader of versions 1.0 to 1.5 must refuse."""
 
 
 def need(condition: bool, message: str) -> None:
