@@ -13,10 +13,12 @@ from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import recording_statistics
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.edf.label_patterns import matches
+from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
 from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.formats.errors import UsageError
+from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
@@ -55,7 +57,8 @@ def compress(
     source : path-like
         The recording: EDF, EDF+C, EDF+D, BDF or BDF+.
     target : path-like
-        The ``.eegz`` file to make. It appears when it is complete, or not at all.
+        The ``.eegz`` file to make. It appears when it is complete, or not at all; nobody may read it who may not read
+        the source, and it keeps the source's time of modification.
     model : str or path-like, optional
         Name, digest or folder of a checkpoint; the bundled one by default.
     codebooks : int, optional
@@ -102,7 +105,7 @@ def compress(
     device : str
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
     overwrite : bool
-        Replace an existing target.
+        Replace an existing target, unless it is a recording.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -120,7 +123,7 @@ def compress(
     OutputExistsError, OutputError
         The target exists, or can't be written.
     UsageError
-        An option makes no sense.
+        An option makes no sense, or contradicts another; a pattern names no signal; the target is a recording.
 
     Examples
     --------
@@ -149,7 +152,12 @@ def compress(
         device=device,
     )
     refuse_own_source(source, target)
-    with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
+    _refuse_recording(target)
+    with (
+        EdfFile.open(source) as file,
+        atomic_output(Path(target), overwrite=overwrite, source=source) as output,
+    ):
+        _refuse_unknown_labels(file, lossy, exact)
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
         planned = plan(file, statistics, codec, options)
@@ -175,8 +183,28 @@ def compress(
         groups=_labels_of_groups(planned.header),
         targets=planned.header.targets,
         deviations=planned.header.deviations,
-        notes=_notes(planned.header, summary, (*options.lossy, *options.exact)),
+        notes=_notes(planned.header, summary),
     )
+
+
+def _refuse_recording(target: str | Path) -> None:
+    """Refuse to replace a recording by compressed data: ``compress *.edf`` takes the second of two for the output."""
+    if begins_as_recording(first_bytes(target, FIXED_BYTES)):
+        raise UsageError(
+            f"{target} is an EDF or BDF recording, which compressed data never replace; name another output. Several "
+            "recordings are compressed one by one, each to an output of its own."
+        )
+
+
+def _refuse_unknown_labels(file: EdfFile, lossy: Sequence[str], exact: Sequence[str]) -> None:
+    """Refuse patterns that name nothing: behind a slip of the pen a channel would be coded as nobody wants it."""
+    labels = [signal.label for signal in file.header.signals]
+    for option, patterns in (("--lossy", lossy), ("--exact", exact)):
+        for pattern in patterns:
+            if pattern != "*" and not any(matches(pattern, label) for label in labels):
+                raise UsageError(
+                    f"no signal of {file.path} matches '{pattern}' ({option}); the recording has: {', '.join(labels)}."
+                )
 
 
 def _duration(header: FileHeader) -> float | None:
@@ -194,14 +222,9 @@ def _labels_of_groups(header: FileHeader) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(header.signals[index].label for index in signals) for signals in shared)
 
 
-def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) -> tuple[str, ...]:
-    """What the user should know: patterns that name nothing, EEG kept exactly, channels of which little is left."""
+def _notes(header: FileHeader, summary: FileSummary) -> tuple[str, ...]:
+    """What the user should know: EEG kept exactly, channels of which little is left."""
     notes = [
-        f"the pattern '{pattern}' names no signal of this recording"
-        for pattern in patterns
-        if not any(matches(pattern, signal.label) for signal in header.signals)
-    ]
-    notes += [
         f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
         for signal in header.signals
         if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked

@@ -23,3 +23,14 @@ def matches(pattern: str, label: str) -> bool:
     if wanted == written or normalise_channel_name(pattern).lower() == electrode:
         return True
     return any(fnmatchcase(name, wanted) for name in (written, _TYPE.sub("", written), electrode))
+
+
+def listed_labels(text: str) -> list[str]:
+    r"""Split a list of labels or patterns at its commas; a comma that is part of one is written ``\,``.
+
+    Returns
+    -------
+    list of str
+        Without blanks around them; empty where nothing stands beside a comma.
+    """
+    return [part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", text)]
