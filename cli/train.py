@@ -66,7 +66,7 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 @click.option("--codebooks", type=int, metavar="K", help="Number of codebooks.")
 @click.option("--codebook-size", type=int, metavar="N", help="Entries of each; fewer than --init has are merged.")
 @click.option("--max-steps", type=int, metavar="N", help="Stop after N steps, those before a resumption included.")
-@click.option("--max-time", metavar="TIME", help="Stop after 90s, 20m, 1.5h or 1:30:00, the time before included.")
+@click.option("--max-time", metavar="TIME", help="Stop after 90s, 20m, 1.5h, the time before included.")
 @click.option("--batch", type=int, metavar="N", help="Segments a step.")
 @click.option("--lr", type=float, metavar="RATE", help="Learning rate.")
 @click.option("--seed", type=int, metavar="N", help="Of everything random.")

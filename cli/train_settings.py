@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegzip.cli.values import seconds
+from eegzip.cli.values import in_units
 from eegzip.formats.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _FREE_DATA = ("workers", "cache")
 
 
 def duration(text: str) -> float:
-    """Return the seconds of a text such as ``90s``, ``20m``, ``1h30m`` or ``1:30:00``; a bare number is seconds.
+    """Return the seconds of a text such as ``90s``, ``20m``, ``1.5h`` or ``1h30m``; a bare number is seconds.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def duration(text: str) -> float:
     UsageError
         It is no duration, or not a positive one.
     """
-    total = seconds(text)
+    total = in_units(text)
     if total is None or not 0 < total < math.inf:
         raise UsageError(f"'{text}' is no duration; write 90s, 20m, 1.5h or 1h30m.")
     return total

@@ -79,11 +79,20 @@ def seconds(text: str) -> float | None:
         if hours is not None and int(minutes) >= 60:
             return None
         return 3600 * int(hours or 0) + 60 * int(minutes) + float(rest)
-    parts = _PART.findall(compact)
-    if compact and "".join(number + unit for number, unit in parts) == compact:
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    found = in_units(compact)
+    if found is not None:
+        return found
     try:
         value = float(compact)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def in_units(text: str) -> float | None:
+    """Return the seconds of a time such as ``90``, ``90s`` or ``1h30m``, ``None`` where it is none."""
+    compact = text.strip().lower().replace(" ", "")
+    parts = _PART.findall(compact)
+    if not compact or "".join(number + unit for number, unit in parts) != compact:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
