@@ -11,6 +11,7 @@ import click
 from eegzip.cli.common import (
     CODING_NAMES,
     STANDARD,
+    STANDARD_INPUT,
     device_option,
     force_option,
     input_file,
@@ -22,11 +23,16 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.values import FILE, FOLDER, TIME
 
 if TYPE_CHECKING:
     from eegzip.reports import CompressionReport
 
 _EPILOG = """\b
+Several recordings, each to an .eegz file beside it:
+  for f in *.edf; do eegzip compress "$f"; done
+
+\b
 Examples:
   eegzip compress night.edf                          makes night.eegz
   eegzip compress night.edf small.eegz -k 8          fewer codebooks: smaller and coarser
@@ -42,9 +48,11 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="[OUT]", required=False)
-@click.option("-m", "--model", metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]")
+@click.argument("source", metavar="IN", type=FILE)
+@click.argument("target", metavar="[OUT]", required=False, type=FILE)
+@click.option(
+    "-m", "--model", type=FOLDER, metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]"
+)
 @click.option(
     "-k",
     "--codebooks",
@@ -62,6 +70,7 @@ Examples:
 )
 @click.option(
     "--groups",
+    type=FILE,
     metavar="manual|random|single|FILE",
     help="Which channels are coded together, with a model of groups (dac-mc): the model's own way (eegz-mc-2: all; "
     "others: by the paper's tables, else by place on the scalp); by the paper's draw (the same each time); none; or as "
@@ -94,7 +103,7 @@ Examples:
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
 @click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option(
-    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 where all is exact]"
+    "--chunk", type=TIME, metavar="TIME", help="Length of a chunk: 30, 5m.  [default: 60, or 120 where all is exact]"
 )
 @device_option
 @force_option
@@ -128,9 +137,10 @@ def compress(
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
-    OUT defaults to IN with the ending .eegz; '-' stands for standard input or output. PATTERNs are shell patterns
-    for channel labels or electrode names; case does not matter. Only what is known to be EEG by its label, and what
-    --lossy names, is coded lossily; 'eegzip info IN' shows what is taken for what, and why.
+    OUT defaults to IN with the ending .eegz; '-' stands for standard input or output. It is never a recording: -f
+    replaces other files only. PATTERNs are shell patterns for channel labels or electrode names; case does not matter,
+    and one that names no channel is refused. Only what is known to be EEG by its label, and what --lossy names, is
+    coded lossily; 'eegzip info IN' shows what is taken for what, and why.
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc
@@ -161,7 +171,7 @@ def compress(
             overwrite=force,
             progress=progress,
         )
-    report = replace(report, source=shown_name(source, "standard input"), target=shown_name(target, "standard output"))
+    report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     print_report(
         report.sentence(),
         _details(report),

@@ -10,6 +10,7 @@ import click
 
 from eegzip.cli.common import (
     STANDARD,
+    STANDARD_INPUT,
     device_option,
     force_option,
     input_file,
@@ -21,20 +22,22 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.values import FILE, FOLDER, TIME
 
 _EPILOG = """\b
 Examples:
   eegzip decompress night.eegz                             makes night.edf (or .bdf)
   eegzip decompress night.eegz part.edf --start 60 --stop 90 --channels C3,C4
+  eegzip decompress night.eegz hour.edf --start 01:00:00 --stop 02:00:00
   eegzip decompress broken.eegz rest.edf --salvage         what is intact of a damaged file
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="[OUT]", required=False)
-@click.option("--start", type=float, metavar="SECONDS", help="Begin here, widened to a whole data record.")
-@click.option("--stop", type=float, metavar="SECONDS", help="End here, widened to a whole data record.")
+@click.argument("source", metavar="IN", type=FILE)
+@click.argument("target", metavar="[OUT]", required=False, type=FILE)
+@click.option("--start", type=TIME, metavar="TIME", help="Begin here, widened to a whole data record.")
+@click.option("--stop", type=TIME, metavar="TIME", help="End here, widened to a whole data record.")
 @click.option(
     "-c",
     "--channels",
@@ -47,7 +50,7 @@ Examples:
     is_flag=True,
     help="Restore what is intact of a damaged file; the rest becomes zeros (exit code 1).",
 )
-@click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
 @force_option
 @quiet_option
@@ -70,8 +73,9 @@ def decompress(
 ) -> None:
     """Restore the recording in the .eegz file IN to OUT.
 
-    OUT defaults to IN with the ending .edf or .bdf; '-' stands for standard input or output. Times are seconds of
-    recorded data; gaps of a discontinuous recording don't count.
+    OUT defaults to IN with the ending .edf or .bdf; '-' stands for standard input or output. TIMEs are recorded time,
+    from the start of the recording (not of the day): 90, 1m30s, 1:30 or 00:01:30; gaps of a discontinuous recording
+    don't count.
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc
@@ -95,7 +99,7 @@ def decompress(
                 overwrite=force,
                 progress=progress,
             )
-    report = replace(report, source=shown_name(source, "standard input"), target=shown_name(target, "standard output"))
+    report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     details = [f"note: {note}" for note in report.notes] + [f"{report.elapsed:.1f} s"]
     print_report(
         report.sentence(), details, report.to_dict(), output=target, quiet=quiet, verbose=verbose, as_json=as_json

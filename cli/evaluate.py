@@ -7,6 +7,7 @@ import json
 import click
 
 from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option
+from eegzip.cli.values import FILE, FOLDER
 
 _EPILOG = """\b
 Examples:
@@ -17,9 +18,9 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("original", metavar="ORIGINAL")
-@click.argument("restored", metavar="RESTORED|FILE.eegz")
-@click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@click.argument("original", metavar="ORIGINAL", type=FILE)
+@click.argument("restored", metavar="RESTORED|FILE.eegz", type=FILE)
+@click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
 @quiet_option
 @json_option

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from eegzip.cli.common import CODING_NAMES, json_option
+from eegzip.cli.common import CODING_NAMES, STANDARD_INPUT, input_file, json_option, shown_name
+from eegzip.cli.values import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from eegzip.info import EdfInfo, EegzInfo
 
@@ -24,18 +25,20 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN")
+@click.argument("source", metavar="IN", type=FILE)
 @json_option
 def info(source: str, *, as_json: bool) -> None:
-    """Show what an .eegz file (or an EDF or BDF recording) holds.
+    """Show what an .eegz file (or an EDF or BDF recording) holds; '-' stands for standard input.
 
     For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
     """
     from eegzip.formats.files import is_eegz
 
     # What was an .eegz file once has a reader of its own, who says what is wrong with it.
-    compressed = is_eegz(source) or Path(source).suffix.lower() == ".eegz"
-    content = _info(source, compressed=compressed)
+    with input_file(source) as path:
+        compressed = is_eegz(path) or path.suffix.lower() == ".eegz"
+        content = _info(path, compressed=compressed)
+    content["path"] = shown_name(source, STANDARD_INPUT)
     if as_json:
         click.echo(json.dumps(content, indent=2))
         return
@@ -43,7 +46,7 @@ def info(source: str, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def _info(source: str, *, compressed: bool) -> EdfInfo | EegzInfo:
+def _info(source: Path, *, compressed: bool) -> EdfInfo | EegzInfo:
     if compressed:
         import eegzip
 

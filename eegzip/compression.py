@@ -9,25 +9,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.encoding.notes import notes_of
 from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
-from eegzip.formats.edf import EdfFile, SignalKind, Verdict, judge_signals
+from eegzip.formats.edf import EdfFile, judge_signals
 from eegzip.formats.edf.label_patterns import matches
-from eegzip.formats.eegz.header import Coding, FileHeader, SignalEntry
+from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
+from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.formats.errors import UsageError
+from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
-
-POOR_PRD = 50.0
-"""Percent. From here on a channel gets a note: a flat line has 100 %, and half of that is no trace to read."""
-
-MAX_NAMED = 4
-"""Labels in a note."""
 
 
 def compress(
@@ -60,7 +57,8 @@ def compress(
     source : path-like
         The recording: EDF, EDF+C, EDF+D, BDF or BDF+.
     target : path-like
-        The ``.eegz`` file to make. It appears when it is complete, or not at all.
+        The ``.eegz`` file to make. It appears when it is complete, or not at all; nobody may read it who may not read
+        the source, and it keeps the source's time of modification.
     model : str or path-like, optional
         Name, digest or folder of a checkpoint; the bundled one by default.
     codebooks : int, optional
@@ -108,7 +106,7 @@ def compress(
     device : str
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
     overwrite : bool
-        Replace an existing target.
+        Replace an existing target, unless it is a recording.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -126,7 +124,8 @@ def compress(
     OutputExistsError, OutputError
         The target exists, or can't be written.
     UsageError
-        An option makes no sense, or would leave nothing of the EEG.
+        An option makes no sense, contradicts another, or would leave nothing of the EEG; a pattern names no signal;
+        the target is a recording.
 
     Examples
     --------
@@ -155,7 +154,12 @@ def compress(
         device=device,
     )
     refuse_own_source(source, target)
-    with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
+    _refuse_recording(target)
+    with (
+        EdfFile.open(source) as file,
+        atomic_output(Path(target), overwrite=overwrite, source=source) as output,
+    ):
+        _refuse_unknown_labels(file, lossy, exact)
         verdicts = judge_signals(file.header)
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
@@ -192,7 +196,7 @@ def compress(
         groups=_labels_of_groups(header),
         targets=header.targets,
         deviations=header.deviations,
-        notes=(*notes, *_notes(header, summary, (*options.lossy, *options.exact)), *_doubts(header, verdicts)),
+        notes=(*notes, *notes_of(header, summary, verdicts)),
     )
 
 
@@ -210,6 +214,26 @@ def _exact_file(file: EdfFile, statistics: RecordingStatistics, options: Compres
     return _ExactFile(output.getvalue(), planned.header, summary)
 
 
+def _refuse_recording(target: str | Path) -> None:
+    """Refuse to replace a recording by compressed data: ``compress *.edf`` takes the second of two for the output."""
+    if begins_as_recording(first_bytes(target, FIXED_BYTES)):
+        raise UsageError(
+            f"{target} is an EDF or BDF recording, which compressed data never replace; name another output. Several "
+            "recordings are compressed one by one, each to an output of its own."
+        )
+
+
+def _refuse_unknown_labels(file: EdfFile, lossy: Sequence[str], exact: Sequence[str]) -> None:
+    """Refuse patterns that name nothing: behind a slip of the pen a channel would be coded as nobody wants it."""
+    labels = [signal.label for signal in file.header.signals]
+    for option, patterns in (("--lossy", lossy), ("--exact", exact)):
+        for pattern in patterns:
+            if pattern != "*" and not any(matches(pattern, label) for label in labels):
+                raise UsageError(
+                    f"no signal of {file.path} matches '{pattern}' ({option}); the recording has: {', '.join(labels)}."
+                )
+
+
 def _duration(header: FileHeader) -> float | None:
     return header.n_records * header.record_duration if header.record_duration else None
 
@@ -223,69 +247,3 @@ def _overhead_bytes(header: FileHeader, summary: FileSummary, size: int) -> int:
 def _labels_of_groups(header: FileHeader) -> tuple[tuple[str, ...], ...]:
     shared = dict.fromkeys(header.sharing(group) for group in range(len(header.groups)))
     return tuple(tuple(header.signals[index].label for index in signals) for signals in shared)
-
-
-def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) -> tuple[str, ...]:
-    """What the user should know: patterns that name nothing, EEG kept exactly, channels of which little is left."""
-    notes = [
-        f"the pattern '{pattern}' names no signal of this recording"
-        for pattern in patterns
-        if not any(matches(pattern, signal.label) for signal in header.signals)
-    ]
-    notes += [
-        f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
-        for signal in header.signals
-        if signal.kind == "eeg" and signal.coding is Coding.EXACT and signal.why is None
-    ]
-    poor: dict[str, list[tuple[float, str]]] = {}
-    for signal, measured in zip(header.signals, summary.signals, strict=True):
-        error = max(measured.prd or 0.0, measured.eeg_prd or 0.0)
-        if error > POOR_PRD:
-            poor.setdefault(_advice(header, signal), []).append((error, signal.label))
-    for advice, errors in poor.items():
-        worst, label = max(errors)
-        found = f"little of '{label}' is left (PRD {worst:.0f} %)"
-        if len(errors) > 1:
-            found = f"little is left of {len(errors)} channels (PRD up to {worst:.0f} %, '{label}')"
-        notes.append(found + advice)
-    return tuple(notes)
-
-
-def _doubts(header: FileHeader, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Name the signals that may be EEG but were kept exactly, and the option for who knows that they are."""
-    doubted = [
-        (signal.label, verdict)
-        for signal, verdict in zip(header.signals, verdicts, strict=True)
-        if verdict.doubtful and signal.reason == verdict.why
-    ]
-    units = [f"'{label}' is kept exactly: {verdict.why}" for label, verdict in doubted if verdict.named]
-    labels = [label for label, verdict in doubted if not verdict.named]
-    notes = units[:MAX_NAMED]
-    if len(units) > MAX_NAMED:
-        notes.append(f"so are {len(units) - MAX_NAMED} more that are named as EEG, but whose units are not known")
-    if labels:
-        named = ", ".join(f"'{label}'" for label in labels[:MAX_NAMED])
-        more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
-        if any(verdict.kind is SignalKind.EEG for verdict in verdicts):
-            notes.append(
-                f"kept exactly, as their labels are not known to be EEG: {named}{more}; "
-                "name those that are with --lossy"
-            )
-        else:
-            notes.append(
-                f"no signal is known to be EEG by its label, so all are kept exactly: {named}{more}; "
-                f"name those that are EEG with --lossy, such as --lossy '{labels[0]}'"
-            )
-    return tuple(notes)
-
-
-def _advice(header: FileHeader, signal: SignalEntry) -> str:
-    """What may be done for a channel of which little is left."""
-    if signal.coding is Coding.LAYERS:
-        return ", as the level is near the error that was asked for: allow less, or keep it with --exact"
-    faster = any(codec.rate is not None and codec.rate < (signal.sample_rate or 0.0) for codec in header.codecs)
-    native = "try --rate native, " if faster else ""
-    return (
-        ", as happens beside noise and hum and above the network's band: "
-        f"ask for a bound such as --max-prd 20, {native}or keep it with --exact"
-    )

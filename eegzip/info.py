@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
-from eegzip.formats.edf import EdfFile, EdfHeader, judge_signals
+from eegzip.formats.edf import EdfFile, EdfHeader, judge_signals, read_timeline
 from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.reports import signal_reports
@@ -159,7 +159,7 @@ def edf_info(path: str | Path) -> EdfInfo:
             n_records=file.n_records,
             record_duration=header.record_duration,
             trailing_bytes=file.trailing_size,
-            deviations=[str(deviation) for deviation in file.deviations],
+            deviations=[str(deviation) for deviation in (*file.deviations, *read_timeline(file).deviations)],
             signals=[
                 EdfSignalInfo(
                     label=signal.label,

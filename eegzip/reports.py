@@ -145,7 +145,7 @@ class CompressionReport:
     deviations : tuple of str
         Where the recording strays from the letter of EDF.
     notes : tuple of str
-        What the user should know, for instance a pattern that named no signal.
+        What the user should know, for instance a channel of which little is left.
     """
 
     source: str

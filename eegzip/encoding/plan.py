@@ -151,7 +151,7 @@ def plan_header(
         n_records=file.n_records,
         trailing_bytes=file.trailing_size,
         source_sha256=statistics.sha256,
-        deviations=tuple(str(deviation) for deviation in file.deviations),
+        deviations=statistics.deviations,
         chunk_records=chunk_records,
         signals=signals,
         codecs=codecs,

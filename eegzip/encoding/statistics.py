@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.edf import EdfFile, decode_signal
+from eegzip.formats.edf import EdfFile, decode_signal, read_timeline
 from eegzip.formats.limits import TRAILING_PIECE_BYTES
 
 LEVEL_SECONDS = 8.0
@@ -53,10 +53,13 @@ class RecordingStatistics:
     signals : tuple of SignalStatistics
     sha256 : str
         Digest of the whole file.
+    deviations : tuple of str
+        Where header, file and annotations stray from the letter of EDF.
     """
 
     signals: tuple[SignalStatistics, ...]
     sha256: str
+    deviations: tuple[str, ...]
 
 
 def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda _: None) -> RecordingStatistics:
@@ -116,6 +119,7 @@ def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda
             for i in range(n_signals)
         ),
         digest.hexdigest(),
+        tuple(str(deviation) for deviation in (*file.deviations, *read_timeline(file).deviations)),
     )
 
 

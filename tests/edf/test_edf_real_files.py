@@ -66,6 +66,16 @@ REFUSED_BY_PYEDFLIB = {
     "test.bdf": "Number of Datarecords",
     "unit_gbk.edf": "Physical Dimension",
     "unit_square.edf": "Physical Dimension",
+    "annotation_texts.edf": "format errors",
+    "annotations_of_0_samples.edf": "Sample in Datarecord",
+    "no_records.edf": "Number of Datarecords",
+    "records_back_in_time.edf": "discontinuous",
+    "version_is_a_date.edf": "format errors",
+}
+REFUSED_BY_EDFIO: dict[str, tuple[type[Exception], str]] = {
+    "annotation_texts.edf": (UnicodeDecodeError, "can't decode byte 0xe9"),
+    "annotations_of_0_samples.edf": (ValueError, "cannot reshape array of size 0"),
+    "no_duration.edf": (UnboundLocalError, "sampling_frequency"),
 }
 
 
@@ -86,6 +96,11 @@ def test_pyedflib_reads_the_same(odd_recording: Path) -> None:
 
 def test_edfio_reads_the_same(odd_recording: Path) -> None:
     edfio = pytest.importorskip("edfio")
+    if odd_recording.name in REFUSED_BY_EDFIO:
+        error, message = REFUSED_BY_EDFIO[odd_recording.name]
+        with pytest.raises(error, match=message):
+            edfio.read_edf(odd_recording).annotations  # noqa: B018 - read where they lie
+        return
     with EdfFile.open(odd_recording) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the judge's own remarks
         judge = (edfio.read_bdf if file.header.is_bdf else edfio.read_edf)(odd_recording)
