@@ -155,7 +155,7 @@ def compress(
         planned = plan(file, statistics, codec, options)
         stages = stages_of(file, statistics, planned)
         writer = EegzWriter(output, planned.header, priors(None if codec is None else codec.checkpoint.folder))
-        size, summary = write_recording(file, planned.header, stages, writer, report_progress)
+        size, summary = write_recording(file, planned, stages, writer, report_progress)
     model_used = codec.checkpoint if codec is not None and planned.header.groups else None
     return CompressionReport(
         source=str(source),
@@ -185,7 +185,7 @@ def _duration(header: FileHeader) -> float | None:
 
 def _overhead_bytes(header: FileHeader, summary: FileSummary, size: int) -> int:
     """What is neither a signal's nor the original header's, which is content and no overhead of ours."""
-    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
+    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0) + (summary.line_bytes or 0)
     return size - stored - len(zstd_compress(header.edf_header, 19))
 
 
