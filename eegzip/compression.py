@@ -166,6 +166,7 @@ def compress(
         exact_bytes=summary.exact_bytes,
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
+        line_bytes=summary.line_bytes,
         overhead_bytes=_overhead_bytes(planned.header, summary, size),
         duration=_duration(planned.header),
         elapsed=time.monotonic() - started,
@@ -207,8 +208,8 @@ def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) ->
         if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked
     ]
     notes += [
-        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "
-        "the network's band: try --rate native, or keep it with --exact"
+        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to muscles: "
+        "promise an error with --max-prd, or keep it with --exact"
         for signal, measured in zip(header.signals, summary.signals, strict=True)
         if measured.prd is not None and measured.prd > POOR_PRD
     ]

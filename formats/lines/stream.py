@@ -115,9 +115,7 @@ def _encode(
     before = 0
     for segment in range(1, len(frequencies)):
         change = (frequencies[segment] - frequencies[segment - 1]) >> grain
-        _put_number(
-            state, out, model, _FREQUENCY + _SIZES * min(_length(abs(before)), _FREQUENCIES - 1), change
-        )
+        _put_number(state, out, model, _FREQUENCY + _SIZES * min(_length(abs(before)), _FREQUENCIES - 1), change)
         before = change
     for segment in range(len(switches)):
         _put(state, out, model, _SWITCH, int(switches[segment] != NO_SWITCH))

@@ -17,7 +17,7 @@ _MASK = (1 << 32) - 1
 
 _SIDES_HZ = (-3.0, -2.0, 2.0, 3.0)
 _STEADY_KNOTS, _LAG = 16, 4
-_LEAST_STEADY = 0.6
+_LEAST_STEADY = 0.75
 _LEAST_OVER_SIDES = 6.0
 LEAST_LEVEL = 0.08
 """Of the EEG's level. A quieter line neither disturbs a network nor is it worth its bits."""

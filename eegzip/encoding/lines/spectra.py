@@ -86,9 +86,7 @@ def propose(read: SampleReader, n_samples: int, signals: int, rate: float, spaci
         levels.append(np.sqrt(whole))
         ratio[:, (hz < _LOWEST_HZ) | (hz > rate / 2 - 1)] = 0
         pooled = ratio.mean(axis=0)
-        pooled = np.where(
-            (pooled >= _LEAST_RATIO) | (ratio.max(axis=0, initial=0) >= _LEAST_ALONE), pooled, 0.0
-        )
+        pooled = np.where((pooled >= _LEAST_RATIO) | (ratio.max(axis=0, initial=0) >= _LEAST_ALONE), pooled, 0.0)
         score += _peaks(pooled, (power / np.maximum(whole, 1.0)[:, None]).mean(axis=0))
     chosen: list[int] = []
     rounded = _coarse(score)
@@ -115,9 +113,7 @@ def _ratios(power: np.ndarray) -> np.ndarray:
         return np.where(count > 0, (sums[:, high] - sums[:, low]) / np.maximum(count, 1), np.inf)
 
     here = mean(places - _HALF_WIDTH, places + _HALF_WIDTH + 1)
-    beside = np.minimum(
-        mean(places - _FAR, places - _NEAR + 1), mean(places + _NEAR, places + _FAR + 1)
-    )
+    beside = np.minimum(mean(places - _FAR, places - _NEAR + 1), mean(places + _NEAR, places + _FAR + 1))
     result: np.ndarray = np.minimum(here / np.maximum(beside, 1e-12), _MOST_RATIO)
     return result
 

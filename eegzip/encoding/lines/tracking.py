@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.encoding.lines.baseband import Presence, Signals, steady_phases
-from eegzip.encoding.lines.demodulation import angle, lock, oscillate, rotate, straighten
+from eegzip.encoding.lines.demodulation import oscillate
+from eegzip.encoding.lines.phase import angle, lock, rotate, straighten
 from eegzip.formats.lines.oscillator import NO_SWITCH
 
 _MASK = (1 << 32) - 1
@@ -13,7 +14,7 @@ _MASK = (1 << 32) - 1
 _STRAIGHT, _MOST_STRAIGHT = 100.0, 100.0
 """How stiff a track is where the noise is as large as the line: mains drift by a hundredth of a Hz in a second."""
 
-_ROUGH = 30.0
+_ROUGH = 40.0
 _AUDIBLE = 4.0
 _PHASE_ROOM, _MOST_ROOM = 0.005, 0.02
 """Turns by which a line of the EEG's size may leave its track before its frequency is changed: amplitudes follow."""
