@@ -100,7 +100,8 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
 def _lines_text(content: Mapping[str, Any]) -> Iterator[str]:
     """Mains and the like, where there are any."""
     if content["line_bits_per_second"] is not None:
-        yield f"  lines       kept beside the channels that have them, at {content['line_bits_per_second']:.1f} bit/s each:"
+        bits = f"{content['line_bits_per_second']:.1f} bit/s"
+        yield f"  lines       kept beside the channels that have them, at {bits} each:"
     for line in content["lines"]:
         loudest = max(line["rms"], key=line["rms"].get, default="-")
         size = f"{line['rms'].get(loudest, 0.0):.3g}"
