@@ -228,9 +228,9 @@ def tables(rows: Sequence[dict[str, Any]], of_sets: Sequence[dict[str, Any]]) ->
         "",
         "`python benchmarks/lines.py` wrote this page; it says what is measured.",
         "",
-        f"The shipped recording, {SECONDS} s of {CHANNELS} channels, and a tone of 0.3 to 5 times the EEG's size at 10 to",
-        "115 Hz. Ratio: what is lost of the EEG from 1 to 40 Hz, over what is lost without the tone. Tone off: how far what",
-        "comes back of it is off, in the worst channel. Bytes: over those of the file without the tone.",
+        f"The shipped recording, {SECONDS} s of {CHANNELS} channels, and a tone of 0.3 to 5 times the EEG's size at 10",
+        "to 115 Hz. Ratio: what is lost of the EEG from 1 to 40 Hz over what is lost without the tone. Tone off: how",
+        "far what comes back of it is off, in the worst channel. Bytes: over those of the file without the tone.",
         "",
         "![Ratio over the frequency, a panel a setting](lines.png)",
         "",
@@ -259,8 +259,8 @@ def tables(rows: Sequence[dict[str, Any]], of_sets: Sequence[dict[str, Any]]) ->
         lines += [
             "## Recordings as they are",
             "",
-            "Of people whom no model saw, 60 s each, without the search for lines (before) and with it: bytes of the whole",
-            "file, PRD as the file states it (mains included, where there are any), and EEG lost from 1 to 40 Hz. Where no",
+            "Of people whom no model saw, 60 s each, without the search for lines (before) and with it: bytes of the",
+            "whole file, PRD as the file states it (mains included, if any), and EEG lost from 1 to 40 Hz. Where no",
             "line is found the file is the same to the byte.",
             "",
         ]

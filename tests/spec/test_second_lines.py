@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from second_lines import lines_of_chunk
+from second_prior import read_tables
+from second_reader import SecondReader
+from second_synthesis import Network
 
+import eegzip
 from eegzip.formats.eegz.lines import ChunkLines, LineSet
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.lines.oscillator import MAX_AMPLITUDE, NO_SWITCH, SINES, Line, cosine, sine
@@ -99,3 +104,20 @@ def test_bytes_after_the_lines_are_refused() -> None:
     decode_lines(data, 1, entry.steps, 9, 3, 20)
     with pytest.raises(ContainerError, match="belong to nothing"):
         decode_lines(data + b"anything at all", 1, entry.steps, 9, 3, 20)
+
+
+def test_a_whole_file_with_lines() -> None:
+    """The golden file, from its bytes to its samples; tokens within the tolerance of section 9."""
+    golden = Path(__file__).resolve().parents[1] / "golden" / "v1.5"
+    folder = eegzip.models.load("eegz-sc-1").folder
+    prior = read_tables((folder / "prior.safetensors").read_bytes())
+    reader = SecondReader((golden / "tokens.eegz").read_bytes(), prior=prior)
+    samples = np.stack(reader.signals(Network(folder))[:3])
+    with eegzip.open(golden / "tokens.eegz") as recording:
+        digit = recording.edf_header.signals[0].microvolts_per_digit
+        values = recording.read()
+    offsets = values - samples * digit
+    assert np.abs(offsets - np.median(offsets)).max() <= 3 * digit
+    with np.load(golden / "lines.npz") as wanted:
+        assert np.abs(wanted["tokens_lines"]).max() > 100
+        assert np.abs(values - wanted["tokens_values"]).max() <= 3 * digit
