@@ -63,9 +63,9 @@ class Signals:
         """Samples about their centres, float64 of shape (signals, stop - start)."""
         return self.read(start, stop) - self.centres[:, None]
 
-    def stretches(self) -> Iterator[tuple[int, int]]:
-        """Stretches of knots whose samples fit into the memory, always the same; all but the last knot."""
-        knots = _STRETCH_SAMPLES // (self.count * self.spacing)
+    def stretches(self, lines: int = 1) -> Iterator[tuple[int, int]]:
+        """Stretches of knots whose samples, and those of some lines, fit into the memory; all but the last knot."""
+        knots = _STRETCH_SAMPLES // ((self.count + 4 * lines) * self.spacing)
         knots = min(max(knots, _STRETCH_KNOTS[0]), _STRETCH_KNOTS[1])
         for first in range(0, self.n_knots - 1, knots):
             yield first, min(first + knots, self.n_knots - 1)

@@ -39,7 +39,7 @@ def fit(signals: Signals, tracks: list[Track], present: list[np.ndarray]) -> np.
         In digital units; 0 where a line is not there.
     """
     result = np.zeros((len(tracks), signals.count, signals.n_knots, 2), np.float32)
-    for first, stop in signals.stretches():
+    for first, stop in signals.stretches(len(tracks)):
         low, high = max(first - _MARGIN_KNOTS, 0), min(stop + _MARGIN_KNOTS, signals.n_knots - 1)
         chosen = [place for place, when in enumerate(present) if when[low : high + 1].any()]
         if not chosen:

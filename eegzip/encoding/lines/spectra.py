@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ WINDOW_KNOTS = 4
 """Seconds, about, of a window; so bins are a quarter of a Hz, about."""
 
 EPOCH_WINDOWS = 8
+_READ_SAMPLES = 1 << 22
 _LOWEST_HZ = 8.0
 """Below it, what is narrow is the brain's or a breath's."""
 
@@ -74,10 +76,10 @@ def propose(read: SampleReader, n_samples: int, signals: int, rate: float, spaci
     hz = np.arange(length // 2 + 1) * rate / length
     score = np.zeros(len(hz))
     levels = []
-    for epoch in _epochs(starts):
+    for epoch, values in _epochs(read, starts, length, signals):
         power = np.zeros((signals, len(hz)))
         for start in epoch:
-            part = read(start, start + length).astype(np.float64)
+            part = values[:, start - epoch[0] : start - epoch[0] + length].astype(np.float64)
             part -= part.mean(axis=1, keepdims=True)
             power += np.square(np.abs(np.fft.rfft(part * taper, axis=1)))
         power *= 2 / (length * np.square(taper).sum() * len(epoch))
@@ -97,8 +99,21 @@ def propose(read: SampleReader, n_samples: int, signals: int, rate: float, spaci
     return Proposals(np.array(chosen) / length, _coarse(np.median(levels, axis=0)))
 
 
-def _epochs(starts: list[int]) -> list[list[int]]:
-    return [starts[first : first + EPOCH_WINDOWS] for first in range(0, len(starts), EPOCH_WINDOWS)]
+def _epochs(
+    read: SampleReader, starts: list[int], length: int, signals: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """First samples of the windows of each epoch, and the samples from the epoch's first on.
+
+    Several epochs are read at a time, as data records may be long.
+    """
+    epochs = [starts[first : first + EPOCH_WINDOWS] for first in range(0, len(starts), EPOCH_WINDOWS)]
+    together = max(_READ_SAMPLES // (signals * length * EPOCH_WINDOWS), 1)
+    for first in range(0, len(epochs), together):
+        part = epochs[first : first + together]
+        begin = part[0][0]
+        values = read(begin, part[-1][-1] + length)
+        for epoch in part:
+            yield epoch, values[:, epoch[0] - begin : epoch[-1] + length - begin]
 
 
 def _ratios(power: np.ndarray) -> np.ndarray:
