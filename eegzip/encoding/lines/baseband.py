@@ -90,19 +90,21 @@ def _products(signals: Signals, words: Sequence[int], first: int, stop: int) -> 
     return result
 
 
-def amplitudes_at(signals: Signals, word: int) -> np.ndarray:
-    """Amplitudes about each knot of a frequency.
+def seen_from(signals: Signals, words: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Look at signals from some frequencies, all in one pass.
 
     Parameters
     ----------
     signals : Signals
-    word : int
-        Frequency in 2**-32 turns a sample.
+    words : sequence of int
+        Frequencies in 2**-32 turns a sample.
 
     Returns
     -------
-    ndarray of float32, shape (signals, knots, 2)
-        Of cosine and negative sine.
+    amplitudes : ndarray of float32, shape (frequencies, signals, knots, 2)
+        About each knot, of cosine and negative sine.
+    noise : ndarray of float64, shape (frequencies, signals)
+        Mean square of amplitudes a few Hz beside each: the middle one of those.
     """
     knots, spacing = signals.n_knots, signals.spacing
     weights = np.full(knots, float(spacing))
@@ -111,26 +113,27 @@ def amplitudes_at(signals: Signals, word: int) -> np.ndarray:
     weights[-1] = max(rest * rest / (2 * spacing), 0.05 * spacing)
     if knots > 2:
         weights[-2] = spacing / 2 + rest - rest * rest / (2 * spacing)
-    result = np.zeros((signals.count, knots, 2), np.float32)
-    for first, stop in signals.stretches():
-        found = _products(signals, [word], first, stop)[0]
-        result[:, first : stop + 1] += (found * (2 / weights[first : stop + 1])[:, None]).astype(np.float32)
-    return result
-
-
-def noise_beside(signals: Signals, word: int) -> np.ndarray:
-    """Mean square of amplitudes of each signal at frequencies beside one: the middle one of those."""
-    sides = [word + round(hz / signals.rate * (1 << 32)) for hz in _SIDES_HZ]
-    sides = [side for side in sides if 0 < side < 1 << 31]
-    total, count = np.zeros((len(sides), signals.count)), 0
-    for first, stop in signals.stretches():
-        if stop - first > 1:
-            found = _products(signals, sides, first, stop)
-            for knot in range(1, stop - first):
-                total += np.square(found[:, :, knot, 0]) + np.square(found[:, :, knot, 1])
-            count += stop - first - 1
-    means = np.sort(total * (2 / signals.spacing) ** 2 / max(count, 1), axis=0)
-    return (means[(len(sides) - 1) // 2] + means[len(sides) // 2]) / 2
+    beside = [[word + round(hz / signals.rate * (1 << 32)) for hz in _SIDES_HZ] for word in words]
+    beside = [[side for side in sides if 0 < side < 1 << 31] for sides in beside]
+    flat = [side for sides in beside for side in sides]
+    amplitudes = np.zeros((len(words), signals.count, knots, 2), np.float32)
+    energy, count = np.zeros((len(flat), signals.count)), 0
+    for first, stop in signals.stretches(len(words) + len(flat)):
+        found = _products(signals, [*words, *flat], first, stop)
+        part = found[: len(words)] * (2 / weights[first : stop + 1])[:, None]
+        amplitudes[:, :, first : stop + 1] += part.astype(np.float32)
+        for knot in range(1, stop - first):
+            pairs = found[len(words) :, :, knot]
+            energy += np.square(pairs[..., 0]) + np.square(pairs[..., 1])
+        count += max(stop - first - 1, 0)
+    energy *= (2 / spacing) ** 2 / max(count, 1)
+    noise = np.zeros((len(words), signals.count))
+    at = 0
+    for row, sides in zip(noise, beside, strict=True):
+        means = np.sort(energy[at : at + len(sides)], axis=0)
+        row[:] = (means[(len(sides) - 1) // 2] + means[len(sides) // 2]) / 2
+        at += len(sides)
+    return amplitudes, noise
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eegzip.codecs.signal.analysis import SampleReader
-from eegzip.encoding.lines.baseband import Presence, Signals, amplitudes_at, loudness, noise_beside, presence
+from eegzip.encoding.lines.baseband import Presence, Signals, loudness, presence, seen_from
 from eegzip.encoding.lines.fitting import Track, fit, quantise
 from eegzip.encoding.lines.spectra import propose
 from eegzip.encoding.lines.tracking import advance, audible, course, into_track, switches, track
@@ -21,6 +21,9 @@ _STEP_LEVEL = 0.02
 """Steps of amplitudes over the EEG's level: what rounding leaves of a line is a hundredth of the EEG."""
 
 _GRAIN_HZ = 0.0002
+_TOGETHER = 4
+"""Frequencies that are looked from at a time; each takes memory that grows with the recording."""
+
 _LEAST_RATE, _MOST_RATE = 32.0, 65536.0
 
 
@@ -56,7 +59,11 @@ def find_lines(
     signals = Signals(read, n_samples, centres, np.maximum(proposed.levels, 1.0), rate, spacing)
     grain = max(int(_GRAIN_HZ / rate * (1 << 32)).bit_length() - 1, 0)
     words = [round(float(frequency) * (1 << 32)) for frequency in proposed.frequencies]
-    candidates = [_candidate(signals, grain, word) for word in words]
+    candidates: list[_Candidate | None] = []
+    for first in range(0, len(words), _TOGETHER):
+        some = words[first : first + _TOGETHER]
+        for word, amplitudes, noise in zip(some, *seen_from(signals, some), strict=True):
+            candidates.append(_candidate(signals, grain, word, amplitudes, noise))
     found = [candidate for candidate in candidates if candidate is not None]
     if not found:
         return None
@@ -117,10 +124,10 @@ class _Candidate:
         self.track = (*moved, switched)
 
 
-def _candidate(signals: Signals, grain: int, word: int) -> _Candidate | None:
+def _candidate(
+    signals: Signals, grain: int, word: int, amplitudes: np.ndarray, noise: np.ndarray
+) -> _Candidate | None:
     """The line about a frequency; ``None`` where what is there is none."""
-    amplitudes = amplitudes_at(signals, word)
-    noise = noise_beside(signals, word)
     loud = loudness(signals, amplitudes, noise)
     if not loud.any():
         return None
