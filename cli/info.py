@@ -90,6 +90,7 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
             f"{codec['scaling']} scaling"
         )
     yield from _groups_text(content)
+    yield from _lines_text(content)
     if content["targets"]:
         from eegzip.formats.eegz.header import Targets
         from eegzip.reports import promise
@@ -97,6 +98,22 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"  promised    {promise(Targets(**content['targets']))}, for each bounded channel in each chunk"
     for problem in content["problems"]:
         yield f"  PROBLEM     {problem}"
+
+
+def _lines_text(content: Mapping[str, Any]) -> Iterator[str]:
+    """Mains and the like, where there are any."""
+    if content["line_bits_per_second"] is not None:
+        bits = f"{content['line_bits_per_second']:.1f} bit/s"
+        yield f"  lines       kept beside the channels that have them, at {bits} each:"
+    for line in content["lines"]:
+        loudest = max(line["rms"], key=line["rms"].get, default="-")
+        size = f"{line['rms'].get(loudest, 0.0):.3g}"
+        channels = f"{len(line['rms'])} channel{'s' * (len(line['rms']) != 1)}"
+        if line["lowest_hz"] is None or line["highest_hz"] is None:
+            where = "one line"
+        else:
+            where = f"{line['lowest_hz']:.2f} to {line['highest_hz']:.2f} Hz"
+        yield f"              {where}, in {channels}, at most {size} uV rms ({loudest})"
 
 
 def _groups_text(content: Mapping[str, Any]) -> Iterator[str]:

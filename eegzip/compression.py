@@ -167,7 +167,7 @@ def compress(
         header = planned.header
         stages = stages_of(file, statistics, planned)
         writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder))
-        size, summary = write_recording(file, header, stages, writer, report_progress)
+        size, summary = write_recording(file, planned, stages, writer, report_progress)
         notes: tuple[str, ...] = ()
         if header.small and not options.wants_tokens and not header.all_exact:
             exactly = _exact_file(file, statistics, options)
@@ -187,6 +187,7 @@ def compress(
         exact_bytes=summary.exact_bytes,
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
+        line_bytes=summary.line_bytes,
         overhead_bytes=_overhead_bytes(header, summary, size),
         duration=_duration(header),
         elapsed=time.monotonic() - started,
@@ -210,7 +211,7 @@ def _exact_file(file: EdfFile, statistics: RecordingStatistics, options: Compres
     """Keep everything exactly instead, which takes fewer bytes where there is next to nothing to code."""
     planned, output = plan(file, statistics, None, options.exactly()), BytesIO()
     writer = EegzWriter(output, planned.header)
-    _, summary = write_recording(file, planned.header, stages_of(file, statistics, planned), writer, lambda *_: None)
+    _, summary = write_recording(file, planned, stages_of(file, statistics, planned), writer, lambda *_: None)
     return _ExactFile(output.getvalue(), planned.header, summary)
 
 
@@ -240,7 +241,7 @@ def _duration(header: FileHeader) -> float | None:
 
 def _overhead_bytes(header: FileHeader, summary: FileSummary, size: int) -> int:
     """What is neither a signal's nor the original header's, which is content and no overhead of ours."""
-    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
+    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0) + (summary.line_bytes or 0)
     return size - stored - len(zstd_compress(header.edf_header, 19))
 
 

@@ -131,6 +131,8 @@ class CompressionReport:
         the EDF header.
     layer_bytes : int or None
         Of layers and residuals, where there are any.
+    line_bytes : int or None
+        Of mains and other lines kept beside the channels, where there are any.
     duration : float or None
         Seconds of recording.
     elapsed : float
@@ -156,6 +158,7 @@ class CompressionReport:
     exact_bytes: int
     knot_bytes: int
     layer_bytes: int | None
+    line_bytes: int | None
     overhead_bytes: int
     duration: float | None
     elapsed: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from eegzip.encoding.stage import ChunkStreams, SignalFidelity
 from eegzip.encoding.tokens import TokenStage, TokenSynthesis
 from eegzip.evaluation.fidelity import EegPartMeter, FidelityMeter
 from eegzip.evaluation.metrics import prd
-from eegzip.formats.edf import EdfFile, decode_signal
+from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.header import FileHeader, LayerSet
 from eegzip.formats.eegz.layers import LayeredChunk
 from eegzip.formats.parallel import begun_ahead
+
+if TYPE_CHECKING:
+    from eegzip.encoding.lines.removal import LinesRemoved
 
 _MAX_THREADS = 4
 """Each holds a chunk of a layer set, some hundred megabytes where there are many channels."""
@@ -47,9 +51,9 @@ class _Counts:
         self.ways = [Counter[str]() for _ in range(signals)]
         self.worst: list[float | None] = [None] * signals
 
-    def add(self, original: np.ndarray, coded: CodedChunk) -> None:
-        """Take note of a chunk; `original` is int32 of shape (signals, samples)."""
-        for place, (row, back, way) in enumerate(zip(original, coded.restored, coded.ways, strict=True)):
+    def add(self, original: np.ndarray, restored: np.ndarray, ways: list[str]) -> None:
+        """Take note of a chunk; samples are int32 of shape (signals, samples)."""
+        for place, (row, back, way) in enumerate(zip(original, restored, ways, strict=True)):
             self.ways[place][way] += 1
             power = float(row.var())
             if power > 0:
@@ -66,10 +70,19 @@ class BoundedStage:
     header : FileHeader
     tokens : TokenStage, optional
         Codes the same signals as tokens, on which layers may build.
+    lines : LinesRemoved, optional
+        The recording without its lines, which is what is coded.
     """
 
-    def __init__(self, file: EdfFile, header: FileHeader, tokens: TokenStage | None = None) -> None:
+    def __init__(
+        self,
+        file: EdfFile,
+        header: FileHeader,
+        tokens: TokenStage | None = None,
+        lines: LinesRemoved | None = None,
+    ) -> None:
         self._file = file
+        self._lines = lines
         self._header = header
         self._tokens = tokens
         signals = file.header.signals
@@ -93,32 +106,43 @@ class BoundedStage:
         return ChunkStreams(bounded=next(self._ahead))
 
     def _chunks(self) -> Iterator[LayeredChunk]:
-        for sets in begun_ahead(range(self._header.n_chunks), self._begin, _MAX_THREADS):
-            yield self._finish(sets)
+        chunks = range(self._header.n_chunks)
+        for chunk, sets in zip(chunks, begun_ahead(chunks, self._begin, _MAX_THREADS), strict=True):
+            yield self._finish(chunk, sets)
 
-    def _begin(self, pool: ThreadPoolExecutor, chunk: int) -> list[tuple[np.ndarray, Future[CodedChunk]]]:
+    def _begin(
+        self, pool: ThreadPoolExecutor, chunk: int
+    ) -> list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]:
         found = {} if self._tokens is None else self._tokens.synthesised(chunk)
         return [
-            (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
-            for coder, rows, entry in zip(self._coders, self._values(chunk), self._header.layer_sets, strict=True)
+            (original, rows, pool.submit(coder.code, rows, _of_set(found, entry)))
+            for coder, entry in zip(self._coders, self._header.layer_sets, strict=True)
+            for original, rows in [self._values(chunk, entry)]
         ]
 
-    def _values(self, chunk: int) -> list[np.ndarray]:
-        block = self._file.read_records(*self._header.records_of_chunk(chunk))
-        return [
-            np.stack([decode_signal(block, self._file.header, index).reshape(-1) for index in entry.signals])
-            for entry in self._header.layer_sets
-        ]
+    def _values(self, chunk: int, entry: LayerSet) -> tuple[np.ndarray, np.ndarray]:
+        """Samples of a set's signals, and what of them is coded."""
+        records = self._header.records_of_chunk(chunk)
+        original = self._file.digital(*records, entry.signals)
+        return original, original if self._lines is None else self._lines.digital(*records, entry.signals)
 
-    def _finish(self, sets: list[tuple[np.ndarray, Future[CodedChunk]]]) -> LayeredChunk:
+    def _finish(
+        self, chunk: int, sets: list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]
+    ) -> LayeredChunk:
         result = LayeredChunk()
-        for (values, future), meter, eeg_meter, counts in zip(
-            sets, self._meters, self._eeg_meters, self._counts, strict=True
+        first = self._header.records_of_chunk(chunk)[0]
+        entries = self._header.layer_sets
+        for (values, rows, future), entry, meter, eeg_meter, counts in zip(
+            sets, entries, self._meters, self._eeg_meters, self._counts, strict=True
         ):
             coded = future.result()
-            meter.update(values, coded.restored)
-            eeg_meter.update(values, coded.restored)
-            counts.add(values, coded)
+            restored = coded.restored
+            # Of what is left without lines: a tone beside the mains is no EEG, and must not pay for an error of it.
+            eeg_meter.update(rows, restored)
+            if self._lines is not None:
+                restored = self._lines.put_back(first, entry.signals, restored)
+            meter.update(values, restored)
+            counts.add(values, restored, coded.ways)
             result.layers.update(coded.streams.layers)
             result.residuals.update(coded.streams.residuals)
             result.exact.update(coded.streams.exact)

@@ -109,7 +109,7 @@ class BoundedCoder:
             for row, energy, unit in zip(values, eeg, self._microvolts, strict=True)
         ]
         coded = CodedChunk(LayeredChunk(), values.copy(), [EXACT] * len(values))
-        still = values.min(axis=1) < values.max(axis=1)
+        still = (values.min(axis=1) < values.max(axis=1)) | ~self._storable(values)
         for place in np.flatnonzero(~still):
             coded.streams.exact[self._signals[place]] = encode_exact(values[place], self._sample_bytes)
         base = np.zeros(len(values), bool)
@@ -122,6 +122,11 @@ class BoundedCoder:
         if still.any():
             self._layer(coded, values, bounds, still, base, tokens)
         return coded
+
+    def _storable(self, values: np.ndarray) -> np.ndarray:
+        """Which signals fit into samples of the file; without its lines, one may not."""
+        limit = 1 << (8 * self._sample_bytes - 1)
+        return np.asarray((values.min(axis=1) >= -limit) & (values.max(axis=1) < limit))
 
     def _tokens(
         self, coded: CodedChunk, values: np.ndarray, bounds: list[Bounds], tokens: SetSynthesis, still: np.ndarray
@@ -277,7 +282,8 @@ class BoundedCoder:
                 break
             step -= 2
         payload = StoredResidual(step, tuple(references), stream, predicted=True).pack()
-        exact = encode_exact(original, self._sample_bytes) if step == 1 else None
+        storable = step == 1 and self._storable(original[None])[0]
+        exact = encode_exact(original, self._sample_bytes) if storable else None
         if exact is not None and len(exact) <= len(payload):
             coded.streams.exact[self._signals[place]] = exact
         else:

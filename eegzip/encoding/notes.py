@@ -84,6 +84,6 @@ def _advice(header: FileHeader, signal: SignalEntry) -> str:
     faster = any(codec.rate is not None and codec.rate < (signal.sample_rate or 0.0) for codec in header.codecs)
     native = "try --rate native, " if faster else ""
     return (
-        ", as happens beside noise and hum and above the network's band: "
+        ", as happens to noise, to muscles and above the network's band: "
         f"ask for a bound such as --max-prd 20, {native}or keep it with --exact"
     )

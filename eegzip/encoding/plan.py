@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.signal.scaling import choose_offset_step
 from eegzip.encoding.channel_groups import SharedStream, share
 from eegzip.encoding.klt import transformed
+from eegzip.encoding.lines.plan import without_lines
 from eegzip.encoding.options import (
     DEFAULT_CHUNK_SECONDS,
     LOSSLESS_CHUNK_SECONDS,
@@ -32,6 +33,7 @@ from eegzip.formats.limits import CHUNK_BYTES, MAX_LAYER_SAMPLES, MAX_LAYER_SIGN
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.signal.klt import Distortion
+    from eegzip.encoding.lines.removal import LinesRemoved
 
 _CHUNK_COST = 12000
 _STREAM_COST = 2400
@@ -57,12 +59,15 @@ class Plan:
         Of the components of each of the header's KLTs.
     bitrate : float or None
         Bits of tokens a second and signal to aim at.
+    lines : LinesRemoved or None
+        The recording without its lines; ``None`` where it has none.
     """
 
     header: eegz.FileHeader
     runtime: CodecRuntime | None
     distortions: Mapping[KLT, Distortion]
     bitrate: float | None
+    lines: LinesRemoved | None = None
 
 
 def codec_for(file: EdfFile, options: CompressionOptions) -> CodecChoice | None:
@@ -101,19 +106,37 @@ def plan(
     UsageError
         Channels can't be grouped as asked, or there is no such device.
     """
-    header = plan_header(file, statistics, codec if options.tokens else None, options)
+    coding = codec if options.tokens else None
+    signals = _signals(file, statistics, coding, options)
+    lines, coded = without_lines(file, statistics, signals)
+    header = plan_header(file, coded, coding, options, signals)
+    if lines is not None:
+        header = replace(header, line_sets=tuple(found.entry for found in lines.found))
     if codec is None or not header.groups:
-        return Plan(header, None, {}, None)
+        return Plan(header, None, {}, None, lines)
     # Only now, so that a recording without EEG needs no torch.
     from eegzip.codecs.runtime import CodecRuntime
 
     runtime = CodecRuntime(codec.checkpoint, device=options.device)
-    header, distortions = transformed(file, statistics, header, codec, runtime)
-    return Plan(header, runtime, distortions, options.bitrate)
+    header, distortions = transformed(file if lines is None else lines, coded, header, codec, runtime)
+    return Plan(header, runtime, distortions, options.bitrate, lines)
+
+
+def _signals(
+    file: EdfFile, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
+) -> tuple[eegz.SignalEntry, ...]:
+    """How each signal is coded."""
+    fixed_scaling = codec is not None and codec.fixed_limit_uv is not None
+    flat = [signal.flat for signal in statistics.signals]
+    return signal_entries(file, flat, options, fixed_scaling=fixed_scaling)
 
 
 def plan_header(
-    file: EdfFile, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
+    file: EdfFile,
+    statistics: RecordingStatistics,
+    codec: CodecChoice | None,
+    options: CompressionOptions,
+    signals: tuple[eegz.SignalEntry, ...],
 ) -> eegz.FileHeader:
     """Decide how each signal is coded and which of them share streams, each channel for itself.
 
@@ -123,13 +146,13 @@ def plan_header(
         As for :func:`plan`.
     codec : CodecChoice or None
         ``None`` where no signal gets tokens.
+    signals : tuple of SignalEntry
+        How each is coded.
     """
-    fixed_scaling = codec is not None and codec.fixed_limit_uv is not None
-    flat = [signal.flat for signal in statistics.signals]
-    signals = signal_entries(file, flat, options, fixed_scaling=fixed_scaling)
     coded = [index for index, entry in enumerate(signals) if entry.coding is not eegz.Coding.EXACT]
     if not coded and options.targets is not None and any(entry.why is eegz.Reason.AS_ASKED for entry in signals):
-        return plan_header(file, statistics, None, options.exactly())
+        exactly = options.exactly()
+        return plan_header(file, statistics, None, exactly, _signals(file, statistics, None, exactly))
     codecs: tuple[eegz.CodecEntry, ...] = ()
     groups: tuple[eegz.GroupEntry, ...] = ()
     if coded and codec is not None:

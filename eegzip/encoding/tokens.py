@@ -10,6 +10,7 @@ import numpy as np
 
 from eegzip.codecs.stream_batch import (
     ChannelScaling,
+    DigitalSource,
     StreamBatch,
     analysis_of,
     batches_of,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from eegzip.codecs.signal.analysis import Analysis
     from eegzip.codecs.signal.klt import Distortion
     from eegzip.codecs.signal.synthesis import Synthesis
+    from eegzip.encoding.lines.removal import LinesRemoved
     from eegzip.encoding.target_bitrate import TargetBitrate
 
 
@@ -71,6 +73,8 @@ class TokenStage:
         Of the components of the header's KLTs.
     bitrate : float or None
         Bits of tokens a second and signal to aim at.
+    lines : LinesRemoved or None
+        The recording without its lines, which is what is coded.
     """
 
     def __init__(
@@ -80,8 +84,11 @@ class TokenStage:
         runtime: CodecRuntime,
         distortions: Mapping[KLT, Distortion],
         bitrate: float | None = None,
+        lines: LinesRemoved | None = None,
     ) -> None:
         self._file = file
+        self._lines = lines
+        self._source: DigitalSource = file if lines is None else lines
         self._header = header
         # Where there are bounds besides, what a decoder restores is another stage's.
         self._restores = not header.layer_sets
@@ -99,7 +106,7 @@ class TokenStage:
     def _begin(
         self, batch: StreamBatch, runtime: CodecRuntime, distortion: Distortion | None, target: TargetBitrate | None
     ) -> _BatchAtWork:
-        header, read = self._header, sample_reader(self._file, batch)
+        header, read = self._header, sample_reader(self._source, batch)
         analysis = analysis_of(header, batch, read, runtime, distortion)
         if target is not None:
             # The first was a probe.
@@ -163,14 +170,17 @@ class TokenStage:
 
     def _measure(self, work: _BatchAtWork, first: int, stop: int) -> None:
         """Restore what was just coded, as a decoder will, and compare."""
-        read = sample_reader(self._file, work.batch)
+        read, read_coded = sample_reader(self._file, work.batch), sample_reader(self._source, work.batch)
         per_record = self._header.signals[work.batch.signals[0]].samples_per_record
         step = block_records(self._header)
         for begin in range(first, stop, step):
             samples = (begin * per_record, min(begin + step, stop) * per_record)
-            original, restored = read(*samples), work.synthesis.digital(*samples)
-            work.meter.update(original, restored)
-            work.eeg_meter.update(original, restored)
+            restored = work.synthesis.digital(*samples)
+            # Of what is left without lines: a tone beside the mains is no EEG.
+            work.eeg_meter.update(read_coded(*samples), restored)
+            if self._lines is not None:
+                restored = self._lines.put_back(begin, work.batch.signals, restored)
+            work.meter.update(read(*samples), restored)
 
     def _forget_before(self, work: _BatchAtWork, record: int) -> None:
         grid = self._header.grid(work.batch.groups[0])

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from eegzip.formats.eegz.klt import KLT
+from eegzip.formats.eegz.lines import LineSet
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.limits import SMALL_FILE_BYTES
 from eegzip.formats.packing import pack_map
@@ -243,6 +244,8 @@ class FileHeader:
         Whether exact signals may be predicted from each other, which readers of version 1.1 can't undo.
     klts : tuple of KLT
         Groups that are coded as components.
+    line_sets : tuple of LineSet
+        Signals whose lines are kept beside them.
     """
 
     software: str
@@ -261,6 +264,7 @@ class FileHeader:
     targets: Targets | None = None
     predicted: bool = False
     klts: tuple[KLT, ...] = ()
+    line_sets: tuple[LineSet, ...] = ()
 
     @property
     def n_chunks(self) -> int:
@@ -295,11 +299,11 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        5 with bounds on the EEG part; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers,
-        which are no longer those of 1.2;
-        else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        5 with lines or bounds on the EEG part; else 4 where the file is :attr:`small`; else 3 with KLTs, or with
+        layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1
+        with ``dac-mc``; else 0.
         """
-        if self.bounds_eeg_part:
+        if self.line_sets or self.bounds_eeg_part:
             return 5
         if self.small:
             return 4
@@ -369,6 +373,8 @@ class FileHeader:
         mixtures = content.pop("klts")
         if mixtures:
             content["mixtures"] = mixtures
+        if not self.line_sets:
+            del content["line_sets"]
         return pack_map(content, self.small)
 
 

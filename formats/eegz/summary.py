@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eegzip.formats.eegz.fields import Fields
-from eegzip.formats.limits import MAX_SIGNALS
+from eegzip.formats.limits import MAX_LINES, MAX_SIGNALS
 from eegzip.formats.packing import pack_map, unpack_map
 
-_ABSENT_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes", "eeg_prd", "worst_chunk_eeg_prd"})
+_ABSENT_FIELDS = frozenset(
+    {"worst_chunk_prd", "chunks", "layer_bytes", "line_bytes", "eeg_prd", "worst_chunk_eeg_prd"}
+)
 _WAYS = 64
 
 
@@ -60,6 +62,27 @@ class SignalSummary:
 
 
 @dataclass(frozen=True)
+class LineSummary:
+    """What one line is like, for people.
+
+    Parameters
+    ----------
+    line_set : int
+        Number of its line set in the header.
+    lowest_hz, highest_hz : float or None
+        Between which its frequency lies where it is there; ``None`` where data records have no duration.
+    rms : tuple of float
+        Root of the mean square of what it adds to each signal of the set over the whole recording, in uV where the
+        signal's unit is a voltage, else in digital units.
+    """
+
+    line_set: int
+    lowest_hz: float | None
+    highest_hz: float | None
+    rms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class FileSummary:
     """Content of the SUMM block.
 
@@ -73,6 +96,10 @@ class FileSummary:
         In the order of the recording's signals.
     layer_bytes : int or None
         Payloads of layers and residuals; ``None`` where the file has no layer sets.
+    line_bytes : int or None
+        Payloads of lines; ``None`` where the file has no line sets.
+    lines : tuple of LineSummary
+        Of all line sets, in their order.
     """
 
     original_bytes: int
@@ -81,6 +108,8 @@ class FileSummary:
     knot_bytes: int
     signals: tuple[SignalSummary, ...]
     layer_bytes: int | None = None
+    line_bytes: int | None = None
+    lines: tuple[LineSummary, ...] = ()
 
     def pack(self, small: bool = False, *, eeg: bool = True) -> bytes:
         """Serialise to the payload of the SUMM block, of a small file or not, with figures of the EEG part or not."""
@@ -94,6 +123,8 @@ class FileSummary:
             for key in _ABSENT_FIELDS.intersection(entry):
                 if entry[key] is None:
                     del entry[key]
+        if not self.lines:
+            del content["lines"]
         return pack_map(content, small)
 
 
@@ -127,4 +158,14 @@ def unpack_summary(payload: bytes) -> FileSummary:
             for item in fields.maps("signals", MAX_SIGNALS)
         ),
         layer_bytes=fields.optional_integer("layer_bytes", 0, 1 << 62),
+        line_bytes=fields.optional_integer("line_bytes", 0, 1 << 62),
+        lines=tuple(
+            LineSummary(
+                line_set=item.integer("line_set", 0, MAX_SIGNALS),
+                lowest_hz=item.optional_number("lowest_hz"),
+                highest_hz=item.optional_number("highest_hz"),
+                rms=item.numbers("rms", MAX_SIGNALS),
+            )
+            for item in fields.optional_maps("lines", MAX_SIGNALS * MAX_LINES)
+        ),
     )
