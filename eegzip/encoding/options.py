@@ -50,6 +50,8 @@ class CompressionOptions:
         Bounds on errors.
     tokens : bool
         Whether signals that are coded lossily get tokens of a network.
+    wants_tokens : bool
+        Whether tokens were asked for, and are not just what is done where nothing is asked for.
     lossless : bool
     chunk_seconds : float or None
         Wanted length of a chunk.
@@ -67,6 +69,7 @@ class CompressionOptions:
     exact: tuple[str, ...]
     targets: Targets | None
     tokens: bool
+    wants_tokens: bool
     lossless: bool
     chunk_seconds: float | None
     device: str
@@ -125,16 +128,12 @@ class CompressionOptions:
             exact=("*",) if lossless else tuple(exact),
             targets=wanted.targets,
             tokens=wanted.targets is None or wanted.keep_tokens,
+            wants_tokens=quality == "tokens"
+            or keep_tokens
+            or (wanted.targets is None and any(wish is not None for wish in (model, codebooks, bitrate, groups))),
             lossless=lossless,
             chunk_seconds=chunk_seconds,
             device=device,
-        )
-
-    @property
-    def wants_tokens(self) -> bool:
-        """Whether tokens were asked for, and not just what is done where nothing is asked for."""
-        return self.tokens and any(
-            wish is not None for wish in (self.targets, self.model, self.codebooks, self.bitrate, self.groups)
         )
 
     def exactly(self) -> CompressionOptions:
