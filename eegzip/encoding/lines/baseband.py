@@ -17,6 +17,9 @@ _MASK = (1 << 32) - 1
 
 _SIDES_HZ = (-3.0, -2.0, 2.0, 3.0)
 _STEADY_KNOTS, _LAG = 16, 4
+_AROUND_KNOTS = 32
+"""Before and after what is surely a line it is looked for, too."""
+
 _LEAST_STEADY = 0.75
 _LEAST_OVER_SIDES = 6.0
 LEAST_LEVEL = 0.08
@@ -186,7 +189,7 @@ def presence(turned: np.ndarray, loud: np.ndarray, noise: np.ndarray) -> Presenc
             energy, steady = agreement(turned[signal], first, stop, lag)
             if steady >= _LEAST_STEADY * energy:
                 there[signal] = True
-                when[max(first - _STEADY_KNOTS, 0) : stop + _STEADY_KNOTS] = True
+                when[max(first - _AROUND_KNOTS, 0) : stop + _AROUND_KNOTS] = True
     return Presence(there, when, noise)
 
 

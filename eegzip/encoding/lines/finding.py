@@ -83,7 +83,7 @@ def find_lines(
         for place, signal in enumerate(chosen):
             if who[signal]:
                 step = float(steps[signal]) / (1 << AMPLITUDE_BITS)
-                values[place] = quantise(amplitudes[signal], switched, when, step)
+                values[place] = quantise(amplitudes[signal], switched, when, step, float(candidate.found.noise[signal]))
                 np.clip(values[place], -(MAX_AMPLITUDE // steps[signal]), MAX_AMPLITUDE // steps[signal], values[place])
         lines.append(Line(phases, frequencies, switched, values.astype(np.int32)))
     entry = LineSet(

@@ -16,6 +16,9 @@ _BOND = 0.05
 
 _LAGS = (4, 12)
 _USUAL_STIFFNESS, _MOST_STIFFNESS = 16.0, 400.0
+_NOISY_CHANGE, _NOISY_FIT = 20.0, 8.0
+"""By what fitted amplitudes change from knot to knot for noise alone, and how large they are, thrice to be sure."""
+
 _ROOM = 0.8
 """Steps."""
 
@@ -78,7 +81,9 @@ def _fit_stretch(signals: Signals, tracks: list[Track], low: int, high: int) -> 
     return sides.reshape(knots, lines, 2, signals.count).transpose(1, 3, 0, 2)
 
 
-def quantise(amplitudes: np.ndarray, switched: np.ndarray, present: np.ndarray, step: float) -> np.ndarray:
+def quantise(
+    amplitudes: np.ndarray, switched: np.ndarray, present: np.ndarray, step: float, noise: float
+) -> np.ndarray:
     """Round a line's amplitudes in one signal, as steadily as they are.
 
     Parameters
@@ -88,6 +93,8 @@ def quantise(amplitudes: np.ndarray, switched: np.ndarray, present: np.ndarray, 
     present : ndarray of bool, shape (knots,)
     step : float
         In the units of the amplitudes.
+    noise : float
+        Mean square of amplitudes beside the line.
 
     Returns
     -------
@@ -96,7 +103,7 @@ def quantise(amplitudes: np.ndarray, switched: np.ndarray, present: np.ndarray, 
     """
     values = amplitudes.astype(np.float64) / step
     breaks = (switched != NO_SWITCH) | (present[:-1] != present[1:])
-    smooth(values, breaks, _stiffness(values[present], breaks[present[:-1]]))
+    smooth(values, breaks, _stiffness(values[present], breaks[present[:-1]], noise / step**2))
     result = np.zeros(values.shape, np.int64)
     edges = [0, *(np.flatnonzero(breaks) + 1), len(values)]
     for first, stop in itertools.pairwise(edges):
@@ -105,14 +112,17 @@ def quantise(amplitudes: np.ndarray, switched: np.ndarray, present: np.ndarray, 
     return result
 
 
-def _stiffness(values: np.ndarray, breaks: np.ndarray) -> float:
+def _stiffness(values: np.ndarray, breaks: np.ndarray, noise: float) -> float:
     """How steady amplitudes are: the variance of what is not theirs, over that of their own step to the next knot.
 
-    Seen as steps at random that are seen through noise, they change by twice the noise, and a step for every knot.
+    Seen as steps at random that are seen through noise, they change by twice the noise, and a step for every knot. How
+    large the noise is, changes over some seconds say; but what is far above the noise beside a line is the line's.
     """
+    fast = mean_change(values, breaks, 1) - _NOISY_CHANGE * noise
+    most = _MOST_STIFFNESS if fast <= 0 else min(_NOISY_FIT * noise / fast, _MOST_STIFFNESS)
     short, long = (mean_change(values, breaks, lag) for lag in _LAGS)
     if long < 0:
-        return _USUAL_STIFFNESS
+        return min(_USUAL_STIFFNESS, most)
     steps = (long - short) / (_LAGS[1] - _LAGS[0])
-    noise = max((short - _LAGS[0] * max(steps, 0.0)) / 2, 0.0)
-    return min(noise / max(steps, 1e-9), _MOST_STIFFNESS)
+    quiet = max((short - _LAGS[0] * max(steps, 0.0)) / 2, 0.0)
+    return min(quiet / max(steps, 1e-9), most)
