@@ -27,7 +27,10 @@ def eeg(eegmat: Path) -> np.ndarray:
 
 def found_in(values: np.ndarray) -> RecordingLines | None:
     digital = np.rint(values).astype(np.int32)
-    statistics = [SignalStatistics(int(row.min()), int(row.max()), round(row.mean()), row.std()) for row in digital]
+    statistics = [
+        SignalStatistics(int(row.min()), int(row.max()), round(row.mean()), row.std(), int(np.ptp(row)))
+        for row in digital
+    ]
     read: Callable[[int, int], np.ndarray] = lambda start, stop: digital[:, start:stop]  # noqa: E731
     found = find_lines(read, digital.shape[1], RATE, range(len(digital)), statistics)
     return None if found is None else RecordingLines(*found)
