@@ -23,7 +23,7 @@ class LineSet:
     signals : tuple of int
         Indices into the recording's signals; none is exact, all have one sample rate.
     lowest, highest : tuple of int
-        Range of each signal's digital values in the original, lines and all, to which a decoder clips.
+        Range of each signal's digital values, lines and all, to which a decoder clips: the original's, or wider.
     steps : tuple of int
         Of each signal's amplitudes, in 1/256 digital units.
     count : int

@@ -82,7 +82,7 @@ def check(source: Path, folder: Path, options: dict[str, Any]) -> None:
 bounds = st.fixed_dictionaries(
     {},
     optional={
-        "max_prd": st.sampled_from([0.01, 1.0, 9.0, 40.0, 150.0]),
+        "max_prd": st.sampled_from([0.01, 1.0, 9.0, 40.0, 99.0]),
         "max_error": st.sampled_from([0.0, 0.07, 0.5, 8.0, 300.0]),
     },
 ).filter(bool)

@@ -360,17 +360,24 @@ class SecondReader:
         waves, scales = (np.stack(rows) for rows in zip(*parts, strict=True))
         return weights @ waves, np.sqrt(weights**2 @ scales**2)
 
-    def with_lines(self, samples: list[np.ndarray]) -> None:
-        """Put the lines back into the samples of all signals (9)."""
+    def lines(self) -> dict[int, list[tuple[slice, np.ndarray, int, int]]]:
+        """Lines of the signals that have some, chunk by chunk: place, samples, and the range of the original (6.10)."""
+        found: dict[int, list[tuple[slice, np.ndarray, int, int]]] = {}
         for number, entry in enumerate(self.head.get("line_sets", [])):
             each = self.head["signals"][entry["signals"][0]]["samples_per_record"]
             for chunk, streams in self.chunks.items():
                 p, q = (record * each for record in self.records(chunk))
-                found = lines_of_chunk(streams[LINES, number], entry, p, q)
-                columns = (entry["signals"], entry["lowest"], entry["highest"], found)
-                for signal, low, high, row in zip(*columns, strict=True):
-                    whole = samples[signal][p:q] + row.astype(np.int64)
-                    samples[signal][p:q] = whole.clip(low, high)
+                rows = lines_of_chunk(streams[LINES, number], entry, p, q).astype(np.int64)
+                columns = (entry["signals"], rows, entry["lowest"], entry["highest"])
+                for signal, row, low, high in zip(*columns, strict=True):
+                    found.setdefault(signal, []).append((slice(p, q), row, low, high))
+        return found
+
+    def with_lines(self, samples: list[np.ndarray]) -> None:
+        """Put the lines back into the samples of all signals (9)."""
+        for signal, parts in self.lines().items():
+            for part, row, low, high in parts:
+                samples[signal][part] = (samples[signal][part] + row).clip(low, high)
 
     def signals(self, network: Network | None = None) -> list[np.ndarray]:
         """Digital samples of every signal; 0 where a chunk is missing."""

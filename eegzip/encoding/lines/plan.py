@@ -59,12 +59,21 @@ def without_lines(
         unfit = {index for index, signal in left.items() if signal.flat or not _fits(signal, limit)}
         rest = lines.without(unfit)
         if rest is not None:
-            kept.append(rest)
+            kept.append(_unclipped(rest, signals, 1 << (8 * file.header.sample_bytes - 1)))
             for index in rest.entry.signals:
                 measured[index] = left[index]
     if not kept:
         return None, statistics
     return LinesRemoved(file, kept), replace(statistics, signals=tuple(measured))
+
+
+def _unclipped(lines: RecordingLines, signals: Sequence[SignalEntry], limit: int) -> RecordingLines:
+    """Let what has a bound take any value that samples can: clipped with its lines, its EEG part would be another."""
+    entry = lines.entry
+    free = [signals[index].coding is Coding.LAYERS for index in entry.signals]
+    lowest = tuple(-limit if any_value else value for any_value, value in zip(free, entry.lowest, strict=True))
+    highest = tuple(limit - 1 if any_value else value for any_value, value in zip(free, entry.highest, strict=True))
+    return replace(lines, entry=replace(entry, lowest=lowest, highest=highest))
 
 
 def _fits(signal: SignalStatistics, limit: int) -> bool:
