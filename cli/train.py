@@ -53,6 +53,7 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 @click.option("--config", metavar="FILE", help="Settings in TOML, YAML or JSON; options win over them.")
 @click.option("--preset", "presets", multiple=True, metavar="NAME", help="full, base, compact, paper. Repeatable.")
 @click.option("--model", "architecture", type=click.Choice(["dac-sc", "dac-mc"]), help="Channels alone or in groups.")
+@click.option("--stage", type=click.Choice(["network", "joint"]), help="joint: a decoder of all channels for --init.")
 @click.option("--groups", metavar="KIND|FILE", help="Groups of dac-mc: random, manual, single or a file.")
 @click.option("--init", metavar="START", help="scratch, audio, or a model's name, folder or .pth file.")
 @click.option("--sha256", metavar="HEX", help="Of the official weights, in place of the known one.")
