@@ -86,6 +86,7 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
             f"              {rate}, hop {codec['hop']}, {codec['codebooks']} codebooks of {codec['codebook_size']}, "
             f"{codec['scaling']} scaling"
         )
+    yield from _joint_text(content)
     yield from _groups_text(content)
     if content["targets"]:
         from eegzip.formats.eegz.header import Targets
@@ -94,6 +95,16 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"  promised    {promise(Targets(**content['targets']))}, for each bounded channel in each chunk"
     for problem in content["problems"]:
         yield f"  PROBLEM     {problem}"
+
+
+def _joint_text(content: Mapping[str, Any]) -> Iterator[str]:
+    """Which channels are decoded together, and what that asks of whoever wants one of them."""
+    for part in content["joint"]:
+        count, refined = len(part["signals"]), len(part["refined"])
+        yield (
+            f"  decoded     together: {refined} of {count} channels refined by the others; one of them takes the tokens "
+            f"of all {count} (--alone: its own only)"
+        )
 
 
 def _groups_text(content: Mapping[str, Any]) -> Iterator[str]:

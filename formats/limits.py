@@ -50,6 +50,12 @@ MAX_LAYER_SAMPLES = 1 << 23
 MAX_KLT_SIGNALS = 64
 """Signals of one KLT."""
 
+MAX_JOINT_GROUPS = 64
+"""Groups that a joint decoder restores together."""
+
+MAX_JOINT_SAMPLES = 1 << 23
+"""Of all signals of a joint set in a minute."""
+
 MIN_GAIN, MAX_GAIN = 2.0**-40, 2.0**40
 """Of a signal of a KLT, in digital units."""
 

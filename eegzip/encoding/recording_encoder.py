@@ -51,6 +51,7 @@ def write_recording(
 def _summary(
     file: EdfFile, header: FileHeader, writer: EegzWriter, fidelities: Mapping[int, SignalFidelity]
 ) -> FileSummary:
+    joint = any(codec.joint for codec in header.codecs)
     signals = []
     for index, stored in enumerate(writer.signal_bytes):
         found, unit = fidelities[index], file.header.signals[index].microvolts_per_digit
@@ -74,4 +75,5 @@ def _summary(
         knot_bytes=writer.knot_bytes,
         signals=tuple(signals),
         layer_bytes=writer.layer_bytes if header.layer_sets else None,
+        refined=tuple(sorted(index for index, found in fidelities.items() if found.refined)) if joint else None,
     )

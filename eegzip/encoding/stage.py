@@ -45,11 +45,14 @@ class SignalFidelity:
         Largest error (PRD) of a single chunk in percent, its own mean removed; of bounded signals only.
     chunks : dict of str to int or None
         How many chunks store it in which way; of bounded signals only.
+    refined : bool
+        Whether a joint decoder restores it.
     """
 
     fidelity: Fidelity
     worst_chunk_prd: float | None = None
     chunks: dict[str, int] | None = None
+    refined: bool = False
 
 
 class Stage(Protocol):

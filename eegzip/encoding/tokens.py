@@ -14,12 +14,14 @@ from eegzip.codecs.stream_batch import (
     analysis_of,
     batches_of,
     block_records,
+    joint_latents_of,
+    joint_set_of,
     largest_scales,
     sample_reader,
     synthesis_of,
 )
 from eegzip.encoding.stage import ChunkStreams, SignalFidelity
-from eegzip.evaluation.fidelity import FidelityMeter
+from eegzip.evaluation.fidelity import Fidelity, FidelityMeter
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.klt import KLT
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from eegzip.codecs.signal.klt import Distortion
     from eegzip.codecs.signal.synthesis import Synthesis
     from eegzip.encoding.target_bitrate import TargetBitrate
+
+
+# A joint decoder is used where it leaves less than this share of the PRD: more must differ than last bits.
+_WORTH = 0.999
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class _BatchAtWork:
     analysis: Analysis
     synthesis: Synthesis
     meter: FidelityMeter
+    joint: Synthesis | None
+    joint_meter: FidelityMeter
 
 
 class TokenStage:
@@ -105,7 +113,12 @@ class TokenStage:
             analysis = analysis_of(header, batch, read, runtime, distortion, target.chooser(batch, analysis))
         channels = ChannelScaling.of(header, batch)
         synthesis = synthesis_of(header, batch, analysis, runtime)
-        return _BatchAtWork(batch, channels, analysis, synthesis, FidelityMeter(channels.centres))
+        joint = None
+        if joint_set_of(header, batch) is not None:
+            latents = joint_latents_of(header, batch, analysis, runtime, batch.signals)
+            joint = synthesis_of(header, batch, analysis, runtime, latents)
+        meters = FidelityMeter(channels.centres), FidelityMeter(channels.centres)
+        return _BatchAtWork(batch, channels, analysis, synthesis, meters[0], joint, meters[1])
 
     def encode(self, chunk: int) -> ChunkStreams:
         """Tokens and knots of a chunk."""
@@ -151,9 +164,11 @@ class TokenStage:
         if not self._restores:
             return {}
         return {
-            signal: SignalFidelity(fidelity)
+            signal: _better(alone, together)
             for work in self._at_work
-            for signal, fidelity in zip(work.batch.signals, work.meter.results(), strict=True)
+            for signal, alone, together in zip(
+                work.batch.signals, work.meter.results(), work.joint_meter.results(), strict=True
+            )
         }
 
     def _measure(self, work: _BatchAtWork, first: int, stop: int) -> None:
@@ -163,10 +178,22 @@ class TokenStage:
         step = block_records(self._header)
         for begin in range(first, stop, step):
             samples = (begin * per_record, min(begin + step, stop) * per_record)
-            work.meter.update(read(*samples), work.synthesis.digital(*samples))
+            original = read(*samples)
+            work.meter.update(original, work.synthesis.digital(*samples))
+            if work.joint is not None:
+                work.joint_meter.update(original, work.joint.digital(*samples))
 
     def _forget_before(self, work: _BatchAtWork, record: int) -> None:
         grid = self._header.grid(work.batch.groups[0])
         # The decoder may yet look back by a window for the samples before the chunk's first frame.
         next_frame = grid.frames_of_records(record, self._header.n_records)[0]
-        work.analysis.forget_before(next_frame - 2 * work.analysis.window_frames)
+        # What a joint decoder makes of a window takes tokens of the window before that, too.
+        back = 2 if work.joint is None else 3
+        work.analysis.forget_before(next_frame - back * work.analysis.window_frames)
+
+
+def _better(alone: Fidelity, together: Fidelity) -> SignalFidelity:
+    """The way of decoding a signal that is nearer to its original; together only where it is worth it."""
+    if alone.prd is not None and together.prd is not None and together.prd < _WORTH * alone.prd:
+        return SignalFidelity(together, refined=True)
+    return SignalFidelity(alone)

@@ -92,6 +92,7 @@ def _codec(fields: Fields) -> CodecEntry:
         scaling=scaling,
         knot_spacing=fields.integer("knot_spacing", *spacings),
         prior=_digest(fields, "prior") if fields.has("prior") else None,
+        joint=fields.flag("joint"),
     )
 
 

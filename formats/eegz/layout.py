@@ -12,7 +12,7 @@ from eegzip.formats.errors import ContainerError
 # lone LF: any transfer "as text" changes at least one of them.
 SIGNATURE = b"\x89EEGZ\r\n\x1a\n"
 MAJOR_VERSION = 1
-MINOR_VERSION = 4
+MINOR_VERSION = 5
 """The highest that this version writes."""
 SIGNATURE_BYTES = 16
 

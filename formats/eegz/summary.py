@@ -68,6 +68,8 @@ class FileSummary:
         In the order of the recording's signals.
     layer_bytes : int or None
         Payloads of layers and residuals; ``None`` where the file has no layer sets.
+    refined : tuple of int or None
+        Signals that the joint decoder restores, ascending; ``None`` where no codec has one.
     """
 
     original_bytes: int
@@ -76,6 +78,7 @@ class FileSummary:
     knot_bytes: int
     signals: tuple[SignalSummary, ...]
     layer_bytes: int | None = None
+    refined: tuple[int, ...] | None = None
 
     def pack(self, small: bool = False) -> bytes:
         """Serialise to the payload of the SUMM block, of a small file or another."""
@@ -85,7 +88,25 @@ class FileSummary:
             for key in _LAYERED_FIELDS.intersection(entry):
                 if entry[key] is None:
                     del entry[key]
+        if self.refined is None:
+            del content["refined"]
+        else:
+            content["refined"] = _as_bits(self.refined, len(self.signals))
         return pack_map(content, small)
+
+
+def _as_bits(signals: tuple[int, ...], count: int) -> bytes:
+    bits = bytearray(-(-count // 8))
+    for signal in signals:
+        bits[signal // 8] |= 1 << signal % 8
+    return bytes(bits)
+
+
+def _refined(fields: Fields) -> tuple[int, ...] | None:
+    if not fields.has("refined"):
+        return None
+    bits = fields.binary("refined")
+    return tuple(signal for signal in range(8 * len(bits)) if bits[signal // 8] >> signal % 8 & 1)
 
 
 def unpack_summary(payload: bytes) -> FileSummary:
@@ -116,4 +137,5 @@ def unpack_summary(payload: bytes) -> FileSummary:
             for item in fields.maps("signals", MAX_SIGNALS)
         ),
         layer_bytes=fields.optional_integer("layer_bytes", 0, 1 << 62),
+        refined=_refined(fields),
     )

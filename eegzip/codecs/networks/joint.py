@@ -14,6 +14,7 @@ The covariances are those of one window (SPEC.md, section 9.1), so nothing depen
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -67,7 +68,7 @@ def neighbours_of(decoded: torch.Tensor, noise: torch.Tensor) -> Neighbours:
     """
     channels = len(decoded)
     covariances, noises = [], []
-    for first, stop in zip(BANDS, BANDS[1:], strict=False):
+    for first, stop in pairwise(BANDS):
         rows = decoded[:, :, first:stop].reshape(channels, -1).double()
         covariances.append(rows @ rows.T / rows.shape[1])
         noises.append(noise[:, :, first:stop].double().mean((1, 2)))
@@ -105,7 +106,7 @@ def banded(weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return torch.cat(
         [
             torch.einsum("ij,jtd->itd", weights[band], values[:, :, first:stop])
-            for band, (first, stop) in enumerate(zip(BANDS, BANDS[1:], strict=False))
+            for band, (first, stop) in enumerate(pairwise(BANDS))
         ],
         dim=2,
     )
@@ -113,12 +114,12 @@ def banded(weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
 
 def _band_means(values: torch.Tensor) -> torch.Tensor:
     """Means [channels, frames, bands] of values [channels, frames, bins]."""
-    return torch.stack([values[:, :, a:b].mean(2) for a, b in zip(BANDS, BANDS[1:], strict=False)], dim=2)
+    return torch.stack([values[:, :, a:b].mean(2) for a, b in pairwise(BANDS)], dim=2)
 
 
 def _spread(bands: torch.Tensor) -> torch.Tensor:
     """Values [..., bins] of values [..., bands]."""
-    sizes = torch.tensor([b - a for a, b in zip(BANDS, BANDS[1:], strict=False)])
+    sizes = torch.tensor([b - a for a, b in pairwise(BANDS)])
     return bands.repeat_interleave(sizes, dim=-1, output_size=BANDS[-1])
 
 

@@ -59,30 +59,36 @@ def joint_card(facts: CardFacts) -> str:
     by_time = f" Of {', '.join(facts.by_time)} the last third of each recording was held out." if facts.by_time else ""
     shown = facts.command[0].rsplit("/", 1)[-1] if facts.command else "eegzip"
     command = shlex.join([shown, *facts.command[1:]])
+    seconds = facts.outcome.seconds
     return f"""{front}
 
 # {name}
 
-Tokens of single channels, decoded with all channels in sight. Encoder, codebooks, tokens and prior are those of `{base}`, an MDCT
-with residual codebooks and no trained convolutions: a file's tokens mean the same, and cost the same, with both. What is new is the decoder: a network of
-{facts.parameters / 1e6:.2f} million parameters, trained by gradient, that refines each channel with what the others say. Nothing of it is in the
-file but a bit a channel: the encoder measures both ways, and a channel that the network doesn't serve is decoded as `{base}` does.
+Tokens of single channels, decoded with all channels in sight. Encoder, codebooks, tokens and prior are those of `{base}`:
+an MDCT with residual codebooks, no trained convolutions. A file's tokens mean the same, and cost the same, with both. New
+is the decoder: a network of {facts.parameters / 1e6:.2f} million parameters, trained by gradient, refines each channel with what the
+others say. All that a file has of it is a bit a channel: the encoder measures both ways, and a channel that the network
+doesn't serve is decoded as `{base}` does.
 
 ## What it is
 
-* In each window of a minute and each of twelve bands, the covariance of the channels is estimated from the decoded tokens (expectation
-  maximisation, eight rounds, given a table of errors by depth and bin); the posterior mean is the closed-form Wiener estimate.
-* {joint.blocks} blocks, {joint.width} wide, refine it: filters of {joint.kernel} frames along time, mixing across channels by {joint.heads} heads whose weights are learned
-  functions of those correlations and Wiener weights, and a perceptron. Any montage, any number of channels; their order is irrelevant.
-* The output began at zero and is scaled by the table: untrained, the network gives the Wiener estimate.
+* In each window of at most a minute and each of twelve bands, the covariance of the channels is estimated from the decoded
+  tokens (expectation maximisation, eight rounds, given a table of errors by depth and bin); the closed-form Wiener
+  estimate follows.
+* {joint.blocks} blocks, {joint.width} wide, refine it: filters of {joint.kernel} frames along time, mixing across channels by {joint.heads} heads whose
+  weights are learned functions of those correlations and Wiener weights, and a perceptron. Any montage, any number of
+  channels; their order is irrelevant.
+* Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate.
 
 ## What it does to people it never saw
 
-PRD in percent of segments held out, in the latents (an orthonormal transform; loudness counted): tokens alone, with the closed form, with the network.
+PRD in percent of segments held out, measured on latents (an orthonormal transform; loudness counted): of tokens alone,
+with the closed form, with the network, and what the network changes.
 
 {_table(best.get("table", {}))}
 
-In the mean of sets and depths the closed form leaves {best.get("wiener", 100):.2f} % of the PRD of the tokens alone, the network {best.get("prd", 100):.2f} %.
+In the mean of sets and depths the closed form leaves {best.get("wiener", 100):.2f} % of the PRD of the tokens alone, the network
+{best.get("prd", 100):.2f} %.
 
 ## How it was trained
 
@@ -90,17 +96,19 @@ In the mean of sets and depths the closed form leaves {best.get("wiener", 100):.
 {command}
 ```
 
-* {facts.files} recordings, {facts.hours:.2f} hours, {len(facts.subjects)} people trained on, {len(facts.held_out)} held out: {", ".join(facts.held_out)}.{by_time}
-* Each recording once as it is and {joint.renditions} time(s) with another reference, rate, gain and hum; subsets and polarity of channels at random.
-* {facts.outcome.step} steps of {optimiser.batch} examples in {facts.outcome.seconds / 60:.0f} minutes on a CPU; the weights are those of step {facts.outcome.best_step}, averaged.
-* AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of each channel's PRD.
+* {facts.files} recordings, {facts.hours:.2f} hours. {len(facts.subjects)} people trained on, {len(facts.held_out)} held out:
+  {", ".join(facts.held_out)}.{by_time}
+* Each recording as it is and {joint.renditions} time(s) with another reference, rate, gain and hum; channels at random.
+* {facts.outcome.step} steps of {optimiser.batch} examples, {seconds / 60:.0f} minutes on a CPU; the weights are averages at step {facts.outcome.best_step}.
+* AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of a channel's PRD.
 * Licence of the data: {licence or "not stated"}.
 * eegzip {__version__}, torch {torch.__version__}.
 
 ## Limits
 
-* It takes nothing off where channels have nothing in common, or alone: a channel by itself is decoded as by `{base}`.
-* To restore one channel, the tokens of all those coded beside it are read and summed (`eegzip decompress --alone` does without, and without the gain).
+* It takes nothing off where channels have nothing in common: a channel by itself is decoded as by `{base}`.
+* To restore one channel, the tokens of all those coded beside it are read (`eegzip decompress --alone` does without,
+  and without the gain).
 * What is damaged of one channel changes the others a little in that window.
 * It was trained on the sets above only, scalp EEG; it has seen no intracranial recordings.
 * Not a medical device; look at both traces before you rely on it.
@@ -108,7 +116,7 @@ In the mean of sets and depths the closed form leaves {best.get("wiener", 100):.
 
 
 def _table(cells: dict[str, list[float]]) -> str:
-    lines = ["| set | codebooks | tokens alone | closed form | network | change |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| set | codebooks | tokens alone | closed form | network | change |", "|" + " --- |" * 6]
     for cell, (alone, wiener, refined) in cells.items():
         group, depth = cell.rsplit(" ", 1)
         change = 100 * (refined / alone - 1) if alone else 0.0

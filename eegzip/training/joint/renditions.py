@@ -9,7 +9,7 @@ from eegzip.training.data.waveforms import resampled
 
 Waves = npt.NDArray[np.float64]
 
-SECONDS = 125.0
+SECONDS = 63.0
 """Length of a rendition at most, before time is stretched."""
 _STRETCH_OCTAVES = 0.5
 _HUM_SHARE = 0.3

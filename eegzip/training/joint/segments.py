@@ -85,7 +85,7 @@ class Codec:
             raise ModelError(f"A joint decoder is for codebooks of at most {_LARGEST_CODEBOOK} entries.")
         basis = checkpoint.state["encoder.linear.weight"]
         if config.scaling.kind != "adaptive" or not torch.equal(basis[:, 0], mdct_basis(shape.hop)):
-            raise ModelError(f"A joint decoder needs adaptive scaling and an MDCT; {config.name} has another transform.")
+            raise ModelError(f"A joint decoder needs adaptive scaling and an MDCT, which {config.name} has not.")
         self.digest = checkpoint.digest
         self.rate, self.hop = config.rate, shape.hop
         self.window, self.beam = config.window_frames, config.beam
@@ -162,7 +162,7 @@ def segments_of(
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with replaced(entry) as path, path.open("wb") as file:
-                np.savez(file, **made)
+                np.savez(file, allow_pickle=False, **made)
         except OSError as error:
             raise EegzipError(f"the cache {cache} can't be written: {error.strerror}.") from error
     segments = []
