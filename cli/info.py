@@ -102,8 +102,8 @@ def _joint_text(content: Mapping[str, Any]) -> Iterator[str]:
     for part in content["joint"]:
         count, refined = len(part["signals"]), len(part["refined"])
         yield (
-            f"  decoded     together: {refined} of {count} channels refined by the others; one of them takes the tokens "
-            f"of all {count} (--alone: its own only)"
+            f"  decoded     together: {refined} of {count} channels refined by the others; one of them takes the "
+            f"tokens of all {count} (--alone: its own only)"
         )
 
 

@@ -276,8 +276,9 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        5 where a codec has a joint decoder; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2;
-        else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        5 where a codec has a joint decoder; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers,
+        which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with
+        ``dac-mc``; else 0.
         """
         if any(codec.joint for codec in self.codecs):
             return 5
