@@ -31,8 +31,7 @@ def save_joint(folder: Path, decoder: JointDecoder) -> Checkpoint:
     """The bundled model of single channels with a decoder."""
     folder.mkdir()
     base = resolve("eegz-sc-1")
-    for name in (CONFIG, "prior.safetensors"):
-        shutil.copyfile(base / name, folder / name)
+    shutil.copyfile(base / CONFIG, folder / CONFIG)
     (folder / "weights-of.txt").write_text("eegz-sc-1\n")
     load_checkpoint(folder)
     return add_joint(folder, decoder.config, decoder.state_dict())

@@ -23,7 +23,8 @@ def test_samples(eegmat: Path, tmp_path: Path, codebooks: int) -> None:
     path = tmp_path / "joint.eegz"
     eegzip.compress(eegmat, path, model=model, codebooks=codebooks, chunk_seconds=30)
     eegzip.decompress(path, tmp_path / "back.edf", model=model)
-    second = SecondReader(path.read_bytes(), prior=read_tables((model / "prior.safetensors").read_bytes()))
+    prior = read_tables((tmp_path / "eegz-sc-1" / "prior.safetensors").read_bytes())
+    second = SecondReader(path.read_bytes(), prior=prior)
     assert path.read_bytes()[10] == 5
     assert second.refined
     network = Network(model)

@@ -69,6 +69,7 @@ def test_leaves_a_model_that_compress_takes(run: Path, eegmat: Path, tmp_path: P
     assert model.config.joint is not None
     assert model.config.prior == base.config.prior
     assert not (run / "model.safetensors").exists()
+    assert not (run / "prior.safetensors").exists()
     assert "people it never saw" in (run / "README.md").read_text()
     eegzip.compress(eegmat, tmp_path / "a.eegz", model=run, codebooks=3)
     eegzip.decompress(tmp_path / "a.eegz", tmp_path / "a.edf", model=run)
@@ -92,7 +93,7 @@ def test_it_goes_on_from_a_model_that_has_a_decoder(run: Path, folder: Path, cac
     values = {"start": {"init": str(run)}, "data": {"sources": [str(folder)], "cache": str(cache), "workers": 1}}
     settings = settings_for(values={**SMALL, **values, "run": {**SMALL["run"], "max_steps": 1}})
     report = train(settings, tmp_path / "tuned")
-    assert report.before["prd"] == pytest.approx(report.after["prd"], abs=1.0)
+    assert report.after["prd"] < report.before["prd"] == 100
     assert load_checkpoint(tmp_path / "tuned").digest != load_checkpoint(run).digest
 
 

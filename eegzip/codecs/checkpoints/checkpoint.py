@@ -148,7 +148,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
 
 
 def read_prior(folder: Path, digest: str) -> TokenPrior | None:
-    """Return the prior in a folder, or ``None`` where there is none of this digest.
+    """Return a model's prior, or ``None`` where there is none of this digest.
+
+    It lies in the model's folder or, where it has none, in that of the model whose weights it has.
 
     Raises
     ------
@@ -157,10 +159,12 @@ def read_prior(folder: Path, digest: str) -> TokenPrior | None:
     """
     path = folder / PRIOR
     try:
+        if not path.exists() and (folder / WEIGHTS_OF).is_file():
+            path = weights_file(folder).parent / PRIOR
         if path.stat().st_size > MAX_PRIOR_BYTES:
             return None
         content = path.read_bytes()
-    except OSError:
+    except (OSError, ModelError):
         return None
     return TokenPrior(content) if hashlib.sha256(content).hexdigest() == digest else None
 

@@ -17,6 +17,7 @@ from eegzip.codecs.checkpoints.checkpoint import (
     Checkpoint,
     add_joint,
     load_checkpoint,
+    read_prior,
     rename,
 )
 from eegzip.codecs.checkpoints.config import JointConfig
@@ -198,6 +199,6 @@ class _Base:
             (out / WEIGHTS_OF).write_text(self._weights.parent.name + "\n", encoding="ascii")
         else:
             shutil.copyfile(self._weights, out / WEIGHTS)
-        if config.prior is not None:
+        if config.prior is not None and read_prior(out, config.prior) is None:
             shutil.copyfile(self._start.folder / PRIOR, out / PRIOR)
         rename(out, replace(config, name=self._name, joint=None))

@@ -30,7 +30,7 @@ from eegzip.training.joint.renditions import rendition
 _VERSION = 1
 _FEWEST_FRAMES = 24
 _MOST_CHANNELS = 64
-VALIDATION_DEPTHS = (1, 3, 8, 16, 24, 48)
+VALIDATION_DEPTHS = (3, 8, 24)
 _LARGEST_CODEBOOK = 256
 
 

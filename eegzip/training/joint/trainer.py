@@ -67,7 +67,8 @@ class JointTrainer:
         self._average = WeightAverage(decoder, optimiser.average)
         self._measured = JointDecoder(decoder.config, len(decoder.noise) - 1, decoder.bins)
         self._step, self._seconds = 0, 0.0
-        self._first: dict[str, Any] = {}
+        # Of tokens alone, by definition.
+        self._first: dict[str, Any] = {"prd": 100.0}
         self._best: dict[str, Any] = {}
         self._last: dict[str, Any] = {}
         self._best_step = 0
@@ -91,8 +92,6 @@ class JointTrainer:
         began = saved = time.monotonic() - self._seconds
         signal = 0
         with stop_on_signals() as request:
-            if not self._first:
-                self._validate()
             while self._share() < 1.0 and not request.signal:
                 loss = self._learn()
                 self._step += 1
@@ -112,7 +111,7 @@ class JointTrainer:
                     seen = {"step": self._step, "seconds": self._seconds, "loss/total": loss}
                     watch({**seen, "prd": self._last.get("prd"), "validation": self._last})
             signal = request.signal
-        if self._step % run.validate_every:
+        if self._step % run.validate_every or not self._best:
             self._validate()
         self._store()
         return Outcome(self._step, self._seconds, signal, self._first, self._best, self._last, self._best_step)
@@ -160,7 +159,7 @@ class JointTrainer:
         self._measured.load_state_dict(self._average.values)
         found = self._validation(self._measured)
         better = not self._best or found["prd"] < self._best["prd"]
-        self._first, self._last = self._first or found, found
+        self._last = found
         if better:
             self._best, self._best_step = found, self._step
             self._save(self._average.values)
