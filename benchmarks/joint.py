@@ -3,8 +3,8 @@
 Usage: ``python benchmarks/joint.py [--model eegz-sc-2] [--per-set 2] [--seconds 60] [--depths 3 8 24] [--parts]``
 
 Every recording is compressed with the model and with one whose network is taken away (its last layer zero), which
-leaves the closed form (Wiener); both are decoded, and the first also alone: what the tokens gave before. Bytes are those
-of files. With ``--parts`` single parts of the network are taken away, too. Results go to ``results/joint.md``.
+leaves the closed form (Wiener); both are decoded, and the first also alone: what the tokens gave before. Bytes are
+those of files. With ``--parts`` single parts of the network are taken away, too. Results go to ``results/joint.md``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from eegzip.evaluation.metrics import measure
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 
 CLOSED = "closed form"
+Rows = dict[tuple[str, int], list[dict[str, float]]]
 PARTS = {
     CLOSED: ("last.weight", "last.bias"),
     "without mixing": (".by_correlation", ".by_weight"),
@@ -56,7 +57,7 @@ def main() -> None:
         whole = eegzip.models.load(options.model)
         wanted = PARTS if options.parts else {CLOSED: PARTS[CLOSED]}
         models = {part: _without(whole, names, scratch / part.replace(" ", "-")) for part, names in wanted.items()}
-        rows: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
+        rows: Rows = defaultdict(list)
         for group, path in unseen_recordings(options.data, options.per_set, scratch):
             if group not in sets:
                 continue
@@ -111,11 +112,9 @@ def _measured(path: Path, depth: int, model: Path, others: dict[str, Path], scra
     return row
 
 
-def _tables(
-    rows: dict[tuple[str, int], list[dict[str, float]]], depths: list[int], others: list[str]
-) -> Iterator[str]:
-    yield "PRD in percent: mean over EEG channels and recordings, of whole files decoded. *Alone*: from each channel's"
-    yield "own tokens, as `eegz-sc-1` decodes them. *Bytes*: of files, and what they have more than those of `eegz-sc-1`."
+def _tables(rows: Rows, depths: list[int], others: list[str]) -> Iterator[str]:
+    yield "PRD in percent: mean over EEG channels and recordings, of files decoded. *Alone*: from each channel's own"
+    yield "tokens, as `eegz-sc-1` decodes them. *Bytes*: of files, and what they have more than those of `eegz-sc-1`."
     yield "*Served*: channels that the encoder lets the network restore. *Bands*: mean error of band powers, in percent,"
     yield "alone and with the network."
     yield ""
