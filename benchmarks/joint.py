@@ -114,9 +114,9 @@ def _measured(path: Path, depth: int, model: Path, others: dict[str, Path], scra
 
 def _tables(rows: Rows, depths: list[int], others: list[str]) -> Iterator[str]:
     yield "PRD in percent: mean over EEG channels and recordings, of files decoded. *Alone*: from each channel's own"
-    yield "tokens, as `eegz-sc-1` decodes them. *Bytes*: of files, and what they have more than those of `eegz-sc-1`."
-    yield "*Served*: channels that the encoder lets the network restore. *Bands*: mean error of band powers, in percent,"
-    yield "alone and with the network."
+    yield "tokens, as `eegz-sc-1` decodes them. *Bytes*: of files; *more*: than those of `eegz-sc-1`."
+    yield "*Served*: channels that the encoder lets the network restore. *Bands*: mean error of band powers, in"
+    yield "percent, alone and with the network."
     yield ""
     heads = ["set", "-k", "bytes", "more", "alone", *others, "network", *(f"{o}, change" for o in others)]
     heads += ["network, change", "served", "bands"]

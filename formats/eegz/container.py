@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import PREFIX_BYTES, ChunkDirectory, directory_size, unpack_directory
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
@@ -104,11 +104,10 @@ class Container:
         return found
 
     def _refinable(self) -> frozenset[int]:
-        """Signals that have tokens of a codec with a joint decoder."""
+        """Signals coded as tokens, of a codec with a joint decoder."""
         header = self.header
-        return frozenset(
-            signal for group in header.groups if header.codecs[group.codec].joint for signal in group.signals
-        )
+        owners = (group.signals for group in header.groups if header.codecs[group.codec].joint)
+        return frozenset(s for signals in owners for s in signals if header.signals[s].coding is Coding.TOKENS)
 
     @property
     def refined(self) -> frozenset[int]:

@@ -84,6 +84,9 @@ class Codec:
         if shape.codebook_size > _LARGEST_CODEBOOK:
             raise ModelError(f"A joint decoder is for codebooks of at most {_LARGEST_CODEBOOK} entries.")
         basis = checkpoint.state["encoder.linear.weight"]
+        last = f"encoder.block.{len(shape.encoder_rates) + 2}"
+        if any(checkpoint.state[f"{last}.{part}"].any() for part in ("weight_g", "bias")):
+            raise ModelError(f"A joint decoder needs a transform alone; {config.name} has convolutions, too.")
         if config.scaling.kind != "adaptive" or not torch.equal(basis[:, 0], mdct_basis(shape.hop)):
             raise ModelError(f"A joint decoder needs adaptive scaling and an MDCT, which {config.name} has not.")
         self.digest = checkpoint.digest
