@@ -218,10 +218,11 @@ def _print_report(
         click.echo(json.dumps(_finite(report.to_dict()), indent=2))
     elif not quiet:
         before, after = report.before or {}, report.after or {}
+        what = "PRD" if settings.run.stage == "network" else "what is left of the PRD"
         people = "1 person" if len(report.held_out) == 1 else f"{len(report.held_out)} people"
         click.echo(
             f"{report.folder}: {settings.model.architecture} model, {report.steps} steps in {clock(report.seconds)}; "
-            f"PRD of {people} held out {number(before.get('prd'), 3)} -> {number(after.get('prd'), 3)} % "
+            f"{what} of {people} held out {number(before.get('prd'), 3)} -> {number(after.get('prd'), 3)} % "
             f"(best at step {report.best_step})"
         )
     if report.stopped_by and not quiet:

@@ -265,6 +265,8 @@ def train(
     command = list(command) or [shlex.quote(word) for word in sys.argv]
     # torch is loaded only now, so that wrong settings are told at once.
     if settings.run.stage == "joint" and start is not None:
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            raise UsageError("a joint decoder is trained by one process; start it without torchrun.")
         from eegzip.training.joint.run import run as run_joint
 
         joint = run_joint(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)

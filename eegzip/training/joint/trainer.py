@@ -90,7 +90,6 @@ class JointTrainer:
         """Train until a limit or a signal; return how it ended."""
         run = self._settings.run
         began = saved = time.monotonic() - self._seconds
-        signal = 0
         with stop_on_signals() as request:
             while self._share() < 1.0 and not request.signal:
                 loss = self._learn()
@@ -108,8 +107,14 @@ class JointTrainer:
                     saved = time.monotonic()
                     self._store()
                 if watch is not None:
-                    seen = {"step": self._step, "seconds": self._seconds, "loss/total": loss}
-                    watch({**seen, "prd": self._last.get("prd"), "validation": self._last})
+                    watch(
+                        {
+                            "step": self._step,
+                            "seconds": self._seconds,
+                            "loss/total": loss,
+                            "validation": self._last,
+                        }
+                    )
             signal = request.signal
         if self._step % run.validate_every or not self._best:
             self._validate()
