@@ -116,10 +116,15 @@ class JointTrainer:
                         }
                     )
             signal = request.signal
-        if self._step % run.validate_every or not self._best:
+        if not signal and (self._step % run.validate_every or not self._best):
             self._validate()
+        elif signal and not self._best:
+            # So that there is a model; when the run goes on, this counts for nothing.
+            self._last = self._measure()
+            self._save(self._average.values)
         self._store()
-        return Outcome(self._step, self._seconds, signal, self._first, self._best, self._last, self._best_step)
+        best = (self._best, self._best_step) if self._best else (self._last, self._step)
+        return Outcome(self._step, self._seconds, signal, self._first, best[0], self._last, best[1])
 
     def _share(self) -> float:
         """How much of the run is done, by the limit that is nearer."""
@@ -160,9 +165,12 @@ class JointTrainer:
         before = relative_error(latents, decoded, loudness)
         return 0.5 * ((after + _FLOOR) / (before + _FLOOR)).log().mean()
 
-    def _validate(self) -> None:
+    def _measure(self) -> dict[str, Any]:
         self._measured.load_state_dict(self._average.values)
-        found = self._validation(self._measured)
+        return self._validation(self._measured)
+
+    def _validate(self) -> None:
+        found = self._measure()
         better = not self._best or found["prd"] < self._best["prd"]
         self._last = found
         if better:
