@@ -33,7 +33,7 @@ def _header(n_records: int) -> bytes:
     return head.encode("ascii")
 
 
-def _seed() -> np.ndarray:
+def real_minute() -> np.ndarray:
     """A minute of real EEG in uV at 256 Hz, [20, n]."""
     with EdfFile.open(_SEED_RECORDING) as file:
         block = file.read_records(0, file.n_records)
@@ -68,7 +68,7 @@ def write_recording(path: Path, seconds: float, seed: int = 1) -> None:
         Of everything random.
     """
     n_records = max(round(seconds), 1)
-    real = _seed()
+    real = real_minute()
     with path.open("wb") as file:
         writer = EdfWriter(file)
         writer.write_header(_header(n_records))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from eegzip.progress import Progress
 
 STANDARD = "-"
+STANDARD_INPUT = "standard input"
 CODING_NAMES = {"tokens": "lossy", "layers": "bounded", "exact": "exact"}
 """What a person calls the ways in which a signal is coded."""
 
@@ -65,17 +68,27 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
 
 @contextmanager
 def input_file(name: str) -> Iterator[Path]:
-    """Yield the path of an input; standard input is spooled to a temporary file, as formats need to seek."""
+    """Yield the path of an input; standard input is spooled to a temporary file, as formats need to seek.
+
+    Like any copy, the temporary file has the permissions and the time of a file that is redirected to standard input.
+    """
     if name != STANDARD:
         yield Path(name)
         return
-    with tempfile.NamedTemporaryFile(prefix="eegzip-", suffix=".stdin") as spool:
-        shutil.copyfileobj(sys.stdin.buffer, spool)
-        spool.flush()
+    # In a folder that nobody else may look into, so that the file's own permissions may be what they should.
+    with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
+        spool = Path(folder) / "stdin"
+        with spool.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        with suppress(OSError):  # not a file of the system's, as in tests
+            redirected = os.fstat(sys.stdin.fileno())
+            if stat.S_ISREG(redirected.st_mode):
+                spool.chmod(stat.S_IMODE(redirected.st_mode) | 0o400)
+                os.utime(spool, ns=(redirected.st_atime_ns, redirected.st_mtime_ns))
         try:
-            yield Path(spool.name)
+            yield spool
         except EegzipError as error:
-            raise type(error)(str(error).replace(spool.name, "standard input")) from error
+            raise type(error)(str(error).replace(str(spool), STANDARD_INPUT)) from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import click
 from eegzip.cli.common import (
     CODING_NAMES,
     STANDARD,
+    STANDARD_INPUT,
     device_option,
     force_option,
     input_file,
@@ -22,11 +23,16 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.values import FILE, FOLDER, TIME
 
 if TYPE_CHECKING:
     from eegzip.reports import CompressionReport
 
 _EPILOG = """\b
+Several recordings, each to an .eegz file beside it:
+  for f in *.edf; do eegzip compress "$f"; done
+
+\b
 Examples:
   eegzip compress night.edf                          makes night.eegz
   eegzip compress night.edf small.eegz -k 8          fewer codebooks: smaller and coarser
@@ -42,9 +48,11 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="[OUT]", required=False)
-@click.option("-m", "--model", metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]")
+@click.argument("source", metavar="IN", type=FILE)
+@click.argument("target", metavar="[OUT]", required=False, type=FILE)
+@click.option(
+    "-m", "--model", type=FOLDER, metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]"
+)
 @click.option(
     "-k",
     "--codebooks",
@@ -62,12 +70,18 @@ Examples:
 )
 @click.option(
     "--groups",
+    type=FILE,
     metavar="manual|random|single|FILE",
     help="Which channels are coded together, with a model of groups (dac-mc): the model's own way (eegz-mc-2: all; "
     "others: by the paper's tables, else by place on the scalp); by the paper's draw (the same each time); none; or as "
-    "in FILE, a group a line, labels separated by commas.  [default: the model's]",
+    "in FILE, a group a line, labels separated by commas (one within a label: \\,).  [default: the model's]",
 )
-@click.option("--lossy", multiple=True, metavar="PATTERN", help="Code these channels lossily too. Repeatable.")
+@click.option(
+    "--lossy",
+    multiple=True,
+    metavar="PATTERN",
+    help="Code these channels lossily too, such as EEG that is not known by its label. Repeatable.",
+)
 @click.option(
     "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
 )
@@ -78,12 +92,18 @@ Examples:
     "tokens, without a bound.  [default: tokens]",
 )
 @click.option("--max-error", metavar="2uV", help="No sample further off than this (uV, mV, nV), in the restored file.")
-@click.option("--max-prd", type=float, metavar="PERCENT", help="Error at most, of each channel in each chunk.")
-@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise.")
+@click.option(
+    "--max-prd",
+    type=float,
+    metavar="PERCENT",
+    help="Error at most, of each channel in each chunk: of "
+    "the whole, and of the EEG above 0.5 Hz beside mains by itself, so that offset, drift and hum pay for nothing.",
+)
+@click.option("--min-snr", type=float, metavar="DB", help="Signal-to-noise ratio at least, likewise twice.")
 @click.option("--keep-tokens", is_flag=True, help="With a bound: store tokens too, to learn from and for previews.")
 @click.option("--lossless", is_flag=True, help="Keep every channel exactly: the same bytes come back.")
 @click.option(
-    "--chunk", type=float, metavar="SECONDS", help="Length of a chunk.  [default: 60, or 120 with --lossless]"
+    "--chunk", type=TIME, metavar="TIME", help="Length of a chunk: 30, 5m.  [default: 60, or 120 where all is exact]"
 )
 @device_option
 @force_option
@@ -117,8 +137,10 @@ def compress(
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
-    OUT defaults to IN with the ending .eegz; '-' stands for standard input or output. PATTERNs are shell patterns
-    for channel labels or electrode names; case does not matter.
+    OUT defaults to IN with the ending .eegz; '-' stands for standard input or output. It is never a recording: -f
+    replaces other files only. PATTERNs are shell patterns for channel labels or electrode names; case does not matter,
+    and one that names no channel is refused. Only what is known to be EEG by its label, and what --lossy names, is
+    coded lossily; 'eegzip info IN' shows what is taken for what, and why.
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc
@@ -149,7 +171,7 @@ def compress(
             overwrite=force,
             progress=progress,
         )
-    report = replace(report, source=shown_name(source, "standard input"), target=shown_name(target, "standard output"))
+    report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     print_report(
         report.sentence(),
         _details(report),
@@ -171,8 +193,12 @@ def _details(report: CompressionReport) -> list[str]:
         loss = "" if signal.prd is None else f", PRD {signal.prd:.1f} %"
         if signal.coding == "exact":
             loss = f" ({signal.reason})"
+        elif signal.eeg_prd is not None:
+            loss += f", of the EEG part {signal.eeg_prd:.1f} %"
         if signal.chunks:
             worst = "" if signal.worst_chunk_prd is None else f", worst chunk {signal.worst_chunk_prd:.2f} %"
+            if signal.worst_chunk_eeg_prd is not None:
+                worst += f", of the EEG part {signal.worst_chunk_eeg_prd:.2f} %"
             loss += f"{worst}; chunks: {', '.join(f'{count} {way}' for way, count in signal.chunks.items())}"
         lines.append(f"{signal.label or '(no label)'}: {CODING_NAMES[signal.coding]}{loss}{cost}")
     lines += [f"coded together: {', '.join(group)}" for group in report.groups if len(group) > 1]

@@ -10,6 +10,7 @@ import click
 
 from eegzip.cli.common import (
     STANDARD,
+    STANDARD_INPUT,
     device_option,
     force_option,
     input_file,
@@ -21,28 +22,36 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.values import FILE, FOLDER, TIME
 
 _EPILOG = """\b
 Examples:
   eegzip decompress night.eegz                             makes night.edf (or .bdf)
   eegzip decompress night.eegz part.edf --start 60 --stop 90 --channels C3,C4
+  eegzip decompress night.eegz hour.edf --start 01:00:00 --stop 02:00:00
   eegzip decompress broken.eegz rest.edf --salvage         what is intact of a damaged file
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="[OUT]", required=False)
-@click.option("--start", type=float, metavar="SECONDS", help="Begin here, widened to a whole data record.")
-@click.option("--stop", type=float, metavar="SECONDS", help="End here, widened to a whole data record.")
-@click.option("-c", "--channels", multiple=True, metavar="PATTERN[,...]", help="Only these channels. Repeatable.")
+@click.argument("source", metavar="IN", type=FILE)
+@click.argument("target", metavar="[OUT]", required=False, type=FILE)
+@click.option("--start", type=TIME, metavar="TIME", help="Begin here, widened to a whole data record.")
+@click.option("--stop", type=TIME, metavar="TIME", help="End here, widened to a whole data record.")
+@click.option(
+    "-c",
+    "--channels",
+    multiple=True,
+    metavar="PATTERN[,...]",
+    help="Only these channels. Repeatable; a comma within a label takes a backslash before it.",
+)
 @click.option(
     "--salvage",
     is_flag=True,
     help="Restore what is intact of a damaged file; the rest becomes zeros (exit code 1).",
 )
 @click.option("--alone", is_flag=True, help="Decode each channel from its own tokens only: faster, less near.")
-@click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
 @force_option
 @quiet_option
@@ -66,14 +75,16 @@ def decompress(
 ) -> None:
     """Restore the recording in the .eegz file IN to OUT.
 
-    OUT defaults to IN with the ending .edf or .bdf; '-' stands for standard input or output. Times are seconds of
-    recorded data; gaps of a discontinuous recording don't count.
+    OUT defaults to IN with the ending .edf or .bdf; '-' stands for standard input or output. TIMEs are recorded time,
+    from the start of the recording (not of the day): 90, 1m30s, 1:30 or 00:01:30; gaps of a discontinuous recording
+    don't count.
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc
+    from eegzip.formats.edf.label_patterns import split_patterns
 
     tune_malloc()
-    patterns = [pattern for item in channels for pattern in item.split(",") if pattern.strip()]
+    patterns = [pattern for item in channels for pattern in split_patterns(item) if pattern]
     with input_file(source) as read, progress_bar(quiet=quiet) as progress:
         if target is None:
             target = STANDARD if source == STANDARD else str(Path(source).with_suffix(_ending(read)))
@@ -91,7 +102,7 @@ def decompress(
                 overwrite=force,
                 progress=progress,
             )
-    report = replace(report, source=shown_name(source, "standard input"), target=shown_name(target, "standard output"))
+    report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     details = [f"note: {note}" for note in report.notes] + [f"{report.elapsed:.1f} s"]
     print_report(
         report.sentence(), details, report.to_dict(), output=target, quiet=quiet, verbose=verbose, as_json=as_json

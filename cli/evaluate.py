@@ -7,6 +7,7 @@ import json
 import click
 
 from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option
+from eegzip.cli.values import FILE, FOLDER
 
 _EPILOG = """\b
 Examples:
@@ -17,19 +18,20 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("original", metavar="ORIGINAL")
-@click.argument("restored", metavar="RESTORED|FILE.eegz")
-@click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@click.argument("original", metavar="ORIGINAL", type=FILE)
+@click.argument("restored", metavar="RESTORED|FILE.eegz", type=FILE)
+@click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
 @quiet_option
 @json_option
 def evaluate(original: str, restored: str, model: str | None, device: str, *, quiet: bool, as_json: bool) -> None:
     """Compare a recording with what came back, or with an .eegz file made of it.
 
-    A line a channel: PRD (mean removed) of the whole and of the worst second, SNR, correlation, largest error, change
-    of band power (delta 0.5-4, theta 4-8, alpha 8-13, beta 13-30, gamma 30-45 Hz), spectrogram loss. Then the tier that
-    the EEG channels reach together, in the manner of OpenECS: L lossless, N near-lossless, C clinical, M monitoring, A
-    alerting.
+    A line a channel: PRD (mean removed) of the whole, of the EEG part (above 0.5 Hz and beside mains of 50 and 60 Hz)
+    and of its worst second, SNR, correlation, largest error, change of band power (delta 0.5-4, theta 4-8, alpha 8-13,
+    beta 13-30, gamma 30-45 Hz), spectrogram loss. Seconds that are flat (one value for half a second or more: padding,
+    an electrode off) are left out of the worst. Then the tier that the EEG channels reach together, in the whole, the
+    EEG part and the bands, in the manner of OpenECS: L lossless, N near-lossless, C clinical, M monitoring, A alerting.
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc

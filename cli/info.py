@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from eegzip.cli.common import CODING_NAMES, json_option
+from eegzip.cli.common import CODING_NAMES, STANDARD_INPUT, input_file, json_option, shown_name
+from eegzip.cli.values import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from eegzip.info import EdfInfo, EegzInfo
 
@@ -24,18 +25,20 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN")
+@click.argument("source", metavar="IN", type=FILE)
 @json_option
 def info(source: str, *, as_json: bool) -> None:
-    """Show what an .eegz file (or an EDF or BDF recording) holds.
+    """Show what an .eegz file (or an EDF or BDF recording) holds; '-' stands for standard input.
 
     For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
     """
     from eegzip.formats.files import is_eegz
 
     # What was an .eegz file once has a reader of its own, who says what is wrong with it.
-    compressed = is_eegz(source) or Path(source).suffix.lower() == ".eegz"
-    content = _info(source, compressed=compressed)
+    with input_file(source) as path:
+        compressed = is_eegz(path) or path.suffix.lower() == ".eegz"
+        content = _info(path, compressed=compressed)
+    content["path"] = shown_name(source, STANDARD_INPUT)
     if as_json:
         click.echo(json.dumps(content, indent=2))
         return
@@ -43,7 +46,7 @@ def info(source: str, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def _info(source: str, *, compressed: bool) -> EdfInfo | EegzInfo:
+def _info(source: Path, *, compressed: bool) -> EdfInfo | EegzInfo:
     if compressed:
         import eegzip
 
@@ -88,6 +91,7 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
         )
     yield from _joint_text(content)
     yield from _groups_text(content)
+    yield from _lines_text(content)
     if content["targets"]:
         from eegzip.formats.eegz.header import Targets
         from eegzip.reports import promise
@@ -105,6 +109,22 @@ def _joint_text(content: Mapping[str, Any]) -> Iterator[str]:
             f"  decoded     together: {refined} of {count} channels refined by the others; one of them takes the "
             f"tokens of all {count} (--alone: its own only)"
         )
+
+
+def _lines_text(content: Mapping[str, Any]) -> Iterator[str]:
+    """Mains and the like, where there are any."""
+    if content["line_bits_per_second"] is not None:
+        bits = f"{content['line_bits_per_second']:.1f} bit/s"
+        yield f"  lines       kept beside the channels that have them, at {bits} each:"
+    for line in content["lines"]:
+        loudest = max(line["rms"], key=line["rms"].get, default="-")
+        size = f"{line['rms'].get(loudest, 0.0):.3g}"
+        channels = f"{len(line['rms'])} channel{'s' * (len(line['rms']) != 1)}"
+        if line["lowest_hz"] is None or line["highest_hz"] is None:
+            where = "one line"
+        else:
+            where = f"{line['lowest_hz']:.2f} to {line['highest_hz']:.2f} Hz"
+        yield f"              {where}, in {channels}, at most {size} uV rms ({loudest})"
 
 
 def _groups_text(content: Mapping[str, Any]) -> Iterator[str]:
@@ -140,13 +160,12 @@ def _groups_text(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _table(signals: Sequence[Mapping[str, Any]], *, compressed: bool) -> Iterator[str]:
     head = f"{'channel':<18}{'kind':<12}{'Hz':>8}  "
-    yield head + (
-        f"{'coding':<9}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why" if compressed else "unit"
-    )
+    measured = f"{'coding':<9}{'bit/s':>7}{'PRD %':>8}{'SNR dB':>8}{'r':>8}{'max uV':>9}  why"
+    yield head + (measured if compressed else f"{'unit':<9}why")
     for signal in signals:
         line = f"{signal['label'][:17]:<18}{signal['kind']:<12}{_plain(signal['sample_rate']):>8}  "
         if not compressed:
-            yield line + (signal["unit"] or "-")
+            yield line + f"{signal['unit'] or '-':<9}{signal['why']}"
             continue
         yield line + (
             f"{CODING_NAMES[signal['coding']]:<9}{_number(signal.get('bits_per_second'), 0):>7}"
@@ -161,7 +180,12 @@ def _ways(signal: Mapping[str, Any]) -> str:
         return ""
     ways = ", ".join(f"{count} {way}" for way, count in signal["chunks"].items())
     worst = signal.get("worst_chunk_prd")
-    return f"; chunks: {ways}" + ("" if worst is None else f"; worst chunk {worst:.2f} %")
+    part = signal.get("worst_chunk_eeg_prd")
+    return (
+        f"; chunks: {ways}"
+        + ("" if worst is None else f"; worst chunk {worst:.2f} %")
+        + ("" if part is None else f", of the EEG part {part:.2f} %")
+    )
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -9,6 +9,7 @@ import click
 
 from eegzip.cli.common import json_option, quiet_option
 from eegzip.cli.downloading import download_bar
+from eegzip.cli.values import FILE, FOLDER
 
 if TYPE_CHECKING:
     from eegzip.models import ModelDescription
@@ -64,7 +65,7 @@ def list_models(*, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("model", metavar="NAME|DIR|DIGEST")
+@click.argument("model", metavar="NAME|DIR|DIGEST", type=FOLDER)
 @click.option("--path", "only_path", is_flag=True, help="Print only the folder of the model.")
 @json_option
 def show(model: str, *, only_path: bool, as_json: bool) -> None:
@@ -86,8 +87,8 @@ def show(model: str, *, only_path: bool, as_json: bool) -> None:
 
 
 @models.command("import")
-@click.argument("weights", metavar="FILE.pth")
-@click.argument("folder", metavar="DIR")
+@click.argument("weights", metavar="FILE.pth", type=FILE)
+@click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--rate", default=256.0, show_default=True, metavar="HZ", help="Rate at which EEG is fed to it.")
 @json_option
 def import_weights(weights: str, folder: str, rate: float, *, as_json: bool) -> None:
@@ -102,7 +103,7 @@ def import_weights(weights: str, folder: str, rate: float, *, as_json: bool) -> 
 
 
 @models.command()
-@click.argument("folder", metavar="[DIR]", required=False)
+@click.argument("folder", metavar="[DIR]", required=False, type=FOLDER)
 @click.option("--sha256", metavar="HEX", help="SHA-256 to expect.  [default: the known one, if one is known]")
 @click.option("--release", default="44khz-8kbps", show_default=True, help="44khz-8kbps or 44khz-16kbps.")
 @click.option("--rate", default=256.0, show_default=True, metavar="HZ", help="Rate at which EEG is fed to it.")

@@ -15,6 +15,7 @@ import click
 from eegzip.cli.common import force_option, json_option, progress_bar, quiet_option
 from eegzip.cli.downloading import download_bar
 from eegzip.cli.train_settings import absent_sources, changes, sections, to_toml
+from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import BadInputError, EegzipError, UsageError
 
 if TYPE_CHECKING:
@@ -41,21 +42,22 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("more", metavar="[PATH]...", nargs=-1)
+@click.argument("more", metavar="[PATH]...", nargs=-1, type=FILE)
 @click.option(
     "--data",
     "data",
     multiple=True,
+    type=FILE,
     metavar="PATH",
     help="Folder, glob, file or manifest of recordings, or 'synthetic'. Repeatable; further PATHs may follow.",
 )
-@click.option("--out", required=True, metavar="DIR", help="Folder of the run; it becomes the model.")
-@click.option("--config", metavar="FILE", help="Settings in TOML, YAML or JSON; options win over them.")
+@click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder of the run; it becomes the model.")
+@click.option("--config", type=FILE, metavar="FILE", help="Settings in TOML, YAML or JSON; options win over them.")
 @click.option("--preset", "presets", multiple=True, metavar="NAME", help="full, base, compact, paper. Repeatable.")
 @click.option("--model", "architecture", type=click.Choice(["dac-sc", "dac-mc"]), help="Channels alone or in groups.")
 @click.option("--stage", type=click.Choice(["network", "joint"]), help="joint: a decoder of all channels for --init.")
-@click.option("--groups", metavar="KIND|FILE", help="Groups of dac-mc: random, manual, single or a file.")
-@click.option("--init", metavar="START", help="scratch, audio, or a model's name, folder or .pth file.")
+@click.option("--groups", type=FILE, metavar="KIND|FILE", help="Groups of dac-mc: random, manual, single or a file.")
+@click.option("--init", type=FILE, metavar="START", help="scratch, audio, or a model's name, folder or .pth file.")
 @click.option("--sha256", metavar="HEX", help="Of the official weights, in place of the known one.")
 @click.option("--domain", type=click.Choice(["eeg", "audio"]), help="What the recordings are.")
 @click.option("--held-out", metavar="SHARE|NAMES", help="People kept for validation: 0.2, or sub-01,sub-02.")

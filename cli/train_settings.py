@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eegzip.cli.values import in_units
 from eegzip.formats.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Values = dict[str, dict[str, Any]]
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 # Where an option's value goes; --scaling and --max-time are read first.
 _PLACES = {
     "sources": ("data", "sources"),
@@ -59,10 +58,8 @@ def duration(text: str) -> float:
     UsageError
         It is no duration, or not a positive one.
     """
-    compact = text.strip().lower().replace(" ", "")
-    parts = re.findall(r"(\d+\.?\d*|\.\d+)(min|[smhd]|$)", compact)
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != compact or not (0 < total < math.inf):
+    total = in_units(text)
+    if total is None or not 0 < total < math.inf:
         raise UsageError(f"'{text}' is no duration; write 90s, 20m, 1.5h or 1h30m.")
     return total
 

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import click
 
-from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option, sentence, verbose_option
+from eegzip.cli.common import (
+    STANDARD_INPUT,
+    device_option,
+    input_file,
+    json_option,
+    progress_bar,
+    quiet_option,
+    sentence,
+    shown_name,
+    verbose_option,
+)
+from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import EegzipError
 
 _EPILOG = """\b
@@ -19,9 +31,9 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("sources", metavar="IN...", nargs=-1, required=True)
+@click.argument("sources", metavar="IN...", nargs=-1, required=True, type=FILE)
 @click.option("--deep", is_flag=True, help="Synthesise every waveform too; needs the model.")
-@click.option("-m", "--model", metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
 @quiet_option
 @verbose_option
@@ -36,7 +48,7 @@ def verify(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Check every checksum of .eegz files and decode every block.
+    """Check every checksum of .eegz files and decode every block; '-' stands for standard input.
 
     The exit code is 0 when all files are intact, else 1.
     """
@@ -48,14 +60,15 @@ def verify(
     damaged = False
     for source in sources:
         try:
-            with progress_bar(quiet=quiet) as progress:
-                found = eegzip.verify(source, deep=deep, model=model, device=device, progress=progress)
+            with input_file(source) as path, progress_bar(quiet=quiet) as progress:
+                found = eegzip.verify(path, deep=deep, model=model, device=device, progress=progress)
         except EegzipError as error:
             damaged = True
-            results.append({"source": source, "intact": False, "problems": [str(error)]})
+            results.append({"source": shown_name(source, STANDARD_INPUT), "intact": False, "problems": [str(error)]})
             if not as_json:
                 click.echo(f"eegzip: {sentence(error)}", err=True)
             continue
+        found = replace(found, source=shown_name(source, STANDARD_INPUT))
         damaged = damaged or not found.intact
         results.append(found.to_dict())
         if as_json:

@@ -1,32 +1,38 @@
-"""Recordings that begin as arrays: pyedflib makes an EDF or BDF file of them, which is then compressed."""
+"""Recordings that begin as arrays: an EDF or BDF file is made of them, which is then compressed."""
 
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from eegzip.compression import compress
-from eegzip.formats.edf import Annotation, EdfFile, EdfWriter, decode_signal, read_timeline
+from eegzip.formats.edf import Annotation, EdfWriter, Timeline
+from eegzip.formats.edf.calibration import LARGEST_MICROVOLTS, Calibration, calibrate
 from eegzip.formats.edf.cut import plan_cut
+from eegzip.formats.edf.new_header import FIRST_YEAR, LAST_YEAR, MOST_SIGNALS, new_header
+from eegzip.formats.edf.record_length import RecordLength, fit_record
 from eegzip.formats.errors import UsageError
 from eegzip.reports import CompressionReport
 
-_MAX_SAMPLES_PER_RECORD = 1 << 15
-_MAX_RECORD_SECONDS = 60
-# edflib counts the duration of a record in steps of 10 us.
-_TICKS = 100_000
+if TYPE_CHECKING:
+    from eegzip.formats.edf.cut import Cut
+
+_LATEST = 1e9
+"""Seconds from the start within which annotations make sense."""
+
+_BLOCK_SAMPLES = 1 << 21
 
 
 def compress_array(
-    data: np.ndarray,
+    data: npt.ArrayLike,
     sample_rate: float,
     channel_names: Sequence[str],
     target: str | Path,
@@ -36,22 +42,25 @@ def compress_array(
     annotations: Sequence[tuple[float, float | None, str]] = (),
     **options: Any,
 ) -> CompressionReport:
-    """Compress an array as if it were an EDF recording.
+    """Compress an array as if it were an EDF recording. The same input gives the same bytes, on any day.
 
     Parameters
     ----------
-    data : ndarray of float, shape (channels, samples)
-        In uV. Each channel is quantised to `bits` over its own range first.
+    data : array_like of real numbers, shape (channels, samples)
+        In uV, up to 9 999 999. Each channel is rounded to the digits that `bits` give over its own range; whole numbers
+        that fit into `bits` stay what they are.
     sample_rate : float
-        Hz.
+        Hz. Where the eight characters of EDF's record duration can't state it, it comes back a millionth off at most.
     channel_names : sequence of str
-        One a channel, at most 16 characters each; names such as ``Fp1`` or ``ECG`` decide how each is coded.
+        One a channel, 1 to 16 printable ASCII characters each; names such as ``Fp1`` or ``ECG`` decide how each is
+        coded.
     target : path-like
         The ``.eegz`` file to make.
     bits : {16, 24}
         EDF or BDF.
     start : datetime, optional
-        When the recording began; 1985-01-01 by default, EDF's way of saying unknown.
+        When the recording began, without a time zone, 1985 to 2084, down to microseconds. By default it is unknown,
+        which EDF writes as 1985-01-01.
     annotations : sequence of (onset, duration, text)
         In seconds from the first sample; the duration may be ``None``. All are kept, whatever their number and length.
     **options
@@ -66,134 +75,169 @@ def compress_array(
     Raises
     ------
     UsageError
-        Shapes, names or values don't fit.
+        Shapes, types, names or values don't fit, or EDF can't state them.
     """
-    data = np.atleast_2d(np.asarray(data, np.float64))
-    _check(data, sample_rate, channel_names, bits)
-    _check_annotations(annotations)
-    record_samples, record_seconds = _record(data.shape[1], sample_rate)
-    missing = -data.shape[1] % record_samples
-    data = np.pad(data, ((0, 0), (0, missing)), mode="edge")
+    samples = _numbers(data)
+    names = _names(channel_names)
+    _check(samples, names, bits)
+    rate = _rate(sample_rate)
+    first = _first_onset(start)
+    added = _annotations(annotations, first)
+    record = fit_record(samples.shape[1], rate, len(samples) * bits // 8)
+    samples = np.pad(samples, ((0, 0), (0, -samples.shape[1] % record.samples)), mode="edge")
+    calibrations = [calibrate(row, bits, name) for name, row in zip(names, samples, strict=True)]
+    planned = _planned(names, calibrations, record, samples.shape[1] // record.samples, start, first, added, bits)
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
         path = Path(folder) / ("array.edf" if bits == 16 else "array.bdf")
-        _write(path, data, record_samples, record_seconds, channel_names, bits, start)
-        if annotations:
-            path = _annotate(path, annotations)
+        _write(path, planned, samples, calibrations, record.samples)
         return compress(path, target, **options)
 
 
-def _check(data: np.ndarray, sample_rate: float, names: Sequence[str], bits: int) -> None:
+def _numbers(data: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
+        raise UsageError("data hold masked values, which EDF can't store; fill them first.")
+    try:
+        array = np.asarray(data)
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"data can't be taken as an array ({reason}); give channels of one length, and of a tensor "
+            "tensor.detach().cpu().numpy()."
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"data must be real numbers in uV, not of the type {array.dtype}; convert them first.")
+    return np.atleast_2d(array.astype(np.float64))
+
+
+def _names(channel_names: Sequence[str]) -> list[str]:
+    if isinstance(channel_names, str):
+        raise UsageError(f"channel names must be a sequence, one a channel: ['{channel_names}'].")
+    try:
+        names = list(channel_names)
+    except TypeError as error:
+        raise UsageError("channel names must be a sequence of texts, one a channel.") from error
+    for name in names:
+        if not isinstance(name, str):
+            raise UsageError(f"the channel name {name!r} is no text.")
+        if not (name.isascii() and name.isprintable() and 0 < len(name) <= 16 and name == name.strip()):
+            raise UsageError(
+                f"the channel name {name!r} does not fit: EDF labels have 1 to 16 printable ASCII characters, and no "
+                "blank around them."
+            )
+        if name.casefold() in ("edf annotations", "bdf annotations"):
+            raise UsageError(f"'{name}' is how EDF calls its annotations, so no channel can have this name; rename it.")
+    return names
+
+
+def _check(data: npt.NDArray[np.float64], names: Sequence[str], bits: int) -> None:
     if data.ndim != 2 or not data.size:
         raise UsageError(f"data must have the shape (channels, samples) with at least one of each, not {data.shape}.")
     if len(names) != len(data):
-        raise UsageError(f"there are {len(data)} channels but {len(names)} names.")
+        raise UsageError(
+            f"there are {len(data)} channels but {len(names)} names; the shape must be (channels, samples)."
+        )
+    if len(data) > MOST_SIGNALS:
+        raise UsageError(f"EDF has room for {MOST_SIGNALS} channels, not for {len(data)}; make several files.")
     if not np.isfinite(data).all():
         raise UsageError("data hold NaN or infinite values, which EDF can't store; replace them first.")
-    if any(not name.isascii() or not 0 < len(name) <= 16 for name in names):
-        raise UsageError("channel names must have 1 to 16 ASCII characters, as EDF labels do.")
-    if not (np.isfinite(sample_rate) and sample_rate > 0):
-        raise UsageError(f"a sample rate of {sample_rate} Hz makes no sense.")
     if bits not in (16, 24):
         raise UsageError(f"samples have 16 bits (EDF) or 24 bits (BDF), not {bits}.")
-    if np.abs(data).max() > 9_999_999:
+    if np.abs(data).max() > LARGEST_MICROVOLTS:
         raise UsageError("values beyond 9 999 999 uV don't fit into EDF's header; are they really in uV?")
 
 
-def _check_annotations(annotations: Sequence[tuple[float, float | None, str]]) -> None:
-    for onset, duration, text in annotations:
-        if not np.isfinite(onset) or not np.isfinite(0 if duration is None else duration):
-            raise UsageError(f"the annotation '{text}' has an onset or a duration that is no number of seconds.")
-        # The marks between the parts of an annotation list; a text that holds one would come back in pieces.
-        if not text or set(text) & set("\0\x14\x15"):
-            raise UsageError("the text of an annotation must not be empty nor hold the characters 0, 20 or 21.")
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _record(n_samples: int, sample_rate: float) -> tuple[int, Fraction]:
-    """Samples and seconds of a data record: about a second, and a divisor of the length where there is one."""
-    rate = Fraction(sample_rate).limit_denominator(1000)
-    whole, seconds = rate.numerator, Fraction(rate.denominator)  # so many samples take whole seconds
-    if not whole or seconds > _MAX_RECORD_SECONDS or whole > _MAX_SAMPLES_PER_RECORD:
-        # No whole seconds: as near as a duration of five decimals comes, over ten seconds.
-        whole = min(max(round(10 * sample_rate), 1), _MAX_SAMPLES_PER_RECORD)
-        seconds = Fraction(round(whole / sample_rate * _TICKS), _TICKS)
-        if not Fraction(1, 1000) <= seconds <= _MAX_RECORD_SECONDS:
-            raise UsageError(f"a sample rate of {sample_rate:g} Hz does not fit into EDF's data records.")
-        return whole, seconds
-    longest = min(n_samples, _MAX_SAMPLES_PER_RECORD, int(10 * rate))
-    fitting = [
-        samples
-        for samples in range(max(1, int(rate / 4)), longest + 1)
-        if n_samples % samples == 0 and (samples / rate * _TICKS).denominator == 1
-    ]
-    if fitting:
-        samples = min(fitting, key=lambda samples: (abs(samples - rate), samples))
-        return samples, samples / rate
-    return whole, seconds
+def _rate(sample_rate: float) -> Fraction:
+    """Return the fraction that is meant: 249.84 is 6246/25, and 333.333... is 1000/3."""
+    if not _is_number(sample_rate):
+        raise UsageError(f"the sample rate must be a number of Hz, not {sample_rate!r}.")
+    if not (np.isfinite(float(sample_rate)) and sample_rate > 0):
+        raise UsageError(f"a sample rate of {sample_rate} Hz makes no sense.")
+    # The shortest decimals that give this float, whatever its precision.
+    written = Fraction(str(sample_rate))
+    simple = written.limit_denominator(1000)
+    return simple if abs(simple - written) <= written * Fraction(1, 10**12) else written
+
+
+def _first_onset(start: datetime | None) -> Fraction:
+    """Check the start, and return the part of it that the onset of the first record carries."""
+    if start is None:
+        return Fraction(0)
+    if not isinstance(start, datetime):
+        raise UsageError(f"the start must be a datetime, not {start!r}.")
+    if start.tzinfo is not None:
+        raise UsageError("EDF knows no time zones; give the local time, start.replace(tzinfo=None).")
+    if not FIRST_YEAR <= start.year <= LAST_YEAR:
+        raise UsageError(
+            f"EDF can state dates from {FIRST_YEAR} to {LAST_YEAR}, not {start.date()}; shift the start into these "
+            "years, or leave it out."
+        )
+    return Fraction(start.microsecond, 10**6)
+
+
+def _annotations(given: Sequence[tuple[float, float | None, str]], first: Fraction) -> list[Annotation]:
+    try:
+        items = list(given)
+    except TypeError as error:
+        raise UsageError("annotations must be a sequence of (onset, duration or None, text).") from error
+    return [_annotation(item, first) for item in items]
+
+
+def _annotation(given: tuple[float, float | None, str], first: Fraction) -> Annotation:
+    try:
+        onset, duration, text = given
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"an annotation is (onset, duration or None, text), not {given!r}.") from error
+    for seconds in (onset, 0.0 if duration is None else duration):
+        if not _is_number(seconds) or not abs(float(seconds)) <= _LATEST:
+            raise UsageError(f"the annotation {text!r} has an onset or a duration that is no number of seconds.")
+    # The marks between the parts of an annotation list; a text that holds one would come back in pieces.
+    if not isinstance(text, str) or not text or set(text) & set("\0\x14\x15"):
+        raise UsageError("the text of an annotation must not be empty nor hold the characters 0, 20 or 21.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the annotation {text!r} can't be written in UTF-8.") from error
+    length = None if duration is None or duration < 0 else float(duration)
+    return Annotation(float(first) + float(onset), length, str(text), 0)
+
+
+def _planned(
+    names: Sequence[str],
+    calibrations: Sequence[Calibration],
+    record: RecordLength,
+    n_records: int,
+    start: datetime | None,
+    first: Fraction,
+    annotations: Sequence[Annotation],
+    bits: int,
+) -> Cut:
+    """Lay the recording out: a cut of all of it, as that is what knows how to place annotations."""
+    header = new_header(names, calibrations, record, n_records, start, bits=bits)
+    step = Fraction(record.duration)
+    onsets = np.array([float(first + step * number) for number in range(n_records)])
+    timeline = Timeline(onsets, tuple(annotations), ())
+    return plan_cut(header, timeline, first_record=0, stop_record=n_records, signals=range(len(names)))
 
 
 def _write(
     path: Path,
-    data: np.ndarray,
+    planned: Cut,
+    data: npt.NDArray[np.float64],
+    calibrations: Sequence[Calibration],
     record_samples: int,
-    record_seconds: Fraction,
-    names: Sequence[str],
-    bits: int,
-    start: datetime | None,
 ) -> None:
-    import pyedflib
-
-    kind = pyedflib.FILETYPE_EDFPLUS if bits == 16 else pyedflib.FILETYPE_BDFPLUS
-    limit = 1 << (bits - 1)
-    signals: list[dict[str, str | int | float | None]] = []
-    for name, channel in zip(names, data, strict=True):
-        # EDF has eight characters for each bound: whole microvolts always fit.
-        bound = max(1, int(np.ceil(np.abs(channel).max())))
-        signals.append(
-            {
-                "label": name,
-                "dimension": "uV",
-                "sample_frequency": float(record_samples / record_seconds),
-                "physical_max": bound,
-                "physical_min": -bound,
-                "digital_max": limit - 1,
-                "digital_min": -limit,
-                "transducer": "",
-                "prefilter": "",
-            }
-        )
-    with warnings.catch_warnings(), pyedflib.EdfWriter(str(path), len(data), file_type=kind) as writer:
-        # It warns of any duration that it did not choose itself; this one suits the rate by construction.
-        warnings.simplefilter("ignore", UserWarning)
-        writer.setDatarecordDuration(float(record_seconds))
-        writer.setSignalHeaders(signals)
-        writer.setStartdatetime(start or datetime(1985, 1, 1))
-        writer.writeSamples([np.ascontiguousarray(channel) for channel in data])
-
-
-def _annotate(path: Path, annotations: Sequence[tuple[float, float | None, str]]) -> Path:
-    """Copy a recording and add annotations.
-
-    Not by pyedflib: it keeps one a data record, 40 bytes of each text and 0.1 ms, and says nothing about the rest.
-    """
-    copy = path.with_name(f"annotated{path.suffix}")
-    with EdfFile.open(path) as file, copy.open("wb") as stream:
-        timeline = read_timeline(file)
-        first = float(timeline.onsets[0])
-        added = tuple(
-            Annotation(first + onset, None if duration is None or duration < 0 else float(duration), text, 0)
-            for onset, duration, text in annotations
-        )
-        signals = [signal.index for signal in file.header.signals if not signal.is_annotations]
-        cut = plan_cut(
-            file.header,
-            replace(timeline, annotations=added),
-            first_record=0,
-            stop_record=file.n_records,
-            signals=signals,
-        )
+    step = max(1, _BLOCK_SAMPLES // (record_samples * len(data)))
+    with path.open("wb") as stream:
         writer = EdfWriter(stream)
-        writer.write_header(cut.header.raw)
-        for begin, block in file.blocks():
-            samples = {index: decode_signal(block, file.header, index) for index in signals}
-            writer.write_records(cut.records(begin, samples))
-    return copy
+        writer.write_header(planned.header.raw)
+        for begin in range(0, planned.stop_record, step):
+            where = slice(begin * record_samples, (begin + step) * record_samples)
+            digits = {
+                index: calibration.digits(row[where]).reshape(-1, record_samples)
+                for index, (calibration, row) in enumerate(zip(calibrations, data, strict=True))
+            }
+            writer.write_records(planned.records(begin, digits))

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.encoding.notes import notes_of
 from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
-from eegzip.encoding.statistics import recording_statistics
-from eegzip.formats.edf import EdfFile
+from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
+from eegzip.formats.edf import EdfFile, judge_signals
 from eegzip.formats.edf.label_patterns import matches
-from eegzip.formats.eegz.header import Coding, FileHeader
+from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
+from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.formats.errors import UsageError
+from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
-
-POOR_PRD = 50.0
-"""Percent. From here on a channel gets a note: a flat line has 100 %, and half of that is no trace to read."""
 
 
 def compress(
@@ -55,7 +57,8 @@ def compress(
     source : path-like
         The recording: EDF, EDF+C, EDF+D, BDF or BDF+.
     target : path-like
-        The ``.eegz`` file to make. It appears when it is complete, or not at all.
+        The ``.eegz`` file to make. It appears when it is complete, or not at all; nobody may read it who may not read
+        the source, and it keeps the source's time of modification.
     model : str or path-like, optional
         Name, digest or folder of a checkpoint; the bundled one by default.
     codebooks : int, optional
@@ -84,10 +87,11 @@ def compress(
         No sample of a channel coded lossily may be further off than this: uV, or a text such as ``'2uV'`` or
         ``'0.5 mV'``. It holds for the digital values of the restored file.
     max_prd : float, optional
-        Largest error in percent of each channel coded lossily, in every chunk by itself:
-        ``100 * sqrt(sum(e**2) / sum((x - mean(x))**2))``.
+        Largest error in percent of each channel coded lossily, in every chunk by itself, below 100:
+        ``100 * sqrt(sum(e**2) / sum((x - mean(x))**2))``. It holds a second time, for the EEG parts of error and
+        signal alone, which lie above 0.5 Hz and beside the mains lines (SPEC.md, section 7.1).
     min_snr : float, optional
-        Least signal-to-noise ratio in dB, likewise; 20 dB are a PRD of 10 %.
+        Least signal-to-noise ratio in dB, above 0, likewise; 20 dB are a PRD of 10 %.
     quality : str, optional
         ``'archive'``: everything exactly. ``'clinical'``: as ``max_prd=5``. ``'compact'``: as ``max_prd=20``.
         ``'tokens'``, what is done where nothing is asked for: the tokens of the network, without a bound. With
@@ -97,12 +101,12 @@ def compress(
     lossless : bool
         Keep every signal exactly: what comes back is the same file.
     chunk_seconds : float, optional
-        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s with `lossless`;
+        Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s where all is exact;
         longer where signals are so slow that a chunk would be next to nothing.
     device : str
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
     overwrite : bool
-        Replace an existing target.
+        Replace an existing target, unless it is a recording.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -120,7 +124,8 @@ def compress(
     OutputExistsError, OutputError
         The target exists, or can't be written.
     UsageError
-        An option makes no sense.
+        An option makes no sense, contradicts another, or would leave nothing of the EEG; a pattern names no signal;
+        the target is a recording.
 
     Examples
     --------
@@ -149,14 +154,30 @@ def compress(
         device=device,
     )
     refuse_own_source(source, target)
-    with EdfFile.open(source) as file, atomic_output(Path(target), overwrite=overwrite) as output:
+    _refuse_recording(target)
+    with (
+        EdfFile.open(source) as file,
+        atomic_output(Path(target), overwrite=overwrite, source=source) as output,
+    ):
+        _refuse_unknown_labels(file, lossy, exact)
+        verdicts = judge_signals(file.header)
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
         planned = plan(file, statistics, codec, options)
+        header = planned.header
         stages = stages_of(file, statistics, planned)
-        writer = EegzWriter(output, planned.header, priors(None if codec is None else codec.checkpoint.folder))
-        size, summary = write_recording(file, planned.header, stages, writer, report_progress)
-    model_used = codec.checkpoint if codec is not None and planned.header.groups else None
+        writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder))
+        size, summary = write_recording(file, planned, stages, writer, report_progress)
+        notes: tuple[str, ...] = ()
+        if header.small and not options.wants_tokens and not header.all_exact:
+            exactly = _exact_file(file, statistics, options)
+            if len(exactly.content) <= size:
+                output.seek(0)
+                output.truncate()
+                output.write(exactly.content)
+                header, summary, size = exactly.header, exactly.summary, len(exactly.content)
+                notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
+    model_used = codec.checkpoint if codec is not None and header.groups else None
     return CompressionReport(
         source=str(source),
         target=str(target),
@@ -166,17 +187,52 @@ def compress(
         exact_bytes=summary.exact_bytes,
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
-        overhead_bytes=_overhead_bytes(planned.header, summary, size),
-        duration=_duration(planned.header),
+        line_bytes=summary.line_bytes,
+        overhead_bytes=_overhead_bytes(header, summary, size),
+        duration=_duration(header),
         elapsed=time.monotonic() - started,
         model=None if model_used is None else model_used.config.name,
         digest=None if model_used is None else model_used.digest,
-        signals=signal_reports(planned.header, summary),
-        groups=_labels_of_groups(planned.header),
-        targets=planned.header.targets,
-        deviations=planned.header.deviations,
-        notes=_notes(planned.header, summary, (*options.lossy, *options.exact)),
+        signals=signal_reports(header, summary),
+        groups=_labels_of_groups(header),
+        targets=header.targets,
+        deviations=header.deviations,
+        notes=(*notes, *notes_of(header, summary, verdicts)),
     )
+
+
+class _ExactFile(NamedTuple):
+    content: bytes
+    header: FileHeader
+    summary: FileSummary
+
+
+def _exact_file(file: EdfFile, statistics: RecordingStatistics, options: CompressionOptions) -> _ExactFile:
+    """Keep everything exactly instead, which takes fewer bytes where there is next to nothing to code."""
+    planned, output = plan(file, statistics, None, options.exactly()), BytesIO()
+    writer = EegzWriter(output, planned.header)
+    _, summary = write_recording(file, planned, stages_of(file, statistics, planned), writer, lambda *_: None)
+    return _ExactFile(output.getvalue(), planned.header, summary)
+
+
+def _refuse_recording(target: str | Path) -> None:
+    """Refuse to replace a recording by compressed data: ``compress *.edf`` takes the second of two for the output."""
+    if begins_as_recording(first_bytes(target, FIXED_BYTES)):
+        raise UsageError(
+            f"{target} is an EDF or BDF recording, which compressed data never replace; name another output. Several "
+            "recordings are compressed one by one, each to an output of its own."
+        )
+
+
+def _refuse_unknown_labels(file: EdfFile, lossy: Sequence[str], exact: Sequence[str]) -> None:
+    """Refuse patterns that name nothing: behind a slip of the pen a channel would be coded as nobody wants it."""
+    labels = [signal.label for signal in file.header.signals]
+    for option, patterns in (("--lossy", lossy), ("--exact", exact)):
+        for pattern in patterns:
+            if pattern != "*" and not any(matches(pattern, label) for label in labels):
+                raise UsageError(
+                    f"no signal of {file.path} matches '{pattern}' ({option}); the recording has: {', '.join(labels)}."
+                )
 
 
 def _duration(header: FileHeader) -> float | None:
@@ -185,31 +241,10 @@ def _duration(header: FileHeader) -> float | None:
 
 def _overhead_bytes(header: FileHeader, summary: FileSummary, size: int) -> int:
     """What is neither a signal's nor the original header's, which is content and no overhead of ours."""
-    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0)
+    stored = summary.token_bytes + summary.exact_bytes + (summary.layer_bytes or 0) + (summary.line_bytes or 0)
     return size - stored - len(zstd_compress(header.edf_header, 19))
 
 
 def _labels_of_groups(header: FileHeader) -> tuple[tuple[str, ...], ...]:
     shared = dict.fromkeys(header.sharing(group) for group in range(len(header.groups)))
     return tuple(tuple(header.signals[index].label for index in signals) for signals in shared)
-
-
-def _notes(header: FileHeader, summary: FileSummary, patterns: Sequence[str]) -> tuple[str, ...]:
-    """What the user should know: patterns that name nothing, EEG kept exactly, channels of which little is left."""
-    notes = [
-        f"the pattern '{pattern}' names no signal of this recording"
-        for pattern in patterns
-        if not any(matches(pattern, signal.label) for signal in header.signals)
-    ]
-    notes += [
-        f"'{signal.label}' is EEG but kept exactly: {signal.reason}"
-        for signal in header.signals
-        if signal.kind == "eeg" and signal.coding is Coding.EXACT and not signal.kept_as_asked
-    ]
-    notes += [
-        f"little of '{signal.label}' is left (PRD {measured.prd:.0f} %), as happens to noise and to what lies above "
-        "the network's band: try --rate native, or keep it with --exact"
-        for signal, measured in zip(header.signals, summary.signals, strict=True)
-        if measured.prd is not None and measured.prd > POOR_PRD
-    ]
-    return tuple(notes)

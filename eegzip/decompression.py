@@ -15,8 +15,8 @@ from eegzip.formats.edf import EdfWriter, assemble_records
 from eegzip.formats.edf.cut import Cut, plan_cut
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import ContainerError
-from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.formats.errors import ContainerError, UsageError
+from eegzip.formats.files import atomic_output, begins_as_eegz, first_bytes, refuse_own_source
 from eegzip.progress import Progress
 from eegzip.reports import DecompressionReport
 
@@ -45,7 +45,8 @@ def decompress(
     source : path-like
         The ``.eegz`` file.
     target : path-like
-        The EDF or BDF file to make. It appears when it is complete, or not at all.
+        The EDF or BDF file to make. It appears when it is complete, or not at all; nobody may read it who may not read
+        the source, and it keeps the source's time of modification.
     start, stop : float, optional
         Cut in time, in seconds of recorded data (gaps of a discontinuous recording don't count), widened to
         whole data records.
@@ -60,7 +61,7 @@ def decompress(
         Folder of the checkpoint, where it is neither bundled nor cached. Its digest must be the file's.
     device : str
     overwrite : bool
-        Replace an existing target.
+        Replace an existing target, unless it is an ``.eegz`` file.
     progress : callable, optional
 
     Returns
@@ -76,11 +77,13 @@ def decompress(
     OutputExistsError, OutputError
         The target exists, or can't be written.
     UsageError
-        An option makes no sense.
+        An option makes no sense, or the target is an ``.eegz`` file.
     """
     started = time.monotonic()
     report = progress or (lambda *_: None)
     refuse_own_source(source, target)
+    if begins_as_eegz(first_bytes(target, 5)):
+        raise UsageError(f"{target} is an .eegz file, which a restored recording never replaces; name another output.")
     with EegzReader(source, priors(model)) as reader:
         header = reader.header
         lost = damaged_chunks(reader) if salvage else frozenset[int]()
@@ -91,7 +94,7 @@ def decompress(
         first, end = record_range(header, start, stop)
         signals = chosen_signals(header, channels) if channels else None
         network = StoredNetwork(header, model, device)
-        with atomic_output(Path(target), overwrite=overwrite) as output:
+        with atomic_output(Path(target), overwrite=overwrite, source=source) as output:
             writer = EdfWriter(output)
             if whole:
                 decoder = RecordingDecoder(reader, network, lost=lost, alone=alone)
@@ -135,9 +138,7 @@ def _write_whole(decoder: RecordingDecoder, writer: EdfWriter, progress: Progres
     return []
 
 
-def _cut(
-    reader: EegzReader, signals: Sequence[int] | None, records: tuple[int, int], lost: frozenset[int]
-) -> Cut:
+def _cut(reader: EegzReader, signals: Sequence[int] | None, records: tuple[int, int], lost: frozenset[int]) -> Cut:
     """Plan a recording of some records and signals, all by default."""
     edf = stored_edf_header(reader.header)
     return plan_cut(

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
-from eegzip.formats.edf import EdfFile, EdfHeader, classify_signals
+from eegzip.formats.edf import EdfFile, EdfHeader, judge_signals, read_timeline
+from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.summary import FileSummary
 from eegzip.reports import signal_reports
 
 
@@ -21,6 +23,8 @@ class EdfSignalInfo(TypedDict):
         As in the header.
     kind : str
         ``eeg``, ``voltage``, ``other`` or ``annotations``.
+    why : str
+        A few words on why; only what is EEG is coded lossily unless asked for.
     sample_rate : float or None
         Hz.
     samples_per_record : int
@@ -31,6 +35,7 @@ class EdfSignalInfo(TypedDict):
     label: str
     unit: str
     kind: str
+    why: str
     sample_rate: float | None
     samples_per_record: int
     physical_minimum: float | None
@@ -120,6 +125,12 @@ class EegzInfo(RecordingInfo):
         :class:`~eegzip.reports.SignalReport` where the file says what was lost.
     targets : dict or None
         What was promised: fields of :class:`~eegzip.formats.eegz.header.Targets`.
+    lines : list of dict
+        Mains and other lines that are kept beside channels: ``lowest_hz`` and ``highest_hz``, between which the
+        frequency lies; ``rms``, the size of the line in each channel that has it, in uV (in digital units where the
+        channel's unit is not a voltage).
+    line_bits_per_second : float or None
+        What all lines cost a channel that has any.
     """
 
     format: str
@@ -137,6 +148,8 @@ class EegzInfo(RecordingInfo):
     joint: list[dict[str, Any]]
     signals: list[dict[str, Any]]
     targets: dict[str, Any] | None
+    lines: list[dict[str, Any]]
+    line_bits_per_second: float | None
 
 
 def edf_info(path: str | Path) -> EdfInfo:
@@ -160,12 +173,13 @@ def edf_info(path: str | Path) -> EdfInfo:
             n_records=file.n_records,
             record_duration=header.record_duration,
             trailing_bytes=file.trailing_size,
-            deviations=[str(deviation) for deviation in file.deviations],
+            deviations=[str(deviation) for deviation in (*file.deviations, *read_timeline(file).deviations)],
             signals=[
                 EdfSignalInfo(
                     label=signal.label,
                     unit=signal.unit,
-                    kind=kind.value,
+                    kind=verdict.kind.value,
+                    why=verdict.why,
                     sample_rate=header.sample_rate(signal.index) or None,
                     samples_per_record=signal.samples_per_record,
                     physical_minimum=signal.physical_minimum,
@@ -173,7 +187,7 @@ def edf_info(path: str | Path) -> EdfInfo:
                     digital_minimum=signal.digital_minimum,
                     digital_maximum=signal.digital_maximum,
                 )
-                for signal, kind in zip(header.signals, classify_signals(header), strict=True)
+                for signal, verdict in zip(header.signals, judge_signals(header), strict=True)
             ],
         )
 
@@ -228,4 +242,31 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
         ],
         signals=signals,
         targets=None if header.targets is None else asdict(header.targets),
+        lines=_lines(header, summary),
+        line_bits_per_second=_line_bits(header, summary),
     )
+
+
+def _lines(header: FileHeader, summary: FileSummary | None) -> list[dict[str, Any]]:
+    """Lines as the summary tells of them."""
+    return [
+        {
+            "lowest_hz": line.lowest_hz,
+            "highest_hz": line.highest_hz,
+            "rms": {
+                header.signals[signal].label: size
+                for signal, size in zip(header.line_sets[line.line_set].signals, line.rms, strict=False)
+                if size
+            },
+        }
+        for line in (summary.lines if summary else ())
+        if line.line_set < len(header.line_sets)
+    ]
+
+
+def _line_bits(header: FileHeader, summary: FileSummary | None) -> float | None:
+    seconds = header.n_records * (header.record_duration or 0.0)
+    having = sum(len(entry.signals) for entry in header.line_sets)
+    if summary is None or summary.line_bytes is None or not seconds or not having:
+        return None
+    return 8 * summary.line_bytes / seconds / having

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from eegzip.formats.eegz.header import KEPT_AS_ASKED, Coding, FileHeader, Targets
+from eegzip.formats.eegz.header import Coding, FileHeader, Reason, Targets
 from eegzip.formats.eegz.summary import FileSummary
+
+_MORE = 1.1
+"""Times an error of the whole from which on one of the EEG part is told besides."""
 
 
 def human_size(size: float) -> str:
@@ -30,9 +34,24 @@ def promise(targets: Targets | None) -> str:
         parts.append(f"PRD at most {targets.max_prd:g} %")
     if targets.min_snr is not None:
         parts.append(f"SNR at least {targets.min_snr:g} dB")
+    if targets.measure is not None:
+        parts[-1] += " of the whole and of the EEG above 0.5 Hz beside mains"
     if targets.max_error_uv is not None:
         parts.append(f"no error above {targets.max_error_uv:g} uV")
     return ", ".join(parts)
+
+
+def typical_and_worst(errors: Sequence[tuple[float, str]]) -> str:
+    """Errors of channels in percent, with their labels, as a person says them."""
+    worst, label = max(errors)
+    return f"{median(error for error, _ in errors):.1f} % median, {worst:.1f} % worst ({label})"
+
+
+def _part_says_more(whole: Sequence[tuple[float, str]], part: Sequence[tuple[float, str]]) -> bool:
+    """Whether errors of the EEG part say more than those of the whole, which offset and drift may have made small."""
+    if not whole or not part:
+        return bool(part)
+    return max(part)[0] > _MORE * max(whole)[0] or median(a for a, _ in part) > _MORE * median(b for b, _ in whole)
 
 
 @dataclass(frozen=True)
@@ -41,12 +60,15 @@ class SignalReport:
 
     Parameters
     ----------
-    label, coding, reason : str
+    label, coding : str
+    reason : str
+        A :class:`~eegzip.formats.eegz.header.Reason` where something follows from it.
     stored_bytes : int
     bits_per_second, bits_per_sample : float or None
         From the bytes stored; ``None`` without a sample rate or samples.
     prd, snr, r, largest_error_uv, worst_chunk_prd : float or None
     chunks : dict of str to int or None
+    eeg_prd, worst_chunk_eeg_prd : float or None
         See :class:`~eegzip.formats.eegz.summary.SignalSummary`.
     """
 
@@ -62,6 +84,8 @@ class SignalReport:
     largest_error_uv: float | None
     worst_chunk_prd: float | None
     chunks: dict[str, int] | None
+    eeg_prd: float | None
+    worst_chunk_eeg_prd: float | None
 
 
 def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalReport, ...]:
@@ -75,7 +99,7 @@ def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalRepo
             SignalReport(
                 label=entry.label,
                 coding=entry.coding.value,
-                reason=entry.reason,
+                reason=entry.why or entry.reason,
                 stored_bytes=measured.stored_bytes,
                 bits_per_second=bits / seconds if seconds else None,
                 bits_per_sample=bits / samples if samples else None,
@@ -85,6 +109,8 @@ def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalRepo
                 largest_error_uv=measured.largest_error_uv,
                 worst_chunk_prd=measured.worst_chunk_prd,
                 chunks=measured.chunks,
+                eeg_prd=measured.eeg_prd,
+                worst_chunk_eeg_prd=measured.worst_chunk_eeg_prd,
             )
         )
     return tuple(reports)
@@ -105,6 +131,8 @@ class CompressionReport:
         the EDF header.
     layer_bytes : int or None
         Of layers and residuals, where there are any.
+    line_bytes : int or None
+        Of mains and other lines kept beside the channels, where there are any.
     duration : float or None
         Seconds of recording.
     elapsed : float
@@ -119,7 +147,7 @@ class CompressionReport:
     deviations : tuple of str
         Where the recording strays from the letter of EDF.
     notes : tuple of str
-        What the user should know, for instance a pattern that named no signal.
+        What the user should know, for instance a channel of which little is left.
     """
 
     source: str
@@ -130,6 +158,7 @@ class CompressionReport:
     exact_bytes: int
     knot_bytes: int
     layer_bytes: int | None
+    line_bytes: int | None
     overhead_bytes: int
     duration: float | None
     elapsed: float
@@ -165,9 +194,10 @@ class CompressionReport:
             count = "1 channel" if len(self.coded) == 1 else f"{len(self.coded)} channels"
             parts.append(f"{count} at {median(rates):.0f} bit/s{' each' * (len(self.coded) > 1)}" if rates else "")
             if prds:
-                worst, label = max(prds)
-                middle = median(prd for prd, _ in prds)
-                parts.append(f"error (PRD) {middle:.1f} % median, {worst:.1f} % worst ({label})")
+                parts.append(f"error (PRD) {typical_and_worst(prds)}")
+            eeg = [(signal.eeg_prd, signal.label) for signal in self.coded if signal.eeg_prd is not None]
+            if _part_says_more(prds, eeg):
+                parts.append(f"of the EEG above 0.5 Hz beside mains {typical_and_worst(eeg)}")
         if self.targets is not None and self.coded:
             parts.append(self._met())
         parts.append(f"kept exactly: {self._exact()}")
@@ -175,7 +205,10 @@ class CompressionReport:
 
     def _met(self) -> str:
         """What was promised and how near the worst chunk came to it, and how often each way of storing was taken."""
-        worst = max((s.worst_chunk_prd for s in self.coded if s.worst_chunk_prd is not None), default=0.0)
+        promised = [s.worst_chunk_prd for s in self.coded]
+        if self.targets is not None and self.targets.measure is not None:
+            promised += [s.worst_chunk_eeg_prd for s in self.coded]
+        worst = max((prd for prd in promised if prd is not None), default=0.0)
         largest = max((s.largest_error_uv for s in self.coded if s.largest_error_uv is not None), default=0.0)
         ways = sum((Counter(s.chunks) for s in self.coded if s.chunks), start=Counter[str]())
         stored = ", ".join(f"{count} {way}" for way, count in sorted(ways.items()))
@@ -187,7 +220,7 @@ class CompressionReport:
         if not labels:
             return "nothing but the header"
         if not self.coded:
-            asked = any(signal.reason == KEPT_AS_ASKED for signal in self.signals)
+            asked = any(signal.reason is Reason.AS_ASKED for signal in self.signals)
             return "everything" if asked else "everything, as no channel was taken for EEG that can be coded"
         return ", ".join(labels) if len(labels) <= 6 else f"{', '.join(labels[:5])} and {len(labels) - 5} more"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.decoding.lines import StoredLines
 from eegzip.decoding.recording_decoder import RecordingDecoder, restored_sha256, stages_of
 from eegzip.decoding.stage import Check, Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
@@ -66,9 +67,9 @@ def verify(
         network = StoredNetwork(header, model, device)
         counts = Counter[str]()
         unchecked: list[str] = []
-        stages = stages_of(reader, network)
+        stages, lines = stages_of(reader, network), StoredLines(reader)
         for chunk in reader.chunks:
-            for check in _check_chunk(reader, chunk, stages):
+            for check in _check_chunk(reader, chunk, stages, lines):
                 counts[check.kind] += check.size
                 _add_new(problems, check.problem)
                 _add_new(unchecked, check.unchecked)
@@ -95,7 +96,9 @@ def verify(
         )
 
 
-def _check_chunk(reader: EegzReader, chunk: int, stages: Sequence[Stage]) -> Iterator[Check]:
+def _check_chunk(
+    reader: EegzReader, chunk: int, stages: Sequence[Stage], lines: StoredLines
+) -> Iterator[Check]:
     """Decode every stream of a chunk."""
     try:
         reader.directory(chunk)
@@ -104,6 +107,7 @@ def _check_chunk(reader: EegzReader, chunk: int, stages: Sequence[Stage]) -> Ite
         return
     for stage in stages:
         yield from stage.verify(chunk)
+    yield from lines.verify(chunk)
 
 
 def _add_new(sentences: list[str], sentence: str | None) -> None:

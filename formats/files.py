@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,8 +49,19 @@ def open_for_reading(path: str | Path) -> BinaryIO:
     return file
 
 
+def begins_as_eegz(start: bytes) -> bool:
+    """Whether bytes are the first of an ``.eegz`` file; the very first, which a transfer "as text" damages, may be any.
+
+    Parameters
+    ----------
+    start : bytes
+        Five of them at least.
+    """
+    return start[1:5] == b"EEGZ"
+
+
 def is_eegz(path: str | Path) -> bool:
-    """Whether a file begins as an ``.eegz`` file does; its first byte, which a transfer "as text" damages, may be any.
+    """Whether a file begins as an ``.eegz`` file does.
 
     Parameters
     ----------
@@ -61,7 +73,7 @@ def is_eegz(path: str | Path) -> bool:
         It does not exist, is a folder or a pipe, or may not be read.
     """
     with open_for_reading(path) as file:
-        return file.read(5)[1:] == b"EEGZ"
+        return begins_as_eegz(file.read(5))
 
 
 def sha256_of(path: str | Path) -> str:
@@ -84,7 +96,7 @@ def sha256_of(path: str | Path) -> str:
 
 
 @contextmanager
-def atomic_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = None) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` that takes its name once everything is written and synced.
 
     Parameters
@@ -93,6 +105,9 @@ def atomic_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         The file to make.
     overwrite : bool
         Whether an existing file may be replaced.
+    source : path-like, optional
+        What the file is made of: who may not read that may not read the file either, and the file keeps its time of
+        modification. Until it is complete, only its owner may read it.
 
     Yields
     ------
@@ -118,15 +133,23 @@ def atomic_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     # Names may have 255 bytes, and a letter up to four of them.
     temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
+        origin = None if source is None else Path(source).stat()
         # Exclusive creation; the mode then follows the user's umask as for any new file.
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o666 if origin is None else 0o666 & origin.st_mode)
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
         with os.fdopen(descriptor, "w+b") as file:
+            created = os.fstat(descriptor)
+            if origin is not None:
+                _set_mode(temporary, 0o600)
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if origin is not None:
+            _set_mode(temporary, _mode_like(origin, created))
+            os.utime(temporary, ns=(origin.st_atime_ns, origin.st_mtime_ns))
         _take_name(temporary, path, overwrite=overwrite)
     except OSError as error:
         if isinstance(error, OutputError):
@@ -135,6 +158,20 @@ def atomic_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _mode_like(origin: os.stat_result, created: os.stat_result) -> int:
+    """Permissions of a file made of another, as the user's umask left them when it was created."""
+    mode = stat.S_IMODE(created.st_mode)
+    if created.st_gid != origin.st_gid:
+        # To the other file this one's group are some among all others.
+        mode &= ~0o070 | (stat.S_IMODE(origin.st_mode) & 0o007) << 3
+    return mode
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    with suppress(OSError):  # some file systems know no permissions
+        path.chmod(mode)
 
 
 @contextmanager
@@ -203,3 +240,15 @@ def refuse_own_source(source: str | Path, target: str | Path) -> None:
     with suppress(OSError):  # one is not there, so they are two
         if Path(target).samefile(source):
             raise UsageError(f"{target} is the input itself; name another output.")
+
+
+def first_bytes(path: str | Path, count: int) -> bytes:
+    """The first bytes of a file, to see what is about to be replaced; none where there is no file to be read."""
+    try:
+        # Looked at before it is opened: opening a pipe would wait for ever.
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                return file.read(count)
+    except OSError:
+        pass
+    return b""

@@ -55,6 +55,17 @@ MAX_JOINT_GROUPS = 64
 
 MAX_JOINT_SAMPLES = 1 << 23
 """Of all signals of a joint set in a minute."""
+MAX_LINES = 16
+"""Lines of one line set."""
+
+MAX_LINE_STEP = 1 << 24
+"""Of amplitudes, in 1/256 digital units."""
+
+MIN_LINE_SPACING, MAX_LINE_SPACING = 16, 1 << 16
+"""Samples between knots of lines."""
+
+MAX_LINE_KNOTS = 1 << 20
+"""Of all lines of all signals in one chunk."""
 
 MIN_GAIN, MAX_GAIN = 2.0**-40, 2.0**40
 """Of a signal of a KLT, in digital units."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from eegzip.codecs.signal.analysis import Analysis, Chooser, SampleReader
 from eegzip.codecs.signal.klt import Distortion, KltComponents
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.signal.synthesis import Synthesis, TokenSource
-from eegzip.formats.edf import EdfFile, decode_signal
+from eegzip.formats.edf import EdfHeader
 from eegzip.formats.eegz.header import FileHeader, ScalingKind
 from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
@@ -282,14 +282,26 @@ def synthesis_of(
     )
 
 
-def sample_reader(file: EdfFile, batch: StreamBatch) -> SampleReader:
+class DigitalSource(Protocol):
+    """A recording whose samples can be read: an EDF file, or one without its lines."""
+
+    header: EdfHeader
+    n_records: int
+
+    def digital(self, start: int, stop: int, signals: Sequence[int]) -> np.ndarray:
+        """Digital values int32 [signals, n] of the records from `start` up to `stop`."""
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Records, first and one after the last, that are read at a time from end to end."""
+
+
+def sample_reader(file: DigitalSource, batch: StreamBatch) -> SampleReader:
     """Reads the digital values of a batch's signals from a recording."""
     per_record = file.header.signals[batch.signals[0]].samples_per_record
 
     def read(start: int, stop: int) -> np.ndarray:
         first = start // per_record
-        block = file.read_records(first, -(-stop // per_record))
-        rows = [decode_signal(block, file.header, index).reshape(-1) for index in batch.signals]
-        return np.stack(rows)[:, start - first * per_record : stop - first * per_record]
+        rows = file.digital(first, -(-stop // per_record), batch.signals)
+        return rows[:, start - first * per_record : stop - first * per_record]
 
     return read

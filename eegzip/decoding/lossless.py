@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from eegzip.decoding.stage import Check, ChunkSamples, rows_of
-from eegzip.formats.eegz.exact_ahead import exact_chunks
+from eegzip.formats.eegz.lossless_ahead import lossless_chunks
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
 
@@ -29,7 +29,7 @@ class LosslessStage:
 
     def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
         """Samples of chunk after chunk."""
-        for found in exact_chunks(self._reader, chunks, self._signals, self._lost):
+        for found in lossless_chunks(self._reader, chunks, self._signals, self._lost):
             yield rows_of(found)
 
     def verify(self, chunk: int) -> Iterator[Check]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from eegzip.codecs.stream_batch import block_records
 from eegzip.decoding.bounded import BoundedStage
+from eegzip.decoding.lines import StoredLines
 from eegzip.decoding.lossless import LosslessStage
 from eegzip.decoding.stage import Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
@@ -68,6 +69,7 @@ class RecordingDecoder:
     ) -> None:
         self.reader = reader
         self._stages = stages_of(reader, network, signals, lost, tokens_only=tokens_only, alone=alone)
+        self._lines = StoredLines(reader, lost)
 
     def blocks(self, first: int, stop: int) -> Iterator[tuple[int, int, dict[int, np.ndarray]]]:
         """Restore the records from `first` up to `stop`.
@@ -92,6 +94,7 @@ class RecordingDecoder:
                 samples: dict[int, np.ndarray] = {}
                 for part in parts:
                     samples.update(part(begin - chunk_first, last - chunk_first))
+                self._lines.put_back(chunk, begin - chunk_first, samples)
                 yield begin, last, samples
 
 

@@ -20,7 +20,7 @@ class Check(NamedTuple):
     Attributes
     ----------
     kind : str
-        ``tokens``, ``exact``, ``layers`` or ``knots``.
+        ``tokens``, ``exact``, ``layers``, ``lines`` or ``knots``.
     size : int
         How much it holds.
     problem : str or None

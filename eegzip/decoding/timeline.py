@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from eegzip.formats.edf import EdfHeader, Timeline, assemble_records, scan_records
+from eegzip.formats.edf.annotations import text_signals
 from eegzip.formats.eegz.reader import EegzReader
 
 
@@ -33,7 +34,7 @@ def stored_timeline(reader: EegzReader, edf: EdfHeader, lost: frozenset[int] = f
         A chunk is missing or damaged.
     """
     header = reader.header
-    indices = edf.annotation_indices
+    indices = text_signals(edf)
     # The same recording with nothing but its annotation signals: no other stream need be read.
     bare = replace(edf, signals=tuple(replace(edf.signals[i], index=place) for place, i in enumerate(indices)))
 

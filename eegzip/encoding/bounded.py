@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eegzip.encoding.bounded_chunk import BoundedCoder, CodedChunk, SetSynthesis
 from eegzip.encoding.stage import ChunkStreams, SignalFidelity
 from eegzip.encoding.tokens import TokenStage, TokenSynthesis
-from eegzip.evaluation.fidelity import FidelityMeter
-from eegzip.formats.edf import EdfFile, decode_signal
+from eegzip.evaluation.fidelity import EegPartMeter, FidelityMeter
+from eegzip.evaluation.metrics import prd
+from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.header import FileHeader, LayerSet
 from eegzip.formats.eegz.layers import LayeredChunk
 from eegzip.formats.parallel import begun_ahead
+
+if TYPE_CHECKING:
+    from eegzip.encoding.lines.removal import LinesRemoved
 
 _MAX_THREADS = 4
 """Each holds a chunk of a layer set, some hundred megabytes where there are many channels."""
@@ -46,13 +51,13 @@ class _Counts:
         self.ways = [Counter[str]() for _ in range(signals)]
         self.worst: list[float | None] = [None] * signals
 
-    def add(self, original: np.ndarray, coded: CodedChunk) -> None:
-        """Take note of a chunk; `original` is int32 of shape (signals, samples)."""
-        for place, (row, back, way) in enumerate(zip(original, coded.restored, coded.ways, strict=True)):
+    def add(self, original: np.ndarray, restored: np.ndarray, ways: list[str]) -> None:
+        """Take note of a chunk; samples are int32 of shape (signals, samples)."""
+        for place, (row, back, way) in enumerate(zip(original, restored, ways, strict=True)):
             self.ways[place][way] += 1
-            spread = float(row.std())
-            if spread > 0:
-                error = 100 * float(np.sqrt(np.mean((row - back.astype(np.float64)) ** 2))) / spread
+            power = float(row.var())
+            if power > 0:
+                error = float(prd(float(np.mean((row - back.astype(np.float64)) ** 2)), power))
                 self.worst[place] = max(error, self.worst[place] or 0.0)
 
 
@@ -65,10 +70,19 @@ class BoundedStage:
     header : FileHeader
     tokens : TokenStage, optional
         Codes the same signals as tokens, on which layers may build.
+    lines : LinesRemoved, optional
+        The recording without its lines, which is what is coded.
     """
 
-    def __init__(self, file: EdfFile, header: FileHeader, tokens: TokenStage | None = None) -> None:
+    def __init__(
+        self,
+        file: EdfFile,
+        header: FileHeader,
+        tokens: TokenStage | None = None,
+        lines: LinesRemoved | None = None,
+    ) -> None:
         self._file = file
+        self._lines = lines
         self._header = header
         self._tokens = tokens
         signals = file.header.signals
@@ -80,6 +94,10 @@ class BoundedStage:
         self._meters = [
             FidelityMeter((np.array(entry.lowest) + np.array(entry.highest)) / 2) for entry in header.layer_sets
         ]
+        self._eeg_meters = [
+            EegPartMeter(len(entry.signals), header.signals[entry.signals[0]].sample_rate or 1.0)
+            for entry in header.layer_sets
+        ]
         self._counts = [_Counts(len(entry.signals)) for entry in header.layer_sets]
         self._ahead = self._chunks()
 
@@ -88,29 +106,43 @@ class BoundedStage:
         return ChunkStreams(bounded=next(self._ahead))
 
     def _chunks(self) -> Iterator[LayeredChunk]:
-        for sets in begun_ahead(range(self._header.n_chunks), self._begin, _MAX_THREADS):
-            yield self._finish(sets)
+        chunks = range(self._header.n_chunks)
+        for chunk, sets in zip(chunks, begun_ahead(chunks, self._begin, _MAX_THREADS), strict=True):
+            yield self._finish(chunk, sets)
 
-    def _begin(self, pool: ThreadPoolExecutor, chunk: int) -> list[tuple[np.ndarray, Future[CodedChunk]]]:
+    def _begin(
+        self, pool: ThreadPoolExecutor, chunk: int
+    ) -> list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]:
         found = {} if self._tokens is None else self._tokens.synthesised(chunk)
         return [
-            (rows, pool.submit(coder.code, rows, _of_set(found, entry)))
-            for coder, rows, entry in zip(self._coders, self._values(chunk), self._header.layer_sets, strict=True)
+            (original, rows, pool.submit(coder.code, rows, _of_set(found, entry)))
+            for coder, entry in zip(self._coders, self._header.layer_sets, strict=True)
+            for original, rows in [self._values(chunk, entry)]
         ]
 
-    def _values(self, chunk: int) -> list[np.ndarray]:
-        block = self._file.read_records(*self._header.records_of_chunk(chunk))
-        return [
-            np.stack([decode_signal(block, self._file.header, index).reshape(-1) for index in entry.signals])
-            for entry in self._header.layer_sets
-        ]
+    def _values(self, chunk: int, entry: LayerSet) -> tuple[np.ndarray, np.ndarray]:
+        """Samples of a set's signals, and what of them is coded."""
+        records = self._header.records_of_chunk(chunk)
+        original = self._file.digital(*records, entry.signals)
+        return original, original if self._lines is None else self._lines.digital(*records, entry.signals)
 
-    def _finish(self, sets: list[tuple[np.ndarray, Future[CodedChunk]]]) -> LayeredChunk:
+    def _finish(
+        self, chunk: int, sets: list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]
+    ) -> LayeredChunk:
         result = LayeredChunk()
-        for (values, future), meter, counts in zip(sets, self._meters, self._counts, strict=True):
+        first = self._header.records_of_chunk(chunk)[0]
+        entries = self._header.layer_sets
+        for (values, rows, future), entry, meter, eeg_meter, counts in zip(
+            sets, entries, self._meters, self._eeg_meters, self._counts, strict=True
+        ):
             coded = future.result()
-            meter.update(values, coded.restored)
-            counts.add(values, coded)
+            restored = coded.restored
+            # Of what is left without lines: a tone beside the mains is no EEG, and must not pay for an error of it.
+            eeg_meter.update(rows, restored)
+            if self._lines is not None:
+                restored = self._lines.put_back(first, entry.signals, restored)
+            meter.update(values, restored)
+            counts.add(values, restored, coded.ways)
             result.layers.update(coded.streams.layers)
             result.residuals.update(coded.streams.residuals)
             result.exact.update(coded.streams.exact)
@@ -119,9 +151,11 @@ class BoundedStage:
     def fidelities(self) -> dict[int, SignalFidelity]:
         """Measured on what a decoder makes of each chunk."""
         return {
-            signal: SignalFidelity(fidelity, worst, dict(sorted(ways.items())))
-            for entry, meter, counts in zip(self._header.layer_sets, self._meters, self._counts, strict=True)
-            for signal, fidelity, worst, ways in zip(
-                entry.signals, meter.results(), counts.worst, counts.ways, strict=True
+            signal: SignalFidelity(fidelity, worst, dict(sorted(ways.items())), *eeg)
+            for entry, meter, eeg_meter, counts in zip(
+                self._header.layer_sets, self._meters, self._eeg_meters, self._counts, strict=True
+            )
+            for signal, fidelity, worst, ways, eeg in zip(
+                entry.signals, meter.results(), counts.worst, counts.ways, eeg_meter.results(), strict=True
             )
         }

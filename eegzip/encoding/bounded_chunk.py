@@ -7,11 +7,12 @@ or exact. What is written is what a decoder restores, and it is held against the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eegzip.encoding.bounds import TIE, Bounds, bounds_of, excess
+from eegzip.encoding.bounds import TIE, Bounds, bounds_of, excess, excess_between, prd_bound
+from eegzip.evaluation.eeg_part import eeg_energy
 from eegzip.formats.eegz.header import FileHeader, Targets
 from eegzip.formats.eegz.layer_reader import correct, to_digital
 from eegzip.formats.eegz.layers import LayeredChunk, StoredResidual, pack_layer
@@ -102,9 +103,13 @@ class BoundedCoder:
         tokens : SetSynthesis, optional
             What the chunk's tokens give, where the file has tokens.
         """
-        bounds = [bounds_of(self._targets, row, unit) for row, unit in zip(values, self._microvolts, strict=True)]
+        eeg = np.zeros(len(values)) if prd_bound(self._targets) is None else eeg_energy(values, self._rate)
+        bounds = [
+            bounds_of(self._targets, row, float(energy), unit)
+            for row, energy, unit in zip(values, eeg, self._microvolts, strict=True)
+        ]
         coded = CodedChunk(LayeredChunk(), values.copy(), [EXACT] * len(values))
-        still = values.min(axis=1) < values.max(axis=1)
+        still = (values.min(axis=1) < values.max(axis=1)) | ~self._storable(values)
         for place in np.flatnonzero(~still):
             coded.streams.exact[self._signals[place]] = encode_exact(values[place], self._sample_bytes)
         base = np.zeros(len(values), bool)
@@ -118,6 +123,11 @@ class BoundedCoder:
             self._layer(coded, values, bounds, still, base, tokens)
         return coded
 
+    def _storable(self, values: np.ndarray) -> np.ndarray:
+        """Which signals fit into samples of the file; without its lines, one may not."""
+        limit = 1 << (8 * self._sample_bytes - 1)
+        return np.asarray((values.min(axis=1) >= -limit) & (values.max(axis=1) < limit))
+
     def _tokens(
         self, coded: CodedChunk, values: np.ndarray, bounds: list[Bounds], tokens: SetSynthesis, still: np.ndarray
     ) -> np.ndarray:
@@ -125,11 +135,11 @@ class BoundedCoder:
         base = np.zeros(len(values), bool)
         for place in np.flatnonzero(still):
             left = bounds[place].less(float(tokens.tolerance[place]))
-            if left.rms < bounds[place].rms / 2 or (left.peak is not None and left.peak < 1):
+            if left.least_rms() < bounds[place].least_rms() / 2 or (left.peak is not None and left.peak < 1):
                 continue
             samples, original = tokens.samples[place : place + 1], values[place : place + 1]
             low, high = self._lowest[place], self._highest[place]
-            if excess(original, samples, low, high, [left])[0] <= 1:
+            if excess(original, samples, low, high, [left], self._rate)[0] <= 1:
                 coded.restored[place] = to_digital(samples, low, high)[0]
                 coded.ways[place] = TOKENS
             else:
@@ -195,12 +205,12 @@ class BoundedCoder:
         if tokens is not None:
             below[base[members]] = tokens.samples[members & base]
         # Corrections see to single samples; what is left to the layer is the error on average.
-        loose = [Bounds(bounds[place].rms, None) for place in places]
+        loose = [replace(bounds[place], peak=None) for place in places]
 
         def judge(samples: np.ndarray) -> np.ndarray:
-            return excess(original, below + samples, low, high, loose)
+            return excess(original, below + samples, low, high, loose, self._rate)
 
-        strict = any(np.isfinite(bound.rms) for bound in loose)
+        strict = any(np.isfinite(bound.least_rms()) for bound in loose)
         found = fit_layer(original - below, members, wanted, self._rate, judge if strict else None)
         if found is None:
             return None
@@ -213,7 +223,8 @@ class BoundedCoder:
             peak = bounds[place].peak
             if peak is None:
                 continue
-            if excess(original[row : row + 1], samples[row : row + 1], low[row], high[row], [bounds[place]])[0] > 1:
+            only = slice(row, row + 1)
+            if excess(original[only], samples[only], low[row], high[row], [bounds[place]], self._rate)[0] > 1:
                 stream = self._corrections(part, original[row], samples[row], int(place), bounds[place])
                 if stream is None:
                     return None
@@ -236,10 +247,12 @@ class BoundedCoder:
             return None
         # A sample at its bound that may be rounded otherwise elsewhere has no room for that: another way must do.
         back = correct(near, steps, step, low, high)
-        for side in (-1, 1):
-            elsewhere = to_digital(samples + side * TIE, low, high).astype(np.int64)
-            if np.abs(correct(elsewhere, steps, step, low, high).astype(np.int64) - original).max() > peak:
-                return None
+        below, above = (
+            correct(to_digital(samples + side * TIE, low, high).astype(np.int64), steps, step, low, high)[None]
+            for side in (-1, 1)
+        )
+        if excess_between(original[None], below, above, [bound], self._rate)[0] > 1:
+            return None
         stream = StoredResidual(step, (), encode_corrections(steps), predicted=False).pack()
         part.streams.residuals[self._signals[place]] = stream
         part.restored[place] = back
@@ -265,11 +278,12 @@ class BoundedCoder:
         while True:
             stream = encode_residual(original, known, step)
             back = np.clip(decode_residual(stream, len(original), known, step), low, high)
-            if step == 1 or excess(original[None], back[None], low, high, [bound])[0] <= 1:
+            if step == 1 or excess(original[None], back[None], low, high, [bound], self._rate)[0] <= 1:
                 break
             step -= 2
         payload = StoredResidual(step, tuple(references), stream, predicted=True).pack()
-        exact = encode_exact(original, self._sample_bytes) if step == 1 else None
+        storable = step == 1 and self._storable(original[None])[0]
+        exact = encode_exact(original, self._sample_bytes) if storable else None
         if exact is not None and len(exact) <= len(payload):
             coded.streams.exact[self._signals[place]] = exact
         else:
@@ -280,4 +294,4 @@ class BoundedCoder:
 
 def _wanted(bound: Bounds, ratio: float) -> float:
     """Root-mean-square error wanted of a layer."""
-    return bound.rms if bound.peak is None else min(bound.rms, bound.peak / ratio)
+    return bound.least_rms() if bound.peak is None else min(bound.least_rms(), bound.peak / ratio)

@@ -15,12 +15,18 @@ import numpy as np
 
 from eegzip.codecs.signal.klt import UNIT, Distortion
 from eegzip.codecs.signal.scaling import choose_offset_step
-from eegzip.codecs.stream_batch import BATCH_SAMPLES, BLOCK_SECONDS, StreamBatch, analysis_of, sample_reader
+from eegzip.codecs.stream_batch import (
+    BATCH_SAMPLES,
+    BLOCK_SECONDS,
+    DigitalSource,
+    StreamBatch,
+    analysis_of,
+    sample_reader,
+)
 from eegzip.codecs.types import WindowAnalysis
 from eegzip.encoding.channel_groups import klt_parts
 from eegzip.encoding.options import CodecChoice
 from eegzip.encoding.statistics import RecordingStatistics
-from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.limits import MAX_CONTEXT_TOKENS, MAX_GAIN, MAX_TOKENS, MIN_GAIN
@@ -46,13 +52,13 @@ _OFFSET_ROOM = 4.0
 
 
 def transformed(
-    file: EdfFile, statistics: RecordingStatistics, header: FileHeader, codec: CodecChoice, runtime: CodecRuntime
+    file: DigitalSource, statistics: RecordingStatistics, header: FileHeader, codec: CodecChoice, runtime: CodecRuntime
 ) -> tuple[FileHeader, dict[KLT, Distortion]]:
     """Give a header the rotations that its groups are to be coded in.
 
     Parameters
     ----------
-    file : EdfFile
+    file : DigitalSource
         Read once more.
     statistics : RecordingStatistics
     header : FileHeader
@@ -97,7 +103,7 @@ def transformed(
 
 
 def _distortion(
-    file: EdfFile, header: FileHeader, batch: StreamBatch, gains: np.ndarray, runtime: CodecRuntime
+    file: DigitalSource, header: FileHeader, batch: StreamBatch, gains: np.ndarray, runtime: CodecRuntime
 ) -> Distortion:
     """Error of some of a batch's channels when they are coded alone."""
     chosen = np.unique(np.linspace(0, len(batch.groups) - 1, _CHANNELS).astype(int))
@@ -125,7 +131,9 @@ def _gain(statistics: RecordingStatistics, signal: int) -> float:
     return math.ldexp(round(fraction * 32) / 32, exponent)
 
 
-def _covariance(file: EdfFile, signals: Sequence[int], gains: np.ndarray, rate: float, model_rate: float) -> np.ndarray:
+def _covariance(
+    file: DigitalSource, signals: Sequence[int], gains: np.ndarray, rate: float, model_rate: float
+) -> np.ndarray:
     """Covariance of signals relative to their gains, about the mean of each stretch of a few seconds."""
     # Here, as it needs numba, which takes a while to load.
     from eegzip.formats.fixed_order import gram
@@ -133,8 +141,8 @@ def _covariance(file: EdfFile, signals: Sequence[int], gains: np.ndarray, rate: 
     coarse = max(int(rate // model_rate), 1)
     length = max(round(_STRETCH_SECONDS * rate / coarse), 2)
     total, weight = np.zeros((len(signals), len(signals))), 0.0
-    for _, block in file.blocks():
-        rows = np.stack([decode_signal(block, file.header, index).reshape(-1) for index in signals])
+    for first, stop in file.spans():
+        rows = file.digital(first, stop, signals)
         # What lies above the network's band should not decide.
         used = rows.shape[1] // coarse * coarse
         rows = rows[:, :used].reshape(len(signals), -1, coarse).mean(axis=2) / gains[:, None]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -50,6 +50,8 @@ class CompressionOptions:
         Bounds on errors.
     tokens : bool
         Whether signals that are coded lossily get tokens of a network.
+    wants_tokens : bool
+        Whether tokens were asked for, and are not just what is done where nothing is asked for.
     lossless : bool
     chunk_seconds : float or None
         Wanted length of a chunk.
@@ -67,6 +69,7 @@ class CompressionOptions:
     exact: tuple[str, ...]
     targets: Targets | None
     tokens: bool
+    wants_tokens: bool
     lossless: bool
     chunk_seconds: float | None
     device: str
@@ -100,6 +103,13 @@ class CompressionOptions:
             An option makes no sense, or some contradict one another.
         """
         wanted = quality_of(quality, max_error, max_prd, min_snr, keep_tokens=keep_tokens)
+        network = {"codebooks": codebooks, "bitrate": bitrate, "rate": rate, "scaling": scaling, "groups": groups}
+        bounds = {"max-error": max_error, "max-prd": max_prd, "min-snr": min_snr, "keep-tokens": keep_tokens or None}
+        if lossless or wanted.exact:
+            preset = {"quality": None if wanted.exact else quality}
+            _refuse_together("--lossless" if lossless else "--quality archive", {**network, **bounds, **preset})
+        elif wanted.targets is not None and not wanted.keep_tokens:
+            _refuse_together("a bound on the error", network, " (--keep-tokens would store the network's tokens, too)")
         lossless = lossless or wanted.exact
         if chunk_seconds is not None and not (chunk_seconds > 0):
             raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
@@ -118,15 +128,17 @@ class CompressionOptions:
             exact=("*",) if lossless else tuple(exact),
             targets=wanted.targets,
             tokens=wanted.targets is None or wanted.keep_tokens,
+            wants_tokens=quality == "tokens"
+            or keep_tokens
+            or (wanted.targets is None and any(wish is not None for wish in (model, codebooks, bitrate, groups))),
             lossless=lossless,
             chunk_seconds=chunk_seconds,
             device=device,
         )
 
-    @property
-    def usual_chunk_seconds(self) -> float:
-        """Length of a chunk where nobody asks for another."""
-        return LOSSLESS_CHUNK_SECONDS if self.lossless else DEFAULT_CHUNK_SECONDS
+    def exactly(self) -> CompressionOptions:
+        """Return these options, but with everything kept exactly."""
+        return replace(self, exact=("*",), targets=None, tokens=True, lossless=True)
 
 
 @dataclass(frozen=True)
@@ -222,6 +234,14 @@ def _groups(groups: str | None, config: ModelConfig) -> str:
             )
         return "single"
     return config.multichannel.groups if groups is None else groups
+
+
+def _refuse_together(wish: str, others: Mapping[str, object], way_out: str = "") -> None:
+    """Refuse options that a wish leaves without effect."""
+    for name, value in others.items():
+        if value is not None:
+            what = "keeps every sample as it is" if "bound" not in wish else "is met without the network"
+            raise UsageError(f"{wish} {what}, so --{name} would change nothing; leave one of the two out{way_out}.")
 
 
 def _rate(rate: float | str | None) -> Fraction | Literal["native"] | None:

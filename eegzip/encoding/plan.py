@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,16 @@ from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.signal.scaling import choose_offset_step
 from eegzip.encoding.channel_groups import SharedStream, share
 from eegzip.encoding.klt import transformed
-from eegzip.encoding.options import CodecChoice, CompressionOptions, choose
+from eegzip.encoding.lines.plan import without_lines
+from eegzip.encoding.options import (
+    DEFAULT_CHUNK_SECONDS,
+    LOSSLESS_CHUNK_SECONDS,
+    CodecChoice,
+    CompressionOptions,
+    choose,
+)
 from eegzip.encoding.signal_coding import signal_entries
-from eegzip.encoding.statistics import RecordingStatistics, SignalStatistics
+from eegzip.encoding.statistics import LEVEL_SECONDS, RecordingStatistics, SignalStatistics
 from eegzip.formats.edf import EdfFile, SignalHeader
 from eegzip.formats.eegz import header as eegz
 from eegzip.formats.eegz.klt import KLT
@@ -26,6 +33,7 @@ from eegzip.formats.limits import CHUNK_BYTES, MAX_LAYER_SAMPLES, MAX_LAYER_SIGN
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.signal.klt import Distortion
+    from eegzip.encoding.lines.removal import LinesRemoved
 
 _CHUNK_COST = 12000
 _STREAM_COST = 2400
@@ -51,12 +59,15 @@ class Plan:
         Of the components of each of the header's KLTs.
     bitrate : float or None
         Bits of tokens a second and signal to aim at.
+    lines : LinesRemoved or None
+        The recording without its lines; ``None`` where it has none.
     """
 
     header: eegz.FileHeader
     runtime: CodecRuntime | None
     distortions: Mapping[KLT, Distortion]
     bitrate: float | None
+    lines: LinesRemoved | None = None
 
 
 def codec_for(file: EdfFile, options: CompressionOptions) -> CodecChoice | None:
@@ -95,19 +106,37 @@ def plan(
     UsageError
         Channels can't be grouped as asked, or there is no such device.
     """
-    header = plan_header(file, statistics, codec if options.tokens else None, options)
+    coding = codec if options.tokens else None
+    signals = _signals(file, statistics, coding, options)
+    lines, coded = without_lines(file, statistics, signals)
+    header = plan_header(file, coded, coding, options, signals)
+    if lines is not None:
+        header = replace(header, line_sets=tuple(found.entry for found in lines.found))
     if codec is None or not header.groups:
-        return Plan(header, None, {}, None)
+        return Plan(header, None, {}, None, lines)
     # Only now, so that a recording without EEG needs no torch.
     from eegzip.codecs.runtime import CodecRuntime
 
     runtime = CodecRuntime(codec.checkpoint, device=options.device)
-    header, distortions = transformed(file, statistics, header, codec, runtime)
-    return Plan(header, runtime, distortions, options.bitrate)
+    header, distortions = transformed(file if lines is None else lines, coded, header, codec, runtime)
+    return Plan(header, runtime, distortions, options.bitrate, lines)
+
+
+def _signals(
+    file: EdfFile, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
+) -> tuple[eegz.SignalEntry, ...]:
+    """How each signal is coded."""
+    fixed_scaling = codec is not None and codec.fixed_limit_uv is not None
+    flat = [signal.flat for signal in statistics.signals]
+    return signal_entries(file, flat, options, fixed_scaling=fixed_scaling)
 
 
 def plan_header(
-    file: EdfFile, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
+    file: EdfFile,
+    statistics: RecordingStatistics,
+    codec: CodecChoice | None,
+    options: CompressionOptions,
+    signals: tuple[eegz.SignalEntry, ...],
 ) -> eegz.FileHeader:
     """Decide how each signal is coded and which of them share streams, each channel for itself.
 
@@ -117,17 +146,21 @@ def plan_header(
         As for :func:`plan`.
     codec : CodecChoice or None
         ``None`` where no signal gets tokens.
+    signals : tuple of SignalEntry
+        How each is coded.
     """
-    fixed_scaling = codec is not None and codec.fixed_limit_uv is not None
-    flat = [signal.flat for signal in statistics.signals]
-    signals = signal_entries(file, flat, options, fixed_scaling=fixed_scaling)
     coded = [index for index, entry in enumerate(signals) if entry.coding is not eegz.Coding.EXACT]
+    if not coded and options.targets is not None and any(entry.why is eegz.Reason.AS_ASKED for entry in signals):
+        exactly = options.exactly()
+        return plan_header(file, statistics, None, exactly, _signals(file, statistics, None, exactly))
     codecs: tuple[eegz.CodecEntry, ...] = ()
     groups: tuple[eegz.GroupEntry, ...] = ()
     if coded and codec is not None:
         codecs = (_codec_entry(codec, options),)
         groups = _groups(file, statistics, coded, codec, codecs[0])
-    chunk_records = _chunk_records(file, options)
+    if coded and options.targets is not None:
+        _refuse_what_leaves_nothing(options.targets, [(file.header.signals[i], statistics.signals[i]) for i in coded])
+    chunk_records = _chunk_records(file, options, lossless=not coded)
     layer_sets: tuple[eegz.LayerSet, ...] = ()
     if coded and options.targets is not None:
         longest = max(signals[i].samples_per_record for i in coded)
@@ -141,7 +174,7 @@ def plan_header(
         n_records=file.n_records,
         trailing_bytes=file.trailing_size,
         source_sha256=statistics.sha256,
-        deviations=tuple(str(deviation) for deviation in file.deviations),
+        deviations=statistics.deviations,
         chunk_records=chunk_records,
         signals=signals,
         codecs=codecs,
@@ -186,10 +219,25 @@ def _least_chunk_seconds(file: EdfFile) -> float:
     return float(header.record_duration or 0) * -(-bytes_wanted // max(header.record_bytes, 1))
 
 
-def _chunk_records(file: EdfFile, options: CompressionOptions) -> int:
+def _refuse_what_leaves_nothing(
+    targets: eegz.Targets, coded: Sequence[tuple[SignalHeader, SignalStatistics]]
+) -> None:
+    """Refuse a largest error within which a straight line takes the place of any few seconds of any channel."""
+    if targets.max_error_uv is None:
+        return
+    swings = [statistics.swing * abs(signal.microvolts_per_digit or 0.0) for signal, statistics in coded]
+    if 2 * targets.max_error_uv >= max(swings):
+        raise UsageError(
+            f"an error of {targets.max_error_uv:g} uV would leave nothing of this EEG, which never moves by more than "
+            f"{max(swings):.3g} uV within {LEVEL_SECONDS:g} seconds; allow less with --max-error, such as 2uV."
+        )
+
+
+def _chunk_records(file: EdfFile, options: CompressionOptions, *, lossless: bool) -> int:
     seconds = options.chunk_seconds
     if seconds is None:
-        seconds = max(options.usual_chunk_seconds, _least_chunk_seconds(file))
+        usual = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
+        seconds = max(usual, _least_chunk_seconds(file))
     duration = file.header.record_duration
     wanted = round(seconds / duration) if duration else file.n_records
     affordable = CHUNK_BYTES // max(file.header.record_bytes, 1)

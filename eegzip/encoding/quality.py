@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from eegzip.formats.edf.units import microvolts_per_unit
-from eegzip.formats.eegz.header import Targets
+from eegzip.formats.eegz.header import EEG_PART, Targets
 from eegzip.formats.errors import UsageError
 
 QUALITIES = ("archive", "clinical", "compact", "tokens")
@@ -52,10 +52,15 @@ def quality_of(
     """
     if quality is not None and quality not in QUALITIES:
         raise UsageError(f"there is no quality '{quality}'; there are {', '.join(QUALITIES)}.")
-    if max_prd is not None and not 0 < max_prd < math.inf:
-        raise UsageError(f"an error (PRD) of at most {max_prd:g} % can't be asked for; 0.1 to 50 % make sense.")
-    if min_snr is not None and not -20 < min_snr < 200:
-        raise UsageError(f"a signal-to-noise ratio of {min_snr:g} dB can't be asked for; 0 to 60 dB make sense.")
+    # A straight line has an error of 100 %, which is 0 dB.
+    if max_prd is not None and not 0 < max_prd < 100:
+        nothing = ", as nothing would be left of the EEG" if max_prd >= 100 else ""
+        raise UsageError(f"an error (PRD) of {max_prd:g} % can't be asked for{nothing}; 0.1 to 50 % make sense.")
+    if min_snr is not None and not 0 < min_snr < 200:
+        nothing = ", as nothing would be left of the EEG" if min_snr <= 0 else ""
+        raise UsageError(
+            f"a signal-to-noise ratio of {min_snr:g} dB can't be asked for{nothing}; 6 to 60 dB make sense."
+        )
     error = None if max_error is None else _microvolts(max_error)
     bounds = (error, max_prd, min_snr)
     bounded = any(bound is not None for bound in bounds)
@@ -72,7 +77,8 @@ def quality_of(
         if keep_tokens:
             raise UsageError("without a bound there is nothing but tokens; --keep-tokens is for use with one.")
         return Quality(None, exact=False, keep_tokens=False)
-    return Quality(Targets(max_prd, min_snr, error), exact=False, keep_tokens=keep_tokens)
+    measure = EEG_PART if max_prd is not None or min_snr is not None else None
+    return Quality(Targets(max_prd, min_snr, error, measure), exact=False, keep_tokens=keep_tokens)
 
 
 def _microvolts(amount: float | str) -> float:

@@ -10,7 +10,6 @@ from eegzip.encoding.stage import SignalFidelity, Stage, joined
 from eegzip.encoding.statistics import RecordingStatistics, trailing_pieces
 from eegzip.encoding.tokens import TokenStage
 from eegzip.formats.edf import EdfFile
-from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary, figure
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.progress import Progress
@@ -22,36 +21,38 @@ def stages_of(file: EdfFile, statistics: RecordingStatistics, plan: Plan) -> tup
     stages: list[Stage] = []
     tokens = None
     if plan.runtime is not None:
-        tokens = TokenStage(file, header, plan.runtime, plan.distortions, plan.bitrate)
+        tokens = TokenStage(file, header, plan.runtime, plan.distortions, plan.bitrate, plan.lines)
         stages.append(tokens)
     stages.append(LosslessStage(file, header, statistics))
     if header.layer_sets:
         # Only now, as it needs numba, which takes a while to load.
         from eegzip.encoding.bounded import BoundedStage
 
-        stages.append(BoundedStage(file, header, tokens))
+        stages.append(BoundedStage(file, header, tokens, plan.lines))
     return tuple(stages)
 
 
 def write_recording(
-    file: EdfFile, header: FileHeader, stages: Sequence[Stage], writer: EegzWriter, progress: Progress
+    file: EdfFile, plan: Plan, stages: Sequence[Stage], writer: EegzWriter, progress: Progress
 ) -> tuple[int, FileSummary]:
     """Write all blocks; return the size of the file and its summary."""
+    header, lines = plan.header, plan.lines
     for chunk in range(header.n_chunks):
         streams = joined(stage.encode(chunk) for stage in stages)
-        writer.write_chunk(streams.tokens, streams.knots, streams.exact, streams.bounded)
+        beside = () if lines is None else lines.streams(header, chunk)
+        writer.write_chunk(streams.tokens, streams.knots, streams.exact, streams.bounded, beside)
         progress("compressing", header.records_of_chunk(chunk)[1], header.n_records)
     for piece in trailing_pieces(file):
         writer.write_trailing(piece)
     fidelities = {signal: found for stage in stages for signal, found in stage.fidelities().items()}
-    summary = _summary(file, header, writer, fidelities)
+    summary = _summary(file, plan, writer, fidelities)
     return writer.finish(summary), summary
 
 
 def _summary(
-    file: EdfFile, header: FileHeader, writer: EegzWriter, fidelities: Mapping[int, SignalFidelity]
+    file: EdfFile, plan: Plan, writer: EegzWriter, fidelities: Mapping[int, SignalFidelity]
 ) -> FileSummary:
-    joint = any(codec.joint for codec in header.codecs)
+    joint = any(codec.joint for codec in plan.header.codecs)
     signals = []
     for index, stored in enumerate(writer.signal_bytes):
         found, unit = fidelities[index], file.header.signals[index].microvolts_per_digit
@@ -66,6 +67,8 @@ def _summary(
                 largest_error_digits=fidelity.largest_error,
                 worst_chunk_prd=figure(found.worst_chunk_prd),
                 chunks=found.chunks,
+                eeg_prd=figure(found.eeg_prd),
+                worst_chunk_eeg_prd=figure(found.worst_chunk_eeg_prd),
             )
         )
     return FileSummary(
@@ -74,6 +77,8 @@ def _summary(
         exact_bytes=writer.exact_bytes,
         knot_bytes=writer.knot_bytes,
         signals=tuple(signals),
-        layer_bytes=writer.layer_bytes if header.layer_sets else None,
+        layer_bytes=writer.layer_bytes if plan.header.layer_sets else None,
+        line_bytes=writer.line_bytes if plan.lines else None,
+        lines=plan.lines.summaries() if plan.lines else (),
         refined=tuple(sorted(index for index, found in fidelities.items() if found.refined)) if joint else None,
     )

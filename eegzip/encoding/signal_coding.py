@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from eegzip.encoding.options import CompressionOptions
-from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals
+from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, Verdict, judge_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.units import is_missing, microvolts_per_unit
-from eegzip.formats.eegz.header import KEPT_AS_ASKED, Coding, SignalEntry, Targets
+from eegzip.formats.eegz.header import Coding, Reason, SignalEntry
 from eegzip.formats.limits import MAX_LAYER_SAMPLES
+
+FLAT = "flat: it never changes"
 
 MIN_RATE = 64.0
 """Hz. Below it a signal has too little bandwidth for a network trained at 256 Hz, and costs little exactly."""
@@ -36,14 +38,14 @@ def signal_entries(
     """
     header = file.header
     entries = []
-    for signal, kind in zip(header.signals, classify_signals(header), strict=True):
+    for signal, verdict in zip(header.signals, judge_signals(header), strict=True):
         rate = header.sample_rate_exact(signal.index) or None
-        coding, reason = _decide(signal, kind, rate, options, flat=flat[signal.index], fixed_scaling=fixed_scaling)
+        coding, reason = _decide(signal, verdict, rate, options, flat=flat[signal.index], fixed_scaling=fixed_scaling)
         entries.append(
             SignalEntry(
                 label=signal.label,
                 unit=signal.unit,
-                kind=kind.value,
+                kind=verdict.kind.value,
                 physical_minimum=signal.physical_minimum,
                 physical_maximum=signal.physical_maximum,
                 digital_minimum=signal.digital_minimum,
@@ -59,7 +61,7 @@ def signal_entries(
 
 def _decide(
     signal: SignalHeader,
-    kind: SignalKind,
+    verdict: Verdict,
     rate: Fraction | None,
     options: CompressionOptions,
     *,
@@ -68,34 +70,49 @@ def _decide(
 ) -> tuple[Coding, str]:
     """Coding of one signal and the reason for it."""
     wanted = any(matches(pattern, signal.label) for pattern in options.lossy)
-    obstacle = _obstacle(signal, rate, options.targets, flat=flat, fixed_scaling=fixed_scaling)
+    obstacle = _obstacle(signal, rate, options, flat=flat, fixed_scaling=fixed_scaling, named=verdict.named)
     coded = Coding.TOKENS if options.targets is None else Coding.LAYERS
-    if kind is SignalKind.ANNOTATIONS:
+    is_eeg = verdict.kind is SignalKind.EEG
+    if verdict.kind is SignalKind.ANNOTATIONS:
         return Coding.EXACT, "annotations are always kept exactly"
     if any(matches(pattern, signal.label) for pattern in options.exact):
-        return Coding.EXACT, KEPT_AS_ASKED
-    if obstacle is not None and (wanted or kind is SignalKind.EEG):
+        return Coding.EXACT, Reason.AS_ASKED.value
+    if obstacle is not None and (wanted or is_eeg):
         return Coding.EXACT, obstacle
+    if (wanted or is_eeg) and _finer_than_a_digit(signal, options):
+        return Coding.EXACT, Reason.AS_ASKED.value
     if wanted:
         return coded, "coded lossily as asked"
-    if kind is SignalKind.EEG:
-        return coded, "EEG"
-    return Coding.EXACT, "a voltage other than EEG" if kind is SignalKind.VOLTAGE else "not an EEG signal"
+    return coded if is_eeg else Coding.EXACT, FLAT if flat and verdict.doubtful else verdict.why
+
+
+def _finer_than_a_digit(signal: SignalHeader, options: CompressionOptions) -> bool:
+    """Whether the largest error that is allowed leaves no other digital value."""
+    largest, unit = None if options.targets is None else options.targets.max_error_uv, signal.microvolts_per_digit
+    return not options.tokens and largest is not None and unit is not None and largest < abs(unit) * (1 - 1e-12)
 
 
 def _obstacle(
-    signal: SignalHeader, rate: Fraction | None, targets: Targets | None, *, flat: bool, fixed_scaling: bool
+    signal: SignalHeader,
+    rate: Fraction | None,
+    options: CompressionOptions,
+    *,
+    flat: bool,
+    fixed_scaling: bool,
+    named: bool,
 ) -> str | None:
     """Why a signal can't be coded lossily, or ``None`` when it can."""
+    targets = options.targets
     if not signal.samples_per_record:
         return "it has no samples"
     if rate is None:
         return "its sample rate is unknown, as data records have no duration"
     if flat:
-        return "flat: it never changes"
-    if rate < MIN_RATE:
+        return FLAT
+    if options.tokens and rate < MIN_RATE:
         return f"its rate of {float(rate):g} Hz is under {MIN_RATE:g} Hz"
-    if not is_missing(signal.unit) and microvolts_per_unit(signal.unit) is None:
+    # Whoever asks for EEG by name means it, whatever the unit is called.
+    if not named and not is_missing(signal.unit) and microvolts_per_unit(signal.unit) is None:
         return f"its unit '{signal.unit}' is not a known voltage"
     if fixed_scaling and signal.microvolts_per_digit is None:
         return "its calibration in uV is unknown, which a fixed scaling needs"

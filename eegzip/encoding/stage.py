@@ -45,6 +45,8 @@ class SignalFidelity:
         Largest error (PRD) of a single chunk in percent, its own mean removed; of bounded signals only.
     chunks : dict of str to int or None
         How many chunks store it in which way; of bounded signals only.
+    eeg_prd, worst_chunk_eeg_prd : float or None
+        Error (PRD) of the EEG part, of all chunks and of the worst; of signals coded lossily only.
     refined : bool
         Whether a joint decoder restores it.
     """
@@ -52,6 +54,8 @@ class SignalFidelity:
     fidelity: Fidelity
     worst_chunk_prd: float | None = None
     chunks: dict[str, int] | None = None
+    eeg_prd: float | None = None
+    worst_chunk_eeg_prd: float | None = None
     refined: bool = False
 
 

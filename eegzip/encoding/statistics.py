@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from eegzip.formats.edf import EdfFile, decode_signal
+from eegzip.codecs.stream_batch import DigitalSource
+from eegzip.formats.edf import EdfFile, EdfHeader, decode_signal, read_timeline
 from eegzip.formats.limits import TRAILING_PIECE_BYTES
 
-_LEVEL_SECONDS = 8.0
+LEVEL_SECONDS = 8.0
+"""Length of the stretches by which a signal is judged, about."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,15 @@ class SignalStatistics:
     level : float
         Median over stretches of about 8 s of the standard deviation: the size of the ordinary signal, which
         artefacts don't spoil.
+    swing : int
+        Largest range of the values of such a stretch.
     """
 
     lowest: int
     highest: int
     centre: int
     level: float
+    swing: int
 
     @property
     def flat(self) -> bool:
@@ -49,10 +54,13 @@ class RecordingStatistics:
     signals : tuple of SignalStatistics
     sha256 : str
         Digest of the whole file.
+    deviations : tuple of str
+        Where header, file and annotations stray from the letter of EDF.
     """
 
     signals: tuple[SignalStatistics, ...]
     sha256: str
+    deviations: tuple[str, ...]
 
 
 def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda _: None) -> RecordingStatistics:
@@ -75,40 +83,61 @@ def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda
     """
     header = file.header
     digest = hashlib.sha256(header.raw)
-    n_signals = len(header.signals)
-    lowest = [np.iinfo(np.int32).max] * n_signals
-    highest = [np.iinfo(np.int32).min] * n_signals
-    totals = [0] * n_signals
-    levels: list[list[float]] = [[] for _ in range(n_signals)]
+    meters = [_Meter() for _ in header.signals]
     for first, block in file.blocks():
         digest.update(block.reshape(-1).data)
         for index, signal in enumerate(header.signals):
             if signal.is_annotations or not signal.samples_per_record:
                 continue
             values = decode_signal(block, header, index)
-            lowest[index] = min(lowest[index], int(values.min()))
-            highest[index] = max(highest[index], int(values.max()))
-            totals[index] += int(values.sum(dtype=np.int64))
-            rows = _stretch_records(file, len(values))
-            for begin in range(0, len(values), rows):
-                levels[index].append(float(values[begin : begin + rows].std()))
+            meters[index].add(values, _stretch_records(header, len(values)))
         progress(first + len(block))
     for piece in trailing_pieces(file):
         digest.update(piece)
-    return RecordingStatistics(
-        tuple(
-            SignalStatistics(lowest[i], highest[i], round(totals[i] / file.n_samples(i)), float(np.median(levels[i])))
-            if levels[i]
-            else SignalStatistics(0, 0, 0, 0.0)
-            for i in range(n_signals)
-        ),
-        digest.hexdigest(),
-    )
+    deviations = tuple(str(deviation) for deviation in (*file.deviations, *read_timeline(file).deviations))
+    return RecordingStatistics(tuple(meter.result() for meter in meters), digest.hexdigest(), deviations)
 
 
-def _stretch_records(file: EdfFile, available: int) -> int:
-    duration = file.header.record_duration
-    return max(1, min(available, round(_LEVEL_SECONDS / duration))) if duration else available
+def signal_statistics(source: DigitalSource, signals: Sequence[int]) -> dict[int, SignalStatistics]:
+    """What some signals that have the same number of samples a record are like."""
+    meters = {index: _Meter() for index in signals}
+    for first, stop in source.spans():
+        for index, row in zip(signals, source.digital(first, stop, signals), strict=True):
+            meters[index].add(row.reshape(stop - first, -1), _stretch_records(source.header, stop - first))
+    return {index: meter.result() for index, meter in meters.items()}
+
+
+class _Meter:
+    """Measures one signal, block by block."""
+
+    def __init__(self) -> None:
+        self._lowest, self._highest = np.iinfo(np.int32).max, np.iinfo(np.int32).min
+        self._total = self._count = 0
+        self._levels: list[float] = []
+        self._swing = 0
+
+    def add(self, values: np.ndarray, stretch: int) -> None:
+        """Take note of samples [records, samples_per_record]; levels are those of so many records at a time."""
+        self._lowest = min(self._lowest, int(values.min()))
+        self._highest = max(self._highest, int(values.max()))
+        self._total += int(values.sum(dtype=np.int64))
+        self._count += values.size
+        for begin in range(0, len(values), stretch):
+            part = values[begin : begin + stretch]
+            self._levels.append(float(part.std()))
+            self._swing = max(self._swing, int(np.ptp(part)))
+
+    def result(self) -> SignalStatistics:
+        """All taken together."""
+        if not self._count:
+            return SignalStatistics(0, 0, 0, 0.0, 0)
+        centre = round(self._total / self._count)
+        return SignalStatistics(self._lowest, self._highest, centre, float(np.median(self._levels)), self._swing)
+
+
+def _stretch_records(header: EdfHeader, available: int) -> int:
+    duration = header.record_duration
+    return max(1, min(available, round(LEVEL_SECONDS / duration))) if duration else available
 
 
 def trailing_pieces(file: EdfFile) -> Iterator[bytes]:

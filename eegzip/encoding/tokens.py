@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eegzip.codecs.stream_batch import (
     ChannelScaling,
+    DigitalSource,
     StreamBatch,
     analysis_of,
     batches_of,
@@ -21,7 +22,7 @@ from eegzip.codecs.stream_batch import (
     synthesis_of,
 )
 from eegzip.encoding.stage import ChunkStreams, SignalFidelity
-from eegzip.evaluation.fidelity import Fidelity, FidelityMeter
+from eegzip.evaluation.fidelity import EegPartMeter, FidelityMeter
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.klt import KLT
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from eegzip.codecs.signal.analysis import Analysis
     from eegzip.codecs.signal.klt import Distortion
     from eegzip.codecs.signal.synthesis import Synthesis
+    from eegzip.encoding.lines.removal import LinesRemoved
     from eegzip.encoding.target_bitrate import TargetBitrate
 
 
@@ -56,14 +58,27 @@ class TokenSynthesis:
 
 
 @dataclass(frozen=True)
+class _Meters:
+    """What one way of decoding a batch loses."""
+
+    fidelity: FidelityMeter
+    eeg: EegPartMeter
+
+    def results(self) -> list[SignalFidelity]:
+        """Of each signal."""
+        pairs = zip(self.fidelity.results(), self.eeg.results(), strict=True)
+        return [SignalFidelity(fidelity, eeg_prd=eeg) for fidelity, (eeg, _) in pairs]
+
+
+@dataclass(frozen=True)
 class _BatchAtWork:
     batch: StreamBatch
     channels: ChannelScaling
     analysis: Analysis
     synthesis: Synthesis
-    meter: FidelityMeter
+    meters: _Meters
     joint: Synthesis | None
-    joint_meter: FidelityMeter
+    joint_meters: _Meters
 
 
 class TokenStage:
@@ -78,6 +93,8 @@ class TokenStage:
         Of the components of the header's KLTs.
     bitrate : float or None
         Bits of tokens a second and signal to aim at.
+    lines : LinesRemoved or None
+        The recording without its lines, which is what is coded.
     """
 
     def __init__(
@@ -87,8 +104,11 @@ class TokenStage:
         runtime: CodecRuntime,
         distortions: Mapping[KLT, Distortion],
         bitrate: float | None = None,
+        lines: LinesRemoved | None = None,
     ) -> None:
         self._file = file
+        self._lines = lines
+        self._source: DigitalSource = file if lines is None else lines
         self._header = header
         # Where there are bounds besides, what a decoder restores is another stage's.
         self._restores = not header.layer_sets
@@ -106,7 +126,7 @@ class TokenStage:
     def _begin(
         self, batch: StreamBatch, runtime: CodecRuntime, distortion: Distortion | None, target: TargetBitrate | None
     ) -> _BatchAtWork:
-        header, read = self._header, sample_reader(self._file, batch)
+        header, read = self._header, sample_reader(self._source, batch)
         analysis = analysis_of(header, batch, read, runtime, distortion)
         if target is not None:
             # The first was a probe.
@@ -117,7 +137,10 @@ class TokenStage:
         if joint_set_of(header, batch) is not None:
             latents = joint_latents_of(header, batch, analysis, runtime, batch.signals)
             joint = synthesis_of(header, batch, analysis, runtime, latents)
-        meters = FidelityMeter(channels.centres), FidelityMeter(channels.centres)
+        rate = header.signals[batch.signals[0]].sample_rate or 1.0
+        meters = [
+            _Meters(FidelityMeter(channels.centres), EegPartMeter(len(batch.signals), rate)) for _ in range(2)
+        ]
         return _BatchAtWork(batch, channels, analysis, synthesis, meters[0], joint, meters[1])
 
     def encode(self, chunk: int) -> ChunkStreams:
@@ -167,21 +190,27 @@ class TokenStage:
             signal: _better(alone, together)
             for work in self._at_work
             for signal, alone, together in zip(
-                work.batch.signals, work.meter.results(), work.joint_meter.results(), strict=True
+                work.batch.signals, work.meters.results(), work.joint_meters.results(), strict=True
             )
         }
 
     def _measure(self, work: _BatchAtWork, first: int, stop: int) -> None:
         """Restore what was just coded, as a decoder will, and compare."""
-        read = sample_reader(self._file, work.batch)
+        read, read_coded = sample_reader(self._file, work.batch), sample_reader(self._source, work.batch)
         per_record = self._header.signals[work.batch.signals[0]].samples_per_record
         step = block_records(self._header)
         for begin in range(first, stop, step):
             samples = (begin * per_record, min(begin + step, stop) * per_record)
-            original = read(*samples)
-            work.meter.update(original, work.synthesis.digital(*samples))
-            if work.joint is not None:
-                work.joint_meter.update(original, work.joint.digital(*samples))
+            original, coded = read(*samples), read_coded(*samples)
+            for synthesis, meters in ((work.synthesis, work.meters), (work.joint, work.joint_meters)):
+                if synthesis is None:
+                    continue
+                restored = synthesis.digital(*samples)
+                # Of what is left without lines: a tone beside the mains is no EEG.
+                meters.eeg.update(coded, restored)
+                if self._lines is not None:
+                    restored = self._lines.put_back(begin, work.batch.signals, restored)
+                meters.fidelity.update(original, restored)
 
     def _forget_before(self, work: _BatchAtWork, record: int) -> None:
         grid = self._header.grid(work.batch.groups[0])
@@ -192,8 +221,9 @@ class TokenStage:
         work.analysis.forget_before(next_frame - back * work.analysis.window_frames)
 
 
-def _better(alone: Fidelity, together: Fidelity) -> SignalFidelity:
+def _better(alone: SignalFidelity, together: SignalFidelity) -> SignalFidelity:
     """The way of decoding a signal that is nearer to its original; together only where it is worth it."""
-    if alone.prd is not None and together.prd is not None and together.prd < _WORTH * alone.prd:
-        return SignalFidelity(together, refined=True)
-    return SignalFidelity(alone)
+    before, after = alone.fidelity.prd, together.fidelity.prd
+    if before is not None and after is not None and after < _WORTH * before:
+        return replace(together, refined=True)
+    return alone

@@ -1,4 +1,4 @@
-"""Running measurement of what was lost, sample by sample, without keeping the samples."""
+"""Running measurement of what was lost, stretch by stretch, without keeping the samples."""
 
 from __future__ import annotations
 
@@ -86,3 +86,37 @@ class FidelityMeter:
             r=float(correlation(cross, power_x, power_y)) if power_x > 0 and power_y > 0 else None,
             largest_error=int(self._largest[i]),
         )
+
+
+class EegPartMeter:
+    """Accumulates errors of the EEG parts of several signals, each stretch (a chunk) by itself.
+
+    Parameters
+    ----------
+    signals : int
+    rate : float
+        Samples a second.
+    """
+
+    def __init__(self, signals: int, rate: float) -> None:
+        self._rate = rate
+        self._lost, self._energy, self._worst = np.zeros(signals), np.zeros(signals), np.zeros(signals)
+
+    def update(self, original: np.ndarray, restored: np.ndarray) -> None:
+        """Take note of a stretch: digital values [signals, samples]."""
+        # Only now, as it needs numba, which takes a while to load.
+        from eegzip.evaluation.eeg_part import eeg_energy
+
+        lost = eeg_energy(np.subtract(original, restored, dtype=np.int64), self._rate)
+        energy = eeg_energy(original, self._rate)
+        self._lost += lost
+        self._energy += energy
+        there = energy > 0
+        self._worst[there] = np.maximum(self._worst[there], prd(lost[there], energy[there]))
+
+    def results(self) -> list[tuple[float | None, float | None]]:
+        """PRD of each signal's EEG part over all stretches, and of the worst; ``None`` where there is no such part."""
+        return [
+            (float(prd(lost, energy)), float(worst)) if energy > 0 else (None, None)
+            for lost, energy, worst in zip(self._lost, self._energy, self._worst, strict=True)
+        ]

@@ -5,8 +5,11 @@ PRD                 100 * sqrt(sum(e**2) / sum((x - mean(x))**2)), in percent: t
                     error's is not
 SNR                 -20 * log10(PRD / 100), in dB
 r                   Pearson's correlation
-worst second        largest PRD of the whole seconds of the recording, each with its own mean removed; seconds in
-                    which the original is constant don't count, and the rest after the last whole second doesn't
+EEG part            PRD of what lies above 0.5 Hz and beside the mains lines (:mod:`~eegzip.evaluation.eeg_part`):
+                    the root of the squares of the error's EEG part over those of the original's
+worst second        largest PRD of the EEG part of the whole seconds of the recording. Left out are flat seconds, in
+                    which the original holds one value for half a second or more, as where recordings are padded or
+                    an electrode is off, and the rest after the last whole second
 band power          100 * (restored / original - 1), in percent, for each of :data:`BANDS`: negative where power was
                     lost. Welch's method: periodic Hann windows of 4 s (the whole where it is shorter), half
                     overlapping, each with its mean removed; bins from the band's lower edge,
@@ -21,7 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +79,14 @@ class Measures:
         dB; ``None`` without error or without signal.
     r : float or None
         ``None`` where either is constant.
+    eeg_prd : float or None
+        Percent, of the EEG part; ``None`` where there is none or the rate is not known.
     worst_second_prd : float or None
-        Percent; ``None`` where no second of the original varies.
+        Percent; ``None`` where every second is flat.
+    worst_second : int or None
+        Where it begins, in seconds from the first sample.
+    flat_seconds : int
+        Seconds left out as flat.
     largest_error : int
         In digital units.
     band_power : dict of str to (float or None)
@@ -89,7 +98,10 @@ class Measures:
     prd: float | None
     snr: float | None
     r: float | None
+    eeg_prd: float | None
     worst_second_prd: float | None
+    worst_second: int | None
+    flat_seconds: int
     largest_error: int
     band_power: dict[str, float | None]
     spectrogram_loss: float | None
@@ -112,11 +124,15 @@ def measure(original: np.ndarray, restored: np.ndarray, rate: float | None, *, s
     y -= original.astype(np.float64).mean() if len(x) else 0.0
     error = x - y
     percent = _percent(error, x)
+    eeg = _eeg_part(original, restored, rate)
     return Measures(
         prd=percent,
         snr=snr(percent) if percent else None,
         r=_correlation(x, y),
-        worst_second_prd=_worst_second(x, error, rate),
+        eeg_prd=eeg.prd,
+        worst_second_prd=eeg.worst_second_prd,
+        worst_second=eeg.worst_second,
+        flat_seconds=eeg.flat_seconds,
         largest_error=round(float(np.abs(error).max(initial=0.0))),
         band_power=_band_power(x, y, rate),
         spectrogram_loss=_spectrogram_loss(x, y) if spectrogram else None,
@@ -136,23 +152,50 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
     return float(correlation(float(x @ centred), xx, yy)) if xx * yy > 0 else None
 
 
-def _worst_second(x: np.ndarray, error: np.ndarray, rate: float | None) -> float | None:
-    if not rate or len(x) < round(rate):
-        return None
-    seconds = int(len(x) / rate)
-    edges = np.round(np.arange(seconds + 1) * rate).astype(np.int64)
-    edges = edges[edges <= len(x)]
-    counts = np.diff(edges)
+class _EegPart(NamedTuple):
+    """Of what :class:`Measures` has of the EEG part."""
 
-    def sums(values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.add.reduceat(values[: edges[-1]], edges[:-1]))
+    prd: float | None = None
+    worst_second_prd: float | None = None
+    worst_second: int | None = None
+    flat_seconds: int = 0
 
-    # Centred within each second, so that no difference of large sums is taken.
-    within = x[: edges[-1]] - np.repeat(sums(x) / counts, counts)
-    energy, lost = sums(within**2), sums(error**2)
-    # A constant second leaves rounding only.
-    varies = energy > 1e-6
-    return float(prd(lost[varies], energy[varies]).max()) if varies.any() else None
+
+def _eeg_part(original: np.ndarray, restored: np.ndarray, rate: float | None) -> _EegPart:
+    if not rate or not len(original):
+        return _EegPart()
+    # Here, as it needs numba, which takes a while to load.
+    from eegzip.evaluation.eeg_part import eeg_part
+
+    error = np.subtract(original, restored, dtype=np.int64)
+    lost, energy = (eeg_part(values[None], rate)[0] ** 2 for values in (error, original))
+    whole = float(energy.sum())
+    percent = float(prd(float(lost.sum()), whole)) if whole > 0 else None
+    edges = np.round(np.arange(int(len(original) / rate) + 1) * rate).astype(np.int64)
+    edges = np.unique(edges[edges <= len(original)])
+    if len(edges) < 2:
+        return _EegPart(percent)
+    flat = _flat(original, edges, rate)
+    lost, energy = (np.add.reduceat(values[: edges[-1]], edges[:-1]) for values in (lost, energy))
+    # A second without an EEG part that isn't flat is one of a straight line.
+    chosen = np.flatnonzero(~flat & (energy > 1e-6))
+    if not len(chosen):
+        return _EegPart(percent, flat_seconds=int(flat.sum()))
+    errors = prd(lost[chosen], energy[chosen])
+    worst = int(errors.argmax())
+    return _EegPart(percent, float(errors[worst]), int(chosen[worst]), int(flat.sum()))
+
+
+def _flat(values: np.ndarray, edges: np.ndarray, rate: float) -> np.ndarray:
+    """Of stretches from edge to edge, a second each: which hold one value for half of it or more."""
+    half = max(2, math.ceil(rate / 2))
+    steady = np.concatenate([[0], np.cumsum(np.diff(values) == 0)])
+    if len(steady) < half:
+        return np.zeros(len(edges) - 1, bool)
+    # Whether so many samples from each on are the same.
+    held = np.concatenate([[0], np.cumsum(steady[half - 1 :] - steady[: len(steady) - half + 1] == half - 1)])
+    last = np.clip(edges[1:] - half + 1, edges[:-1], len(held) - 1)
+    return np.asarray(held[last] > held[np.minimum(edges[:-1], len(held) - 1)])
 
 
 def _band_power(x: np.ndarray, y: np.ndarray, rate: float | None) -> dict[str, float | None]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from eegzip.evaluation.metrics import BANDS, Measures
 from eegzip.evaluation.tiers import NO_TIER, TIERS, TierReport
+from eegzip.reports import typical_and_worst
 
 _NAMES = {**{tier.letter: tier.name for tier in TIERS}, NO_TIER: "below all tiers"}
 
@@ -88,13 +88,27 @@ class EvaluationReport:
             parts[0] += f"{rate}, {self.original_bytes / self.compressed_bytes:.1f}:1 as a file"
         prds = [(c.measures.prd, c.label) for c in self.eeg if c.measures.prd is not None]
         if prds:
-            worst, label = max(prds)
-            parts.append(f"PRD {median(prd for prd, _ in prds):.1f} % median, {worst:.1f} % worst ({label})")
+            parts.append(f"PRD {typical_and_worst(prds)}")
+        eeg = [(c.measures.eeg_prd, c.label) for c in self.eeg if c.measures.eeg_prd is not None]
+        if eeg:
+            parts.append(f"of the EEG above 0.5 Hz beside mains {typical_and_worst(eeg)}")
+        seconds = [
+            (c.measures.worst_second_prd, c.measures.worst_second or 0, c.label)
+            for c in self.eeg
+            if c.measures.worst_second_prd is not None
+        ]
+        if seconds:
+            worst, begin, label = max(seconds)
+            parts.append(f"worst second {worst:.0f} % at {begin // 60}:{begin % 60:02d} ({label}){self._left_out()}")
         others = [channel for channel in self.channels if not channel.eeg]
         changed = [channel.label for channel in others if channel.measures.largest_error]
         if others:
             parts.append(f"other channels differ: {', '.join(changed)}" if changed else "all other channels are exact")
         return "; ".join(parts)
+
+    def _left_out(self) -> str:
+        most = max((channel.measures.flat_seconds for channel in self.eeg), default=0)
+        return f", {most} s flat left out" if most else ""
 
     def tier_line(self) -> str:
         """Which tier is reached, and what the next one up lacks."""
@@ -111,7 +125,7 @@ class EvaluationReport:
     def table(self) -> Iterator[str]:
         """One line a channel, under a head."""
         width = max([len(channel.label) for channel in self.channels] + [7])
-        heads = ["PRD %", "worst s %", "SNR dB", "r", "largest", *(f"{name} %" for name in BANDS), "spectr."]
+        heads = ["PRD %", "EEG %", "worst s %", "SNR dB", "r", "largest", *(f"{name} %" for name in BANDS), "spectr."]
         yield f"{'channel':<{width}} " + " ".join(f"{head:>9}" for head in heads)
         for channel in self.channels:
             found = channel.measures
@@ -122,6 +136,7 @@ class EvaluationReport:
             )
             cells = [
                 _cell(found.prd, ".2f"),
+                _cell(found.eeg_prd, ".2f"),
                 _cell(found.worst_second_prd, ".1f"),
                 _cell(found.snr, ".1f"),
                 _cell(found.r, ".4f"),

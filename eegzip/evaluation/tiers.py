@@ -6,6 +6,9 @@ What is applied, to the EEG channels of one recording together:
   joined end to end.
 * PRD = 100 * sqrt(sum(e**2) / sum(x**2)). **Means are kept**, as the grading has it: a channel far off zero flatters
   it. r is that of the pooled samples.
+* So that offset, drift and mains grade nothing, PRD and r must be as good of the EEG part
+  (:mod:`~eegzip.evaluation.eeg_part`), pooled alike; bands are those of the EEG part, into which no drift leaks; and N
+  asks of the bands what C asks. The grading has none of these.
 * Bands: each channel's discrete Fourier transform is masked to delta 1-4, theta 4-8, alpha 8-12, beta 13-30, gamma
   30-100 Hz (lower edge included, upper excluded), for both signals alike; PRD and r of a band are those of what is
   left, pooled. (The grading transforms the joined channels at once; that differs by the seams only.)
@@ -60,10 +63,12 @@ def _bands(*limits: tuple[float, float]) -> dict[str, tuple[float, float]]:
     return dict(zip(TIER_BANDS, limits, strict=True))
 
 
+_CLINICAL_BANDS = _bands((5, 0.98), (7, 0.97), (8, 0.96), (12, 0.93), (20, 0.85))
+
 TIERS = (
     Tier("L", "lossless", 0.0, 1.0, 0.8, {}),
-    Tier("N", "near-lossless", 5.0, 0.99, 1.0, {}),
-    Tier("C", "clinical", 9.0, 0.95, 20.0, _bands((5, 0.98), (7, 0.97), (8, 0.96), (12, 0.93), (20, 0.85))),
+    Tier("N", "near-lossless", 5.0, 0.99, 1.0, _CLINICAL_BANDS),
+    Tier("C", "clinical", 9.0, 0.95, 20.0, _CLINICAL_BANDS),
     Tier("M", "monitoring", 20.0, 0.85, 100.0, _bands((10, 0.95), (12, 0.93), (15, 0.9), (25, 0.8), (40, 0.6))),
     Tier("A", "alerting", 40.0, 0.7, 200.0, _bands((20, 0.85), (25, 0.8), (30, 0.75), (40, 0.65), (60, 0.4))),
 )
@@ -82,6 +87,8 @@ class TierReport:
         The same if size were no object.
     prd, r : float or None
         Pooled, as defined here; ``None`` without samples.
+    eeg_prd, eeg_r : float or None
+        The same of the EEG part.
     ratio : float or None
         64-bit samples over coded bytes; ``None`` where those are not known.
     bands : dict of str to (float, float)
@@ -94,6 +101,8 @@ class TierReport:
     letter_without_ratio: str
     prd: float | None
     r: float | None
+    eeg_prd: float | None
+    eeg_r: float | None
     ratio: float | None
     bands: dict[str, tuple[float, float]]
     shortfalls: tuple[str, ...]
@@ -105,6 +114,7 @@ class TierMeter:
     def __init__(self) -> None:
         self._exact = True
         self._whole = np.zeros(7)
+        self._eeg = np.zeros(4)
         self._bands = {name: np.zeros(4) for name in TIER_BANDS}
 
     def update(self, original: np.ndarray, restored: np.ndarray, rate: float) -> None:
@@ -116,7 +126,13 @@ class TierMeter:
         self._whole += [len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y, (x - y) @ (x - y)]
         if not len(x):
             return
-        frequencies, spectra = rfftfreq(len(x), 1 / rate), (rfft(x), rfft(y))
+        # Here, as it needs numba, which takes a while to load.
+        from eegzip.evaluation.eeg_part import eeg_part
+
+        parts = eeg_part(np.stack([original, restored]), rate)
+        lost = parts[0] - parts[1]
+        self._eeg += [parts[0] @ parts[0], parts[1] @ parts[1], parts[0] @ parts[1], lost @ lost]
+        frequencies, spectra = rfftfreq(len(x), 1 / rate), (rfft(parts[0]), rfft(parts[1]))
         # Every bin but the first and, of an even length, the last stands for two.
         weights = np.full(len(frequencies), 2.0 / len(x))
         weights[0] = 1.0 / len(x)
@@ -133,17 +149,19 @@ class TierMeter:
         """Grade what was seen; `coded_bytes` is what it was coded to, if that is known."""
         n, sum_x, sum_y, xx, yy, xy, lost = self._whole
         if not n:
-            return TierReport(NO_TIER, NO_TIER, None, None, None, {}, ("there are no EEG samples",))
+            return TierReport(NO_TIER, NO_TIER, None, None, None, None, None, {}, ("there are no EEG samples",))
         prd = _prd(xx, lost)
         r = _r(xx - sum_x**2 / n, yy - sum_y**2 / n, xy - sum_x * sum_y / n, same=self._exact)
+        eeg_prd, eeg_r = _prd(self._eeg[0], self._eeg[3]), _r(*self._eeg[:3], same=self._eeg[3] == 0)
+        wholes = (("", prd, r), ("EEG part ", eeg_prd, eeg_r))
         bands = {
             name: (_prd(a, e), _r(a, b, ab, same=e == 0))
             for name, (a, b, ab, e) in self._bands.items()
             if a > 0 or b > 0
         }
         ratio = None if coded_bytes is None else REFERENCE_BYTES * n / max(coded_bytes, 1)
-        missing = {tier.letter: _shortfalls(tier, prd, r, ratio, bands, exact=self._exact) for tier in TIERS}
-        fidelity = {tier.letter: _shortfalls(tier, prd, r, None, bands, exact=self._exact) for tier in TIERS}
+        missing = {tier.letter: _shortfalls(tier, wholes, ratio, bands, exact=self._exact) for tier in TIERS}
+        fidelity = {tier.letter: _shortfalls(tier, wholes, None, bands, exact=self._exact) for tier in TIERS}
         letters = [tier.letter for tier in TIERS]
         reached = next((i for i, letter in enumerate(letters) if not missing[letter]), len(letters))
         return TierReport(
@@ -151,6 +169,8 @@ class TierMeter:
             letter_without_ratio=next((letter for letter in letters if not fidelity[letter]), NO_TIER),
             prd=prd,
             r=r,
+            eeg_prd=eeg_prd,
+            eeg_r=eeg_r,
             ratio=ratio,
             bands=bands,
             shortfalls=tuple(missing[letters[reached - 1]]) if reached else (),
@@ -170,15 +190,21 @@ def _r(xx: float, yy: float, xy: float, *, same: bool) -> float:
 
 
 def _shortfalls(
-    tier: Tier, prd: float, r: float, ratio: float | None, bands: dict[str, tuple[float, float]], *, exact: bool
+    tier: Tier,
+    wholes: Sequence[tuple[str, float, float]],
+    ratio: float | None,
+    bands: dict[str, tuple[float, float]],
+    *,
+    exact: bool,
 ) -> Sequence[str]:
     """What a tier asks for beyond what was found, in words."""
     found = []
     if tier.letter == "L":
         found += [] if exact else ["every sample exact"]
     else:
-        found += [f"PRD {prd:.2f} %, at most {tier.max_prd:g}"] if prd > tier.max_prd else []
-        found += [f"r {r:.4f}, at least {tier.min_r:g}"] if r < tier.min_r else []
+        for of, prd, r in wholes:
+            found += [f"{of}PRD {prd:.2f} %, at most {tier.max_prd:g}"] if prd > tier.max_prd else []
+            found += [f"{of}r {r:.4f}, at least {tier.min_r:g}"] if r < tier.min_r else []
     if ratio is not None and ratio < tier.min_ratio:
         found.append(f"{ratio:.1f}:1 of 64-bit samples, at least {tier.min_ratio:g}:1")
     for name, (most, least) in tier.bands.items():

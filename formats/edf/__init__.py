@@ -16,7 +16,7 @@ from eegzip.formats.edf.annotations import (
     record_onsets,
     scan_records,
 )
-from eegzip.formats.edf.classify import SignalKind, classify_signals
+from eegzip.formats.edf.classify import SignalKind, Verdict, classify_signals, judge_signals
 from eegzip.formats.edf.counting import count_records
 from eegzip.formats.edf.deviations import Deviation
 from eegzip.formats.edf.electrodes import normalise_channel_name
@@ -37,11 +37,13 @@ __all__ = [
     "SignalKind",
     "Tal",
     "Timeline",
+    "Verdict",
     "assemble_records",
     "classify_signals",
     "count_records",
     "decode_signal",
     "encode_signal",
+    "judge_signals",
     "microvolts_per_unit",
     "normalise_channel_name",
     "parse_header",

@@ -7,7 +7,7 @@ signal of each record keeps time: its first text is empty and its onset is that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,8 +18,11 @@ from eegzip.formats.edf.deviations import Deviation, Notes
 from eegzip.formats.edf.header import EdfHeader
 from eegzip.formats.edf.recording import EdfFile
 
-_TAL = re.compile(rb"([+-]?)([0-9]{1,15}(?:[.,][0-9]*)?)(?:\x15([0-9]{1,15}(?:[.,][0-9]*)?)?)?\x14(.*)", re.DOTALL)
+_NUMBER = rb" *[+-]?(?:[0-9]{1,15}(?:[.,][0-9]*)?|[.,][0-9]{1,15})(?:[eE][+-]?[0-9]{1,3})? *"
+_TAL = re.compile(rb"(%s)(?:\x15(%s)?)?\x14(.*)" % (_NUMBER, _NUMBER), re.DOTALL)
 _ROUNDING = 0.0011
+_MAX_SECONDS = 1e15
+_SHOWN_BYTES = 60
 
 
 class Tal(NamedTuple):
@@ -84,8 +87,8 @@ class Timeline:
 def parse_tals(data: bytes) -> tuple[list[Tal], list[tuple[int, str]]]:
     """Parse what an annotation signal holds in one record.
 
-    Text is UTF-8; where it isn't valid, Latin-1. A missing sign of the onset and a decimal comma are read
-    and reported; what is no TAL is skipped and reported.
+    Text is UTF-8; where it isn't valid, Latin-1. Numbers with one meaning are read and reported where they are not to
+    the letter (no sign, a decimal comma, an exponent, blanks); what is no TAL is skipped and reported.
 
     Parameters
     ----------
@@ -118,11 +121,16 @@ def _parse_tal(chunk: bytes, position: int, problems: list[tuple[int, str]]) -> 
     if match is None:
         problems.append((position, "hold bytes that are no annotation list; they are kept but not read"))
         return None
-    sign, onset, duration, rest = match.groups()
-    if not sign:
-        problems.append((position, "hold an onset without a sign"))
-    if b"," in onset or b"," in (duration or b""):
-        problems.append((position, "hold an onset or duration with a comma for its decimal point"))
+    onset, duration, rest = match.groups()
+    begin, length = _seconds(onset), None if duration is None else _seconds(duration)
+    if not abs(begin) < _MAX_SECONDS or not abs(length or 0.0) < _MAX_SECONDS:
+        problems.append((position, "hold an onset or duration beyond any recording; it is kept but not read"))
+        return None
+    for message in _unusual(onset, duration or b""):
+        problems.append((position, message))
+    if length is not None and length < 0:
+        problems.append((position, "hold a duration below 0, which is taken for none"))
+        length = None
     if not rest.endswith(b"\x14"):
         problems.append((position, "hold an annotation that is not closed by a byte 0x14"))
     texts = []
@@ -132,11 +140,33 @@ def _parse_tal(chunk: bytes, position: int, problems: list[tuple[int, str]]) -> 
         except UnicodeDecodeError:
             texts.append(raw.decode("latin-1"))
             problems.append((position, "hold an annotation that is not UTF-8 and was read as Latin-1"))
-    return Tal(_seconds(sign + onset), None if duration is None else _seconds(duration), tuple(texts))
+    return Tal(begin, length, tuple(texts))
+
+
+def _unusual(onset: bytes, duration: bytes) -> Iterator[str]:
+    """What is not to the letter of EDF+ (section 2.2.2) in two numbers that can be read all the same."""
+    both = (onset, duration)
+    if not onset.lstrip().startswith((b"+", b"-")):
+        yield "hold an onset without a sign"
+    if duration.lstrip().startswith(b"+"):
+        yield "hold a duration with a sign"
+    if any(b"," in number for number in both):
+        yield "hold an onset or duration with a comma for its decimal point"
+    if any(b" " in number for number in both):
+        yield "hold an onset or duration with blanks around it"
+    if any(b"e" in number.lower() for number in both):
+        yield "hold an onset or duration with an exponent"
+    if any(number.lstrip(b" +-").startswith((b".", b",")) for number in both):
+        yield "hold an onset or duration without a digit before its decimal point"
 
 
 def _seconds(raw: bytes) -> float:
     return float(raw.replace(b",", b"."))
+
+
+def text_signals(header: EdfHeader) -> tuple[int, ...]:
+    """Positions of the annotation signals that hold anything: some have no samples."""
+    return tuple(index for index in header.annotation_indices if header.signals[index].samples_per_record)
 
 
 def read_timeline(file: EdfFile) -> Timeline:
@@ -152,7 +182,7 @@ def read_timeline(file: EdfFile) -> Timeline:
     Timeline
         See `scan_records`.
     """
-    if not file.header.annotation_indices:
+    if not text_signals(file.header):
         return scan_records(file.header, [], n_records=file.n_records)
     return scan_records(file.header, (block for _, block in file.blocks()), n_records=file.n_records)
 
@@ -162,7 +192,8 @@ def scan_records(header: EdfHeader, blocks: Iterable[npt.NDArray[np.uint8]], *, 
 
     A record's onset is that of its time-keeping TAL, also in a file that does not call itself EDF+. Where
     that is missing it is the onset of the record before plus the record duration; so a file without annotation
-    signals has the onsets 0, 1, 2... times the record duration. An unknown record duration counts as 0.
+    signals (or with none that has samples) has the onsets 0, 1, 2... times the record duration. An unknown record
+    duration counts as 0.
 
     Parameters
     ----------
@@ -179,8 +210,7 @@ def scan_records(header: EdfHeader, blocks: Iterable[npt.NDArray[np.uint8]], *, 
         Onsets, annotations and deviations.
     """
     duration = header.record_duration or 0.0
-    indices = header.annotation_indices
-    if not indices:
+    if not text_signals(header):
         return Timeline(np.arange(n_records, dtype=np.float64) * np.float64(duration), (), ())
     onsets = np.zeros(n_records)
     annotations: list[Annotation] = []
@@ -222,16 +252,23 @@ def _scan_record(
     header: EdfHeader, row: npt.NDArray[np.uint8], record: int, start: int, annotations: list[Annotation], notes: Notes
 ) -> float | None:
     onset: float | None = None
-    for index in header.annotation_indices:
+    signals = text_signals(header)
+    for index in signals:
         where = header.signal_slices[index]
         tals, problems = parse_tals(row[where].tobytes())
         for position, message in problems:
-            notes.add("annotations", start + where.start + position, message, place=record)
+            example = repr(_list_at(row[where], position))[1:] if "not read" in message else ""
+            notes.add("annotations", start + where.start + position, message, place=record, example=example)
         for number, tal in enumerate(tals):
-            if index == header.annotation_indices[0] and number == 0 and not tal.texts[0]:
+            if index == signals[0] and number == 0 and not tal.texts[0]:
                 onset = tal.onset
             annotations.extend(Annotation(tal.onset, tal.duration, text, record) for text in tal.texts if text)
     return onset
+
+
+def _list_at(row: npt.NDArray[np.uint8], position: int) -> bytes:
+    """The bytes of the annotation list that begins at a position, as many as a person wants to see."""
+    return row[position : position + _SHOWN_BYTES].tobytes().partition(b"\0")[0]
 
 
 def read_annotations(file: EdfFile) -> list[Annotation]:

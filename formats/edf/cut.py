@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegzip.formats.edf.annotations import Timeline
+from eegzip.formats.edf.cut_annotations import TICKS, annotation_list, distribute, overlapping, ticks, time_text
 from eegzip.formats.edf.header import EdfHeader
 from eegzip.formats.edf.layout import FIXED_BYTES, signal_field
 from eegzip.formats.edf.parsing import parse_header
@@ -26,7 +27,6 @@ _FIELDS = (
     "label", "transducer", "physical dimension", "physical minimum", "physical maximum", "digital minimum",
     "digital maximum", "prefiltering", "samples per record", "reserved",
 )  # fmt: skip
-_TICKS = 10_000_000  # Times are whole ticks of 1e-7 s, the finest that edflib and with it most readers tell apart.
 _ROUNDING = 11_000  # Onsets may be rounded to 1 ms, as in annotations.py.
 _STARTDATE = re.compile(rb"Startdate +([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\b", re.IGNORECASE)
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -104,10 +104,11 @@ def plan_cut(
     Times stay true: the start moves on by the whole seconds until the first kept record, and onsets back by as much.
     A start that can't be read, or would leave 1985 to 2084, keeps its bytes.
 
-    A file with annotation signals gets exactly one, the last signal. Kept are the annotations that overlap the
-    time from the start of the first to the end of the last kept record, and where the cut begins or ends with the
-    original, also those before or after it. One that began before the cut and lasts into it begins with the first
-    kept record, its duration shortened. Without a record duration, the annotations stored in kept records stay.
+    A file with annotation signals gets exactly one, the last signal. Kept are the annotations that happen during kept
+    records or in gaps between them, whatever record stores them and in whatever order the records come, and where the
+    cut begins or ends with the original, also those before or after it. One that began before the cut and lasts into it
+    begins with the first kept record, its duration shortened. Without a record duration, the annotations stored in kept
+    records stay.
     EDF+D becomes EDF+C where the kept records follow each other (onsets within 1.1 ms), and the reverse.
 
     Parameters
@@ -144,16 +145,16 @@ def plan_cut(
     if not (kept or annotated):
         raise UsageError("no signal was chosen")
     onsets, continuous = _record_onsets(header, timeline, first_record, stop_record)
-    shift = onsets[0] // _TICKS
+    shift = onsets[0] // TICKS
     lists: tuple[bytes, ...] = ()
     if annotated:
-        keeping = [_time(onset - shift * _TICKS, sign=True) + b"\x14\x14\0" for onset in onsets]
+        keeping = [time_text(onset - shift * TICKS, sign=True) + b"\x14\x14\0" for onset in onsets]
         capacity = sum(header.signals[i].samples_per_record for i in header.annotation_indices) * header.sample_bytes
         found = [
-            (home, _tal(onset - shift * _TICKS, duration, text))
-            for home, onset, duration, text in _overlapping(header, timeline, onsets, first_record, stop_record)
+            (home, annotation_list(onset - shift * TICKS, duration, text))
+            for home, onset, duration, text in overlapping(header, timeline, onsets, first_record, stop_record)
         ]
-        lists = _distribute(keeping, found, capacity)
+        lists = distribute(keeping, found, capacity)
     fixed, n_signals = bytearray(header.raw[:FIXED_BYTES]), len(kept) + annotated
     _move_start(fixed, header.start, shift)
     _put(fixed, 184, 8, FIXED_BYTES * (n_signals + 1))
@@ -169,68 +170,17 @@ def plan_cut(
 
 def _record_onsets(header: EdfHeader, timeline: Timeline, first: int, stop: int) -> tuple[list[int], bool]:
     """Onsets of the kept records in ticks, rid of rounding where they follow each other, and whether they do."""
-    onsets = [_ticks(onset) for onset in timeline.onsets[first:stop].tolist()]
+    onsets = [ticks(onset) for onset in timeline.onsets[first:stop].tolist()]
     duration = header.record_duration_exact
     if not duration:
         return onsets, not header.is_discontinuous
-    step, scale = duration.numerator * _TICKS, duration.denominator
+    step, scale = duration.numerator * TICKS, duration.denominator
     grid = [onsets[0] + (2 * i * step + scale) // (2 * scale) for i in range(stop - first)]
     if all(abs(a - b) <= _ROUNDING for a, b in zip(onsets, grid, strict=True)):
         return grid, True
     # A duration rounded to the 8 characters of its field drifts away from true onsets; EDF+C stays EDF+C then.
     close = all(abs(b - a - step // scale) <= _ROUNDING for a, b in pairwise(onsets))
     return onsets, close and not header.is_discontinuous
-
-
-def _overlapping(
-    header: EdfHeader, timeline: Timeline, onsets: list[int], first: int, stop: int
-) -> Iterator[tuple[int, int, int | None, str]]:
-    """Yield record (of the cut), onset, duration in ticks and text of the annotations to keep."""
-    length = header.record_duration_exact
-    begin, end = onsets[0], onsets[-1] + _ticks(header.record_duration or 0.0)
-    ordered = np.maximum.accumulate(np.array(onsets, dtype=np.float64))
-    for annotation in timeline.annotations:
-        onset = _ticks(annotation.onset)
-        duration = None if annotation.duration is None else _ticks(annotation.duration)
-        if not length:
-            if first <= annotation.record < stop:
-                yield annotation.record - first, onset, duration, annotation.text
-            continue
-        if onset >= end and stop < len(timeline.onsets):
-            continue
-        if onset < begin and first > 0:
-            if onset + (duration or 0) <= begin:
-                continue
-            onset, duration = begin, (duration or 0) - (begin - onset)
-        home = int(np.searchsorted(ordered, onset, side="right")) - 1
-        yield max(home, 0), onset, duration, annotation.text
-
-
-def _distribute(keeping: list[bytes], found: list[tuple[int, bytes]], capacity: int) -> tuple[bytes, ...]:
-    """Append annotation lists to the time-keeping ones, each in its record where there is room.
-
-    All records are as long as the longest, so a burst beyond what a record of the original could hold moves on to
-    later records, then to earlier ones. They always fit: a record that has no room holds more than an even share.
-    """
-    lists = [bytearray(tal) for tal in keeping]
-    found.sort(key=lambda item: item[0])
-    sizes = [len(tal) for _, tal in found]
-    limit = max(capacity, max(map(len, keeping)) + max(sizes, default=0) + -(-sum(sizes) // len(lists)))
-    left, at = [], 0
-    for home, tal in found:
-        at = max(at, home)
-        while at < len(lists) and len(lists[at]) + len(tal) > limit:
-            at += 1
-        if at < len(lists):
-            lists[at] += tal
-        else:
-            left.append(tal)
-    at = len(lists) - 1
-    for tal in left:
-        while len(lists[at]) + len(tal) > limit:
-            at -= 1
-        lists[at] += tal
-    return tuple(map(bytes, lists))
 
 
 def _signal_fields(header: EdfHeader, kept: tuple[int, ...], lists: tuple[bytes, ...]) -> Iterator[bytes]:
@@ -281,18 +231,3 @@ def _move_startdate(recording: bytes, days: timedelta) -> bytes:
 
 def _put(fixed: bytearray, offset: int, width: int, value: int) -> None:
     fixed[offset : offset + width] = str(value).encode().ljust(width)
-
-
-def _ticks(seconds: float) -> int:
-    return round(seconds * _TICKS)
-
-
-def _tal(onset: int, duration: int | None, text: str) -> bytes:
-    length = b"" if duration is None else b"\x15" + _time(duration, sign=False)
-    return _time(onset, sign=True) + length + b"\x14" + text.encode() + b"\x14\0"
-
-
-def _time(ticks: int, *, sign: bool) -> bytes:
-    whole, rest = divmod(abs(ticks), _TICKS)
-    digits = f"{whole}.{rest:07d}".rstrip("0").rstrip(".")
-    return (("-" if ticks < 0 else "+") * sign + digits).encode()

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from eegzip.formats.edf.deviations import Notes
 
-_NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?0?[0-9]{1,2})?")
 _DATE = re.compile(r"([0-9]{1,2})[^0-9]+([0-9]{1,2})[^0-9]+([0-9]{4}|[0-9]{2}|yy)", re.IGNORECASE)
 _TIME = re.compile(r"([0-9]{1,2})[^0-9]+([0-9]{1,2})[^0-9]+([0-9]{1,2})")
 _STARTDATE = re.compile(r"Startdate +([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\b", re.IGNORECASE)

@@ -10,6 +10,24 @@ from eegzip.formats.edf.electrodes import normalise_channel_name
 # Types of signals that EDF+ puts in front of a label.
 _TYPE = re.compile(r"(?:eeg|ecg|ekg|eog|erg|emg|meg|mcg|ep|temp|resp|sao2|light|sound|event)\s+")
 
+_COMMA = re.compile(r"(?<!\\),")
+
+
+def split_patterns(text: str) -> list[str]:
+    r"""Split a list of labels or patterns at its commas; a comma with a backslash before it is part of a label.
+
+    Parameters
+    ----------
+    text : str
+        ``C3, Cz`` or ``Eye\, left,Cz``.
+
+    Returns
+    -------
+    list of str
+        Without blanks around them; empty ones stay, for those who object to them.
+    """
+    return [part.strip().replace("\\,", ",") for part in _COMMA.split(text)]
+
 
 def matches(pattern: str, label: str) -> bool:
     """Whether a shell pattern (``*``, ``?``, ``[]``) names a signal; case is ignored.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from eegzip.formats.edf.deviations import Notes, refusal
 from eegzip.formats.edf.fields import FieldReader
+from eegzip.formats.errors import EdfError
 
 FIXED_BYTES = 256
 MAX_SIGNALS = 10_000
@@ -15,6 +17,9 @@ _SIGNAL_WIDTHS = {
     "label": 16, "transducer": 80, "physical dimension": 8, "physical minimum": 8, "physical maximum": 8,
     "digital minimum": 8, "digital maximum": 8, "prefiltering": 80, "samples per record": 8, "reserved": 32,
 }  # fmt: skip
+SIGNAL_FIELDS = tuple(_SIGNAL_WIDTHS)
+"""Names of the fields of a signal, in the order of the header."""
+
 _OTHER_FORMATS = (
     (b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstandard"),
@@ -53,8 +58,26 @@ def signal_field(name: str, index: int, n_signals: int) -> tuple[int, int]:
     raise KeyError(name)
 
 
+def begins_as_recording(start: bytes) -> bool:
+    """Whether a file begins as an EDF or BDF recording does.
+
+    Parameters
+    ----------
+    start : bytes
+        Its first 256 bytes.
+    """
+    try:
+        check_magic(start, "the file")
+    except EdfError:
+        return False
+    return True
+
+
 def check_magic(data: bytes, name: str) -> bool:
     """Tell EDF from BDF by the version field.
+
+    Some programs write another version into EDF's (Emotiv's a date). That is EDF all the same where the other fields of
+    the fixed header are what only EDF has.
 
     Parameters
     ----------
@@ -76,7 +99,7 @@ def check_magic(data: bytes, name: str) -> bool:
     version = data[:8]
     if version[:1] == b"\xff" and version[1:].rstrip(b" \0").upper() == b"BIOSEMI":
         is_bdf = True
-    elif version.strip(b" \0") == b"0":
+    elif version.strip(b" \0") == b"0" or _is_edf_but_for_version(data):
         is_bdf = False
     elif not data:
         raise refusal(name, 0, "version", "is not an EDF or BDF file: it is empty")
@@ -94,6 +117,22 @@ def check_magic(data: bytes, name: str) -> bool:
     if len(data) < FIXED_BYTES:
         raise refusal(name, len(data), "header", f"the file ends within the {FIXED_BYTES} bytes of its fixed header")
     return is_bdf
+
+
+def _is_edf_but_for_version(data: bytes) -> bool:
+    """Whether a fixed header of another version is EDF: text, the header's length that of its signals, numbers."""
+    if len(data) < FIXED_BYTES or not all(32 <= byte < 127 for byte in data[:8]):
+        return False
+    reader = FieldReader(data, Notes())
+    signals = reader.integer("number of signals", 252, 4)
+    return (
+        signals is not None
+        and 0 < signals <= MAX_SIGNALS
+        and reader.integer("bytes in header", 184, 8) == FIXED_BYTES * (signals + 1)
+        and reader.integer("number of data records", 236, 8) is not None
+        and reader.number("duration of a data record", 244, 8) is not None
+        and re.fullmatch(rb"[0-9]{2}[.:-][0-9]{2}[.:-][0-9]{2}", data[176:184]) is not None
+    )
 
 
 def candidate_layouts(data: bytes, name: str) -> list[Layout]:

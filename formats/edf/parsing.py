@@ -45,7 +45,9 @@ def parse_header(data: bytes, *, file_size: int | None = None, name: str = "the 
     n_signals, header_bytes = choose_layout(data, 3 if is_bdf else 2, file_size, name)
     notes = Notes()
     reader = FieldReader(data[:header_bytes], notes)
-    reader.text("version", 1 if is_bdf else 0, 7 if is_bdf else 8)
+    version = reader.text("version", 1 if is_bdf else 0, 7 if is_bdf else 8)
+    if not is_bdf and version != "0":
+        notes.add("version", 0, "is not '0', though all that follows is EDF", example=repr(version))
     patient = reader.text("patient", 8, 80)
     recording = reader.text("recording", 88, 80)
     start = reader.start(recording)
@@ -125,6 +127,8 @@ def _check_calibration(signal: SignalHeader, n_signals: int, is_bdf: bool, notes
 
     low, high = signal.digital_minimum, signal.digital_maximum
     if signal.is_annotations:
+        if not signal.samples_per_record:
+            note("samples per record", "is 0 for a signal of annotations, so there are none")
         if signal.label not in ("EDF Annotations", "BDF Annotations"):
             note("label", "is not 'EDF Annotations' to the letter", repr(signal.label))
         return

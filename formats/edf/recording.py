@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
@@ -215,6 +215,30 @@ class EdfFile:
             low, high = max(start_sample, begin), min(stop_sample, begin + values.size)
             result[low - start_sample : high - start_sample] = values[low - begin : high - begin]
         return result
+
+    def digital(self, start: int, stop: int, signals: Sequence[int]) -> npt.NDArray[np.int32]:
+        """Read whole data records of some signals that have the same number of samples a record.
+
+        Parameters
+        ----------
+        start, stop : int
+            As in `read_records`.
+        signals : sequence of int
+            Positions of at least one signal.
+
+        Returns
+        -------
+        numpy.ndarray of int32, shape (signals, samples)
+            Digital values.
+        """
+        block = self.read_records(start, stop)
+        return np.stack([decode_signal(block, self.header, index).reshape(-1) for index in signals])
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """First record, and the one after the last, of each of the blocks of `blocks`."""
+        step = max(1, _BLOCK_BYTES // max(1, self.header.record_bytes))
+        for first in range(0, self.n_records, step):
+            yield first, min(first + step, self.n_records)
 
     def read_trailing(self, start: int = 0, stop: int | None = None) -> bytes:
         """Read what follows the last data record.

@@ -26,6 +26,7 @@ class StreamKind(IntEnum):
     FIRST_LAYER = 3
     RESIDUAL = 4
     LAYER = 5
+    LINES = 6
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class StreamEntry:
     kind : int
         A :class:`StreamKind`; readers skip numbers that they don't know.
     id : int
-        Group of a token stream, signal of an exact stream or a residual, layer set of a layer, 0 for the knots.
+        Group of a token stream, signal of an exact stream or a residual, layer set of a layer, line set of
+        lines, 0 for the knots.
     offset, length : int
         Place of the payload, from the beginning of the chunk's payload.
     crc : int

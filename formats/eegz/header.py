@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from eegzip.formats.eegz.klt import KLT
+from eegzip.formats.eegz.lines import LineSet
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.limits import MAX_JOINT_GROUPS, MAX_JOINT_SAMPLES, SMALL_FILE_BYTES
 from eegzip.formats.packing import pack_map
@@ -19,8 +20,16 @@ MULTICHANNEL = "dac-mc"
 ANNOTATIONS = "annotations"
 """Kind of the signals that hold text, and are never predicted."""
 
-KEPT_AS_ASKED = "kept exactly as asked"
-"""The reason of a signal that is kept exactly because the user wanted it so."""
+EEG_PART = "eeg-1"
+"""Bounds in percent hold for the EEG part (SPEC.md, section 7.1), too; files that say so are of minor version 5."""
+
+
+class Reason(str, Enum):
+    """Why a signal is coded as it is, where something follows from that; the values are those in files."""
+
+    AS_ASKED = "kept exactly as asked"
+
+    __str__ = str.__str__
 
 
 class Coding(str, Enum):
@@ -76,9 +85,9 @@ class SignalEntry:
     reason: str
 
     @property
-    def kept_as_asked(self) -> bool:
-        """Whether it is kept exactly because the user wanted it so."""
-        return self.reason == KEPT_AS_ASKED
+    def why(self) -> Reason | None:
+        """The reason, where it is one that something follows from."""
+        return next((reason for reason in Reason if reason.value == self.reason), None)
 
 
 @dataclass(frozen=True)
@@ -195,11 +204,15 @@ class Targets:
         dB, likewise.
     max_error_uv : float or None
         Of every sample, in uV.
+    measure : str or None
+        What `max_prd` and `min_snr` hold for besides the whole: :data:`EEG_PART`; ``None`` in older files and where
+        neither is set.
     """
 
     max_prd: float | None = None
     min_snr: float | None = None
     max_error_uv: float | None = None
+    measure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -234,6 +247,8 @@ class FileHeader:
         Whether exact signals may be predicted from each other, which readers of version 1.1 can't undo.
     klts : tuple of KLT
         Groups that are coded as components.
+    line_sets : tuple of LineSet
+        Signals whose lines are kept beside them.
     """
 
     software: str
@@ -252,6 +267,7 @@ class FileHeader:
     targets: Targets | None = None
     predicted: bool = False
     klts: tuple[KLT, ...] = ()
+    line_sets: tuple[LineSet, ...] = ()
 
     @property
     def n_chunks(self) -> int:
@@ -273,14 +289,24 @@ class FileHeader:
         return original <= SMALL_FILE_BYTES
 
     @property
+    def all_exact(self) -> bool:
+        """Whether every signal is kept exactly."""
+        return all(signal.coding is Coding.EXACT for signal in self.signals)
+
+    @property
+    def bounds_eeg_part(self) -> bool:
+        """Whether what was promised in percent holds for the EEG part, too."""
+        return self.targets is not None and self.targets.measure is not None
+
+    @property
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        5 where a codec has a joint decoder; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers,
-        which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with
-        ``dac-mc``; else 0.
+        5 with lines, bounds on the EEG part or a joint decoder; else 4 where the file is :attr:`small`; else 3 with
+        KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be
+        predicted; else 1 with ``dac-mc``; else 0.
         """
-        if any(codec.joint for codec in self.codecs):
+        if self.line_sets or self.bounds_eeg_part or any(codec.joint for codec in self.codecs):
             return 5
         if self.small:
             return 4
@@ -359,12 +385,17 @@ class FileHeader:
                 del group["styles"]
         if not self.layer_sets:
             del content["layer_sets"], content["targets"]
+        elif content["targets"] and content["targets"]["measure"] is None:
+            # Not nil but absent, as in files of versions 1.2 to 1.4.
+            del content["targets"]["measure"]
         if not self.predicted:
             del content["predicted"]
         # The field's name in files of version 1.3 on.
         mixtures = content.pop("klts")
         if mixtures:
             content["mixtures"] = mixtures
+        if not self.line_sets:
+            del content["line_sets"]
         return pack_map(content, self.small)
 
 

@@ -20,6 +20,7 @@ from eegzip.formats.eegz.header import (
     Targets,
 )
 from eegzip.formats.eegz.klt import KLT
+from eegzip.formats.eegz.lines import LineSet
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import unpack_map
 
@@ -54,10 +55,12 @@ def unpack_header(payload: bytes) -> FileHeader:
         targets=_targets(fields),
         predicted=fields.flag("predicted"),
         klts=tuple(_klt(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
+        line_sets=tuple(_line_set(item) for item in fields.optional_maps("line_sets", limits.MAX_SIGNALS)),
     )
     _check(header)
     _check_layer_sets(header)
     _check_klts(header)
+    _check_line_sets(header)
     return header
 
 
@@ -149,12 +152,25 @@ def _klt(fields: Fields) -> KLT:
     )
 
 
+def _line_set(fields: Fields) -> LineSet:
+    return LineSet(
+        signals=fields.integers("signals", limits.MAX_SIGNALS, 0, limits.MAX_SIGNALS),
+        lowest=fields.integers("lowest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
+        highest=fields.integers("highest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
+        steps=fields.integers("steps", limits.MAX_SIGNALS, 1, limits.MAX_LINE_STEP),
+        count=fields.integer("count", 1, limits.MAX_LINES),
+        spacing=fields.integer("spacing", limits.MIN_LINE_SPACING, limits.MAX_LINE_SPACING),
+        grain=fields.integer("grain", 0, 31),
+    )
+
+
 def _targets(fields: Fields) -> Targets | None:
     found = fields.optional_map("targets")
     if found is None:
         return None
     names = ("max_prd", "min_snr", "max_error_uv")
-    return Targets(**{name: found.optional_number(name) for name in names})
+    measure = found.text("measure") if found.has("measure") else None
+    return Targets(**{name: found.optional_number(name) for name in names}, measure=measure)
 
 
 def _check(header: FileHeader) -> None:
@@ -176,8 +192,8 @@ def _check(header: FileHeader) -> None:
         if any(len(values) != len(group.signals) for values in per_signal) or min(group.ranges) <= 0:
             raise ContainerError(f"group {number} of the header has no valid centre and range for each signal.")
         _check_styles(number, group)
-        limit = 1 << (8 * header.sample_bytes - 1)
-        for low, high in zip(group.lowest, group.highest, strict=True):
+        for signal, low, high in zip(group.signals, group.lowest, group.highest, strict=True):
+            limit = _range_limit(header, signal)
             if not -limit <= low <= high < limit:
                 raise ContainerError(f"group {number} of the header has a range that its samples can't take.")
         members = [header.signals[index] for index in group.signals]
@@ -200,10 +216,15 @@ def _check(header: FileHeader) -> None:
         raise ContainerError("the header codes a signal with tokens but puts it in no group.")
 
 
+def _range_limit(header: FileHeader, signal: int) -> int:
+    """Magnitude of a signal's samples; twice of what a sample can take where lines were taken out."""
+    lined = any(signal in entry.signals for entry in header.line_sets)
+    return 1 << (8 * header.sample_bytes - (0 if lined else 1))
+
+
 def _check_layer_sets(header: FileHeader) -> None:
     """Refuse layer sets whose signals are none, not alike, or not all those that are coded in layers."""
     seen: set[int] = set()
-    limit = 1 << (8 * header.sample_bytes - 1)
     for number, entry in enumerate(header.layer_sets):
         what = f"layer set {number} of the header"
         if not entry.signals or max(entry.signals) >= len(header.signals):
@@ -216,8 +237,10 @@ def _check_layer_sets(header: FileHeader) -> None:
             raise ContainerError(f"{what} holds a signal twice, or one of another set.")
         if len(entry.lowest) != len(members) or len(entry.highest) != len(members):
             raise ContainerError(f"{what} has no range for each signal.")
-        if any(not -limit <= low <= high < limit for low, high in zip(entry.lowest, entry.highest, strict=True)):
-            raise ContainerError(f"{what} has a range that its samples can't take.")
+        for signal, low, high in zip(entry.signals, entry.lowest, entry.highest, strict=True):
+            limit = _range_limit(header, signal)
+            if not -limit <= low <= high < limit:
+                raise ContainerError(f"{what} has a range that its samples can't take.")
         if len(members) * samples * min(header.chunk_records, header.n_records) > limits.MAX_LAYER_SAMPLES:
             raise ContainerError(f"{what} declares more samples a chunk than can be.")
         seen.update(entry.signals)
@@ -249,6 +272,32 @@ def _check_klts(header: FileHeader) -> None:
         if len(klt.matrix) > limits.matrix_bytes(len(members)):
             raise ContainerError(f"{what} has a matrix of more bytes than it can have.")
         seen.update(klt.groups)
+
+
+def _check_line_sets(header: FileHeader) -> None:
+    """Refuse lines of signals that are none, exact, not alike or in two sets, and more knots than can be."""
+    seen: set[int] = set()
+    knots = 0
+    limit = 1 << (8 * header.sample_bytes - 1)
+    for number, entry in enumerate(header.line_sets):
+        what = f"line set {number} of the header"
+        if not entry.signals or max(entry.signals) >= len(header.signals):
+            raise ContainerError(f"{what} is empty or names a signal that is not there.")
+        members = [header.signals[index] for index in entry.signals]
+        samples = members[0].samples_per_record
+        if not samples or any(m.coding is Coding.EXACT or m.samples_per_record != samples for m in members):
+            raise ContainerError(f"{what} holds signals that can't have lines in common.")
+        if len(set(entry.signals)) < len(members) or seen.intersection(entry.signals):
+            raise ContainerError(f"{what} holds a signal twice, or one of another set.")
+        if any(len(values) != len(members) for values in (entry.lowest, entry.highest, entry.steps)):
+            raise ContainerError(f"{what} has no range and step for each signal.")
+        if any(not -limit <= low <= high < limit for low, high in zip(entry.lowest, entry.highest, strict=True)):
+            raise ContainerError(f"{what} has a range that its samples can't take.")
+        longest = samples * min(header.chunk_records, header.n_records)
+        knots += entry.count * len(members) * (longest // entry.spacing + 3)
+        seen.update(entry.signals)
+    if knots > limits.MAX_LINE_KNOTS:
+        raise ContainerError("the header declares more knots of lines a chunk than can be.")
 
 
 def _check_styles(number: int, group: GroupEntry) -> None:

@@ -21,6 +21,8 @@ BLOCK_HEADER_BYTES = 32
 CRITICAL = 0x0001
 DICTIONARY = 0x0002
 """On HEAD: maps of this file are compressed with the dictionary of small files."""
+LINES = 0x0004
+"""On HEAD: signals have lines beside them, without which they are not whole."""
 CRITICAL_FLAG_BITS = 0x00FF
 
 TRAILER_MAGIC = b"ZGEE"
@@ -67,7 +69,7 @@ class BlockHeader:
 
 def unknown_critical_flags(header: BlockHeader) -> int:
     """Return the flags of a block that a reader must know and this one does not."""
-    known = CRITICAL | DICTIONARY if header.type == HEAD else CRITICAL
+    known = CRITICAL | DICTIONARY | LINES if header.type == HEAD else CRITICAL
     return header.flags & CRITICAL_FLAG_BITS & ~known
 
 

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eegzip.formats.eegz.fields import Fields
-from eegzip.formats.limits import MAX_SIGNALS
+from eegzip.formats.limits import MAX_LINES, MAX_SIGNALS
 from eegzip.formats.packing import pack_map, unpack_map
 
-_LAYERED_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes"})
+_ABSENT_FIELDS = frozenset(
+    {"worst_chunk_prd", "chunks", "layer_bytes", "line_bytes", "eeg_prd", "worst_chunk_eeg_prd"}
+)
 _WAYS = 64
 
 
@@ -42,6 +44,9 @@ class SignalSummary:
         signals not coded in layers.
     chunks : dict of str to int or None
         How many chunks store the signal in which way; ``None`` for signals not coded in layers.
+    eeg_prd, worst_chunk_eeg_prd : float or None
+        As `prd` and `worst_chunk_prd`, of the EEG part (SPEC.md, section 7.1) of all chunks and of the worst; in files
+        with bounds on it and for signals coded in layers.
     """
 
     stored_bytes: int
@@ -52,6 +57,29 @@ class SignalSummary:
     largest_error_digits: int
     worst_chunk_prd: float | None = None
     chunks: dict[str, int] | None = None
+    eeg_prd: float | None = None
+    worst_chunk_eeg_prd: float | None = None
+
+
+@dataclass(frozen=True)
+class LineSummary:
+    """What one line is like, for people.
+
+    Parameters
+    ----------
+    line_set : int
+        Number of its line set in the header.
+    lowest_hz, highest_hz : float or None
+        Between which its frequency lies where it is there; ``None`` where data records have no duration.
+    rms : tuple of float
+        Root of the mean square of what it adds to each signal of the set over the whole recording, in uV where the
+        signal's unit is a voltage, else in digital units.
+    """
+
+    line_set: int
+    lowest_hz: float | None
+    highest_hz: float | None
+    rms: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -70,6 +98,10 @@ class FileSummary:
         Payloads of layers and residuals; ``None`` where the file has no layer sets.
     refined : tuple of int or None
         Signals that the joint decoder restores, ascending; ``None`` where no codec has one.
+    line_bytes : int or None
+        Payloads of lines; ``None`` where the file has no line sets.
+    lines : tuple of LineSummary
+        Of all line sets, in their order.
     """
 
     original_bytes: int
@@ -79,19 +111,27 @@ class FileSummary:
     signals: tuple[SignalSummary, ...]
     layer_bytes: int | None = None
     refined: tuple[int, ...] | None = None
+    line_bytes: int | None = None
+    lines: tuple[LineSummary, ...] = ()
 
-    def pack(self, small: bool = False) -> bytes:
-        """Serialise to the payload of the SUMM block, of a small file or another."""
+    def pack(self, small: bool = False, *, eeg: bool = True) -> bytes:
+        """Serialise to the payload of the SUMM block, of a small file or not, with figures of the EEG part or not."""
         content: dict[str, Any] = asdict(self)
+        if not eeg:
+            # A file without bounds on it is of a version that did not know it.
+            for entry in content["signals"]:
+                entry.update(eeg_prd=None, worst_chunk_eeg_prd=None)
         # What files without layers have no use for is absent, as in files of version 1.0.
         for entry in (content, *content["signals"]):
-            for key in _LAYERED_FIELDS.intersection(entry):
+            for key in _ABSENT_FIELDS.intersection(entry):
                 if entry[key] is None:
                     del entry[key]
         if self.refined is None:
             del content["refined"]
         else:
             content["refined"] = _as_bits(self.refined, len(self.signals))
+        if not self.lines:
+            del content["lines"]
         return pack_map(content, small)
 
 
@@ -133,9 +173,21 @@ def unpack_summary(payload: bytes) -> FileSummary:
                 largest_error_digits=item.integer("largest_error_digits", 0, 1 << 32),
                 worst_chunk_prd=item.optional_number("worst_chunk_prd"),
                 chunks=item.optional_counts("chunks", _WAYS, 1 << 62),
+                eeg_prd=item.optional_number("eeg_prd"),
+                worst_chunk_eeg_prd=item.optional_number("worst_chunk_eeg_prd"),
             )
             for item in fields.maps("signals", MAX_SIGNALS)
         ),
         layer_bytes=fields.optional_integer("layer_bytes", 0, 1 << 62),
         refined=_refined(fields),
+        line_bytes=fields.optional_integer("line_bytes", 0, 1 << 62),
+        lines=tuple(
+            LineSummary(
+                line_set=item.integer("line_set", 0, MAX_SIGNALS),
+                lowest_hz=item.optional_number("lowest_hz"),
+                highest_hz=item.optional_number("highest_hz"),
+                rms=item.numbers("rms", MAX_SIGNALS),
+            )
+            for item in fields.optional_maps("lines", MAX_SIGNALS * MAX_LINES)
+        ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -39,7 +40,7 @@ class EegzWriter:
 
     Attributes
     ----------
-    token_bytes, exact_bytes, knot_bytes, layer_bytes : int
+    token_bytes, exact_bytes, knot_bytes, layer_bytes, line_bytes : int
         Payload written so far, by kind.
     signal_bytes : list of float
         Payload written so far for each signal; what several signals share is shared out evenly.
@@ -68,7 +69,7 @@ class EegzWriter:
         )
         self._offset = layout.SIGNATURE_BYTES
         self._next_chunk = self._trailing_bytes = 0
-        self.token_bytes = self.exact_bytes = self.knot_bytes = self.layer_bytes = 0
+        self.token_bytes = self.exact_bytes = self.knot_bytes = self.layer_bytes = self.line_bytes = 0
         self.signal_bytes = [0.0] * len(header.signals)
         file.write(layout.pack_signature(header.minor_version))
         self._head = packed
@@ -77,7 +78,8 @@ class EegzWriter:
 
     def _write_head(self) -> None:
         dictionary = layout.DICTIONARY if self._header.small else 0
-        self._block(layout.HEAD, self._head, layout.CRITICAL | dictionary)
+        lines = layout.LINES if self._header.line_sets else 0
+        self._block(layout.HEAD, self._head, layout.CRITICAL | dictionary | lines)
 
     def _block(self, kind: bytes, payload: bytes, flags: int = 0) -> None:
         header = layout.BlockHeader(kind, flags, len(self._places), len(payload), zlib.crc32(payload))
@@ -92,6 +94,7 @@ class EegzWriter:
         knots: list[np.ndarray],
         exact: dict[int, np.ndarray],
         layered: LayeredChunk | None = None,
+        lines: Sequence[bytes] = (),
     ) -> None:
         """Write the next chunk.
 
@@ -105,6 +108,8 @@ class EegzWriter:
             The samples of each signal that is kept exactly.
         layered : LayeredChunk, optional
             Streams of the signals coded in layers.
+        lines : sequence of bytes
+            Streams of the header's line sets.
         """
         header = self._header
         first, stop = header.records_of_chunk(self._next_chunk)
@@ -124,6 +129,11 @@ class EegzWriter:
             self.signal_bytes[signal] += len(payload)
         if layered is not None:
             streams.update(self._layered(layered))
+        for number, payload in enumerate(lines):
+            streams[StreamKind.LINES, number] = payload
+            self.line_bytes += len(payload)
+            for signal in header.line_sets[number].signals:
+                self.signal_bytes[signal] += len(payload) / len(header.line_sets[number].signals)
         self._block(layout.CHUNK, pack_chunk(self._next_chunk, first, stop - first, streams, self._seed))
         self._next_chunk += 1
 
@@ -154,7 +164,7 @@ class EegzWriter:
         """Write a copy of the header where it is worth it, summary, index and trailer; return the file's size."""
         if _COPY_WORTH * (len(self._head) + layout.BLOCK_HEADER_BYTES) <= self._offset:
             self._write_head()
-        self._block(layout.SUMMARY, summary.pack(self._header.small))
+        self._block(layout.SUMMARY, summary.pack(self._header.small, eeg=self._header.bounds_eeg_part))
         index_offset = self._offset
         self._block(layout.INDEX, pack_index(self._places, self._header.small))
         self._file.write(layout.pack_trailer(index_offset))

@@ -100,7 +100,7 @@ def many_channels(path: Path, real: Path, names: list[str], seconds: int = 20) -
     for place, name in enumerate(names):
         mixed = rng.normal(size=3) @ sources[:, 3 * place : 3 * place + 128 * seconds]
         values = np.rint(200 * mixed + 100 * place).astype(np.int64)
-        label = f"EEG {name}-REF" if name not in ("X", "Y", "nd") else name
+        label = f"EEG {name}-REF" if name not in ("X", "Y", "nd") else f"EEG {name}"
         signals.append({"label": label, "values": values.reshape(seconds, 128), **limits})
     heart = np.rint(500 * rng.normal(size=(seconds, 100)))
     signals.append({"label": "ECG", "values": heart.astype(np.int64), **limits})

@@ -81,8 +81,9 @@ def test_all_bounds_hold_at_once(eegmat: Path, tmp_path: Path) -> None:
         assert largest_error_uv(eegmat, back, index) <= 6 * (1 + 1e-9)
         assert max(chunk_prds(eegmat, back, index)) <= 100 * 10 ** (-14 / 20)
     with eegzip.open(target) as recording:
-        assert recording.info["targets"] == {"max_prd": 20.0, "min_snr": 14.0, "max_error_uv": 6.0}
-        assert recording.info["format"] == "eegz 1.3"
+        bounds = {"max_prd": 20.0, "min_snr": 14.0, "max_error_uv": 6.0}
+        assert recording.info["targets"] == {**bounds, "measure": "eeg-1"}
+        assert recording.info["format"] == "eegz 1.5"
 
 
 def test_archive_keeps_everything(eegmat: Path, tmp_path: Path) -> None:
@@ -101,6 +102,9 @@ def test_tokens_is_what_is_done_by_default(eegmat: Path, tmp_path: Path, compres
     [
         ({"quality": "perfect"}, "there is no quality"),
         ({"max_prd": 0}, "can't be asked for"),
+        ({"max_prd": 100}, "nothing would be left"),
+        ({"min_snr": 0}, "nothing would be left"),
+        ({"max_error": "2Volt"}, "nothing of this EEG, which never moves by more than .* allow less"),
         ({"min_snr": float("nan")}, "can't be asked for"),
         ({"max_error": "2 Hz"}, "no largest error"),
         ({"max_error": "much"}, "no largest error"),
@@ -121,12 +125,12 @@ def test_wishes_that_make_no_sense_are_refused(
 def test_a_channel_without_calibration_is_kept_exactly_where_microvolts_count(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     values = np.cumsum(random.integers(-30, 31, (10, 128)), axis=1)
-    limits = {"dmin": -32768, "dmax": 32767, "values": values}
+    limits = {"dmin": -32768, "dmax": 32767}
     source = build(
         tmp_path / "a.edf",
         [
-            {"label": "EEG C3", "unit": "uV", "pmin": -3276.8, "pmax": 3276.7, **limits},
-            {"label": "EEG C4", "unit": "", "pmin": -3276.8, "pmax": 3276.7, **limits},
+            {"label": "EEG C3", "unit": "uV", "pmin": -3276.8, "pmax": 3276.7, **limits, "values": values},
+            {"label": "EEG C4", "unit": "", "pmin": -3276.8, "pmax": 3276.7, **limits, "values": values[::-1]},
         ],
     )
     report = eegzip.compress(source, tmp_path / "a.eegz", max_error="1uV")

@@ -203,6 +203,32 @@ def test_annotations_are_clipped_dropped_and_kept_at_the_ends_of_the_file() -> N
     assert plan(builder, 2, 3).lists[0].endswith(b"+0\x14next\x14\0+7.5\x14late\x14\0")
 
 
+@pytest.mark.parametrize(
+    ("first", "stop", "texts"),
+    [
+        (2, 10, ["ev3", "ev6", "ev9"]),
+        (6, 7, ["ev6"]),
+        (0, 8, ["ev0", "ev3", "ev6"]),  # not 7.25 s: its record is left out, though others before and after are kept
+        (7, 10, ["ev9"]),
+        (12, 13, ["ev12"]),  # two records begin at 102.5 s; this one stores it
+        (0, 30, [f"ev{number}" for number in range(0, 30, 3)]),
+    ],
+)
+def test_what_happens_during_kept_records_is_kept_in_whatever_order_they_come(
+    first: int, stop: int, texts: list[str], shipped: Path, tmp_path: Path
+) -> None:
+    source = shipped / "records_back_in_time.edf"
+    with EdfFile.open(source) as file:
+        wanted = {a.text: a.onset for a in read_timeline(file).annotations}
+        cut_file(source, tmp_path / "cut.edf", first, stop, [0])
+        shift = int(read_timeline(file).onsets[first])
+    with EdfFile.open(tmp_path / "cut.edf") as file:
+        timeline = read_timeline(file)
+        assert {a.text: a.onset + shift for a in timeline.annotations} == {text: wanted[text] for text in texts}
+        for annotation in timeline.annotations:
+            assert 0 <= annotation.onset - timeline.onsets[annotation.record] < 1
+
+
 def test_numbers_carry_no_float_noise() -> None:
     builder = annotated([b"+%.1f\x14\x14\0" % (i / 10) for i in range(40)], duration="0.1")
     cut = plan(builder, 3, 40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from edf_builder import Builder, Signal, annotated
@@ -39,6 +40,13 @@ def test_tals_to_the_letter(data: bytes, tals: list[Tal]) -> None:
         (b"+1\x14a\x14", [Tal(1.0, None, ("a",))], "not end with a NUL"),
         (b"+1\x14\xb5V\x14\0", [Tal(1.0, None, ("µV",))], "Latin-1"),
         (b"+" + b"9" * 400 + b"\x14a\x14\0", [], "no annotation list"),
+        (b"+4.5\x15-1\x14a\x14\0", [Tal(4.5, None, ("a",))], "a duration below 0"),
+        (b"+5.5\x15+1.0\x14a\x14\0", [Tal(5.5, 1.0, ("a",))], "a duration with a sign"),
+        (b"+6.5e0\x14a\x14\0", [Tal(6.5, None, ("a",))], "an exponent"),
+        (b" +7.5\x14a\x14\0", [Tal(7.5, None, ("a",))], "blanks"),
+        (b"+.75\x14a\x14\0", [Tal(0.75, None, ("a",))], "without a digit before its decimal point"),
+        (b"+1e99\x14a\x14\0", [], "beyond any recording"),
+        (b"+1\x151e999\x14a\x14\0", [], "beyond any recording"),
     ],
 )
 def test_odd_tals_are_reported(data: bytes, tals: list[Tal], message: str) -> None:
@@ -104,3 +112,45 @@ def test_several_annotation_signals(opened: Opened) -> None:
     builder.signals.append(Signal("EDF Annotations", "", 20, (-1, 1)))
     with opened(builder) as file:
         assert [a.text for a in read_annotations(file)] == ["a", "a"]
+
+
+def test_all_texts_of_a_file_that_people_wrote(shipped: Path) -> None:
+    with EdfFile.open(shipped / "annotation_texts.edf") as file:
+        timeline = read_timeline(file)
+        texts = {annotation.text: (annotation.onset, annotation.duration) for annotation in timeline.annotations}
+        assert len(timeline.annotations) == len(texts) == 14
+        assert texts["Café yeux fermés"] == (0.5, None)
+        assert texts["negative duration"] == (4.5, None)
+        assert texts["signed duration"] == (5.5, 1.0)
+        assert texts["exponent onset"] == (6.5, None)
+        assert texts["leading blank"] == (11.5, None)
+        assert texts["no digit before the point"] == (0.75, None)
+
+
+def test_what_is_not_read_is_shown(opened: Opened) -> None:
+    with opened(annotated([b"+0\x14\x14\0\x1b[31mred\x14\0"])) as file:
+        (deviation,) = read_timeline(file).deviations
+        assert "kept but not read" in deviation.message
+        assert r"'\x1b[31mred\x14'" in deviation.message  # nothing that steers a terminal
+        assert deviation.offset == len(file.header.raw) + 8 + 5
+
+
+def test_annotation_signals_without_samples(shipped: Path) -> None:
+    with EdfFile.open(shipped / "annotations_of_0_samples.edf") as file:
+        timeline = read_timeline(file)
+        assert timeline.onsets.tolist() == [float(i) for i in range(20)]
+        assert (timeline.annotations, timeline.deviations) == ((), ())
+        assert [deviation.field for deviation in file.deviations] == ["samples per record"]
+
+
+def test_the_first_annotation_signal_with_samples_keeps_time(opened: Opened) -> None:
+    builder = annotated([b"+5\x14\x14\0", b"+9\x14\x14\0+9.5\x14a\x14\0"], variant="EDF+D")
+    builder.signals.insert(1, Signal("EDF Annotations", "", 0, (-1, 1)))
+    builder.tals = [b"", b""]
+    raw = builder.header()
+    builder.signals.pop(1)
+    builder.tals = [b"+5\x14\x14\0", b"+9\x14\x14\0+9.5\x14a\x14\0"]
+    with opened(raw + builder.data()) as file:
+        timeline = read_timeline(file)
+        assert timeline.onsets.tolist() == [5.0, 9.0]
+        assert [annotation.text for annotation in timeline.annotations] == ["a"]

@@ -35,13 +35,13 @@ REAL = {
     "eeg/vep": {E: 64, A: 1},
     "formats/SC4001EC-Hypnogram.edf": {A: 1},
     "formats/chtypes_edf.edf": {
-        E: 30,
-        V: ["POL PG1", "POL PG2", "ECG ECG1", "ECG ECG2", "POL $A1", "POL $A2"],
+        E: 29,
+        V: ["POL E", "POL PG1", "POL PG2", "ECG ECG1", "ECG ECG2", "POL $A1", "POL $A2"],
         O: ["SaO2 X9", "SaO2 X10", "POL DC01", "POL DC02", "POL DC03", "POL DC04"],
         A: 1,
     },
     "formats/duplicate_channel_labels.edf": {E: 3, A: 1},
-    "formats/nihon_kohden_discontinuous.edf": {E: 22, V: ["POL X1", "POL $A2", "POL $A1"], A: 1},
+    "formats/nihon_kohden_discontinuous.edf": {E: 21, V: ["POL E", "POL X1", "POL $A2", "POL $A1"], A: 1},
     "formats/short_psg.edf": {
         E: ["EEG Fpz-Cz", "EEG Pz-Oz"],
         V: ["EOG horizontal", "EMG submental"],
@@ -86,7 +86,7 @@ def test_tuh() -> None:
 
 
 def test_chb_mit() -> None:
-    table = {"FP1-F7": E, "T8-P8": E, "FT9-FT10": E, "C2-CS2": E, "01": E, "-": V, ".": V, "ECG": V, "VNS": O,
+    table = {"FP1-F7": E, "T8-P8": E, "FT9-FT10": E, "C2-CS2": E, "01": V, "-": V, ".": V, "ECG": V, "VNS": O,
              "LOC-ROC": V, "LUE-RAE": V, "EKG1-CHIN": V}  # fmt: skip
     assert kinds(*map(Signal, table)) == list(table.values())
     assert kinds(Signal("T8-P8"), Signal("T8-P8"), Signal("-", unit="")) == [E, E, O]
@@ -123,7 +123,7 @@ def test_unit_rate_and_resolution() -> None:
     assert kinds(Signal("ch 7", unit="")) == [O]
     assert kinds(Signal("Fp1", samples=1)) == [V]
     assert kinds(Signal("Fp1", samples=0), Signal("Fp2")) == [V, E]
-    assert kinds(Signal("Fp1"), Signal("unheard of"), Signal("another", samples=50)) == [E, E, V]
+    assert kinds(Signal("Fp1"), Signal("unheard of"), Signal("another", samples=50)) == [E, V, V]
     assert kinds(Signal("Fp1"), Signal("unheard of", unit="mV")) == [E, V]  # 100 uV a digit
     assert kinds(Signal("nothing else to go by")) == [V]
     assert kinds(Signal("Fp1", physical=(1, 1))) == [E]

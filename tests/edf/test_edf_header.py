@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from edf_builder import Builder, Signal, annotated, fixed_offset, signal_offset
 
-from eegzip.formats.edf import microvolts_per_unit, parse_header
+from eegzip.formats.edf import EdfFile, microvolts_per_unit, parse_header
 from eegzip.formats.errors import EdfError
 
 
@@ -215,3 +216,28 @@ class TestContradictingLayout:
 def test_refusals_name_place_and_field(data: bytes, message: str) -> None:
     with pytest.raises(EdfError, match=message):
         parse_header(data, name="x.edf")
+
+
+def test_a_version_that_is_a_date(shipped: Path) -> None:
+    """As Emotiv's recorders write; everything else is EDF, and so it is read as EDF."""
+    with EdfFile.open(shipped / "version_is_a_date.edf") as file:
+        assert file.header.variant == "EDF"
+        (deviation,) = file.deviations
+        assert (deviation.offset, deviation.field) == (0, "version")
+        assert "found '20160817'" in deviation.message
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {"number of signals": b"3"},
+        {"bytes in header": b"many"},
+        {"number of data records": b"x"},
+        {"duration of a data record": b"x"},
+        {"start time": b"at noon"},
+        {"version": b"\x0120160"},
+    ],
+)
+def test_another_version_is_refused_where_anything_else_is_not_edf(fixed: dict[str, bytes]) -> None:
+    with pytest.raises(EdfError, match="is not an EDF or BDF file"):
+        parse_header(Builder(fixed={"version": b"20160817", **fixed}).header())

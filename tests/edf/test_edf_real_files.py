@@ -61,7 +61,22 @@ def _annotations(file: EdfFile) -> list[tuple[float, float | None, str]]:
 
 
 # What the judges themselves say about these files; everything else they must read.
-REFUSED_BY_PYEDFLIB = {"nihon_kohden_discontinuous.edf": "discontinuous", "test.bdf": "Number of Datarecords"}
+REFUSED_BY_PYEDFLIB = {
+    "nihon_kohden_discontinuous.edf": "discontinuous",
+    "test.bdf": "Number of Datarecords",
+    "unit_gbk.edf": "Physical Dimension",
+    "unit_square.edf": "Physical Dimension",
+    "annotation_texts.edf": "format errors",
+    "annotations_of_0_samples.edf": "Sample in Datarecord",
+    "no_records.edf": "Number of Datarecords",
+    "records_back_in_time.edf": "discontinuous",
+    "version_is_a_date.edf": "format errors",
+}
+REFUSED_BY_EDFIO: dict[str, tuple[type[Exception], str]] = {
+    "annotation_texts.edf": (UnicodeDecodeError, "can't decode byte 0xe9"),
+    "annotations_of_0_samples.edf": (ValueError, "cannot reshape array of size 0"),
+    "no_duration.edf": (UnboundLocalError, "sampling_frequency"),
+}
 
 
 def test_pyedflib_reads_the_same(odd_recording: Path) -> None:
@@ -81,6 +96,11 @@ def test_pyedflib_reads_the_same(odd_recording: Path) -> None:
 
 def test_edfio_reads_the_same(odd_recording: Path) -> None:
     edfio = pytest.importorskip("edfio")
+    if odd_recording.name in REFUSED_BY_EDFIO:
+        error, message = REFUSED_BY_EDFIO[odd_recording.name]
+        with pytest.raises(error, match=message):
+            edfio.read_edf(odd_recording).annotations  # noqa: B018 - read where they lie
+        return
     with EdfFile.open(odd_recording) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the judge's own remarks
         judge = (edfio.read_bdf if file.header.is_bdf else edfio.read_edf)(odd_recording)
@@ -89,7 +109,9 @@ def test_edfio_reads_the_same(odd_recording: Path) -> None:
         annotations = sorted((round(a.onset, 6), a.duration, a.text) for a in judge.annotations)
         assert annotations == _annotations(file)
         for theirs, mine in zip(judge.signals, (s for s in file.header.signals if not s.is_annotations), strict=True):
-            assert (theirs.label, theirs.physical_dimension) == (mine.label, mine.unit)
+            assert theirs.label == mine.label
+            if mine.unit.isascii():  # the judge reads nothing else
+                assert theirs.physical_dimension == mine.unit
             assert theirs.sampling_frequency == pytest.approx(file.header.sample_rate(mine.index))
             if theirs.digital.size and mine.gain is not None and mine.offset is not None:
                 np.testing.assert_allclose(theirs.data[:99], mine.gain * theirs.digital[:99] + mine.offset, rtol=1e-6,

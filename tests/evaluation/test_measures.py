@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eegzip.evaluation.eeg_part import eeg_part
 from eegzip.evaluation.metrics import BANDS, measure
 from eegzip.formats.edf import EdfFile
 
@@ -51,8 +52,38 @@ def test_the_worst_second_is_found() -> None:
     x = waves(theta=1000)
     y = x.copy()
     y[7 * RATE : 8 * RATE] = 0
-    assert measure(x, y, RATE).worst_second_prd == pytest.approx(100, rel=1e-6)
-    assert measure(x, y, RATE).prd == pytest.approx(100 / np.sqrt(20), rel=1e-3)
+    found = measure(x, y, RATE)
+    assert found.worst_second_prd == pytest.approx(100, rel=1e-2)
+    assert (found.worst_second, found.flat_seconds) == (7, 0)
+    assert found.prd == pytest.approx(100 / np.sqrt(20), rel=1e-3)
+
+
+def test_seconds_that_are_flat_or_padded_are_left_out_and_counted() -> None:
+    """One value for half a second makes a second flat; an error in it says nothing of the EEG."""
+    x = waves(theta=1000, alpha=500)
+    for flat in (slice(0, 2 * RATE), slice(5 * RATE + RATE // 4, 5 * RATE + 3 * RATE // 4 + 1), slice(19 * RATE, None)):
+        x[flat] = 7
+    # Half a second across a border is a quarter of each of two seconds.
+    x[10 * RATE - RATE // 4 : 10 * RATE + RATE // 4] = 0
+    y = x + np.where(np.arange(len(x)) % 2, 100, -100)
+    found = measure(x, y, RATE)
+    assert found.flat_seconds == 4
+    assert found.worst_second not in (0, 1, 5, 19)
+    assert found.worst_second_prd is not None
+    assert found.worst_second_prd < 25
+    nothing = measure(np.full(5 * RATE, 3), np.full(5 * RATE, 4), RATE)
+    assert (nothing.eeg_prd, nothing.worst_second_prd, nothing.worst_second) == (None, None, None)
+    assert nothing.flat_seconds == 5
+
+
+def test_the_eeg_part_is_not_flattered_by_drift_or_mains() -> None:
+    eeg = waves(theta=100, alpha=50)
+    loud = np.rint(50_000 + 1000 * np.sin(2 * np.pi * 0.03 * TIME) + 1000 * np.sin(2 * np.pi * 60 * TIME))
+    found = measure((eeg + loud).astype(np.int32), (eeg // 2 + loud).astype(np.int32), RATE)
+    assert found.prd is not None
+    assert found.prd < 5
+    assert found.eeg_prd == pytest.approx(50, abs=1)
+    assert measure(eeg, eeg // 2, None).eeg_prd is None
 
 
 def test_bands_that_the_rate_does_not_hold_are_left_out() -> None:
@@ -93,8 +124,11 @@ def test_a_real_channel_agrees_with_the_definitions(eegmat: Path) -> None:
     assert found.prd == pytest.approx(100 * np.linalg.norm(x - y) / np.linalg.norm(centred))
     assert found.r == pytest.approx(np.corrcoef(x, y)[0, 1])
     seconds = [slice(500 * s, 500 * s + 500) for s in range(20)]
-    prds = [100 * np.linalg.norm((x - y)[s]) / np.linalg.norm(x[s] - x[s].mean()) for s in seconds]
+    parts = eeg_part(np.stack([x, x - y]), 500.0)
+    prds = [100 * np.linalg.norm(parts[1][s]) / np.linalg.norm(parts[0][s]) for s in seconds]
     assert found.worst_second_prd == pytest.approx(max(prds))
+    assert found.worst_second == int(np.argmax(prds))
+    assert found.eeg_prd == pytest.approx(100 * np.linalg.norm(parts[1]) / np.linalg.norm(parts[0]))
     level = x.std()
     assert found.spectrogram_loss == pytest.approx(documented_loss(centred / level, (y - x.mean()) / level), rel=1e-4)
     assert measure(x, y, 500.0, spectrogram=False).spectrogram_loss is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eegzip.evaluation.eeg_part import eeg_part
 from eegzip.evaluation.tiers import TIER_BANDS, TIERS, TierMeter, TierReport
 
 RATE = 256
@@ -89,17 +90,31 @@ def test_bands_agree_with_masked_transforms() -> None:
     frequencies = np.fft.rfftfreq(1001, 1 / RATE)
     for name, (low, high) in TIER_BANDS.items():
         mask = (frequencies >= low) & (frequencies < high)
-        a, b = (np.fft.irfft(np.where(mask, np.fft.rfft(wave), 0), 1001) for wave in (x, y))
+        a, b = (np.fft.irfft(np.where(mask, np.fft.rfft(wave), 0), 1001) for wave in eeg_part(np.stack([x, y]), RATE))
         assert report.bands[name][0] == pytest.approx(100 * np.linalg.norm(a - b) / np.linalg.norm(a))
         assert report.bands[name][1] == pytest.approx(np.corrcoef(a, b)[0, 1])
 
 
-def test_means_are_kept_as_the_grading_has_it() -> None:
+def test_means_are_kept_as_the_grading_has_it_but_grade_nothing() -> None:
     x = mixture() + 30000
     y = np.rint(0.5 * (x - 30000) + 30000).astype(np.int32)
-    prd = graded(x, y, None).prd
-    assert prd is not None
-    assert prd < 15
+    report = graded(x, y, None)
+    assert report.prd is not None
+    assert report.prd < 15
+    assert report.eeg_prd == pytest.approx(50, abs=0.1)
+    assert report.letter == "-"
+
+
+def test_drift_and_mains_do_not_pay_for_the_eeg() -> None:
+    """Near-lossless by the figures of the whole; nothing of the EEG is left."""
+    eeg = mixture() // 10
+    loud = np.rint(20_000 * np.sin(2 * np.pi * 0.02 * TIME) + 20_000 * np.sin(2 * np.pi * 50 * TIME)).astype(np.int32)
+    report = graded(eeg + loud, loud, None)
+    assert report.prd is not None
+    assert report.prd < 5
+    assert report.eeg_prd == pytest.approx(100, abs=2)
+    assert report.letter == "-"
+    assert any(text.startswith("EEG part PRD") for text in report.shortfalls)
 
 
 def test_nothing_is_no_tier() -> None:

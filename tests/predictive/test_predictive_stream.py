@@ -148,3 +148,29 @@ def test_references_make_no_circles_and_find_the_source():
 def test_references_of_short_and_flat_signals(count):
     signals = np.vstack([np.zeros((2, count)), np.arange(3 * count).reshape(3, count)]).astype(np.int32)
     assert len(choose_references(signals, 3)) == 5
+
+
+def test_many_signals_cost_no_more_bytes_than_few() -> None:
+    """Beyond 64 signals the best shapes of some serve the others; the same signals in parts have all shapes tried."""
+    from eegzip.formats.predictive.chunk import ExactDecoder
+    from eegzip.formats.predictive.search.chunk_encoder import ExactEncoder
+
+    common = walk(256, 7)
+    signals = {number: common + walk(256, number + 100, 1.5) for number in range(80)}
+    together = ExactEncoder(2, signals).encode(signals)
+    parts = [dict(list(signals.items())[first : first + 40]) for first in (0, 40)]
+    apart = {number: stream for part in parts for number, stream in ExactEncoder(2, part).encode(part).items()}
+    assert sum(map(len, together.values())) < 1.02 * sum(map(len, apart.values()))
+    decoder = ExactDecoder(together.__getitem__, dict.fromkeys(signals, (1, 256)), 2, lambda error: error)
+    for number, values in signals.items():
+        assert np.array_equal(decoder.decode(number).reshape(-1), values)
+
+
+def test_a_search_that_is_cut_short_finds_the_same() -> None:
+    """Tangents only say early that there is no room; where they don't, every step between is tried."""
+    from eegzip.formats.predictive.search.grids import _no_room
+
+    ranks = np.arange(400.0)
+    used = np.floor(ranks * 3.7 + 0.2)
+    assert not _no_room(ranks, used, used + 1.0, 3.6, 3.8)
+    assert _no_room(ranks, used + 3 * (ranks == 200), used + 1.0 + 3 * (ranks == 200), 3.6, 3.8)

@@ -16,12 +16,13 @@ import msgpack
 import numpy as np
 import torch
 import zstandard
+from second_lines import lines_of_chunk
 from second_mixture import rotation
 from second_prediction import predicted, references_of
 from second_prior import groups_leaned_on, read_in_context
 from second_synthesis import ABSENT, Network, ceil_div, resample
 
-KNOTS, TOKENS, EXACT = 0, 1, 2
+KNOTS, TOKENS, EXACT, LINES = 0, 1, 2, 6
 DICTIONARY = Path(__file__).parents[2] / "formats/small.dictionary"
 ROOTS = np.array([1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429])
 
@@ -69,7 +70,7 @@ def block_at(data: bytes, offset: int, seed: int) -> tuple[str, int, bytes, int]
     checksum = crc32(header[:28], 0 if header[4:8] == b"HEAD" else seed)
     need(header[:4] == b"\xe5BLK" and checksum == integer(header[28:]), "no intact block header")
     kind, flags, length = header[4:8].decode("ascii"), header[8], integer(header[16:24])
-    if flags > (3 if kind == "HEAD" else 1) or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX")):
+    if flags > (7 if kind == "HEAD" else 1) or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX")):
         raise UnknownFeatureError(f"{kind} with flags {flags}")
     payload, after = data[offset + 32 : offset + 32 + length], offset + 32 + length
     need(length <= 1 << 30 and crc32(payload) == integer(header[24:28]), f"payload of {kind} damaged")
@@ -393,11 +394,24 @@ class SecondReader:
         waves, scales = (np.stack(rows) for rows in zip(*parts, strict=True))
         return weights @ waves, np.sqrt(weights**2 @ scales**2)
 
+    def with_lines(self, samples: list[np.ndarray]) -> None:
+        """Put the lines back into the samples of all signals (9)."""
+        for number, entry in enumerate(self.head.get("line_sets", [])):
+            each = self.head["signals"][entry["signals"][0]]["samples_per_record"]
+            for chunk, streams in self.chunks.items():
+                p, q = (record * each for record in self.records(chunk))
+                found = lines_of_chunk(streams[LINES, number], entry, p, q)
+                columns = (entry["signals"], entry["lowest"], entry["highest"], found)
+                for signal, low, high, row in zip(*columns, strict=True):
+                    whole = samples[signal][p:q] + row.astype(np.int64)
+                    samples[signal][p:q] = whole.clip(low, high)
+
     def signals(self, network: Network | None = None) -> list[np.ndarray]:
         """Digital samples of every signal; 0 where a chunk is missing."""
         signals = [
             self.coded(i, network)[0] if i in self.owners else self.exact(i) for i in range(len(self.head["signals"]))
         ]
+        self.with_lines(signals)
         for chunk in set(range(self.n_chunks)) - set(self.chunks):
             for samples, signal in zip(signals, self.head["signals"], strict=True):
                 a, b = (record * signal["samples_per_record"] for record in self.records(chunk))

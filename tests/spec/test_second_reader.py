@@ -55,6 +55,11 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "groups of several": {"styles": LIST},
     "summary": {**dict.fromkeys(("original_bytes", "token_bytes", "exact_bytes", "knot_bytes"), INT), "signals": LIST},
+    "line_sets": {
+        **dict.fromkeys(("signals", "lowest", "highest", "steps"), LIST),
+        **dict.fromkeys(("count", "spacing", "grain"), INT),
+    },
+    "lines": {"line_set": INT, **dict.fromkeys(("lowest_hz", "highest_hz"), (float, NONE)), "rms": LIST},
     "fidelity": {
         **dict.fromkeys(("stored_bytes", "largest_error_digits"), INT),
         **dict.fromkeys(("prd", "snr", "r", "largest_error_uv"), (float, NONE)),
@@ -191,6 +196,9 @@ def test_fields(case: Case) -> None:
     head, summary = case.reader.head, case.reader.summary
     maps = [("head", head), ("summary", summary), *(("fidelity", entry) for entry in summary["signals"])]
     maps += [(name, entry) for name in ("signals", "codecs", "groups") for entry in head[name]]
+    maps += [("line_sets", entry) for entry in head.get("line_sets", [])]
+    maps += [("lines", entry) for entry in summary.get("lines", [])]
+    lined = "line_sets" in head
     for name, fields in maps:
         known = FIELDS[name]
         if name == "groups" and head["codecs"][fields["codec"]]["name"] == "dac-mc":
@@ -199,13 +207,17 @@ def test_fields(case: Case) -> None:
         if name == "head" and "predicted" in fields:
             known = known | {"predicted": (bool,)}
             assert fields["predicted"] is True
+        if name == "head" and lined:
+            known = known | {"line_sets": LIST}
+        if name == "summary" and lined:
+            known = known | {"line_bytes": INT, "lines": LIST}
         assert fields.keys() == known.keys()
         for key, value in fields.items():
             assert type(value) in known[key], (name, key)
     lowest = 2 if "predicted" in head else int(any(codec["name"] == "dac-mc" for codec in head["codecs"]))
     small = summary["original_bytes"] <= 65536
-    assert case.packed[10] == (4 if small else lowest)
-    assert case.packed[16 + 8] == (3 if small else 1)
+    assert case.packed[10] == (5 if lined else 4 if small else lowest)
+    assert case.packed[16 + 8] == 1 + 2 * small + 4 * lined
     assert all(signal["kind"] in ("eeg", "voltage", "other", "annotations") for signal in head["signals"])
 
 
@@ -243,8 +255,12 @@ def test_summary(case: Case) -> None:
     for signal, ((x, y), entry) in enumerate(zip(pairs, summary["signals"], strict=True)):
         key = (1, number[signal]) if signal in number else (2, signal)
         sharers = len(head["groups"][number[signal]]["signals"]) if signal in number else 1
-        stored = sum(len(chunk.get(key, b"")) for chunk in reader.chunks.values())
-        assert entry["stored_bytes"] == pytest.approx(stored / sharers, abs=0.5)
+        stored = sum(len(chunk.get(key, b"")) for chunk in reader.chunks.values()) / sharers
+        for place, lines in enumerate(head.get("line_sets", [])):
+            if signal in lines["signals"]:
+                length = sum(len(chunk[6, place]) for chunk in reader.chunks.values())
+                stored += length / len(lines["signals"])
+        assert entry["stored_bytes"] == pytest.approx(stored, abs=0.5)
         if signal not in number:
             assert entry["largest_error_digits"] == 0
             continue

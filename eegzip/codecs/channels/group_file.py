@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from eegzip.formats.edf.label_patterns import split_patterns
 from eegzip.formats.errors import UsageError
 
 _MAX_BYTES = 1 << 20
@@ -51,7 +52,7 @@ def _from_lines(path: str | Path, text: str) -> list[tuple[str, list[str]]]:
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].strip()
         if content:
-            labels = [label.strip() for label in content.split(",")]
+            labels = split_patterns(content)
             if not all(labels):
                 raise UsageError(f"{path}, line {number}: a label is missing beside a comma.")
             groups.append((f"{path}, line {number}", labels))

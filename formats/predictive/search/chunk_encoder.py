@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -28,6 +29,8 @@ _SHAPES = (
 _TRIED_PART = 4
 _TRIED_SAMPLES = 4096
 """A shape is tried on a quarter of the chunk, and on so many samples at most."""
+_MANY, _TRIED_SIGNALS = 64, 32
+"""Where more than 64 signals have one length, shapes are tried on some 32; the others take what most of those take."""
 _TRIED_AGAIN = 16
 """Chunks after which an encoder looks anew for the best way to predict a signal."""
 
@@ -81,11 +84,28 @@ class ExactEncoder:
                 from eegzip.formats.predictive.search.references import choose_references
 
                 chosen = choose_references(np.stack(rows), max(most for _, most in _SHAPES))
-                references = [[members[place] for place in row] for row in chosen]
-                found = pool.map(lambda pair: self._predicted(signals, *pair), zip(members, references, strict=True))
-                for member, stream in zip(members, found, strict=True):
-                    streams[member] = min(streams[member], stream, key=len)
+                references = {
+                    member: [members[place] for place in row] for member, row in zip(members, chosen, strict=True)
+                }
+                for part in self._parts(members):
+                    pairs = [(member, references[member]) for member in part]
+                    found = pool.map(lambda pair: self._predicted(signals, *pair), pairs)
+                    for member, stream in zip(part, found, strict=True):
+                        streams[member] = min(streams[member], stream, key=len)
         return streams
+
+    def _parts(self, members: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Yield signals of one length: all, or of many first those on which shapes are tried for the others."""
+        if len(members) <= _MANY or all(member in self._shape for member in members):
+            yield members
+            return
+        tried = members[:: -(-len(members) // _TRIED_SIGNALS)]
+        yield tried
+        usual = Counter(self._shape[member] for member in tried).most_common(1)[0][0]
+        others = [member for member in members if member not in set(tried)]
+        for member in others:
+            self._shape.setdefault(member, usual)
+        yield others
 
     def _predicted(self, signals: Mapping[int, np.ndarray], signal: int, references: list[int]) -> bytes:
         samples = transform(signals[signal], look=signal not in self._plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ _MIN_SPAN, _MAX_SPAN = 64, 1 << 20
 _NEARLY_ALL = 0.6
 _LOOKED_AT = 1000
 _COARSE = 4.0
+_TANGENTS = 12
+_CLEARLY = 1e-6
 
 
 def find_grid(values: np.ndarray) -> tuple[Grid, np.ndarray] | None:
@@ -162,12 +165,22 @@ def _ranks_by_spectrum(used: np.ndarray) -> Iterator[np.ndarray]:
     for frequency in (peak, 1.0 - peak):
         some = places[:: 1 + len(places) // _LOOKED_AT]
         near = frequency + np.linspace(-1.0, 1.0, 41) / size
-        sums = np.exp(2j * np.pi * near[:, None] * some).sum(axis=1)
+        sums = _sums(near, some)
         best = int(np.argmax(np.abs(sums)))
         ranks = np.round(places * near[best] - np.angle(sums[best]) / (2 * np.pi)).astype(np.int64)
         # Where many values share a rank it is a multiple of the step that was found.
         if (np.diff(ranks) > 0).mean() >= _NEARLY_ALL:
             yield ranks
+
+
+def _sums(frequencies: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Fourier sums of unit impulses at some places, for frequencies in equal steps."""
+    # Each is a coarse turn times a fine one, so that few of these costly numbers are needed.
+    few = math.isqrt(len(frequencies) - 1) + 1
+    step = (frequencies[-1] - frequencies[0]) / (len(frequencies) - 1)
+    coarse = np.exp(2j * np.pi * frequencies[::few, None] * places)
+    fine = np.exp(2j * np.pi * step * np.arange(few)[:, None] * places)
+    return np.einsum("ap,bp->ab", coarse, fine).reshape(-1)[: len(frequencies)]
 
 
 def _grid_of(used: np.ndarray, ranks: np.ndarray, towards_zero: bool) -> Grid | None:
@@ -178,20 +191,27 @@ def _grid_of(used: np.ndarray, ranks: np.ndarray, towards_zero: bool) -> Grid | 
         above[used < 0] -= 1.0
     step = (used[-1] - used[0]) / ranks[-1]
     slack = 3.0 / ranks[-1]
-    step, origin = _origin(ranks.astype(float), below, above, step - slack, step + slack)
+    found = _origin(ranks.astype(float), below, above, step - slack, step + slack)
+    if found is None:
+        return None
+    step, origin = found
     grid = Grid(round(step * _ONE), round(origin * _ONE), towards_zero)
     if MIN_STEP <= grid.step < MAX_STEP and np.array_equal(grid.values(ranks), used):
         return grid
     return None
 
 
-def _origin(ranks: np.ndarray, below: np.ndarray, above: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """Step and origin that leave the most room: the room is a concave function of the step."""
+def _origin(
+    ranks: np.ndarray, below: np.ndarray, above: np.ndarray, low: float, high: float
+) -> tuple[float, float] | None:
+    """Step and origin that leave the most room, a concave function of the step; ``None`` where clearly none does."""
 
     def room(step: float) -> tuple[float, float]:
         lowest, highest = float((below - step * ranks).max()), float((above - step * ranks).min())
         return highest - lowest, (highest + lowest) / 2
 
+    if _no_room(ranks, below, above, low, high):
+        return None
     for _ in range(_ROUNDS):
         third = (high - low) / 3
         if room(low + third)[0] < room(high - third)[0]:
@@ -200,3 +220,25 @@ def _origin(ranks: np.ndarray, below: np.ndarray, above: np.ndarray, low: float,
             high -= third
     step = (low + high) / 2
     return step, room(step)[1]
+
+
+def _no_room(ranks: np.ndarray, below: np.ndarray, above: np.ndarray, low: float, high: float) -> bool:
+    """Whether it soon shows that no step leaves room: tangents lie above a concave function."""
+
+    def tangent(step: float) -> tuple[float, float, float]:
+        first, last = int(np.argmax(below - step * ranks)), int(np.argmin(above - step * ranks))
+        slope = float(ranks[first] - ranks[last])
+        return step, float(above[last] - below[first]) + slope * step, slope
+
+    left, right = tangent(low), tangent(high)
+    for _ in range(_TANGENTS):
+        if left[2] <= 0 or right[2] >= 0:
+            return max(left[1], right[1]) < -_CLEARLY
+        step = (right[1] - left[1] + left[2] * left[0] - right[2] * right[0]) / (left[2] - right[2])
+        if left[1] + left[2] * (step - left[0]) < -_CLEARLY:
+            return True
+        middle = tangent(step)
+        if middle[1] >= 0:
+            return False
+        left, right = (middle, right) if middle[2] > 0 else (left, middle)
+    return False

@@ -13,6 +13,8 @@ from eegzip.formats.fixed_order import gram, product, solve_positive
 _OWN = 8
 _MIN_GAIN = 0.003
 _RIDGE = 1e-6
+_CANDIDATES = 64
+"""Of more signals, those most like a signal are looked at."""
 MAX_SIGNALS = 256
 """Signals that are compared with each other; more are taken in parts."""
 
@@ -52,7 +54,11 @@ def _choose(signals: np.ndarray, most: int) -> list[list[int]]:
     nearest[order[0]] = -1.0
     while len(order) < count:
         following = int(np.argmax(nearest))
-        chosen[following] = _select(covariance, following, order, most)
+        candidates = order
+        if len(order) > _CANDIDATES:
+            alike = np.argsort(-likeness[following, order], kind="stable")
+            candidates = [order[place] for place in alike[:_CANDIDATES]]
+        chosen[following] = _select(covariance, following, candidates, most)
         order.append(following)
         nearest = np.maximum(nearest, likeness[following])
         nearest[order] = -1.0

@@ -20,8 +20,8 @@ from eegzip.formats.transform.contexts import (
     room_for_contexts,
 )
 
-# Bits that a decision of probability (i + 1/2) / 4096 costs.
-_BITS = -np.log2((np.arange(4096) + 0.5) / 4096)
+# Bits that a decision of probability (i + 1/2) / 4096 costs; to 2^-32, as a logarithm's last bits are the processor's.
+_BITS = np.rint(np.log2((np.arange(4096) + 0.5) / 4096) * -(2.0**32)) / 2.0**32
 
 _WORTH_A_LOOK = 0.4
 """Steps, from which on a coefficient may be anything but 0."""

@@ -16,7 +16,7 @@ _MAX_CHUNKS = 4
 """Under way at a time: each takes memory."""
 
 
-def exact_chunks(
+def lossless_chunks(
     reader: EegzReader, chunks: Iterable[int], signals: Collection[int], lost: Collection[int] = ()
 ) -> Iterator[dict[int, np.ndarray]]:
     """Decode exact signals of some chunks, on all cores.

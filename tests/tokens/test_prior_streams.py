@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prior.small_priors import plain_weights, random_codes, random_prior
+from tokens.small_priors import plain_weights, random_codes, random_prior
 
 from eegzip.formats.errors import ContainerError, ModelError
 from eegzip.formats.tokens.likelihood import EXP, likelihoods

@@ -9,7 +9,7 @@ import pytest
 from synthetic import build_header, build_recording, check, write
 
 from eegzip.formats import limits
-from eegzip.formats.eegz.exact_ahead import exact_chunks
+from eegzip.formats.eegz.lossless_ahead import lossless_chunks
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import put_varint
@@ -98,7 +98,7 @@ def test_files_with_predicted_signals_say_so_and_come_back(target):
         assert reader.minor_version == 4
         assert replace(reader.header, trailing_bytes=limits.SMALL_FILE_BYTES).minor_version == 2
         assert reader.header.predicted
-        chunks = list(exact_chunks(reader, range(5), [0, 2], lost=[3]))
+        chunks = list(lossless_chunks(reader, range(5), [0, 2], lost=[3]))
     assert not any(values.any() for values in chunks[3].values())
     for number in (0, 1, 2, 4):
         for signal in (0, 2):

@@ -1,0 +1,98 @@
+"""What people type as values of options: times, and names of files and folders, which a shell may complete."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):([0-5]?\d(?:\.\d*)?)")
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(min|[smhd]|$)")
+
+
+class Name(click.ParamType):
+    """Name of a file or folder, which is looked at by whoever opens it: that one says better what is wrong with it.
+
+    Parameters
+    ----------
+    kind
+        What a shell completes: ``file`` (and folders on the way to it) or ``dir``.
+    """
+
+    name = "path"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Leave it to the shell."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type=self._kind)]
+
+
+FILE, FOLDER = Name("file"), Name("dir")
+
+
+class Time(click.ParamType):
+    """Seconds, as ``90``, ``1m30s``, ``1:30`` or ``00:01:30.5``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        if isinstance(value, float):
+            return value
+        found = seconds(value)
+        if found is None:
+            self.fail(f"'{value}' is no time; write 90, 90s, 1m30s, 1:30 or 00:01:30.", param, ctx)
+        return found
+
+
+TIME = Time()
+
+
+def seconds(text: str) -> float | None:
+    """Return the seconds of a time as people write it, ``None`` where it is none.
+
+    Parameters
+    ----------
+    text
+        A bare number is seconds (``90``, ``1e3``, ``-3``); units are s, m or min, h, d (``1h30m``); a clock shows
+        minutes and seconds, with or without hours (``1:30``, ``00:01:30.5``).
+    """
+    compact = text.strip().lower().replace(" ", "")
+    clock = _CLOCK.fullmatch(compact)
+    if clock is not None:
+        hours, minutes, rest = clock.groups()
+        if hours is not None and int(minutes) >= 60:
+            return None
+        return 3600 * int(hours or 0) + 60 * int(minutes) + float(rest)
+    found = in_units(compact)
+    if found is not None:
+        return found
+    try:
+        value = float(compact)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def in_units(text: str) -> float | None:
+    """Return the seconds of a time such as ``90``, ``90s`` or ``1h30m``, ``None`` where it is none."""
+    compact = text.strip().lower().replace(" ", "")
+    parts = _PART.findall(compact)
+    if not compact or "".join(number + unit for number, unit in parts) != compact:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
