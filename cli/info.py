@@ -89,6 +89,7 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
             f"              {rate}, hop {codec['hop']}, {codec['codebooks']} codebooks of {codec['codebook_size']}, "
             f"{codec['scaling']} scaling"
         )
+    yield from _joint_text(content)
     yield from _groups_text(content)
     yield from _lines_text(content)
     if content["targets"]:
@@ -98,6 +99,16 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"  promised    {promise(Targets(**content['targets']))}, for each bounded channel in each chunk"
     for problem in content["problems"]:
         yield f"  PROBLEM     {problem}"
+
+
+def _joint_text(content: Mapping[str, Any]) -> Iterator[str]:
+    """Which channels are decoded together, and what that asks of whoever wants one of them."""
+    for part in content["joint"]:
+        count, refined = len(part["signals"]), len(part["refined"])
+        yield (
+            f"  decoded     together: {refined} of {count} channels refined by the others; one of them takes the "
+            f"tokens of all {count} (--alone: its own only)"
+        )
 
 
 def _lines_text(content: Mapping[str, Any]) -> Iterator[str]:

@@ -55,6 +55,7 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 @click.option("--config", type=FILE, metavar="FILE", help="Settings in TOML, YAML or JSON; options win over them.")
 @click.option("--preset", "presets", multiple=True, metavar="NAME", help="full, base, compact, paper. Repeatable.")
 @click.option("--model", "architecture", type=click.Choice(["dac-sc", "dac-mc"]), help="Channels alone or in groups.")
+@click.option("--stage", type=click.Choice(["network", "joint"]), help="joint: a decoder of all channels for --init.")
 @click.option("--groups", type=FILE, metavar="KIND|FILE", help="Groups of dac-mc: random, manual, single or a file.")
 @click.option("--init", type=FILE, metavar="START", help="scratch, audio, or a model's name, folder or .pth file.")
 @click.option("--sha256", metavar="HEX", help="Of the official weights, in place of the known one.")
@@ -219,10 +220,11 @@ def _print_report(
         click.echo(json.dumps(_finite(report.to_dict()), indent=2))
     elif not quiet:
         before, after = report.before or {}, report.after or {}
+        what = "PRD" if settings.run.stage == "network" else "what is left of the PRD"
         people = "1 person" if len(report.held_out) == 1 else f"{len(report.held_out)} people"
         click.echo(
             f"{report.folder}: {settings.model.architecture} model, {report.steps} steps in {clock(report.seconds)}; "
-            f"PRD of {people} held out {number(before.get('prd'), 3)} -> {number(after.get('prd'), 3)} % "
+            f"{what} of {people} held out {number(before.get('prd'), 3)} -> {number(after.get('prd'), 3)} % "
             f"(best at step {report.best_step})"
         )
     if report.stopped_by and not quiet:

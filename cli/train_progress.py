@@ -125,6 +125,8 @@ def watching(
 
 def metrics_in_words(values: dict[str, Any], checked: dict[str, Any] | None, *, brief: bool = False) -> str:
     """Return the numbers of a step, and of the last validation, in words."""
+    if "wiener" in (checked or {}):
+        return joint_in_words(values, checked or {})
     parts = [f"loss {number(values.get('loss/total'), 3)}", f"PRD {number(values.get('prd'), 3)} %"]
     if checked:
         unseen = f"held out {number(checked.get('prd'), 3)} %"
@@ -135,6 +137,12 @@ def metrics_in_words(values: dict[str, Any], checked: dict[str, Any] | None, *, 
     if used:
         parts.append(f"codebook use {used}")
     return ", ".join(parts)
+
+
+def joint_in_words(values: dict[str, Any], checked: dict[str, Any]) -> str:
+    """Return the same of the stage ``joint``, whose figures are shares of what tokens alone leave."""
+    left, closed = number(checked.get("prd"), 4), number(checked.get("wiener"), 4)
+    return f"loss {number(values.get('loss/total'), 3)}, held out {left} % of the PRD is left (closed form {closed} %)"
 
 
 def use_of_codebooks(content: Any) -> str:

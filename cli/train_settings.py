@@ -32,6 +32,7 @@ _PLACES = {
     "groups": ("groups", "kind"),
     "batch": ("optimiser", "batch"),
     "lr": ("optimiser", "lr"),
+    "stage": ("run", "stage"),
     "max_steps": ("run", "max_steps"),
     "seed": ("run", "seed"),
     "deterministic": ("run", "deterministic"),
@@ -40,7 +41,7 @@ _PLACES = {
     "licence": ("run", "licence"),
 }
 # What a state on disk belongs to: another shape, start or data would be another run.
-_FIXED_SECTIONS = ("data", "model", "start")
+_FIXED_SECTIONS = ("data", "model", "start", "joint")
 _FREE_DATA = ("workers", "cache")
 
 

@@ -29,6 +29,7 @@ def decompress(
     stop: float | None = None,
     channels: Sequence[str] = (),
     salvage: bool = False,
+    alone: bool = False,
     model: str | Path | None = None,
     device: str = "cpu",
     overwrite: bool = False,
@@ -53,6 +54,9 @@ def decompress(
         Shell patterns for the labels of the channels to restore; all by default. Annotations are always kept.
     salvage : bool
         Restore what is intact of a damaged file; the samples of lost chunks become 0.
+    alone : bool
+        Decode every channel from its own tokens alone, where the model has a joint decoder: a few channels then cost
+        nothing but their own tokens, at a larger error than the file states.
     model : path-like, optional
         Folder of the checkpoint, where it is neither bundled nor cached. Its digest must be the file's.
     device : str
@@ -93,11 +97,11 @@ def decompress(
         with atomic_output(Path(target), overwrite=overwrite, source=source) as output:
             writer = EdfWriter(output)
             if whole:
-                decoder = RecordingDecoder(reader, network, lost=lost)
+                decoder = RecordingDecoder(reader, network, lost=lost, alone=alone)
                 notes += _write_whole(decoder, writer, report, salvage=salvage)
             else:
                 cut = _cut(reader, signals, (first, end), lost)
-                decoder = RecordingDecoder(reader, network, list(cut.signals), lost)
+                decoder = RecordingDecoder(reader, network, list(cut.signals), lost, alone=alone)
                 _write_cut(decoder, cut, writer, (first, end), report)
             size = output.tell()
     return DecompressionReport(

@@ -117,6 +117,9 @@ class EegzInfo(RecordingInfo):
         The token streams: fields of :class:`~eegzip.formats.eegz.header.GroupEntry` that are set.
     mixtures : list of dict
         Groups that are components of one rotation: ``groups``, ``signals``, ``gains``, ``matrix_bytes``.
+    joint : list of dict
+        Signals that a joint decoder restores together: ``signals``, whose tokens it takes, and ``refined``, those that
+        it serves.
     signals : list of dict
         Fields of :class:`~eegzip.formats.eegz.header.SignalEntry`, and of
         :class:`~eegzip.reports.SignalReport` where the file says what was lost.
@@ -142,6 +145,7 @@ class EegzInfo(RecordingInfo):
     codecs: list[dict[str, Any]]
     groups: list[dict[str, Any]]
     mixtures: list[dict[str, Any]]
+    joint: list[dict[str, Any]]
     signals: list[dict[str, Any]]
     targets: dict[str, Any] | None
     lines: list[dict[str, Any]]
@@ -228,6 +232,13 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
                 "matrix_bytes": len(klt.matrix),
             }
             for klt in header.klts
+        ],
+        joint=[
+            {
+                "signals": [header.groups[group].signals[0] for group in groups],
+                "refined": sorted(reader.refined.intersection(header.groups[group].signals[0] for group in groups)),
+            }
+            for groups in header.joint_sets()
         ],
         signals=signals,
         targets=None if header.targets is None else asdict(header.targets),

@@ -33,6 +33,8 @@ class Recording:
         Checkpoint, where it is neither bundled nor cached.
     device : str
         Where waveforms are synthesised.
+    alone : bool
+        Decode every channel from its own tokens alone, as in :func:`eegzip.decompress`.
 
     Raises
     ------
@@ -47,9 +49,12 @@ class Recording:
     (2, 1000)
     """
 
-    def __init__(self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu", alone: bool = False
+    ) -> None:
         self._reader = EegzReader(path, priors(model))
         self._network = StoredNetwork(self._reader.header, model, device)
+        self._alone = alone
         # Of the channels read last; the network serves any.
         self._decoder_in_use: tuple[tuple[tuple[int, ...], bool], RecordingDecoder] | None = None
 
@@ -176,7 +181,9 @@ class Recording:
     def _decoder(self, signals: tuple[int, ...], *, tokens_only: bool) -> RecordingDecoder:
         wanted = (signals, tokens_only)
         if self._decoder_in_use is None or self._decoder_in_use[0] != wanted:
-            decoder = RecordingDecoder(self._reader, self._network, signals, tokens_only=tokens_only)
+            decoder = RecordingDecoder(
+                self._reader, self._network, signals, tokens_only=tokens_only, alone=self._alone
+            )
             self._decoder_in_use = (wanted, decoder)
         return self._decoder_in_use[1]
 

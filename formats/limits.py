@@ -50,6 +50,11 @@ MAX_LAYER_SAMPLES = 1 << 23
 MAX_KLT_SIGNALS = 64
 """Signals of one KLT."""
 
+MAX_JOINT_GROUPS = 64
+"""Groups that a joint decoder restores together."""
+
+MAX_JOINT_SAMPLES = 1 << 23
+"""Of all signals of a joint set in a minute."""
 MAX_LINES = 16
 """Lines of one line set."""
 

@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -24,6 +25,7 @@ from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import MAX_BEAM
 from eegzip.codecs.networks.dac import decoder_reach, encoder_reach
 from eegzip.codecs.networks.inference import build_network, codewords, prepare_for_inference
+from eegzip.codecs.networks.joint import JointDecoder, joint_decoder
 from eegzip.codecs.networks.linear import summed_codewords
 from eegzip.codecs.quantisation.beam import ResidualSearch
 from eegzip.codecs.types import CodeArray, FloatArray
@@ -111,6 +113,20 @@ class CodecRuntime:
         # The widest activation and its temporaries decide how many samples fit into a batch.
         width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
         self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
+
+    @cached_property
+    def joint_decoder(self) -> JointDecoder:
+        """The model's decoder that sees all channels; on the CPU, wherever the network is.
+
+        Raises
+        ------
+        ModelError
+            It has none.
+        """
+        decoder = joint_decoder(self.checkpoint)
+        if decoder is None:
+            raise ModelError(f"The model {self.checkpoint.config.name} has no joint decoder.")
+        return decoder
 
     def level_codewords(self, level: int, codes: CodeArray) -> FloatArray:
         """Return what the codes of a level add to the latents, [..., D]."""

@@ -5,7 +5,7 @@ Channels of one sample rate are done together, in one batch: that is what makes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +21,7 @@ from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.timeline import FrameGrid
 
 if TYPE_CHECKING:
+    from eegzip.codecs.joint_latents import JointLatents, JointSource
     from eegzip.codecs.runtime import CodecRuntime
     from eegzip.codecs.stream_coder import GroupCoder
 
@@ -71,7 +72,9 @@ def batches_of(header: FileHeader, signals: Sequence[int] | None = None) -> list
         Only groups with one of these, and of them only these; all by default. Of a KLT all groups, as every
         signal takes them all.
     """
-    batches: dict[tuple[FrameGrid, int], list[int]] = {}
+    # Groups that are decoded together are a batch, as all of them are read anyway.
+    together = {group: number for number, part in enumerate(header.joint_sets()) for group in part}
+    batches: dict[tuple[FrameGrid, int, int | None], list[int]] = {}
     rotated: list[StreamBatch] = []
     wanted = None if signals is None else frozenset(signals)
     for klt in header.klts:
@@ -82,7 +85,7 @@ def batches_of(header: FileHeader, signals: Sequence[int] | None = None) -> list
     apart = {group for klt in header.klts for group in klt.groups}
     for number, group in enumerate(header.groups):
         if number not in apart and (wanted is None or wanted.intersection(group.signals)):
-            batches.setdefault((header.grid(number), group.codebooks), []).append(number)
+            batches.setdefault((header.grid(number), group.codebooks, together.get(number)), []).append(number)
     return rotated + [
         StreamBatch(
             tuple(part),
@@ -233,8 +236,37 @@ def analysis_of(
     )
 
 
-def synthesis_of(header: FileHeader, batch: StreamBatch, source: TokenSource, runtime: CodecRuntime) -> Synthesis:
-    """Decoder of a batch, taking tokens and knots from `source`."""
+def joint_set_of(header: FileHeader, batch: StreamBatch) -> StreamBatch | None:
+    """All that is decoded together with a batch; ``None`` where each of its channels is decoded alone."""
+    for groups in header.joint_sets():
+        if batch.groups[0] in groups:
+            return StreamBatch(groups, tuple(header.groups[group].signals[0] for group in groups))
+    return None
+
+
+def joint_latents_of(
+    header: FileHeader, batch: StreamBatch, source: JointSource, runtime: CodecRuntime, refined: Collection[int]
+) -> JointLatents:
+    """Latents of a batch, some signals of it `refined`; `source` gives the tokens of its whole joint set."""
+    # Here, as it needs torch.
+    from eegzip.codecs.joint_latents import JointLatents
+
+    together = joint_set_of(header, batch)
+    if together is None:
+        raise ValueError("these channels are decoded each alone")
+    wanted = [together.signals.index(signal) for signal in batch.signals]
+    places = [place for place, signal in enumerate(together.signals) if signal in refined]
+    return JointLatents(source, header.grid(batch.groups[0]), runtime, wanted, places)
+
+
+def synthesis_of(
+    header: FileHeader,
+    batch: StreamBatch,
+    source: TokenSource,
+    runtime: CodecRuntime,
+    joint: JointLatents | None = None,
+) -> Synthesis:
+    """Decoder of a batch, taking tokens and knots from `source`, or latents from `joint` where there are such."""
     channels = ChannelScaling.of(header, batch)
     return Synthesis(
         source,
@@ -246,6 +278,7 @@ def synthesis_of(header: FileHeader, batch: StreamBatch, source: TokenSource, ru
         channels.lowest,
         channels.highest,
         _rows(header, batch),
+        joint,
     )
 
 

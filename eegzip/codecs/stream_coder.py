@@ -180,3 +180,25 @@ class GroupCoder:
 
         runtime.in_batches(decode_batch, [(len(rows), rows.shape[1] * frames * runtime.hop) for rows in self._rows])
         return wave
+
+    def synthesise(self, latents: FloatArray) -> FloatArray:
+        """Return the waveforms [channels, n * hop] of latents [channels, D, n + 2 * decoder_context].
+
+        Those of codes without styles are what :meth:`decode` makes of the codes, to the bit.
+
+        Parameters
+        ----------
+        latents
+            Zero where frames don't exist.
+        """
+        runtime, context, frames = self._runtime, self.decoder_context, latents.shape[-1]
+        hop, n = runtime.hop, frames - 2 * context
+        wave = np.empty((self.n_channels, n * hop), dtype=np.float32)
+
+        def synthesise_batch(_kind: int, part: RowIndex) -> None:
+            row = torch.from_numpy(np.ascontiguousarray(latents[part])).to(runtime.device)
+            out = runtime.network.decoder(row)[:, 0, context * hop : (context + n) * hop]
+            wave[part] = out.cpu().numpy()
+
+        runtime.in_batches(synthesise_batch, [(self.n_channels, frames * hop)])
+        return wave

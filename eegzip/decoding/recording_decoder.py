@@ -28,10 +28,11 @@ def stages_of(
     lost: frozenset[int] = frozenset(),
     *,
     tokens_only: bool = False,
+    alone: bool = False,
 ) -> tuple[Stage, ...]:
     """The ways in which an open file's signals are coded; parameters are those of :class:`RecordingDecoder`."""
     wanted = range(len(reader.header.signals)) if signals is None else signals
-    tokens = TokenStage(reader, network, wanted, lost, tokens_only=tokens_only)
+    tokens = TokenStage(reader, network, wanted, lost, tokens_only=tokens_only, alone=alone)
     lossless = LosslessStage(reader, wanted, lost)
     if tokens_only:
         return tokens, lossless
@@ -52,6 +53,8 @@ class RecordingDecoder:
         Chunks to be left out: their samples become 0.
     tokens_only : bool
         Give the synthesis of the tokens of signals coded in layers, and nothing on top of it.
+    alone : bool
+        Decode every signal from its own tokens, though a joint decoder would refine it.
     """
 
     def __init__(
@@ -62,9 +65,10 @@ class RecordingDecoder:
         lost: frozenset[int] = frozenset(),
         *,
         tokens_only: bool = False,
+        alone: bool = False,
     ) -> None:
         self.reader = reader
-        self._stages = stages_of(reader, network, signals, lost, tokens_only=tokens_only)
+        self._stages = stages_of(reader, network, signals, lost, tokens_only=tokens_only, alone=alone)
         self._lines = StoredLines(reader, lost)
 
     def blocks(self, first: int, stop: int) -> Iterator[tuple[int, int, dict[int, np.ndarray]]]:

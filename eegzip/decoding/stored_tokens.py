@@ -40,6 +40,12 @@ class StoredTokens:
         """Tokens [groups, codebooks, frames], uint16."""
         return np.stack([self._reader.tokens(group, start, stop, self._lost) for group in self._batch.groups])
 
+    def whole(self, start: int, stop: int) -> bool:
+        """Whether none of the frames from `start` up to `stop` lies in a lost chunk."""
+        header, group = self._reader.header, self._batch.groups[0]
+        chunks = range(header.chunk_of_frame(group, start), header.chunk_of_frame(group, stop - 1) + 1)
+        return self._lost.isdisjoint(chunks)
+
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots [waveforms, knots, 2], from whichever chunks store them."""
         reader, group = self._reader, self._batch.groups[0]
@@ -133,4 +139,6 @@ class StoredNetwork:
             raise ModelError(
                 f"the file contradicts its model '{codec.model}' about kind, hop or codebooks; it is damaged."
             )
+        if codec.joint and checkpoint.config.joint is None:
+            raise ModelError(f"the file contradicts its model '{codec.model}' about a joint decoder; it is damaged.")
         return CodecRuntime(checkpoint, device=self._device)

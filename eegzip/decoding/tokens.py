@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegzip.codecs.stream_batch import StreamBatch, batches_of, synthesis_of
+from eegzip.codecs.stream_batch import StreamBatch, batches_of, joint_latents_of, joint_set_of, synthesis_of
 from eegzip.decoding.stage import Check, ChunkSamples
 from eegzip.decoding.stored_tokens import StoredNetwork, StoredTokens
 from eegzip.formats.eegz.header import Coding
@@ -32,6 +32,8 @@ class TokenStage:
         Chunks to be left out: their samples become 0.
     tokens_only : bool
         Give the synthesis of signals coded in layers too, which is another stage's part else.
+    alone : bool
+        Decode every signal from its own tokens, though a joint decoder would refine it.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class TokenStage:
         lost: frozenset[int] = frozenset(),
         *,
         tokens_only: bool = False,
+        alone: bool = False,
     ) -> None:
         self._reader = reader
         self._header = reader.header
@@ -49,13 +52,19 @@ class TokenStage:
         self._wanted = frozenset(wanted)
         self._lost = lost
         self._tokens_only = tokens_only
+        self._refined = frozenset[int]() if alone else reader.refined
 
     @cached_property
     def _batches(self) -> list[tuple[StreamBatch, Synthesis]]:
-        return [
-            (batch, synthesis_of(self._header, batch, StoredTokens(self._reader, batch, self._lost), self._network()))
-            for batch in batches_of(self._header, sorted(self._wanted))
-        ]
+        return [(batch, self._synthesis(batch)) for batch in batches_of(self._header, sorted(self._wanted))]
+
+    def _synthesis(self, batch: StreamBatch) -> Synthesis:
+        header, runtime = self._header, self._network()
+        joint, together = None, joint_set_of(header, batch)
+        if together is not None and not self._refined.isdisjoint(batch.signals):
+            source = StoredTokens(self._reader, together, self._lost)
+            joint = joint_latents_of(header, batch, source, runtime, self._refined)
+        return synthesis_of(header, batch, StoredTokens(self._reader, batch, self._lost), runtime, joint)
 
     def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
         """Samples of chunk after chunk, synthesised when they are asked for."""

@@ -156,7 +156,7 @@ def plan_header(
     codecs: tuple[eegz.CodecEntry, ...] = ()
     groups: tuple[eegz.GroupEntry, ...] = ()
     if coded and codec is not None:
-        codecs = (_codec_entry(codec),)
+        codecs = (_codec_entry(codec, options),)
         groups = _groups(file, statistics, coded, codec, codecs[0])
     if coded and options.targets is not None:
         _refuse_what_leaves_nothing(options.targets, [(file.header.signals[i], statistics.signals[i]) for i in coded])
@@ -244,7 +244,7 @@ def _chunk_records(file: EdfFile, options: CompressionOptions, *, lossless: bool
     return max(1, min(wanted, affordable, max(file.n_records, 1)))
 
 
-def _codec_entry(codec: CodecChoice) -> eegz.CodecEntry:
+def _codec_entry(codec: CodecChoice, options: CompressionOptions) -> eegz.CodecEntry:
     config = codec.config
     fixed = codec.fixed_limit_uv is not None
     return eegz.CodecEntry(
@@ -258,6 +258,8 @@ def _codec_entry(codec: CodecChoice) -> eegz.CodecEntry:
         scaling=eegz.ScalingKind.FIXED if fixed else eegz.ScalingKind.ADAPTIVE,
         knot_spacing=0 if fixed else config.scaling.spacing,
         prior=config.prior,
+        # Its table of errors is made for adaptive scaling; bounded layers add to what each signal's own tokens give.
+        joint=config.joint is not None and not fixed and options.targets is None,
     )
 
 

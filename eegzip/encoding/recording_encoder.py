@@ -52,6 +52,7 @@ def write_recording(
 def _summary(
     file: EdfFile, plan: Plan, writer: EegzWriter, fidelities: Mapping[int, SignalFidelity]
 ) -> FileSummary:
+    joint = any(codec.joint for codec in plan.header.codecs)
     signals = []
     for index, stored in enumerate(writer.signal_bytes):
         found, unit = fidelities[index], file.header.signals[index].microvolts_per_digit
@@ -79,4 +80,5 @@ def _summary(
         layer_bytes=writer.layer_bytes if plan.header.layer_sets else None,
         line_bytes=writer.line_bytes if plan.lines else None,
         lines=plan.lines.summaries() if plan.lines else (),
+        refined=tuple(sorted(index for index, found in fidelities.items() if found.refined)) if joint else None,
     )

@@ -47,6 +47,8 @@ class SignalFidelity:
         How many chunks store it in which way; of bounded signals only.
     eeg_prd, worst_chunk_eeg_prd : float or None
         Error (PRD) of the EEG part, of all chunks and of the worst; of signals coded lossily only.
+    refined : bool
+        Whether a joint decoder restores it.
     """
 
     fidelity: Fidelity
@@ -54,6 +56,7 @@ class SignalFidelity:
     chunks: dict[str, int] | None = None
     eeg_prd: float | None = None
     worst_chunk_eeg_prd: float | None = None
+    refined: bool = False
 
 
 class Stage(Protocol):

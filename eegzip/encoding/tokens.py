@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,8 @@ from eegzip.codecs.stream_batch import (
     analysis_of,
     batches_of,
     block_records,
+    joint_latents_of,
+    joint_set_of,
     largest_scales,
     sample_reader,
     synthesis_of,
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from eegzip.encoding.target_bitrate import TargetBitrate
 
 
+# A joint decoder is used where it leaves less than this share of the PRD: more must differ than last bits.
+_WORTH = 0.999
+
+
 @dataclass(frozen=True)
 class TokenSynthesis:
     """What a chunk's tokens make of a signal.
@@ -52,13 +58,27 @@ class TokenSynthesis:
 
 
 @dataclass(frozen=True)
+class _Meters:
+    """What one way of decoding a batch loses."""
+
+    fidelity: FidelityMeter
+    eeg: EegPartMeter
+
+    def results(self) -> list[SignalFidelity]:
+        """Of each signal."""
+        pairs = zip(self.fidelity.results(), self.eeg.results(), strict=True)
+        return [SignalFidelity(fidelity, eeg_prd=eeg) for fidelity, (eeg, _) in pairs]
+
+
+@dataclass(frozen=True)
 class _BatchAtWork:
     batch: StreamBatch
     channels: ChannelScaling
     analysis: Analysis
     synthesis: Synthesis
-    meter: FidelityMeter
-    eeg_meter: EegPartMeter
+    meters: _Meters
+    joint: Synthesis | None
+    joint_meters: _Meters
 
 
 class TokenStage:
@@ -113,9 +133,15 @@ class TokenStage:
             analysis = analysis_of(header, batch, read, runtime, distortion, target.chooser(batch, analysis))
         channels = ChannelScaling.of(header, batch)
         synthesis = synthesis_of(header, batch, analysis, runtime)
+        joint = None
+        if joint_set_of(header, batch) is not None:
+            latents = joint_latents_of(header, batch, analysis, runtime, batch.signals)
+            joint = synthesis_of(header, batch, analysis, runtime, latents)
         rate = header.signals[batch.signals[0]].sample_rate or 1.0
-        meters = FidelityMeter(channels.centres), EegPartMeter(len(batch.signals), rate)
-        return _BatchAtWork(batch, channels, analysis, synthesis, *meters)
+        meters = [
+            _Meters(FidelityMeter(channels.centres), EegPartMeter(len(batch.signals), rate)) for _ in range(2)
+        ]
+        return _BatchAtWork(batch, channels, analysis, synthesis, meters[0], joint, meters[1])
 
     def encode(self, chunk: int) -> ChunkStreams:
         """Tokens and knots of a chunk."""
@@ -161,10 +187,10 @@ class TokenStage:
         if not self._restores:
             return {}
         return {
-            signal: SignalFidelity(fidelity, eeg_prd=eeg)
+            signal: _better(alone, together)
             for work in self._at_work
-            for signal, fidelity, (eeg, _) in zip(
-                work.batch.signals, work.meter.results(), work.eeg_meter.results(), strict=True
+            for signal, alone, together in zip(
+                work.batch.signals, work.meters.results(), work.joint_meters.results(), strict=True
             )
         }
 
@@ -175,15 +201,29 @@ class TokenStage:
         step = block_records(self._header)
         for begin in range(first, stop, step):
             samples = (begin * per_record, min(begin + step, stop) * per_record)
-            restored = work.synthesis.digital(*samples)
-            # Of what is left without lines: a tone beside the mains is no EEG.
-            work.eeg_meter.update(read_coded(*samples), restored)
-            if self._lines is not None:
-                restored = self._lines.put_back(begin, work.batch.signals, restored)
-            work.meter.update(read(*samples), restored)
+            original, coded = read(*samples), read_coded(*samples)
+            for synthesis, meters in ((work.synthesis, work.meters), (work.joint, work.joint_meters)):
+                if synthesis is None:
+                    continue
+                restored = synthesis.digital(*samples)
+                # Of what is left without lines: a tone beside the mains is no EEG.
+                meters.eeg.update(coded, restored)
+                if self._lines is not None:
+                    restored = self._lines.put_back(begin, work.batch.signals, restored)
+                meters.fidelity.update(original, restored)
 
     def _forget_before(self, work: _BatchAtWork, record: int) -> None:
         grid = self._header.grid(work.batch.groups[0])
         # The decoder may yet look back by a window for the samples before the chunk's first frame.
         next_frame = grid.frames_of_records(record, self._header.n_records)[0]
-        work.analysis.forget_before(next_frame - 2 * work.analysis.window_frames)
+        # What a joint decoder makes of a window takes tokens of the window before that, too.
+        back = 2 if work.joint is None else 3
+        work.analysis.forget_before(next_frame - back * work.analysis.window_frames)
+
+
+def _better(alone: SignalFidelity, together: SignalFidelity) -> SignalFidelity:
+    """The way of decoding a signal that is nearer to its original; together only where it is worth it."""
+    before, after = alone.fidelity.prd, together.fidelity.prd
+    if before is not None and after is not None and after < _WORTH * before:
+        return replace(together, refined=True)
+    return alone

@@ -27,6 +27,7 @@ from eegzip.training.settings.presets import load_settings, with_overrides, with
 if TYPE_CHECKING:
     from eegzip.codecs.checkpoints.config import ModelConfig
     from eegzip.progress import Progress
+    from eegzip.training.joint.run import FinishedRun as FinishedJointRun
     from eegzip.training.run import FinishedRun
 
 Watcher = Callable[[dict[str, Any]], None]
@@ -260,16 +261,23 @@ def train(
     start = _checkpoint_to_start_from(settings)
     if _leads():
         save_settings(out, settings)
-    # torch is loaded only now, so that wrong settings are told at once.
-    from eegzip.training.run import run
-
     name = settings.model.name or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name) or "model"
     command = list(command) or [shlex.quote(word) for word in sys.argv]
+    # torch is loaded only now, so that wrong settings are told at once.
+    if settings.run.stage == "joint" and start is not None:
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            raise UsageError("a joint decoder is trained by one process; start it without torchrun.")
+        from eegzip.training.joint.run import run as run_joint
+
+        joint = run_joint(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)
+        return _report(out, joint)
+    from eegzip.training.run import run
+
     finished = run(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)
     return _report(out, finished)
 
 
-def _report(out: Path, finished: FinishedRun) -> TrainingReport:
+def _report(out: Path, finished: FinishedRun | FinishedJointRun) -> TrainingReport:
     outcome = finished.outcome
     return TrainingReport(
         folder=str(out),

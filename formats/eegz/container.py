@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import PREFIX_BYTES, ChunkDirectory, directory_size, unpack_directory
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
@@ -78,6 +78,8 @@ class Container:
         self.header: FileHeader = unpack_header(self.payload(self.blocks.head))
         self.problems = list(self.blocks.problems)
         self.summary = self._read_summary()
+        if self._refinable() and self.summary is None:
+            self.problems.append("what the joint decoder restores is lost with the summary; signals are decoded alone")
         self.chunks = self._number_chunks()
         missing = self.header.n_chunks - len(self.chunks)
         if missing:
@@ -93,11 +95,24 @@ class Container:
                 except ContainerError as error:
                     self.problems.append(f"the summary is damaged: {error}")
                     continue
-                if len(summary.signals) == len(self.header.signals):
+                if summary.refined and not self._refinable().issuperset(summary.refined):
+                    self.problems.append("the summary names refined signals that have no joint decoder")
+                elif len(summary.signals) == len(self.header.signals):
                     found = summary
                 else:
                     self.problems.append("the summary is about another number of signals than the header")
         return found
+
+    def _refinable(self) -> frozenset[int]:
+        """Signals coded as tokens, of a codec with a joint decoder."""
+        header = self.header
+        owners = (group.signals for group in header.groups if header.codecs[group.codec].joint)
+        return frozenset(s for signals in owners for s in signals if header.signals[s].coding is Coding.TOKENS)
+
+    @property
+    def refined(self) -> frozenset[int]:
+        """Signals that the joint decoder restores; none where the summary is lost."""
+        return frozenset(self.summary.refined or ()) if self.summary is not None else frozenset()
 
     def _number_chunks(self) -> dict[int, BlockPlace]:
         places = [place for place in self.blocks.places if place.type == layout.CHUNK]

@@ -10,7 +10,7 @@ from typing import Any
 from eegzip.formats.eegz.klt import KLT
 from eegzip.formats.eegz.lines import LineSet
 from eegzip.formats.eegz.timeline import FrameGrid
-from eegzip.formats.limits import SMALL_FILE_BYTES
+from eegzip.formats.limits import MAX_JOINT_GROUPS, MAX_JOINT_SAMPLES, SMALL_FILE_BYTES
 from eegzip.formats.packing import pack_map
 from eegzip.formats.tokens.packed import bits_per_token
 
@@ -115,6 +115,8 @@ class CodecEntry:
     prior : str or None
         SHA-256 of the checkpoint's ``prior.safetensors``, with which tokens may be coded in context; ``None`` where it
         has none.
+    joint : bool
+        Whether the checkpoint has a decoder that sees all channels, which the summary's `refined` signals take.
     """
 
     name: str
@@ -127,6 +129,7 @@ class CodecEntry:
     scaling: ScalingKind
     knot_spacing: int
     prior: str | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True)
@@ -299,11 +302,11 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        5 with lines or bounds on the EEG part; else 4 where the file is :attr:`small`; else 3 with KLTs, or with
-        layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1
-        with ``dac-mc``; else 0.
+        5 with lines, bounds on the EEG part or a joint decoder; else 4 where the file is :attr:`small`; else 3 with
+        KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be
+        predicted; else 1 with ``dac-mc``; else 0.
         """
-        if self.line_sets or self.bounds_eeg_part:
+        if self.line_sets or self.bounds_eeg_part or any(codec.joint for codec in self.codecs):
             return 5
         if self.small:
             return 4
@@ -327,6 +330,22 @@ class FileHeader:
     def klt_of(self, group: int) -> KLT | None:
         """The KLT that a group belongs to, or ``None``."""
         return next((klt for klt in self.klts if group in klt.groups), None)
+
+    def joint_sets(self) -> list[tuple[int, ...]]:
+        """Groups that a joint decoder restores together: those of one codec, grid and depth, in runs.
+
+        A run has at most 64 groups, and fewer where a minute of them would have more than 2^23 samples.
+        """
+        alike: dict[tuple[int, FrameGrid, int], list[int]] = {}
+        for number, group in enumerate(self.groups):
+            if self.codecs[group.codec].joint:
+                alike.setdefault((group.codec, self.grid(number), group.codebooks), []).append(number)
+        sets = []
+        for groups in alike.values():
+            rate = self.signals[self.groups[groups[0]].signals[0]].sample_rate or 1.0
+            most = max(1, min(MAX_JOINT_GROUPS, int(MAX_JOINT_SAMPLES / (60.0 * rate))))
+            sets += [tuple(groups[first : first + most]) for first in range(0, len(groups), most)]
+        return sets
 
     def sharing(self, group: int) -> tuple[int, ...]:
         """Signals that a group's tokens are of: its own, or all of its KLT's, in their order there."""
@@ -358,6 +377,8 @@ class FileHeader:
             if codec["prior"] is None:
                 # Not nil but absent, as in files of versions 1.0 and 1.1.
                 del codec["prior"]
+            if not codec["joint"]:
+                del codec["joint"]
         for group in content["groups"]:
             if group["styles"] is None:
                 # Not nil but absent, as in files of version 1.0.

@@ -83,6 +83,9 @@ def _signal(fields: Fields) -> SignalEntry:
 
 def _codec(fields: Fields) -> CodecEntry:
     scaling = _member(ScalingKind, fields.text("scaling"), "names the scaling")
+    joint = fields.flag("joint")
+    if joint and (fields.text("name") == MULTICHANNEL or scaling is ScalingKind.FIXED):
+        raise ContainerError("the header gives a joint decoder to a codec that can't have one.")
     spacings = (1, limits.MAX_HOP) if scaling is ScalingKind.ADAPTIVE else (0, 0)
     return CodecEntry(
         name=fields.text("name"),
@@ -95,6 +98,7 @@ def _codec(fields: Fields) -> CodecEntry:
         scaling=scaling,
         knot_spacing=fields.integer("knot_spacing", *spacings),
         prior=_digest(fields, "prior") if fields.has("prior") else None,
+        joint=joint,
     )
 
 

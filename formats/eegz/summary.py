@@ -96,6 +96,8 @@ class FileSummary:
         In the order of the recording's signals.
     layer_bytes : int or None
         Payloads of layers and residuals; ``None`` where the file has no layer sets.
+    refined : tuple of int or None
+        Signals that the joint decoder restores, ascending; ``None`` where no codec has one.
     line_bytes : int or None
         Payloads of lines; ``None`` where the file has no line sets.
     lines : tuple of LineSummary
@@ -108,6 +110,7 @@ class FileSummary:
     knot_bytes: int
     signals: tuple[SignalSummary, ...]
     layer_bytes: int | None = None
+    refined: tuple[int, ...] | None = None
     line_bytes: int | None = None
     lines: tuple[LineSummary, ...] = ()
 
@@ -123,9 +126,27 @@ class FileSummary:
             for key in _ABSENT_FIELDS.intersection(entry):
                 if entry[key] is None:
                     del entry[key]
+        if self.refined is None:
+            del content["refined"]
+        else:
+            content["refined"] = _as_bits(self.refined, len(self.signals))
         if not self.lines:
             del content["lines"]
         return pack_map(content, small)
+
+
+def _as_bits(signals: tuple[int, ...], count: int) -> bytes:
+    bits = bytearray(-(-count // 8))
+    for signal in signals:
+        bits[signal // 8] |= 1 << signal % 8
+    return bytes(bits)
+
+
+def _refined(fields: Fields) -> tuple[int, ...] | None:
+    if not fields.has("refined"):
+        return None
+    bits = fields.binary("refined")
+    return tuple(signal for signal in range(8 * len(bits)) if bits[signal // 8] >> signal % 8 & 1)
 
 
 def unpack_summary(payload: bytes) -> FileSummary:
@@ -158,6 +179,7 @@ def unpack_summary(payload: bytes) -> FileSummary:
             for item in fields.maps("signals", MAX_SIGNALS)
         ),
         layer_bytes=fields.optional_integer("layer_bytes", 0, 1 << 62),
+        refined=_refined(fields),
         line_bytes=fields.optional_integer("line_bytes", 0, 1 << 62),
         lines=tuple(
             LineSummary(

@@ -16,7 +16,7 @@ from eegzip.codecs.stream_coder import GroupCoder
 
 # Subject 18 of EEGMAT, whom no training saw; 21 channels.
 ARITHMETIC = ROOT / "examples" / "data" / "eegmat_subject18_arithmetic.edf"
-FIRST, ALONE, COMPONENTS = "dac-sc-compact-1", "eegz-sc-1", "eegz-mc-2"
+FIRST, ALONE, COMPONENTS, JOINT = "dac-sc-compact-1", "eegz-sc-1", "eegz-mc-2", "eegz-sc-2"
 NAMES = """
     Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2 A1 A2 Fpz AF7 AF3 AFz AF4 AF8 F5 F1 F2 F6 FT7 FC5 FC3
     FC1 FCz FC2 FC4 FC6 FT8 C5 C1 C2 C6 TP7 CP5 CP3 CP1 CPz CP2 CP4 CP6 TP8 P5 P1 P2 P6 PO7 PO3 POz PO4 PO8 Oz X1
@@ -38,7 +38,7 @@ def recording(path: Path, channels: int, seconds: int = 12) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", [FIRST, ALONE, COMPONENTS])
+@pytest.mark.parametrize("name", [FIRST, ALONE, COMPONENTS, JOINT])
 def test_every_bundled_model_loads_and_has_a_card(name: str) -> None:
     described = models.describe(name)
     assert described.where == "bundled"
@@ -49,6 +49,22 @@ def test_every_bundled_model_loads_and_has_a_card(name: str) -> None:
     windows = np.zeros((1, (4 + 2 * runtime.encoder_context) * runtime.hop), np.float32)
     codes = GroupCoder(runtime, [(0,)]).encode(windows)
     assert codes.shape == (1, runtime.n_codebooks, 4)
+
+
+@pytest.mark.parametrize("codebooks", [3, 8])
+def test_the_joint_decoder_takes_error_off_the_same_tokens(tmp_path: Path, codebooks: int) -> None:
+    """Someone's arithmetic, whom no training saw: the same bytes but for a few, every channel at least as near."""
+    source = recording(tmp_path / "in.edf", 19, seconds=20)
+    alone, joint = (
+        eegzip.compress(source, tmp_path / f"{name}.eegz", model=name, codebooks=codebooks) for name in (ALONE, JOINT)
+    )
+    assert joint.token_bytes == alone.token_bytes
+    assert joint.compressed_bytes - alone.compressed_bytes < 60
+    pairs = [(mine.prd, theirs.prd) for mine, theirs in zip(joint.signals, alone.signals, strict=True)]
+    ratios = [mine / theirs for mine, theirs in pairs if mine is not None and theirs]
+    assert len(ratios) == 19
+    assert max(ratios) <= 1.0001
+    assert np.mean(ratios) < 0.95
 
 
 def test_the_first_model_is_still_the_one_that_old_files_name() -> None:

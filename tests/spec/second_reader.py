@@ -14,12 +14,13 @@ from zlib import crc32
 
 import msgpack
 import numpy as np
+import torch
 import zstandard
 from second_lines import lines_of_chunk
 from second_mixture import rotation
 from second_prediction import predicted, references_of
 from second_prior import groups_leaned_on, read_in_context
-from second_synthesis import Network, ceil_div, resample
+from second_synthesis import ABSENT, Network, ceil_div, resample
 
 KNOTS, TOKENS, EXACT, LINES = 0, 1, 2, 6
 DICTIONARY = Path(__file__).parents[2] / "formats/small.dictionary"
@@ -345,7 +346,40 @@ class SecondReader:
         codec = self.codec(group)
         (s, o), half = self.curves(group, place), codec["hop"] // 2
         style = group["styles"][place] if codec["name"] == "dac-mc" and network.styled else None
-        return network.waveform(self.tokens(number), style)[half : half + self.shape(group)[1]] * s + o, s
+        if group["signals"][place] in self.refined:
+            wave = network.sounded(self.together(number, network))
+        else:
+            wave = network.waveform(self.tokens(number), style)
+        return wave[half : half + self.shape(group)[1]] * s + o, s
+
+    @cached_property
+    def refined(self) -> set[int]:
+        """Signals whose bits are set in the summary (7, 9.1)."""
+        bits = (self.summary or {}).get("refined", b"")
+        found = {i for i in range(8 * len(bits)) if bits[i // 8] >> i % 8 & 1}
+        coded = {s for group in self.head["groups"] if self.codec(group).get("joint") for s in group["signals"]}
+        need(found <= coded, "a refined signal without a joint decoder")
+        return found
+
+    def together(self, number: int, network: Network) -> torch.Tensor:
+        """Latents of a group, refined by those of its joint set (9.1)."""
+        groups, wanted = self.head["groups"], self.head["groups"][number]
+
+        def kind(group: dict) -> tuple:
+            samples = self.head["signals"][group["signals"][0]]["samples_per_record"]
+            return group["codec"], samples, group["up"], group["down"], group["codebooks"]
+
+        alike = [i for i, group in enumerate(groups) if kind(group) == kind(wanted)]
+        rate = self.head["signals"][wanted["signals"][0]]["sample_rate"] or 1
+        most = min(64, max(1, int(2**23 / (60 * rate))))
+        run = alike.index(number) // most * most
+        members = alike[run : run + most]
+        if tuple(members) not in self.known:
+            tokens = [self.tokens(i) for i in members]
+            q = np.stack([network.latents(part, None)[0].numpy().T for part in tokens])
+            k = np.stack([(part != ABSENT).sum(axis=0) for part in tokens])
+            self.known[tuple(members)] = network.joint.windows(q, k).transpose(0, 2, 1)
+        return torch.from_numpy(self.known[tuple(members)][members.index(number)][None]).float()
 
     @cached_property
     def mixtures(self) -> dict[int, tuple[dict, int]]:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file
 from scipy.signal import upfirdn
+from second_joint import Joint
 
 ABSENT = 65535
 
@@ -45,6 +46,7 @@ class Network:
         self.kind, self.options = config["architecture"], config["network"]
         self.tensors = load_file(weights_of(folder))
         self.styled = "styles.scale" in self.tensors
+        self.joint = Joint(folder) if "joint" in config else None
 
     def weights(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of a weight-normalised layer."""
@@ -70,13 +72,17 @@ class Network:
             z = (z * (1 + a) + b) * torch.from_numpy(tokens[0] >= 0)
         return z
 
-    @torch.no_grad()
     def waveform(self, tokens: np.ndarray, style: int | None = None) -> np.ndarray:
+        """What tokens make, `hop` samples a frame."""
+        return self.sounded(self.latents(tokens, style))
+
+    @torch.no_grad()
+    def sounded(self, latents: torch.Tensor) -> np.ndarray:
         """`hop` samples a frame; the zero latents on both sides reach beyond the receptive field."""
         rates, x0 = self.options["decoder_rates"], "decoder.model"
         hop, last = math.prod(rates), len(rates) + 1
         margin = 6 + math.ceil(sum(1 + (3 + 9 + 27 + 1) / step for step in np.cumprod(rates)))
-        z = F.pad(self.latents(tokens, style), (margin, margin))
+        z = F.pad(latents, (margin, margin))
         x = F.conv1d(z, *self.weights(f"{x0}.0"), padding=3)
         for number, rate in enumerate(rates, 1):
             x = self.snake(f"{x0}.{number}.block.0", x)

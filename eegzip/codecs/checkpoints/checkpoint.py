@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegzip.codecs.checkpoints.config import ModelConfig
+from eegzip.codecs.checkpoints.config import JointConfig, ModelConfig
 from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header, weights_file
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
 from eegzip.formats.files import replaced, sha256_of
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 CARD = "README.md"
+JOINT = "joint.safetensors"
+"""Weights of the decoder that sees all channels, where a model has one."""
+MAX_JOINT_BYTES = 64 << 20
 MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -60,6 +63,21 @@ class Checkpoint:
             state: dict[str, torch.Tensor] = safetensors.torch.load(content)
         except Exception as error:
             raise ModelError(f"{path} is damaged ({error}); get the model again.") from error
+        return state
+
+    @cached_property
+    def joint_state(self) -> dict[str, torch.Tensor]:
+        """The weights of the joint decoder; a model without one has none (imports torch)."""
+        import safetensors.torch
+
+        if self.config.joint is None:
+            return {}
+        try:
+            state: dict[str, torch.Tensor] = safetensors.torch.load(_read_joint(self.folder, self.config.joint.weights))
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{self.folder / JOINT} is damaged ({error}); get the model again.") from error
         return state
 
 
@@ -117,6 +135,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     check_header(weights)
     if config.prior is not None and read_prior(folder, config.prior) is None:
         raise ModelError(f"{folder / PRIOR} is missing or not the one that {CONFIG} names; get the model again.")
+    if config.joint is not None:
+        _read_joint(folder, config.joint.weights)
     digest = compute_digest(config, bytes.fromhex(sha256_of(weights)))
     stated = data.get("digest")
     if stated is not None and stated != digest:
@@ -128,7 +148,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
 
 
 def read_prior(folder: Path, digest: str) -> TokenPrior | None:
-    """Return the prior in a folder, or ``None`` where there is none of this digest.
+    """Return a model's prior, or ``None`` where there is none of this digest.
+
+    It lies in the model's folder or, where it has none, in that of the model whose weights it has.
 
     Raises
     ------
@@ -137,12 +159,60 @@ def read_prior(folder: Path, digest: str) -> TokenPrior | None:
     """
     path = folder / PRIOR
     try:
+        if not path.exists() and (folder / WEIGHTS_OF).is_file():
+            path = weights_file(folder).parent / PRIOR
         if path.stat().st_size > MAX_PRIOR_BYTES:
             return None
         content = path.read_bytes()
-    except OSError:
+    except (OSError, ModelError):
         return None
     return TokenPrior(content) if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _read_joint(folder: Path, digest: str) -> bytes:
+    """Return the content of a model's joint decoder, checked.
+
+    Raises
+    ------
+    ModelError
+        It is missing, too large, or another one.
+    """
+    path = folder / JOINT
+    try:
+        large = path.stat().st_size > MAX_JOINT_BYTES
+        content = b"" if large else path.read_bytes()
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ModelError(f"{path} is missing or not the one that {CONFIG} names; get the model again.")
+    check_header(path)
+    return content
+
+
+def add_joint(folder: str | Path, joint: JointConfig, state: dict[str, torch.Tensor]) -> Checkpoint:
+    """Give a checkpoint a joint decoder, which makes it another one, of another digest.
+
+    Parameters
+    ----------
+    folder
+        Of the checkpoint; changed in place.
+    joint
+        Shape of the decoder; its `weights` are found here.
+    state
+        The decoder's weights; stored as float32.
+    """
+    import safetensors.torch
+    import torch
+
+    checkpoint = load_checkpoint(folder)
+    tensors = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in state.items()}
+    content = safetensors.torch.save(tensors)
+    config = replace(checkpoint.config, joint=replace(joint, weights=hashlib.sha256(content).hexdigest()))
+    try:
+        _replace(checkpoint.folder / JOINT, content)
+    except OSError as error:
+        raise OutputError(f"The decoder can't be written to {folder}: {error.strerror}.") from error
+    return rename(folder, config)
 
 
 def add_prior(folder: str | Path, content: bytes) -> Checkpoint:

@@ -21,6 +21,8 @@ MAX_BEAM = 64
 ARCHITECTURES = ("dac-sc", "dac-mc")
 GROUPINGS = ("manual", "random", "single")
 MAX_MIXTURE = 64
+JOINT_BINS = 128
+"""Latent dimensions, MDCT bins, that a joint decoder is made for."""
 _MAX_NAMES = 512
 _MAX_NAME_LENGTH = 80
 # Scores of an attention that one frame computes at most; the default's are 1700.
@@ -221,6 +223,43 @@ class MultichannelConfig:
 
 
 @dataclass(frozen=True)
+class JointConfig:
+    """Shape of a decoder that sees all channels; see :mod:`eegzip.codecs.networks.joint`.
+
+    Attributes
+    ----------
+    weights : str
+        SHA-256, in hexadecimal, of ``joint.safetensors``; so the model's digest covers it.
+    width, blocks, heads, kernel : int
+        Of its blocks; `kernel` is in frames.
+    """
+
+    weights: str
+    width: int = 160
+    blocks: int = 3
+    heads: int = 8
+    kernel: int = 5
+
+    @property
+    def reach(self) -> int:
+        """Frames on each side that it sees, beyond the window whose correlations it takes."""
+        return self.blocks * (self.kernel // 2)
+
+    def check(self, network: NetworkConfig) -> None:
+        """Raise :class:`ModelError` where the numbers make no decoder for a network."""
+        for name, low, high in (("width", 8, 512), ("blocks", 1, 8), ("heads", 1, 64), ("kernel", 1, 31)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ModelError(f"The model's joint.{name} is {value}; it must lie between {low} and {high}.")
+        if self.width % self.heads or self.kernel % 2 == 0:
+            raise ModelError("The model's joint decoder needs an odd kernel, and a width that its heads can share.")
+        if not (network.direct_codebooks and network.linear_path and network.latent_width == network.hop == JOINT_BINS):
+            raise ModelError(f"A joint decoder needs a linear path of {JOINT_BINS} bins and codebooks in its latents.")
+        if not re.fullmatch("[0-9a-f]{64}", self.weights):
+            raise ModelError("The model's joint.weights must be a SHA-256 of 64 hexadecimal digits.")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything needed to rebuild and run a model, besides its weights.
 
@@ -245,6 +284,8 @@ class ModelConfig:
     prior : str or None
         SHA-256, in hexadecimal, of the tables that code its tokens in context (``prior.safetensors``), where it has
         them. So the model's digest covers them, too.
+    joint : JointConfig or None
+        The decoder that sees all channels, where it has one; of `dac-sc` only.
     """
 
     name: str
@@ -256,6 +297,7 @@ class ModelConfig:
     architecture: str = "dac-sc"
     multichannel: MultichannelConfig | None = None
     prior: str | None = None
+    joint: JointConfig | None = None
 
     @property
     def adapters(self) -> MultichannelConfig | None:
@@ -285,6 +327,10 @@ class ModelConfig:
             raise ModelError("The architecture 'dac-mc' needs an entry 'multichannel', and no other may have one.")
         if self.prior is not None and not re.fullmatch("[0-9a-f]{64}", self.prior):
             raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
+        if self.joint is not None:
+            if self.multichannel is not None:
+                raise ModelError("A joint decoder is for models of single channels, 'dac-sc'.")
+            self.joint.check(self.network)
         if self.multichannel is not None:
             self.multichannel.check(self.network.latent_width)
             by_recording = self.channel_coding is ChannelCoding.KLT
@@ -305,6 +351,8 @@ class ModelConfig:
             del body["multichannel"]["styles"]
         if self.prior is None:
             del body["prior"]  # likewise
+        if self.joint is None:
+            del body["joint"]  # likewise
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **body}
 
     @classmethod
@@ -325,6 +373,8 @@ class ModelConfig:
         body["scaling"] = strict(ScalingConfig, body.get("scaling", {}), "scaling")
         if "multichannel" in body:
             body["multichannel"] = strict(MultichannelConfig, body["multichannel"], "multichannel")
+        if "joint" in body:
+            body["joint"] = strict(JointConfig, body["joint"], "joint")
         config: ModelConfig = strict(cls, body, "config.json")
         config.check()
         return config

@@ -211,6 +211,10 @@ class Analysis:
         codes = np.concatenate([self._window(window) for window in windows], axis=2)
         return codes[:, :, start - windows[0] * size : stop - windows[0] * size]
 
+    def whole(self, start: int, stop: int) -> bool:
+        """Whether all tokens of some frames are there: of an encoder they always are."""
+        return stop >= start
+
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots from `start` up to `stop`, shape (channels, knots, 2); their frames must be done before."""
         if start == stop:

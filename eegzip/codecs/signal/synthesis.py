@@ -28,6 +28,16 @@ class Decoder(Protocol):
         Frames outside `valid` do not exist.
         """
 
+    def synthesise(self, latents: np.ndarray) -> np.ndarray:
+        """Return float32 samples [channels, n] of the inner frames of latents [channels, D, frames]."""
+
+
+class LatentSource(Protocol):
+    """Where latents come from that are not the sum of codewords alone."""
+
+    def frames(self, start: int, stop: int) -> np.ndarray:
+        """Latents [channels, D, frames]."""
+
 
 class TokenSource(Protocol):
     """Where tokens and knots come from: an encoder at work, or a file."""
@@ -58,6 +68,8 @@ class Synthesis:
         Digital range of the original.
     rows : ndarray of float64, shape (channels, waveforms), optional
         What makes channels of waveforms, where these are components; else they are the channels.
+    latents : LatentSource, optional
+        Where latents come from in place of the source's tokens.
     """
 
     def __init__(
@@ -71,8 +83,10 @@ class Synthesis:
         lowest: np.ndarray,
         highest: np.ndarray,
         rows: np.ndarray | None = None,
+        latents: LatentSource | None = None,
     ) -> None:
         self._source = source
+        self._latents = latents
         self._grid = grid
         self._decoder = decoder
         self._scaling = scaling
@@ -92,12 +106,15 @@ class Synthesis:
         grid, context, size = self._grid, self._decoder.decoder_context, self._size
         first, stop = window * size, min((window + 1) * size, grid.n_frames)
         low, high = max(first - context, 0), min(first + size + context, grid.n_frames)
-        codes = self._source.frames(low, high)
         # Always one shape: what lies outside the recording is marked as absent.
         before = low - (first - context)
         after = first + size + context - high
-        codes = np.pad(codes, ((0, 0), (0, 0), (before, after)))
-        samples = self._decoder.decode(codes, (before, codes.shape[2] - after))
+        outside = ((0, 0), (0, 0), (before, after))
+        if self._latents is None:
+            codes = np.pad(self._source.frames(low, high), outside)
+            samples = self._decoder.decode(codes, (before, codes.shape[2] - after))
+        else:
+            samples = self._decoder.synthesise(np.pad(self._latents.frames(low, high), outside))
         begin, end = grid.model_range(first, stop)
         origin = first * grid.hop - grid.hop // 2
         samples = samples[:, begin - origin : end - origin]

@@ -68,8 +68,17 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class _Channel:
-    """A channel of a file, its samples not read yet."""
+class Channel:
+    """A channel of a file, its samples not read yet.
+
+    Attributes
+    ----------
+    signal : SignalHeader
+    rate : Fraction
+        In Hz; 0 where it is not known.
+    read : callable
+        Gives its digital values, int32 [n].
+    """
 
     signal: SignalHeader
     rate: Fraction
@@ -92,7 +101,7 @@ def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[st
     empty = True
     reasons: dict[str, None] = {}
     with EegzReader(path) if path.suffix.lower() == ".eegz" else EdfFile.open(path) as file:
-        channels = _exact_channels(file) if isinstance(file, EegzReader) else _edf_channels(file)
+        channels = exact_channels(file) if isinstance(file, EegzReader) else edf_channels(file)
         for channel in channels:
             reason = _obstacle(channel, preprocessing)
             wave = None if reason else _wave(channel, preprocessing)
@@ -105,10 +114,11 @@ def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[st
         raise BadInputError(f"{path} has no channel to train on: {'; '.join(reasons) or 'none is EEG'}.")
 
 
-def _edf_channels(file: EdfFile) -> list[_Channel]:
+def edf_channels(file: EdfFile) -> list[Channel]:
+    """Return the EEG of a recording."""
     kinds = classify_signals(file.header)
     return [
-        _Channel(
+        Channel(
             s,
             file.header.sample_rate_exact(s.index) or Fraction(0),
             partial(file.read_signal, s.index, 0, file.n_samples(s.index)),
@@ -118,7 +128,7 @@ def _edf_channels(file: EdfFile) -> list[_Channel]:
     ]
 
 
-def _exact_channels(reader: EegzReader) -> list[_Channel]:
+def exact_channels(reader: EegzReader) -> list[Channel]:
     """Channels that a container keeps exactly: lossy ones would teach a codec its own errors."""
     header = reader.header
     size = len(header.edf_header) + header.record_bytes * header.n_records + header.trailing_bytes
@@ -133,13 +143,13 @@ def _exact_channels(reader: EegzReader) -> list[_Channel]:
     if not any(kind is SignalKind.EEG and s.index in exact for s, kind in zip(edf.signals, kinds, strict=True)):
         raise BadInputError(f"{reader.path} keeps no EEG exactly; a codec should not be trained on another's errors.")
     return [
-        _Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), partial(read, s.index))
+        Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), partial(read, s.index))
         for s, kind in zip(edf.signals, kinds, strict=True)
         if kind is SignalKind.EEG and s.index in exact
     ]
 
 
-def _obstacle(channel: _Channel, preprocessing: Preprocessing) -> str:
+def _obstacle(channel: Channel, preprocessing: Preprocessing) -> str:
     """Why a channel can't be used, or nothing."""
     if not channel.rate or channel.rate < _LOWEST_RATE:
         return f"a sampling rate of {float(channel.rate):g} Hz, under {_LOWEST_RATE:g}"
@@ -157,7 +167,7 @@ def _calibration(header: SignalHeader) -> tuple[float, float] | None:
     return header.microvolts_per_digit, -header.offset / header.gain
 
 
-def _wave(channel: _Channel, preprocessing: Preprocessing) -> npt.NDArray[np.float32] | None:
+def _wave(channel: Channel, preprocessing: Preprocessing) -> npt.NDArray[np.float32] | None:
     """Return a channel as the network sees it [n], or ``None`` where there is nothing."""
     digital = channel.read()[round(preprocessing.skip_seconds * channel.rate) :]
     if len(digital) < channel.rate or (preprocessing.drop_empty and digital.min() == digital.max()):

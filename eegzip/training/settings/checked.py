@@ -16,6 +16,7 @@ from eegzip.training.settings.sections import (
     AdversarialSettings,
     DataSettings,
     GroupSettings,
+    JointSettings,
     LossSettings,
     ModelSettings,
     OptimiserSettings,
@@ -39,6 +40,7 @@ class TrainSettings:
     quantiser: QuantiserSettings = field(default_factory=QuantiserSettings)
     losses: LossSettings = field(default_factory=LossSettings)
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
+    joint: JointSettings = field(default_factory=JointSettings)
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     run: RunSettings = field(default_factory=RunSettings)
 
@@ -89,6 +91,7 @@ class TrainSettings:
             ("quantiser", "update", ("gradient", "ema")),
             ("optimiser", "autocast", ("auto", "bfloat16", "off")),
             ("run", "best", ("prd", "spectrogram")),
+            ("run", "stage", ("network", "joint")),
         ):
             value = getattr(getattr(self, section), name)
             if value not in allowed:
@@ -99,8 +102,21 @@ class TrainSettings:
                 raise UsageError(f"{section}.{name} is {value:g}; it must lie between {low:g} and {high:g}.")
         if len(self.optimiser.betas) != 2 or not all(0 <= b < 1 for b in self.optimiser.betas):
             raise UsageError("optimiser.betas must be two numbers from 0 to 1, such as 0.8, 0.99.")
+        if self.run.stage == "joint":
+            self._check_joint()
         if self.data.domain == "audio" and self.model.architecture != "dac-sc":
             raise UsageError("audio has no channels to group; train DAC-SC on it and start DAC-MC from that.")
+
+    def _check_joint(self) -> None:
+        """Raise :class:`UsageError` where no joint decoder can be trained so."""
+        if self.data.domain != "eeg":
+            raise UsageError("a joint decoder is for EEG: audio has no channels to join.")
+        if self.start.init in INITS:
+            raise UsageError("a joint decoder needs a model whose tokens it decodes, such as --init eegz-sc-1.")
+        if not (self.run.max_steps or self.run.max_seconds):
+            raise UsageError("the rate of a joint decoder falls to nothing at its end: give --max-steps or --max-time.")
+        if self.joint.width % self.joint.heads or self.joint.kernel % 2 == 0:
+            raise UsageError("joint.kernel must be odd, and joint.width a multiple of joint.heads.")
 
 
 _SECTIONS = tuple(f.name for f in fields(TrainSettings))
@@ -129,6 +145,14 @@ _RANGES = (
     ("adversarial", "patience", 1, 1e6),
     ("adversarial", "lr", 0, 1),
     ("adversarial", "width", 1, 1024),
+    ("joint", "width", 8, 512),
+    ("joint", "blocks", 1, 8),
+    ("joint", "heads", 1, 64),
+    ("joint", "kernel", 1, 31),
+    ("joint", "crop_frames", 8, 4096),
+    ("joint", "most_channels", 2, 64),
+    ("joint", "renditions", 0, 16),
+    ("joint", "weight_decay", 0, 1),
     ("optimiser", "lr", 0, 1),
     ("optimiser", "warmup", 0, 1e9),
     ("optimiser", "half_life", 0, 1e12),

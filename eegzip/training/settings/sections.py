@@ -238,6 +238,34 @@ class AdversarialSettings:
 
 
 @dataclass(frozen=True)
+class JointSettings:
+    """The decoder that sees all channels, which the stage ``joint`` trains; see :mod:`eegzip.training.joint`.
+
+    Attributes
+    ----------
+    width, blocks, heads, kernel : int
+        Of the network, as in :class:`eegzip.codecs.checkpoints.config.JointConfig`.
+    crop_frames : int
+        Frames of an example that the loss is taken over; what channels have in common is found from its whole window.
+    most_channels : int
+        Of an example.
+    renditions : int
+        Variants of each recording made besides itself: other references, rates, hum.
+    weight_decay : float
+        Of AdamW.
+    """
+
+    width: int = 160
+    blocks: int = 3
+    heads: int = 8
+    kernel: int = 5
+    crop_frames: int = 60
+    most_channels: int = 48
+    renditions: int = 1
+    weight_decay: float = 1e-3
+
+
+@dataclass(frozen=True)
 class OptimiserSettings:
     """Adam and what surrounds it.
 
@@ -276,10 +304,12 @@ class OptimiserSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How long, where, how often.
+    """What, how long, where, how often.
 
     Attributes
     ----------
+    stage : str
+        ``network`` (the codec's own), or ``joint``: a decoder that sees all channels, on top of a codec left as it is.
     max_steps : int
         0: no limit.
     max_seconds : float
@@ -306,6 +336,7 @@ class RunSettings:
         Of the data, for the model card.
     """
 
+    stage: str = "network"
     max_steps: int = 0
     max_seconds: float = 0.0
     seed: int = 20261120

@@ -1,0 +1,127 @@
+"""The card of a model with a joint decoder: what it is, how it was made, what it takes off the error, and what not."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from eegzip._version import __version__
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint
+from eegzip.training.outcome import Outcome
+from eegzip.training.settings.checked import TrainSettings
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card has to say.
+
+    Attributes
+    ----------
+    checkpoint, start : Checkpoint
+        The model, and the one whose tokens it decodes.
+    settings : TrainSettings
+    outcome : Outcome
+    parameters : int
+        Of the decoder.
+    hours : float
+        Of recordings, those held out included.
+    files : int
+    subjects, held_out, by_time : list of str
+        Trained on, kept for validation, and on both sides, as only the end of their recordings was kept.
+    command : sequence of str
+        The command line.
+    """
+
+    checkpoint: Checkpoint
+    start: Checkpoint
+    settings: TrainSettings
+    outcome: Outcome
+    parameters: int
+    hours: float
+    files: int
+    subjects: Sequence[str]
+    held_out: Sequence[str]
+    by_time: Sequence[str]
+    command: Sequence[str]
+
+
+def joint_card(facts: CardFacts) -> str:
+    """Return the card as Markdown with a YAML front matter."""
+    config, base = facts.checkpoint.config, facts.start.config.name
+    name, best = config.name, facts.outcome.best
+    licence = " ".join(facts.settings.run.licence.split())
+    front = f"---\nlicense: other\nlicense_name: {'see-card' if licence else 'unknown'}\nlibrary_name: eegzip\n"
+    front += "tags:\n- eeg\n- compression\n- neural-codec\n- rvq\n---"
+    optimiser, run, joint = facts.settings.optimiser, facts.settings.run, facts.settings.joint
+    width, blocks, heads, kernel = joint.width, joint.blocks, joint.heads, joint.kernel
+    millions, outcome = facts.parameters / 1e6, facts.outcome
+    by_time = f" Of {', '.join(facts.by_time)} the last third of each recording was held out." if facts.by_time else ""
+    shown = facts.command[0].rsplit("/", 1)[-1] if facts.command else "eegzip"
+    command = shlex.join([shown, *facts.command[1:]])
+    return f"""{front}
+
+# {name}
+
+Tokens of single channels, decoded with all channels in sight. Encoder, codebooks, tokens and prior are those of
+`{base}`: an MDCT with residual codebooks, no trained convolutions. A file's tokens mean the same, and cost the same,
+with both. New is the decoder: a network of {millions:.2f} million parameters, trained by gradient, refines each
+channel with what the others say. All that a file has of it is a bit a channel: the encoder measures both ways, and a
+channel that the network doesn't serve is decoded as `{base}` does.
+
+## What it is
+
+* In each window of at most a minute and each of twelve bands, the covariance of the channels is estimated from the
+  decoded tokens (expectation maximisation, eight rounds, given a table of errors by depth and bin); the closed-form
+  Wiener estimate follows.
+* {blocks} blocks, {width} wide, refine it: filters of {kernel} frames along time, mixing across channels by
+  {heads} heads whose weights are learned functions of those correlations and Wiener weights, and a perceptron. Any
+  montage, any number of channels; their order is irrelevant.
+* Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate.
+
+## What it does to people it never saw
+
+PRD in percent of segments held out, measured on latents (an orthonormal transform; loudness counted): of tokens
+alone, with the closed form, with the network, and what the network changes.
+
+{_table(best.get("table", {}))}
+
+In the mean of sets and depths the closed form leaves {best.get("wiener", 100):.2f} % of the PRD of tokens alone,
+the network {best.get("prd", 100):.2f} %.
+
+## How it was trained
+
+```sh
+{command}
+```
+
+* {facts.files} recordings, {facts.hours:.2f} hours. {len(facts.subjects)} people trained on,
+  {len(facts.held_out)} held out: {", ".join(facts.held_out)}.{by_time}
+* Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and hum.
+* {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on a CPU; the weights are
+  averages at step {outcome.best_step}.
+* AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of a
+  channel's PRD.
+* Licence of the data: {licence or "not stated"}.
+* eegzip {__version__}, torch {torch.__version__}.
+
+## Limits
+
+* It takes nothing off where channels have nothing in common: a channel by itself is decoded as by `{base}`.
+* To restore one channel, the tokens of all those coded beside it are read (`eegzip decompress --alone` does without,
+  and without the gain).
+* What is lost with a chunk of a window costs the rest of that window its refinement.
+* It was trained on the sets above only, scalp EEG; it has seen no intracranial recordings.
+* Not a medical device; look at both traces before you rely on it.
+"""
+
+
+def _table(cells: dict[str, list[float]]) -> str:
+    lines = ["| set | codebooks | tokens alone | closed form | network | change |", "|" + " --- |" * 6]
+    for cell, (alone, wiener, refined) in cells.items():
+        group, depth = cell.rsplit(" ", 1)
+        change = 100 * (refined / alone - 1) if alone else 0.0
+        lines.append(f"| {group} | {depth} | {alone:.2f} | {wiener:.2f} | {refined:.2f} | {change:+.1f} % |")
+    return "\n".join(lines)
