@@ -394,13 +394,17 @@ def test_bounds_from_the_command_line(run: Run, refused: Callable[..., str], eeg
     target = tmp_path / "a.eegz"
     done = run("compress", eegmat, target, "--quality", "compact", "--max-error", "0.03mV", "--min-snr", "12", "-v")
     assert done.returncode == 0
-    assert "promised PRD at most 20 %, SNR at least 12 dB, no error above 30 uV: worst chunk" in done.stdout
+    promise = (
+        "PRD at most 20 %, SNR at least 12 dB of the whole and of the EEG above 0.5 Hz beside mains, "
+        "no error above 30 uV"
+    )
+    assert f"promised {promise}: worst chunk" in done.stdout
     assert "EEG Fp1: bounded" in done.stdout
     shown = run("info", target).stdout
-    assert "promised    PRD at most 20 %, SNR at least 12 dB, no error above 30 uV" in shown
+    assert f"promised    {promise}" in shown
     assert "chunks: 2 layer" in shown
     content = json.loads(run("info", "--json", target).stdout)
-    assert content["targets"] == {"max_prd": 20.0, "min_snr": 12.0, "max_error_uv": 30.0}
+    assert content["targets"] == {"max_prd": 20.0, "min_snr": 12.0, "max_error_uv": 30.0, "measure": "eeg-1"}
     assert sum(content["signals"][0]["chunks"].values()) == 2
     assert "samples in layers" in run("verify", target).stdout
     for words in (["--max-error", "2kg"], ["--quality", "best"], ["--keep-tokens"]):
