@@ -43,8 +43,14 @@ def test_fast(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """Run every test; arguments after -- go to pytest."""
+    """Run the tests, all but the long ones; arguments after -- go to pytest."""
     _python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session(name="test-long")
+def test_long(session: nox.Session) -> None:
+    """Run the tests that the others leave out, as they take minutes; arguments after -- go to pytest."""
+    _python(session, "-m", "pytest", "-m", "long", *session.posargs)
 
 
 @nox.session

@@ -54,9 +54,28 @@ MODULES = {
 """Markers of single modules: whole sets of damaged files, many examples."""
 
 
+LONG = (
+    "test_api_chunks.py::test_other_recordings_too[nihon_kohden_discontinuous.edf]",
+    "test_api_round_trip.py::test_a_recording_comes_back[nihon_kohden_discontinuous.edf]",
+    "test_api_round_trip.py::test_a_recording_comes_back[test_edf_overlapping_annotations.edf]",
+    "test_api_targets.py::test_bounds_hold_on_whole_recordings",
+    "test_cli_failures.py::test_interrupted[1-129]",
+    "test_cli_failures.py::test_interrupted[15-143]",
+    "test_cli_train.py::test_a_signal_saves_and_the_run_goes_on[2]",
+    "test_runs.py::test_a_new_process_repeats_the_rounding_of_an_old_one",
+    "test_runs.py::test_signal_saves_and_the_run_can_go_on[SIGINT]",
+    "test_runs.py::test_two_processes_do_what_one_does[dac-mc-apart]",
+    "test_runs.py::test_two_processes_do_what_one_does[dac-sc]",
+    "test_second_reader.py::test_samples[all exact]",
+)
+"""Tests of 10 to 70 seconds of processor time that repeat at full size what shorter ones hold: nox -s test-long."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests the markers of their folders, so that quick ones can be run by themselves."""
     for item in items:
+        if any(name in item.nodeid for name in LONG):
+            item.add_marker("long")
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         for marker in {FOLDERS.get(folder), MODULES.get(item.path.stem)} - {None}:
             item.add_marker(marker)
