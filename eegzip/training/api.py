@@ -27,8 +27,7 @@ from eegzip.training.settings.presets import load_settings, with_overrides, with
 if TYPE_CHECKING:
     from eegzip.codecs.checkpoints.config import ModelConfig
     from eegzip.progress import Progress
-    from eegzip.training.joint.run import FinishedRun as FinishedJointRun
-    from eegzip.training.run import FinishedRun
+    from eegzip.training.outcome import FinishedRun
 
 Watcher = Callable[[dict[str, Any]], None]
 
@@ -277,7 +276,7 @@ def train(
     return _report(out, finished)
 
 
-def _report(out: Path, finished: FinishedRun | FinishedJointRun) -> TrainingReport:
+def _report(out: Path, finished: FinishedRun) -> TrainingReport:
     outcome = finished.outcome
     return TrainingReport(
         folder=str(out),

@@ -31,3 +31,13 @@ class Outcome:
     best: dict[str, Any]
     last: dict[str, Any]
     best_step: int
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run leaves to report: how it ended, on whose recordings, and the files that could not be used, and why."""
+
+    outcome: Outcome
+    subjects: list[str]
+    held_out: list[str]
+    skipped: list[tuple[str, str]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ from eegzip.training.data.synthetic import synthetic_corpus
 from eegzip.training.loop.distributed import Processes, processes
 from eegzip.training.loop.history import Watcher
 from eegzip.training.loop.trainer import Trainer
-from eegzip.training.outcome import Outcome
+from eegzip.training.outcome import FinishedRun
 from eegzip.training.reporting.artifacts import write_card_and_curves
 from eegzip.training.reporting.journal import Journal
 from eegzip.training.settings.checked import TrainSettings
@@ -41,16 +40,6 @@ if TYPE_CHECKING:
 
 # What the discriminators' longest spectrogram takes.
 _SHORTEST_JUDGED = 1024
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """What a run leaves to report: how it ended, on whose recordings, and the files that could not be used, and why."""
-
-    outcome: Outcome
-    subjects: list[str]
-    held_out: list[str]
-    skipped: list[tuple[str, str]]
 
 
 def run(

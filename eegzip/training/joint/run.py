@@ -35,23 +35,13 @@ from eegzip.training.joint.recordings import Part, divided
 from eegzip.training.joint.segments import Codec, Segment, segments_of
 from eegzip.training.joint.trainer import JointTrainer
 from eegzip.training.joint.validation import Validation
-from eegzip.training.outcome import Outcome
+from eegzip.training.outcome import FinishedRun
 from eegzip.training.reporting.journal import Journal
 from eegzip.training.settings.checked import TrainSettings
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
     from eegzip.training.loop.history import Watcher
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """What a run leaves to report: how it ended, on whose recordings, and the files that could not be used, and why."""
-
-    outcome: Outcome
-    subjects: list[str]
-    held_out: list[str]
-    skipped: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
