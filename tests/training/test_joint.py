@@ -79,10 +79,10 @@ def test_leaves_a_model_that_compress_takes(run: Path, eegmat: Path, tmp_path: P
 def test_a_stopped_run_goes_on_to_the_same_model(run: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
     def stop(values: dict) -> None:
         if values["step"] == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)  # SIGINT is ignored where tests run in the background
 
     settings = small(folder, cache)
-    assert train(settings, tmp_path / "small", watch=stop).stopped_by == signal.SIGINT
+    assert train(settings, tmp_path / "small", watch=stop).stopped_by == signal.SIGTERM
     report = train(settings, tmp_path / "small", resume=True)
     assert report.steps == 4
     one, other = (load_checkpoint(path).joint_state for path in (run, tmp_path / "small"))
