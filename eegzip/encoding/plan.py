@@ -223,8 +223,8 @@ def _refuse_what_leaves_nothing(
     targets: eegz.Targets, coded: Sequence[tuple[SignalHeader, SignalStatistics]]
 ) -> None:
     """Refuse a largest error within which a straight line takes the place of any few seconds of any channel."""
-    if targets.max_error_uv is None:
-        return
+    if targets.max_error_uv is None or targets.max_prd is not None or targets.min_snr is not None:
+        return  # what is promised in percent as well leaves something
     swings = [statistics.swing * abs(signal.microvolts_per_digit or 0.0) for signal, statistics in coded]
     if 2 * targets.max_error_uv >= max(swings):
         raise UsageError(
