@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from unseen import DATA, ROOT, chosen_sets, cut, unseen_recordings
@@ -31,7 +32,7 @@ from eegzip.formats.edf.samples import encode_signal
 from eegzip.formats.eegz.reader import EegzReader
 
 EXAMPLE = ROOT / "examples" / "data" / "eegmat_subject18_arithmetic.edf"
-SETTINGS: dict[str, dict[str, object]] = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "20 %": {"max_prd": 20.0},
     "9 %": {"max_prd": 9.0},
     "5 %": {"max_prd": 5.0},
@@ -117,7 +118,7 @@ def main() -> None:
         for name, path in recordings(options, work):
             for setting, keywords in SETTINGS.items():
                 compress_before(options.before.resolve(), path.resolve(), old, keywords)
-                eegzip.compress(path, new, overwrite=True, **keywords)  # type: ignore[arg-type]
+                eegzip.compress(path, new, overwrite=True, **keywords)
                 sizes = old.stat().st_size, new.stat().st_size
                 (whole, part), (whole_now, part_now) = errors(path, old), errors(path, new)
                 print(

@@ -40,7 +40,8 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subproce
             done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120, cwd=cwd, **process)
             assert "Traceback" not in done.stderr + done.stdout
             return done
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        written = [io.BytesIO(), io.BytesIO()]
+        out, err = (io.TextIOWrapper(content, "utf-8", write_through=True) for content in written)
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
         with monkeypatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
             patched.setattr(sys, "argv", words)
@@ -52,7 +53,7 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subproce
             finally:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
-        texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+        texts = [content.getvalue().decode() for content in written]
         return subprocess.CompletedProcess(words, left.value.code or 0, *texts)
 
     return call

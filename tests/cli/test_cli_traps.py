@@ -9,7 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -87,10 +87,10 @@ def test_force_still_replaces_what_it_is_for(said: Said, folder: Path) -> None:
 
 
 @pytest.fixture
-def umask() -> Callable[[int], None]:
+def umask() -> Iterator[Callable[[int], int]]:
     """Set the umask for a test."""
     before = os.umask(0o022)
-    yield os.umask  # type: ignore[misc]
+    yield os.umask
     os.umask(before)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from edf_builder import ROOT, Builder, Signal
@@ -49,8 +50,8 @@ _EEG = (
 OTHER, EEG = _OTHER.split("|"), _EEG.split("|")
 
 
-def verdicts(labels: list[str], **how: object) -> list[Verdict]:
-    signals = [Signal(samples=256, **how) for _ in labels]  # type: ignore[arg-type]
+def verdicts(labels: list[str], **how: Any) -> list[Verdict]:
+    signals = [Signal(samples=256, **how) for _ in labels]
     damage = {("label", i): label.encode() for i, label in enumerate(labels)}
     return judge_signals(parse_header(Builder(signals, damage=damage).header()))
 
