@@ -54,6 +54,12 @@ def test_long(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Run the property tests on examples that no run has seen; what fails becomes an @example of its test."""
+    _python(session, "-m", "pytest", "--hypothesis-profile=dice", *(session.posargs or ["-m", "hypothesis"]))
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run every test and say which lines none of them ran. Compiled functions count as far as Python runs them."""
     words = session.posargs or ["tests"]

@@ -13,6 +13,7 @@ from typing import Any
 # that wait for each other cost tenfold; tests about threads set their number themselves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import pytest
 from api.recordings import ROOT, SHARED, SHIPPED
 
@@ -20,6 +21,11 @@ import eegzip
 
 sys.path.append(str(ROOT / "benchmarks" / "identity"))
 from caps import processor
+
+# The same examples at every run: a red suite is then a change's own doing, not the dice's. New ones: nox -s fuzz.
+hypothesis.settings.register_profile("steady", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("dice", max_examples=1000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_report_header() -> list[str]:

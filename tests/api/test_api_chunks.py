@@ -123,7 +123,7 @@ def opened(eegmat: Path, compressed: Callable[..., Path]) -> Iterator[eegzip.Rec
     length=st.floats(0, 30),
     channels=st.lists(st.sampled_from(["Fp1", "T3", "O1", "ECG"]), unique=True),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_part_equals_the_slice_of_the_whole(
     opened: eegzip.Recording,
     eegmat: Path,

@@ -106,7 +106,7 @@ bounds = st.fixed_dictionaries(
 )
 @example(list(KINDS[:6]), 9, 0, False, {"max_prd": 9.0})
 @example(list(KINDS[5:]), 9, 0, True, {"max_error": 0.5})
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_bounds_hold_for_any_signal(
     kinds: list[str], records: int, seed: int, bdf: bool, options: dict[str, Any]
 ) -> None:

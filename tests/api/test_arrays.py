@@ -19,7 +19,7 @@ import eegzip
 EDFLIB_SIGNALS = 640
 """More edflib doesn't read."""
 
-cheap = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+cheap = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def round_trip(folder: Path, data: Any, rate: Any, names: Any = None, **options: Any) -> Path:

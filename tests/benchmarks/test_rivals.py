@@ -91,7 +91,7 @@ def test_flat_and_short_recordings_come_back(name: str) -> None:
     assert np.array_equal(back[[0, 2]], x[[0, 2]])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 9), st.integers(0, 4), st.integers(0, 2**32 - 1))
 def test_coefficients_come_back(frames: int, channels: int, width: int, decades: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ def test_coefficients_come_back(frames: int, channels: int, width: int, decades:
     assert np.all((q == 0) | (np.sign(q) == np.sign(x)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(-300, 300), st.integers(0, 5)), max_size=60))
 def test_integers_come_back(items: list[tuple[int, int]]) -> None:
     values = np.array([value for value, _ in items], np.int64)
@@ -129,7 +129,7 @@ def test_a_basis_is_orthonormal_and_comes_back(channels: int) -> None:
     assert np.trace(kept.columns.T @ covariance @ kept.columns) > 0.99 * best
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 900), st.integers(1, 60), st.integers(0, 2**32 - 1))
 def test_the_mdct_is_orthonormal_and_inverts(length: int, half: int, seed: int) -> None:
     x = np.random.default_rng(seed).standard_normal((2, length))

@@ -53,7 +53,7 @@ def read_everything(path: Path) -> None:
         assert out.getvalue() == data
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fixed=st.dictionaries(st.sampled_from(list(FIXED)[1:]), FIELD, max_size=4),
     damage=st.dictionaries(st.tuples(st.sampled_from(list(PER_SIGNAL)), st.integers(0, 2)), FIELD, max_size=6),
@@ -71,7 +71,7 @@ def test_damaged_fields(
     read_everything(path)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_flipped_bytes_in_a_real_file(tmp_path: Path, shipped: Path, data: st.DataObject) -> None:
     original = bytearray((shipped / "subsecond_starttime.edf").read_bytes())
@@ -83,7 +83,6 @@ def test_flipped_bytes_in_a_real_file(tmp_path: Path, shipped: Path, data: st.Da
     read_everything(path)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=2000), st.sampled_from([b"", b"0       ", b"\xffBIOSEMI"]))
 def test_arbitrary_bytes(data: bytes, magic: bytes) -> None:
     try:

@@ -19,9 +19,6 @@ from eegzip.formats.errors import ContainerError
 
 QUICK = settings(
     max_examples=150,
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

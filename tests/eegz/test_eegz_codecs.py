@@ -29,7 +29,7 @@ from eegzip.formats.predictive.fixed import decode_exact, encode_exact
 from eegzip.formats.tokens.packed import bits_per_token, decode_tokens, encode_tokens
 
 pytestmark = pytest.mark.filterwarnings("error")
-QUICK = settings(max_examples=80, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=80)
 
 SIZES = st.one_of(st.sampled_from([2, 3, 255, 256, 257, 1000, 1024, 65535, 65536]), st.integers(2, 65536))
 

@@ -137,7 +137,7 @@ def test_damaged_streams_are_refused_or_decoded(layered: Path, tmp_path: Path) -
 
 
 @given(st.lists(st.integers(-63, 63), max_size=300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_corrections_come_back(values: list[int]) -> None:
     wanted = np.array(values, np.int64)
     assert np.array_equal(decode_corrections(encode_corrections(wanted), len(wanted)), wanted)
@@ -150,7 +150,7 @@ def test_rare_corrections_cost_little() -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_are_corrections_or_refused(data: bytes, count: int) -> None:
     try:
         values = decode_corrections(data, count)
@@ -160,7 +160,7 @@ def test_any_bytes_are_corrections_or_refused(data: bytes, count: int) -> None:
 
 
 @given(st.integers(1, 1 << 26), st.lists(st.integers(0, 4), max_size=8), st.binary(max_size=20), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_residuals_come_back(step: int, references: list[int], stream: bytes, predicted: bool) -> None:
     wanted = StoredResidual(step, tuple(references) if predicted else (), stream, predicted)
     assert unpack_residual(wanted.pack(), 5) == wanted

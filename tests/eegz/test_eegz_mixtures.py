@@ -27,7 +27,7 @@ def columns(draw: st.DrawFn) -> list[np.ndarray]:
 
 
 @given(columns())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_matrix_comes_back_orthonormal(integers: list[np.ndarray]) -> None:
     size = len(integers)
     data = pack_rotation(integers)
@@ -41,7 +41,7 @@ def test_a_matrix_comes_back_orthonormal(integers: list[np.ndarray]) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(1, 64))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_bytes_are_an_orthonormal_matrix(data: bytes, size: int) -> None:
     matrix = unpack_rotation(data, size)
     np.testing.assert_allclose(matrix.T @ matrix, np.eye(size), atol=1e-10)

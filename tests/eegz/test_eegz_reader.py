@@ -21,9 +21,6 @@ from eegzip.formats.errors import BadInputError, ContainerError, UsageError
 
 QUICK = settings(
     max_examples=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -12,7 +12,7 @@ from synthetic import Group, build_header
 
 from eegzip.formats.eegz.timeline import FrameGrid
 
-QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=150)
 GRIDS = st.builds(
     FrameGrid,
     samples_per_record=st.integers(1, 60),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eegzip.formats.entropy.binary_coder import decode_bit, encode_bit, finish, new_decoder, new_encoder
@@ -21,7 +21,6 @@ def encoded(pairs: list[tuple[int, int]], room: int = 4096) -> bytes:
 
 
 @given(decisions)
-@settings(deadline=None)
 def test_every_decision_comes_back(pairs):
     data = np.frombuffer(encoded(pairs), np.uint8)
     state = new_decoder(data)
@@ -29,7 +28,6 @@ def test_every_decision_comes_back(pairs):
 
 
 @given(decisions)
-@settings(deadline=None)
 def test_cost_is_what_the_probabilities_say(pairs):
     bits = sum(-math.log2((p if bit else 65536 - p) / 65536) for bit, p in pairs)
     # The carry-less interval wastes a little where its ends lie on both sides of a byte's border.
@@ -37,7 +35,6 @@ def test_cost_is_what_the_probabilities_say(pairs):
 
 
 @given(decisions, st.integers(0, 8))
-@settings(deadline=None)
 def test_a_stream_without_room_is_counted_and_nothing_is_written_beyond(pairs, room):
     guarded = np.full(room + 16, 77, np.uint8)
     state = new_encoder()
@@ -51,7 +48,6 @@ def test_a_stream_without_room_is_counted_and_nothing_is_written_beyond(pairs, r
 
 
 @given(st.binary(max_size=40), st.integers(1, 65535))
-@settings(deadline=None)
 def test_any_bytes_decode_to_something_without_end(data, probability):
     """Beyond its end a stream is zeros; a damaged one gives wrong decisions, which its checksum tells, and no crash."""
     values = np.frombuffer(data, np.uint8)
@@ -77,6 +73,5 @@ def by_the_text(data: bytes, probabilities: list[int]) -> list[int]:
 
 
 @given(decisions)
-@settings(deadline=None)
 def test_a_decoder_from_the_text_agrees(pairs):
     assert by_the_text(encoded(pairs), [probability for _, probability in pairs]) == [bit for bit, _ in pairs]

@@ -14,7 +14,7 @@ from eegzip.formats.fixed_order import binary_logarithm, eigenvectors, gram, log
 SIZES = st.integers(1, 40)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SIZES, st.integers(1, 200), SIZES, st.sampled_from([np.float32, np.float64]), st.integers(0, 99))
 def test_a_product_is_the_sum_from_the_first_term_to_the_last(
     rows: int, inner: int, columns: int, kind: type, seed: int
@@ -40,7 +40,7 @@ def test_nothing_has_a_product() -> None:
     assert (values.shape, vectors.shape) == ((0,), (0, 0))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 99))
 def test_equations(size: int, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -79,7 +79,6 @@ def test_eigenvectors(size: int, kind: str) -> None:
     assert np.all(largest > 0)
 
 
-@settings(deadline=None)
 @given(st.floats(2.3e-308, 1.7e308))
 def test_logarithms(value: float) -> None:
     assert binary_logarithm(value) == pytest.approx(math.log2(value), rel=4e-16, abs=2e-15)

@@ -56,7 +56,7 @@ RANGES = [(-(1 << 15), (1 << 15) - 1), (-(1 << 23), (1 << 23) - 1), (-(1 << 31),
     references=st.integers(0, 3),
     seed=st.integers(0, 1000),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_hostile_signals_come_back_within_the_bound(kind, other, bounds, step, count, references, seed):
     values = hostile(kind, count, *bounds, seed)
     others = [hostile(other, count, *bounds, seed + number) for number in range(references)]
@@ -75,7 +75,7 @@ def test_hostile_signals_come_back_within_the_bound(kind, other, bounds, step, c
     around=st.integers(0, 4),
     memory=st.integers(1, 16),
 )
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_any_integers_with_any_shape(values, step, past, around, memory):
     given_values = np.array(values, np.int32)
     reference = given_values[::-1]
@@ -103,7 +103,7 @@ def test_what_a_reference_says_of_the_next_samples_is_used():
 
 
 @given(data=st.binary(max_size=80), count=st.integers(0, 200), references=st.integers(0, 3))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_any_bytes_give_samples_or_a_sentence(data, count, references):
     others = [wave(count, number) for number in range(references)]
     with contextlib.suppress(ContainerError):

@@ -30,7 +30,7 @@ def walk(count: int, seed: int, size: float = 3.0) -> np.ndarray:
     seed=st.integers(0, 1000),
 )
 @example(step=3.5, origin=0.25, towards_zero=False, seed=0)  # by turns 3 and 4 apart: 1.4 fits as well
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_scaled_integers_are_found_to_sit_on_a_grid(step, origin, towards_zero, seed):
     exact = walk(3000, seed) * step + origin
     assume(np.abs(exact - np.round(exact)).min() > 1e-6)  # else rounding errors decide, as on no grid
@@ -84,7 +84,7 @@ def test_a_recording_resampled_by_repetition_costs_what_it_held(rate, to, phase)
     references=st.integers(0, 3),
     seed=st.integers(0, 100),
 )
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_every_transform_comes_back(kind, count, references, seed):
     rng = np.random.default_rng(seed)
     values = walk(count, seed)
@@ -104,7 +104,7 @@ def test_every_transform_comes_back(kind, count, references, seed):
 
 
 @given(data=st.binary(max_size=60), count=st.integers(0, 300))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_bytes_give_samples_or_a_sentence(data, count):
     with contextlib.suppress(ContainerError):
         needed, _ = references_of(data)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from second_lines import lines_of_chunk
 from second_prior import read_tables
@@ -42,7 +42,7 @@ def random_lines(random: np.random.Generator, entry: LineSet, knots: int, larges
 
 
 @given(st.integers(0, 1 << 30), st.integers(1, 4), st.integers(1, 3), st.integers(16, 60), st.integers(1, 130))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_written_is_read_by_both_readers(seed: int, signals: int, count: int, spacing: int, n: int) -> None:
     random = np.random.default_rng(seed)
     steps = tuple(int(step) for step in random.integers(1, 400, signals))
@@ -78,14 +78,18 @@ def test_the_table_of_sines_is_the_same_everywhere() -> None:
 
 
 @given(st.integers(0, (1 << 32) - 1))
+@example(326723283)
+@settings(max_examples=1000)
 def test_sines_between_its_entries(phase: int) -> None:
+    # A chord of the table lies at most h^2 / 8 = 4.94 below the arc, the phase's lowest 8 bits are up to 6.29 along
+    # its slope; these two are at right angles (sine and cosine): 7.99. Entries are rounded (0.5), the product down (1).
     turn = 2 * math.pi * phase / (1 << 32)
-    assert abs(sine(phase) - (1 << 24) * math.sin(turn)) < 8
-    assert abs(cosine(phase) - (1 << 24) * math.cos(turn)) < 8
+    assert abs(sine(phase) - (1 << 24) * math.sin(turn)) < 9.5
+    assert abs(cosine(phase) - (1 << 24) * math.cos(turn)) < 9.5
 
 
 @given(st.binary(max_size=400), st.integers(1, 16), st.integers(2, 300), st.integers(16, 70))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_bytes_are_refused_or_give_lines_in_range(data: bytes, count: int, knots: int, spacing: int) -> None:
     steps = (1, 300, 1 << 24)
     try:

@@ -24,7 +24,7 @@ from eegzip.formats.tokens.stream import (
 from eegzip.formats.tokens.tables import BANDS, TokenPrior, pack_prior
 from eegzip.formats.tokens.tracking import energy_class, follow, start_variance
 
-MANY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+MANY = settings(max_examples=60)
 SIZES = st.sampled_from([2, 3, 16, 37, 64])
 
 

@@ -24,7 +24,7 @@ def same(a, b):
     return np.array_equal(a.wave, b.wave) and np.array_equal(a.present, b.present) and a.labels == b.labels
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.integers(0, 10**9), st.integers(1, 9), st.data())
 def test_any_rows_are_those_of_the_whole_batch(seed, step, size, data):
     whole = sampler(seed).batch(step, size)

@@ -88,7 +88,7 @@ def test_windows_that_do_not_fit_are_left_out() -> None:
         spectrogram_loss(torch.zeros(1, 16), torch.zeros(1, 16))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(17, 700), st.integers(0, 2**31), st.floats(-6, 3))
 def test_the_spectral_losses_are_distances(length: int, seed: int, magnitude: float) -> None:
     x, y, z = torch.randn(3, 2, length, generator=torch.Generator().manual_seed(seed)).double() * 10**magnitude

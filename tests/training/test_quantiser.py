@@ -76,7 +76,7 @@ def test_open_quantiser_holds_vectors_at_the_size_of_codewords():
 
 
 @given(st.integers(1, 64), st.integers(1, 9), st.floats(0, 1), st.integers(0, 100))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_depths_are_drawn_for_the_stated_share(batch, levels, dropout, seed):
     depth = drawn_depths(batch, levels, dropout, torch.Generator().manual_seed(seed))
     few = math.ceil(batch * dropout)

@@ -43,7 +43,7 @@ def test_prd_snr_and_r_are_those_of_the_meter_for_files() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**31), st.floats(1e-3, 1e3), st.floats(-100, 100), st.floats(0.01, 3), st.booleans())
 def test_figures_do_not_depend_on_unit_or_offset(
     seed: int, gain: float, offset: float, noise: float, turned: bool
@@ -188,7 +188,7 @@ def test_updates_that_do_not_fit_are_refused() -> None:
             use.update(np.full((1, 2, 4), code))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 4), st.integers(1, 64), st.integers(1, 50), st.integers(0, 2**31), st.floats(0.05, 3))
 def test_use_of_codebooks(levels: int, size: int, frames: int, seed: int, skew: float) -> None:
     rng = np.random.default_rng(seed)

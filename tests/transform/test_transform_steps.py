@@ -21,7 +21,7 @@ from eegzip.formats.transform.search.quantiser import encode_coefficients, room
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_lapped_transform_is_orthonormal_and_comes_back(blocks: int, half: int, seed: int, cut: bool) -> None:
     random = np.random.default_rng(seed)
     samples = random.normal(size=(2, blocks * 2 * half))
@@ -86,7 +86,7 @@ def test_levels_and_bands_rise_and_stay_in_range() -> None:
     st.integers(0, 3),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_integers_come_back_from_coefficients(values: np.ndarray, shift: int, first: bool) -> None:
     wanted = values >> (10 * shift)
     shape = wanted.shape
@@ -116,7 +116,7 @@ def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> t
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(2, 300), st.integers(1, 6), st.floats(0.01, 500))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_layer_decodes_to_what_its_encoder_restored(
     seed: int, signals: int, n_samples: int, blocks: int, step: float
 ) -> None:
@@ -130,7 +130,7 @@ def test_a_layer_decodes_to_what_its_encoder_restored(
 
 
 @given(st.binary(max_size=200), st.integers(1, 64), st.integers(1, 400), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_decode_or_are_refused(data: bytes, signals: int, n_samples: int, first: bool) -> None:
     try:
         members, samples = decode_layer(data, signals, n_samples, first=first)

@@ -18,7 +18,7 @@ def whole(resampler: Resampler, x: np.ndarray) -> np.ndarray:
     return resampler.resample(x[:, where], start, 0, count)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(RATIOS), st.integers(0, 10**6), st.data())
 def test_any_window_is_bit_identical(ratio: tuple[int, int], seed: int, data: st.DataObject) -> None:
     resampler = Resampler(*rate_ratio(*ratio))

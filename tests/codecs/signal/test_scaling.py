@@ -30,7 +30,7 @@ def waveform(seed: int, n: int, channels: int = 3) -> np.ndarray:
     return np.rint(x)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 1500))
 def test_never_clips_and_comes_back(seed: int, n: int) -> None:
     x = waveform(seed, n)
@@ -43,7 +43,7 @@ def test_never_clips_and_comes_back(seed: int, n: int) -> None:
     assert np.allclose(denormalise(y, offset, scale), x, rtol=1e-6, atol=2e-6 * scale.max())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(200, 1500), st.data())
 def test_knots_do_not_depend_on_what_is_computed_at_once(seed: int, n: int, data: st.DataObject) -> None:
     x = waveform(seed, n)
