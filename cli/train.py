@@ -227,6 +227,8 @@ def _print_report(
             f"{what} of {people} held out {number(before.get('prd'), 3)} -> {number(after.get('prd'), 3)} % "
             f"(best at step {report.best_step})"
         )
+        if not report.best_step and report.steps:
+            click.echo(f"{report.folder}: no step did better, so the model is the start ({settings.start.init}).")
     if report.stopped_by and not quiet:
         click.echo(
             f"eegzip: stopped after step {report.steps}; the state is saved. Go on with: "

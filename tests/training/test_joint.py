@@ -93,8 +93,22 @@ def test_it_goes_on_from_a_model_that_has_a_decoder(run: Path, folder: Path, cac
     values = {"start": {"init": str(run)}, "data": {"sources": [str(folder)], "cache": str(cache), "workers": 1}}
     settings = settings_for(values={**SMALL, **values, "run": {**SMALL["run"], "max_steps": 1}})
     report = train(settings, tmp_path / "tuned")
-    assert report.after["prd"] < report.before["prd"] == 100
-    assert load_checkpoint(tmp_path / "tuned").digest != load_checkpoint(run).digest
+    first = train(small(folder, cache), tmp_path / "as it was", watch=None).after
+    assert first is not None
+    # Of the start itself, which is never left for worse.
+    assert report.before["prd"] == first["prd"]
+    assert report.after["prd"] <= report.before["prd"] < 100
+    assert "began as the decoder of" in (tmp_path / "tuned" / "README.md").read_text()
+
+
+def test_where_no_step_does_better_the_start_stays(run: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
+    options = ["--init", str(run), "--held-out", "Subject02", "--stage", "joint", "--max-steps", "2", "--lr", "1"]
+    options += ["--set", f"data.cache={cache}", "--set", "data.workers=1", "--set", "run.validation_windows=1"]
+    told = CliRunner().invoke(main, ["train", "--data", str(folder), "--out", str(tmp_path / "tuned"), *options])
+    assert told.exit_code == 0, told.output
+    assert "no step did better, so the model is the start" in told.output
+    one, other = (load_checkpoint(path).joint_state for path in (run, tmp_path / "tuned"))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_command_line_refuses_what_cant_be(folder: Path, tmp_path: Path) -> None:

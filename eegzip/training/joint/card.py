@@ -61,6 +61,10 @@ def joint_card(facts: CardFacts) -> str:
     by_time = f" Of {', '.join(facts.by_time)} the last third of each recording was held out." if facts.by_time else ""
     shown = facts.command[0].rsplit("/", 1)[-1] if facts.command else "eegzip"
     command = shlex.join([shown, *facts.command[1:]])
+    if config.joint is not None and facts.start.config.joint is not None:
+        began = f"It began as the decoder of `{base}`, which was trained on other recordings before"
+    else:
+        began = "Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate"
     return f"""{front}
 
 # {name}
@@ -69,7 +73,7 @@ Tokens of single channels, decoded with all channels in sight. Encoder, codebook
 `{base}`: an MDCT with residual codebooks, no trained convolutions. A file's tokens mean the same, and cost the same,
 with both. New is the decoder: a network of {millions:.2f} million parameters, trained by gradient, refines each
 channel with what the others say. All that a file has of it is a bit a channel: the encoder measures both ways, and a
-channel that the network doesn't serve is decoded as `{base}` does.
+channel that the network doesn't serve is decoded from its own tokens.
 
 ## What it is
 
@@ -79,7 +83,7 @@ channel that the network doesn't serve is decoded as `{base}` does.
 * {blocks} blocks, {width} wide, refine it: filters of {kernel} frames along time, mixing across channels by
   {heads} heads whose weights are learned functions of those correlations and Wiener weights, and a perceptron. Any
   montage, any number of channels; their order is irrelevant.
-* Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate.
+* {began}.
 
 ## What it does to people it never saw
 
@@ -109,7 +113,7 @@ the network {best.get("prd", 100):.2f} %.
 
 ## Limits
 
-* It takes nothing off where channels have nothing in common: a channel by itself is decoded as by `{base}`.
+* It takes nothing off where channels have nothing in common: a channel by itself is decoded from its own tokens.
 * To restore one channel, the tokens of all those coded beside it are read (`eegzip decompress --alone` does without,
   and without the gain).
 * What is lost with a chunk of a window costs the rest of that window its refinement.

@@ -97,6 +97,7 @@ def run(
             journal,
             out,
             save,
+            tuning=known is not None,
         )
         if resume:
             trainer.resume()

@@ -47,6 +47,8 @@ class JointTrainer:
         Folder of the run, for its state.
     save
         Called with the averaged weights where they are the best so far.
+    tuning
+        Whether the weights are trained already. They are then measured first, and stay where no step does better.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class JointTrainer:
         journal: Journal,
         out: Path,
         save: Callable[[dict[str, torch.Tensor]], None],
+        *,
+        tuning: bool,
     ) -> None:
         self._settings, self._decoder, self._draw, self._validation = settings, decoder, draw, validation
-        self._journal, self._out, self._save = journal, out, save
+        self._journal, self._out, self._save, self._tuning = journal, out, save, tuning
         optimiser, weight_decay = settings.optimiser, settings.joint.weight_decay
         betas = (optimiser.betas[0], optimiser.betas[1])
         self._optimiser = torch.optim.AdamW(decoder.parameters(), optimiser.lr, betas, weight_decay=weight_decay)
@@ -91,6 +95,9 @@ class JointTrainer:
         run = self._settings.run
         began = saved = time.monotonic() - self._seconds
         with stop_on_signals() as request:
+            if self._tuning and not self._step:
+                self._validate()
+                self._first = self._last
             while self._share() < 1.0 and not request.signal:
                 loss = self._learn()
                 self._step += 1
