@@ -18,12 +18,15 @@ from eegzip.formats.edf import Annotation, EdfHeader, Timeline
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
-from eegzip.formats.errors import UsageError
+from eegzip.formats.errors import ContainerError, UsageError
 from eegzip.info import EegzInfo, eegz_info
 
 
 class Recording:
     """An open ``.eegz`` file, as :func:`eegzip.open` returns it.
+
+    Threads may share it, and processes too, however they were started: a forked one reads the same open file, and one
+    that gets it pickled opens the file again by its path.
 
     Parameters
     ----------
@@ -52,6 +55,8 @@ class Recording:
     def __init__(
         self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu", alone: bool = False
     ) -> None:
+        # An absolute path, as a process that opens it again may work in another folder.
+        self._how = (Path(path).absolute(), model, device, alone)
         self._reader = EegzReader(path, priors(model))
         self._network = StoredNetwork(self._reader.header, model, device)
         self._alone = alone
@@ -224,6 +229,10 @@ class Recording:
             raise UsageError(f"'{channel}' has no tokens: it is kept exactly, or coded without them.")
         return [read_tokens(self._reader, number) for number in groups]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it as what it takes to open it again."""
+        return _reopened, (*self._how, self._reader.blocks.seed, self._reader.size)
+
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
@@ -235,3 +244,15 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _reopened(
+    path: Path, model: str | Path | None, device: str, alone: bool, seed: int, size: int
+) -> Recording:
+    """Open a pickled recording again, unless the file is another one by now."""
+    recording = Recording(path, model=model, device=device, alone=alone)
+    reader = recording._reader
+    if (reader.blocks.seed, reader.size) != (seed, size):
+        recording.close()
+        raise ContainerError(f"{path} is not the file any more that it was when it was opened; open it again.")
+    return recording
