@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +19,15 @@ from eegzip.formats.edf import Annotation, EdfHeader, Timeline
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
-from eegzip.formats.errors import UsageError
+from eegzip.formats.errors import ContainerError, UsageError
 from eegzip.info import EegzInfo, eegz_info
 
 
 class Recording:
     """An open ``.eegz`` file, as :func:`eegzip.open` returns it.
+
+    Threads may share it, and processes too, however they were started: a forked one reads the same open file, and one
+    that gets it pickled opens the file again by its path.
 
     Parameters
     ----------
@@ -52,6 +56,8 @@ class Recording:
     def __init__(
         self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu", alone: bool = False
     ) -> None:
+        # An absolute path, as a process that opens it again may work in another folder.
+        self._how = (Path(path).absolute(), model, device, alone)
         self._reader = EegzReader(path, priors(model))
         self._network = StoredNetwork(self._reader.header, model, device)
         self._alone = alone
@@ -194,15 +200,21 @@ class Recording:
         scale = 1.0 if signal.microvolts_per_digit is None else signal.microvolts_per_digit / signal.gain
         return (signal.gain * digital + signal.offset) * scale
 
-    def tokens(self, channel: str | None = None) -> list[TokenStream]:
+    def tokens(
+        self, channel: str | Sequence[str] | None = None, start: float = 0.0, stop: float | None = None
+    ) -> list[TokenStream]:
         """Token streams, one a group or component; no network is loaded.
 
         Parameters
         ----------
-        channel : str, optional
-            Only streams of channels that this pattern names; a stream of a group (DAC-MC) holds the others of the
+        channel : str or sequence of str, optional
+            Only streams of channels that these patterns name; a stream of a group (DAC-MC) holds the others of the
             group too, as its ``labels`` say, and of a channel coded as part of a recording's components, all of
             these.
+        start, stop : float
+            Seconds of recorded data, as in :meth:`read`: frames whose centres lie there, so that stretches that meet
+            share none and leave none out. `stop` defaults to the end, with the last frame, whose centre may lie after
+            the last sample. Only chunks that hold them are read; ``first_frame`` says where a stream begins.
 
         Returns
         -------
@@ -211,18 +223,42 @@ class Recording:
         Raises
         ------
         UsageError
-            The channel does not exist or is kept exactly.
+            The channel does not exist or is kept exactly, or there is no such time.
+        ContainerError, ModelError
+            The file is damaged there, or its model's prior is not at hand.
         """
         header = self._reader.header
-        wanted = None if channel is None else set(chosen_signals(header, [channel]))
+        patterns = [channel] if isinstance(channel, str) else channel
+        wanted = None if patterns is None else set(chosen_signals(header, list(patterns)))
         groups = [
             number
             for number in range(len(header.groups))
             if wanted is None or wanted.intersection(header.sharing(number))
         ]
         if wanted is not None and not groups:
-            raise UsageError(f"'{channel}' has no tokens: it is kept exactly, or coded without them.")
-        return [read_tokens(self._reader, number) for number in groups]
+            named = "', '".join(patterns or ())
+            raise UsageError(f"'{named}' has no tokens: it is kept exactly, or coded without them.")
+        return [read_tokens(self._reader, number, *self._frames(number, start, stop)) for number in groups]
+
+    def _frames(self, group: int, start: float, stop: float | None) -> tuple[int, int]:
+        """Frames of a group whose centres lie in a stretch of time: first, and one past the last."""
+        grid = self._reader.header.grid(group)
+        if start == 0 and stop is None:
+            return 0, grid.n_frames
+        length = self.duration
+        if length is None:
+            raise UsageError("data records of this file have no duration, so it can't be read by time.")
+        if not 0 <= start <= (length if stop is None else stop) <= length:
+            end = length if stop is None else stop
+            raise UsageError(f"{start:g} to {end:g} s is not within the {length:g} s of the recording.")
+        # A hair of tolerance: 0.3 s is the third of frames 0.1 s apart, whatever floats say.
+        per_second = grid.n_samples * grid.up / (grid.down * grid.hop * length)
+        first = math.ceil(start * per_second - 1e-9)
+        return first, grid.n_frames if stop is None else max(first, math.ceil(stop * per_second - 1e-9))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it as what it takes to open it again."""
+        return _reopened, (*self._how, self._reader.blocks.seed, self._reader.size)
 
     def close(self) -> None:
         """Close the file."""
@@ -235,3 +271,15 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _reopened(
+    path: Path, model: str | Path | None, device: str, alone: bool, seed: int, size: int
+) -> Recording:
+    """Open a pickled recording again, unless the file is another one by now."""
+    recording = Recording(path, model=model, device=device, alone=alone)
+    reader = recording._reader
+    if (reader.blocks.seed, reader.size) != (seed, size):
+        recording.close()
+        raise ContainerError(f"{path} is not the file any more that it was when it was opened; open it again.")
+    return recording

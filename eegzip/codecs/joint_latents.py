@@ -7,7 +7,6 @@ So nothing depends on chunks, on what was asked for first or on which channels a
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +15,7 @@ import torch
 
 from eegzip.codecs.signal.analysis import window_size
 from eegzip.codecs.types import CodeArray, FloatArray
+from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.tokens.packed import ABSENT
 
@@ -66,7 +66,7 @@ class JointLatents:
         self._wanted = list(wanted)
         self._refined = [place in refined for place in self._wanted]
         self._size = window_size(grid.n_frames, runtime.window_frames)
-        self._windows: OrderedDict[int, FloatArray] = OrderedDict()
+        self._windows: Recent[int, FloatArray] = Recent(_WINDOWS_KEPT)
 
     def frames(self, start: int, stop: int) -> FloatArray:
         """Return latents [channels, D, frames] of the frames from `start` up to `stop`, all inside the recording."""
@@ -76,12 +76,7 @@ class JointLatents:
         return joined[:, :, start - windows[0] * size : stop - windows[0] * size]
 
     def _window(self, window: int) -> FloatArray:
-        if window not in self._windows:
-            self._windows[window] = self._made(window)
-            while len(self._windows) > _WINDOWS_KEPT:
-                self._windows.popitem(last=False)
-        self._windows.move_to_end(window)
-        return self._windows[window]
+        return self._windows.get(window, self._made)
 
     def _made(self, window: int) -> FloatArray:
         first, reach, count = window * self._size, self._decoder.config.reach, self._grid.n_frames

@@ -30,6 +30,7 @@ from eegzip.codecs.networks.linear import summed_codewords
 from eegzip.codecs.quantisation.beam import ResidualSearch
 from eegzip.codecs.types import CodeArray, FloatArray
 from eegzip.formats.errors import ModelError, UsageError
+from eegzip.formats.processes import PerProcess
 from eegzip.formats.tokens.packed import ABSENT
 
 # Bytes of activations that one batch may take at a time.
@@ -97,22 +98,27 @@ class CodecRuntime:
         self._workers = threads or torch.get_num_threads()
         try:
             self.device = torch.device(device)
-            self.network = build_network(checkpoint).to(self.device)
+            with _one_thread():
+                self.network = build_network(checkpoint).to(self.device)
+                prepare_for_inference(self.network)
         except (RuntimeError, AssertionError) as error:
             raise UsageError(f"The device {device!r} can't be used: {str(error).splitlines()[0]}") from error
-        prepare_for_inference(self.network)
         self._beam = config.beam if beam is None else beam
         # Codebooks that lie in the latents need no network.
         self._codebooks: FloatArray | None = None
         if shape.direct_codebooks and self.device.type == "cpu":
             self._codebooks = np.stack([q.codebook.weight.numpy() for q in self.network.quantizer.quantizers])
         self._made_search: ResidualSearch | None = None
-        self._making_search = Lock()
-        self._pool = ThreadPoolExecutor(self._workers)
-        weakref.finalize(self, self._pool.shutdown, wait=False)
+        self._making_search = PerProcess(Lock)
+        self._pool = PerProcess(self._new_pool)
         # The widest activation and its temporaries decide how many samples fit into a batch.
         width = max(shape.encoder_dim, shape.decoder_dim >> len(shape.decoder_rates), 8)
         self._batch_samples = max(BATCH_BYTES // (4 * 6 * 2 * width), 1)
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        pool = ThreadPoolExecutor(self._workers)
+        weakref.finalize(self, pool.shutdown, wait=False)
+        return pool
 
     @cached_property
     def joint_decoder(self) -> JointDecoder:
@@ -123,7 +129,8 @@ class CodecRuntime:
         ModelError
             It has none.
         """
-        decoder = joint_decoder(self.checkpoint)
+        with _one_thread():
+            decoder = joint_decoder(self.checkpoint)
         if decoder is None:
             raise ModelError(f"The model {self.checkpoint.config.name} has no joint decoder.")
         return decoder
@@ -164,7 +171,7 @@ class CodecRuntime:
 
     def _search(self) -> ResidualSearch:
         """Return the search among all codebooks; made when first asked for."""
-        with self._making_search:
+        with self._making_search():
             if self._made_search is None:
                 with torch.inference_mode():
                     codebooks = torch.stack([codewords(q) for q in self.network.quantizer.quantizers])
@@ -223,22 +230,39 @@ class CodecRuntime:
                     work(job[0], np.array([job[1]]))
 
             jobs = [(kind, row) for kind, (count, _) in enumerate(kinds) for row in range(count)]
-            for _ in self._pool.map(alone, jobs):
+            for _ in self._pool().map(alone, jobs):
                 pass
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Inference mode, float32 without TF32, in one thread: how many there are must not show in what is computed."""
-        before, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-        if before != 1:
-            torch.set_num_threads(1)
+        """Inference mode, float32 without TF32, in one thread."""
+        precision = torch.get_float32_matmul_precision()
         if precision != "highest":
             torch.set_float32_matmul_precision("highest")
         try:
-            with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            with (
+                _one_thread(),
+                torch.inference_mode(),
+                torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            ):
                 yield
         finally:
             if precision != "highest":
                 torch.set_float32_matmul_precision(precision)
-            if before != 1:
-                torch.set_num_threads(before)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute in the caller's thread alone.
+
+    How many threads there are must not show in what is computed. And in a forked process torch would wait for ever for
+    those that it had before the fork.
+    """
+    before = torch.get_num_threads()
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from eegzip.codecs.stream_batch import StreamBatch
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ModelError
+from eegzip.formats.processes import PerProcess
 
 if TYPE_CHECKING:
     from eegzip.codecs.runtime import CodecRuntime
@@ -103,6 +105,7 @@ class StoredNetwork:
         self._model = model
         self._device = device
         self._runtime: CodecRuntime | None = None
+        self._loading = PerProcess(Lock)
 
     def __call__(self) -> CodecRuntime:
         """Return it.
@@ -112,9 +115,10 @@ class StoredNetwork:
         ModelError
             The model is not at hand, or `model` is another one.
         """
-        if self._runtime is None:
-            self._runtime = self._loaded()
-        return self._runtime
+        with self._loading():
+            if self._runtime is None:
+                self._runtime = self._loaded()
+            return self._runtime
 
     def _loaded(self) -> CodecRuntime:
         # Here, so that reading tokens and exact signals needs no torch.

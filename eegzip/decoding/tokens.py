@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,10 +53,13 @@ class TokenStage:
         self._lost = lost
         self._tokens_only = tokens_only
         self._refined = frozenset[int]() if alone else reader.refined
+        self._made: list[tuple[StreamBatch, Synthesis]] | None = None
 
-    @cached_property
     def _batches(self) -> list[tuple[StreamBatch, Synthesis]]:
-        return [(batch, self._synthesis(batch)) for batch in batches_of(self._header, sorted(self._wanted))]
+        # No cached_property: before Python 3.12 it holds a lock, which a fork of another thread would hand down held.
+        if self._made is None:
+            self._made = [(batch, self._synthesis(batch)) for batch in batches_of(self._header, sorted(self._wanted))]
+        return self._made
 
     def _synthesis(self, batch: StreamBatch) -> Synthesis:
         header, runtime = self._header, self._network()
@@ -75,7 +78,7 @@ class TokenStage:
         header = self._header
         start = header.records_of_chunk(chunk)[0]
         samples = {}
-        for batch, synthesis in self._batches:
+        for batch, synthesis in self._batches():
             if not self._tokens_only and all(header.signals[index].coding is Coding.LAYERS for index in batch.signals):
                 continue
             per_record = header.signals[batch.signals[0]].samples_per_record
@@ -92,7 +95,7 @@ class TokenStage:
         """What a chunk's tokens make of signals, before rounding, float64 of shape (n,); some others may be there."""
         first, stop = self._header.records_of_chunk(chunk)
         found: dict[int, np.ndarray] = {}
-        for batch, synthesis in self._batches:
+        for batch, synthesis in self._batches():
             if not frozenset(batch.signals).isdisjoint(signals):
                 per_record = self._header.signals[batch.signals[0]].samples_per_record
                 values = synthesis.values(first * per_record, stop * per_record)

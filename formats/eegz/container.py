@@ -17,14 +17,14 @@ from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.files import open_for_reading
 from eegzip.formats.limits import MAX_HEADER_BYTES
+from eegzip.formats.shared_file import SharedFile
 
 _Self = TypeVar("_Self", bound="Container")
 
 
 class Container:
-    """An open ``.eegz`` file as blocks, whatever their streams hold.
+    """An open ``.eegz`` file as blocks, whatever their streams hold; threads and forked processes may share it.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Container:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._file = open_for_reading(self.path)
+        self._file = SharedFile(self.path)
         try:
             self._open()
         except ContainerError as error:
@@ -71,7 +71,7 @@ class Container:
             raise
 
     def _open(self) -> None:
-        self.size = self._file.seek(0, 2)
+        self.size = self._file.size
         self.minor_version = layout.check_signature(read_at(self._file, 0, layout.SIGNATURE_BYTES), str(self.path))
         self.blocks: BlockMap = map_blocks(self._file, self.size)
         self._refuse_unknown_critical()

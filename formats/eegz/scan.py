@@ -5,12 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.index import BlockPlace, unpack_index
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
+from eegzip.formats.shared_file import SharedFile
 
 _WINDOW = 1 << 18
 
@@ -40,13 +40,12 @@ class BlockMap:
     seed: int
 
 
-def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+def read_at(file: SharedFile, offset: int, size: int) -> bytes:
     """Read up to `size` bytes at `offset`."""
-    file.seek(offset)
-    return file.read(size)
+    return file.read_at(offset, size)
 
 
-def map_blocks(file: BinaryIO, size: int) -> BlockMap:
+def map_blocks(file: SharedFile, size: int) -> BlockMap:
     """List the blocks of a file of `size` bytes whose signature was checked already."""
     found = _find_head(file, size)
     if found is None:
@@ -60,7 +59,7 @@ def map_blocks(file: BinaryIO, size: int) -> BlockMap:
     return BlockMap(places, False, [note, *problems], head, seed)
 
 
-def _find_head(file: BinaryIO, size: int) -> tuple[BlockPlace, int] | None:
+def _find_head(file: SharedFile, size: int) -> tuple[BlockPlace, int] | None:
     """The header block and its payload's checksum: the first block, or the copy at the end of a long file."""
     for offset in _marks(file, layout.SYNC + layout.HEAD, layout.SIGNATURE_BYTES, size):
         header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), 0)
@@ -71,7 +70,7 @@ def _find_head(file: BinaryIO, size: int) -> tuple[BlockPlace, int] | None:
     return None
 
 
-def _from_index(file: BinaryIO, size: int, head: BlockPlace, seed: int) -> list[BlockPlace] | None:
+def _from_index(file: SharedFile, size: int, head: BlockPlace, seed: int) -> list[BlockPlace] | None:
     """Blocks as the index lists them, or ``None`` when there is no intact index that fits the file."""
     trailer_offset = size - layout.TRAILER_BYTES
     if trailer_offset < layout.SIGNATURE_BYTES:
@@ -95,7 +94,7 @@ def _from_index(file: BinaryIO, size: int, head: BlockPlace, seed: int) -> list[
     return places
 
 
-def _scan_blocks(file: BinaryIO, size: int, seed: int) -> tuple[list[BlockPlace], list[str]]:
+def _scan_blocks(file: SharedFile, size: int, seed: int) -> tuple[list[BlockPlace], list[str]]:
     """Find blocks one after another, and search for the next sync mark wherever one is damaged.
 
     Returns
@@ -125,12 +124,12 @@ def _scan_blocks(file: BinaryIO, size: int, seed: int) -> tuple[list[BlockPlace]
     return places, problems
 
 
-def _is_trailer(file: BinaryIO, offset: int, size: int) -> bool:
+def _is_trailer(file: SharedFile, offset: int, size: int) -> bool:
     data = read_at(file, offset, layout.TRAILER_BYTES + 1)
     return size - offset == layout.TRAILER_BYTES and layout.unpack_trailer(data) is not None
 
 
-def _block_at(file: BinaryIO, offset: int, size: int, seed: int) -> BlockPlace | None:
+def _block_at(file: SharedFile, offset: int, size: int, seed: int) -> BlockPlace | None:
     header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), seed)
     if header is None or header.length > MAX_PAYLOAD_BYTES:
         return None
@@ -140,13 +139,13 @@ def _block_at(file: BinaryIO, offset: int, size: int, seed: int) -> BlockPlace |
     return place if place.payload_offset + place.length <= size else None
 
 
-def _next_block(file: BinaryIO, offset: int, size: int, seed: int) -> int | None:
+def _next_block(file: SharedFile, offset: int, size: int, seed: int) -> int | None:
     """Offset of the next intact block at or after `offset`."""
     marks = _marks(file, layout.SYNC, offset, size)
     return next((mark for mark in marks if _block_at(file, mark, size, seed) is not None), None)
 
 
-def _marks(file: BinaryIO, mark: bytes, offset: int, size: int) -> Iterator[int]:
+def _marks(file: SharedFile, mark: bytes, offset: int, size: int) -> Iterator[int]:
     """Offsets at which some bytes stand, from `offset` on."""
     while offset < size:
         window = read_at(file, offset, _WINDOW + len(mark) - 1)

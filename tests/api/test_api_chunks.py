@@ -215,8 +215,8 @@ class CountingFile:
         self._file = file
         self.bytes_read = 0
 
-    def read(self, size: int = -1) -> bytes:
-        data: bytes = self._file.read(size)  # type: ignore[attr-defined]
+    def read_at(self, offset: int, size: int) -> bytes:
+        data: bytes = self._file.read_at(offset, size)  # type: ignore[attr-defined]
         self.bytes_read += len(data)
         return data
 

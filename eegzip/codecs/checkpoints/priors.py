@@ -14,6 +14,7 @@ from eegzip.codecs.checkpoints.checkpoint import read_prior
 from eegzip.formats.eegz.context_tokens import PriorSource
 from eegzip.formats.eegz.header import CodecEntry
 from eegzip.formats.errors import ModelError
+from eegzip.formats.processes import PerProcess
 
 if TYPE_CHECKING:
     from eegzip.formats.tokens.tables import TokenPrior
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # By digest. Nearly always one or two, of a megabyte or two each; of more, the first loaded make room.
 _LOADED: dict[str, TokenPrior] = {}
 _MAX_LOADED = 8
-_LOADING = Lock()
+_LOADING = PerProcess(Lock)
 
 
 def priors(model: str | Path | None = None) -> PriorSource:
@@ -40,7 +41,7 @@ def priors(model: str | Path | None = None) -> PriorSource:
 
     def find(codec: CodecEntry) -> TokenPrior:
         wanted = codec.prior or ""
-        with _LOADING:
+        with _LOADING():
             if wanted not in _LOADED:
                 prior = _read(codec, wanted, model)
                 if len(_LOADED) >= _MAX_LOADED:

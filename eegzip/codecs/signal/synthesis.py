@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from eegzip.codecs.signal.analysis import read_extended, window_size
 from eegzip.codecs.signal.resampling import Resampler
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, denormalise
+from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.eegz.timeline import FrameGrid
 
 # The window in work and the one before it: a stretch of time needs a little of its neighbour's.
@@ -97,12 +97,13 @@ class Synthesis:
         self._rows = rows
         self._resampler = Resampler(grid.down, grid.up)
         self._size = window_size(grid.n_frames, decoder.window_frames)
-        self._windows: OrderedDict[int, tuple[int, np.ndarray]] = OrderedDict()
+        self._windows: Recent[int, tuple[int, np.ndarray]] = Recent(_WINDOWS_KEPT)
 
     def _window(self, window: int) -> tuple[int, np.ndarray]:
         """First model sample of a window inside the recording, and its samples [channels, n]."""
-        if window in self._windows:
-            return self._windows[window]
+        return self._windows.get(window, self._made)
+
+    def _made(self, window: int) -> tuple[int, np.ndarray]:
         grid, context, size = self._grid, self._decoder.decoder_context, self._size
         first, stop = window * size, min((window + 1) * size, grid.n_frames)
         low, high = max(first - context, 0), min(first + size + context, grid.n_frames)
@@ -130,11 +131,7 @@ class Synthesis:
 
             values = product(self._rows, values)
         # float32 holds 24 bits, as many as the widest samples have; it halves the memory.
-        result = (begin, values.astype(np.float32))
-        self._windows[window] = result
-        while len(self._windows) > _WINDOWS_KEPT:
-            self._windows.popitem(last=False)
-        return result
+        return begin, values.astype(np.float32)
 
     def _model_samples(self, start: int, stop: int) -> np.ndarray:
         """Restored samples at the model's rate, for places inside the recording."""
