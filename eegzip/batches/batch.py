@@ -136,8 +136,7 @@ def batch(
         More files, whose own folders are kept below `output`.
     jobs : int, optional
         Files at a time, each in a process of its own; as many as there are cores by default. With one file at a time
-        all cores work on it. 0 works in this very process. A program that calls this with more needs the
-        ``if __name__ == "__main__":`` that multiprocessing asks for.
+        all cores work on it. 0 works in this very process.
     manifest : path-like, optional
         The record, a line of JSON a step; see :class:`~eegzip.batches.manifest.Manifest`.
     skip_existing : bool
@@ -290,7 +289,7 @@ class _Run:
             raise UsageError(f"{source} is a link, which is not removed; name the file that it leads to.")
         if self._written.setdefault(target, source) != source:
             raise UsageError(
-                f"{source} would be written to {target}, as {self._written[target]} is; name the folder of both, with -r."
+                f"{source} would be written to {target}, as {self._written[target]} is; name the folder of both (-r)."
             )
         return self._task_that_writes(task, target, last)
 
@@ -304,7 +303,7 @@ class _Run:
             if self._skip_existing:
                 return None
             raise OutputError(
-                f"{target} exists already; -f replaces it (overwrite=True), --skip-existing leaves it (skip_existing=True)."
+                f"{target} exists already; use -f (overwrite=True) to replace it, --skip-existing to leave it."
             )
         interrupted = last is not None and last["state"] == "started"
         return Task(**{**vars(task), "overwrite": self._overwrite or ours, "leftovers": interrupted})

@@ -155,7 +155,7 @@ def restored_name(source: Path) -> str:
     """The name of the recording in an ``.eegz`` file: ``night.edf`` of ``night.edf.eegz``, as of ``night.eegz``."""
     from eegzip.formats.eegz.reader import EegzReader
 
-    name = source.stem if source.suffix.lower() in COMPRESSED else source.name
+    name = source.stem
     if Path(name).suffix.lower() in RECORDINGS:
         return name
     with EegzReader(source) as reader:

@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import Any, NoReturn
 
 from eegzip.batches.work import Task, do
@@ -80,7 +81,8 @@ class _Worker:
     def __init__(self, threads: int) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=_work, args=(theirs, threads), daemon=True)
-        self._process.start()
+        with _without_main():
+            self._process.start()
         # Ours alone is left, so that its end is seen when the process dies, and ours by the process when we do.
         theirs.close()
 
@@ -103,6 +105,17 @@ class _Worker:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start processes that don't run the main program again: they need none of it, and not all of them bear that."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _work(connection: Connection, threads: int) -> None:
