@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,14 +23,17 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE, FOLDER, TIME
 
 if TYPE_CHECKING:
     from eegzip.reports import CompressionReport
 
 _EPILOG = """\b
-Several recordings, each to an .eegz file beside it:
-  for f in *.edf; do eegzip compress "$f"; done
+Many recordings, each to a file of its whole name (night.edf.eegz):
+  eegzip compress -r recordings/ -o compressed/      a tree, mirrored
+  eegzip compress -j 4 --lossless *.edf              four at a time, beside their sources
+  find . -name '*.rec' | eegzip compress --files-from - -o compressed/ --manifest done.jsonl
 
 \b
 Examples:
@@ -48,8 +51,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN", type=FILE)
-@click.argument("target", metavar="[OUT]", required=False, type=FILE)
+@click.argument("paths", metavar="IN [OUT] | PATH...", nargs=-1, type=FILE)
 @click.option(
     "-m", "--model", type=FOLDER, metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]"
 )
@@ -105,14 +107,14 @@ Examples:
 @click.option(
     "--chunk", type=TIME, metavar="TIME", help="Length of a chunk: 30, 5m.  [default: 60, or 120 where all is exact]"
 )
+@many_options(output="Write results there, trees mirrored.", writes=True)
 @device_option
 @force_option
 @quiet_option
 @verbose_option
 @json_option
 def compress(
-    source: str,
-    target: str | None,
+    paths: tuple[str, ...],
     model: str | None,
     codebooks: int | None,
     bitrate: float | None,
@@ -128,6 +130,7 @@ def compress(
     chunk: float | None,
     device: str,
     *,
+    many: Many,
     keep_tokens: bool,
     force: bool,
     quiet: bool,
@@ -141,36 +144,40 @@ def compress(
     replaces other files only. PATTERNs are shell patterns for channel labels or electrode names; case does not matter,
     and one that names no channel is refused. Only what is known to be EEG by its label, and what --lossy names, is
     coded lossily; 'eegzip info IN' shows what is taken for what, and why.
+
+    Two PATHs are IN and OUT. With -r, -o, -j or another option for many files, each of any number of PATHs is a
+    recording, a folder (-r) or a pattern; one that fails costs itself only, and the exit code is then 1.
     """
     import eegzip
     from eegzip.codecs.malloc import tune_malloc
 
     tune_malloc()
+    options: dict[str, Any] = {
+        "model": model,
+        "codebooks": codebooks,
+        "bitrate": bitrate,
+        "rate": rate,
+        "scaling": scaling,
+        "groups": groups,
+        "lossy": lossy,
+        "exact": exact,
+        "quality": quality,
+        "max_error": max_error,
+        "max_prd": max_prd,
+        "min_snr": min_snr,
+        "keep_tokens": keep_tokens,
+        "lossless": lossless,
+        "chunk_seconds": chunk,
+        "device": device,
+    }
+    if many.wanted(2):
+        run_many("compress", many, overwrite=force, quiet=quiet, as_json=as_json, **options)
+        return
+    source, target = paths if len(paths) == 2 else (paths[0], None)
     if target is None:
         target = STANDARD if source == STANDARD else str(Path(source).with_suffix(".eegz"))
     with input_file(source) as read, output_file(target) as write, progress_bar(quiet=quiet) as progress:
-        report = eegzip.compress(
-            read,
-            write,
-            model=model,
-            codebooks=codebooks,
-            bitrate=bitrate,
-            rate=rate,
-            scaling=scaling,
-            groups=groups,
-            lossy=lossy,
-            exact=exact,
-            quality=quality,
-            max_error=max_error,
-            max_prd=max_prd,
-            min_snr=min_snr,
-            keep_tokens=keep_tokens,
-            lossless=lossless,
-            chunk_seconds=chunk,
-            device=device,
-            overwrite=force,
-            progress=progress,
-        )
+        report = eegzip.compress(read, write, overwrite=force, progress=progress, **options)
     report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     print_report(
         report.sentence(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,6 +23,7 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE, FOLDER, TIME
 
 _EPILOG = """\b
@@ -29,13 +31,13 @@ Examples:
   eegzip decompress night.eegz                             makes night.edf (or .bdf)
   eegzip decompress night.eegz part.edf --start 60 --stop 90 --channels C3,C4
   eegzip decompress night.eegz hour.edf --start 01:00:00 --stop 02:00:00
+  eegzip decompress -r archive/ -o restored/               a tree, mirrored
   eegzip decompress broken.eegz rest.edf --salvage         what is intact of a damaged file
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN", type=FILE)
-@click.argument("target", metavar="[OUT]", required=False, type=FILE)
+@click.argument("paths", metavar="IN [OUT] | PATH...", nargs=-1, type=FILE)
 @click.option("--start", type=TIME, metavar="TIME", help="Begin here, widened to a whole data record.")
 @click.option("--stop", type=TIME, metavar="TIME", help="End here, widened to a whole data record.")
 @click.option(
@@ -52,20 +54,21 @@ Examples:
 )
 @click.option("--alone", is_flag=True, help="Decode each channel from its own tokens only: faster, less near.")
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@many_options(output="Write recordings there, trees mirrored.", writes=True)
 @device_option
 @force_option
 @quiet_option
 @verbose_option
 @json_option
 def decompress(
-    source: str,
-    target: str | None,
+    paths: tuple[str, ...],
     start: float | None,
     stop: float | None,
     channels: tuple[str, ...],
     model: str | None,
     device: str,
     *,
+    many: Many,
     salvage: bool,
     alone: bool,
     force: bool,
@@ -78,30 +81,35 @@ def decompress(
     OUT defaults to IN with the ending .edf or .bdf; '-' stands for standard input or output. TIMEs are recorded time,
     from the start of the recording (not of the day): 90, 1m30s, 1:30 or 00:01:30; gaps of a discontinuous recording
     don't count.
+
+    Two PATHs are IN and OUT. With -r, -o, -j or another option for many files, each of any number of PATHs is a file, a
+    folder (-r) or a pattern; one that fails costs itself only, and the exit code is then 1.
     """
     import eegzip
+    from eegzip.batches.files import restored_name
     from eegzip.codecs.malloc import tune_malloc
     from eegzip.formats.edf.label_patterns import split_patterns
 
     tune_malloc()
     patterns = [pattern for item in channels for pattern in split_patterns(item) if pattern]
+    options: dict[str, Any] = {
+        "start": start,
+        "stop": stop,
+        "channels": patterns,
+        "salvage": salvage,
+        "alone": alone,
+        "model": model,
+        "device": device,
+    }
+    if many.wanted(2):
+        run_many("decompress", many, overwrite=force, quiet=quiet, as_json=as_json, **options)
+        return
+    source, target = paths if len(paths) == 2 else (paths[0], None)
     with input_file(source) as read, progress_bar(quiet=quiet) as progress:
         if target is None:
-            target = STANDARD if source == STANDARD else str(Path(source).with_suffix(_ending(read)))
+            target = STANDARD if source == STANDARD else str(Path(source).with_name(restored_name(Path(source))))
         with output_file(target) as write:
-            report = eegzip.decompress(
-                read,
-                write,
-                start=start,
-                stop=stop,
-                channels=patterns,
-                salvage=salvage,
-                alone=alone,
-                model=model,
-                device=device,
-                overwrite=force,
-                progress=progress,
-            )
+            report = eegzip.decompress(read, write, overwrite=force, progress=progress, **options)
     report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     details = [f"note: {note}" for note in report.notes] + [f"{report.elapsed:.1f} s"]
     print_report(
@@ -111,10 +119,3 @@ def decompress(
         click.echo(f"lost: data records {first} to {last}", err=True)
     if report.lost_records:
         sys.exit(1)
-
-
-def _ending(path: Path) -> str:
-    from eegzip.formats.eegz.reader import EegzReader
-
-    with EegzReader(path) as reader:
-        return ".edf" if reader.header.sample_bytes == 2 else ".bdf"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eegzip.cli.common import CODING_NAMES, STANDARD_INPUT, input_file, json_option, shown_name
+from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE
 
 if TYPE_CHECKING:
@@ -25,15 +26,20 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("source", metavar="IN", type=FILE)
+@click.argument("paths", metavar="IN...", nargs=-1, type=FILE)
+@many_options(output=None, writes=False)
 @json_option
-def info(source: str, *, as_json: bool) -> None:
+def info(paths: tuple[str, ...], *, many: Many, as_json: bool) -> None:
     """Show what an .eegz file (or an EDF or BDF recording) holds; '-' stands for standard input.
 
     For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
     """
     from eegzip.formats.files import is_eegz
 
+    if many.wanted(1):
+        run_many("info", many, quiet=False, as_json=as_json)
+        return
+    (source,) = paths
     # What was an .eegz file once has a reader of its own, who says what is wrong with it.
     with input_file(source) as path:
         compressed = is_eegz(path) or path.suffix.lower() == ".eegz"
@@ -42,7 +48,7 @@ def info(source: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(content, indent=2))
         return
-    for line in _text(content, compressed=compressed):
+    for line in text_of(content):
         click.echo(line)
 
 
@@ -57,7 +63,9 @@ def _info(source: Path, *, compressed: bool) -> EdfInfo | EegzInfo:
     return edf_info(source)
 
 
-def _text(content: Mapping[str, Any], *, compressed: bool) -> Iterator[str]:
+def text_of(content: Mapping[str, Any]) -> Iterator[str]:
+    """What a person reads of a recording or an ``.eegz`` file: its :class:`EdfInfo` or :class:`EegzInfo` in lines."""
+    compressed = "compressed_bytes" in content
     yield f"{content['path']}: {content['variant']} recording, {_duration(content['duration'])}"
     yield f"  patient     {content['patient'] or '-'}"
     yield f"  recording   {content['recording'] or '-'}"

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from eegzip._version import __version__
+from eegzip.cli.archive import archive
 from eegzip.cli.common import sentence
 from eegzip.cli.compress import compress
 from eegzip.cli.decompress import decompress
@@ -26,6 +27,7 @@ _EPILOG = """\b
 Examples:
   eegzip compress night.edf                   makes night.eegz
   eegzip decompress night.eegz back.edf       restores the recording
+  eegzip archive recordings/ -o /archive      all of them, compared, recorded, resumed
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
   eegzip evaluate night.edf night.eegz        how far it is from the original
@@ -52,7 +54,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, info, verify, evaluate, models, train):
+for _command in (compress, decompress, archive, info, verify, evaluate, models, train):
     main.add_command(_command)
 
 

@@ -19,6 +19,7 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import EegzipError
 
@@ -26,23 +27,26 @@ _EPILOG = """\b
 Examples:
   eegzip verify night.eegz
   eegzip verify --deep archive/*.eegz      synthesises every waveform too
+  eegzip verify -r archive/ -j 4 --manifest scrubbed.jsonl   a tree; what changed since the last time
   eegzip verify --json night.eegz | jq .intact
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("sources", metavar="IN...", nargs=-1, required=True, type=FILE)
+@click.argument("paths", metavar="IN...", nargs=-1, type=FILE)
 @click.option("--deep", is_flag=True, help="Synthesise every waveform too; needs the model.")
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@many_options(output=None, writes=False)
 @device_option
 @quiet_option
 @verbose_option
 @json_option
 def verify(
-    sources: tuple[str, ...],
+    paths: tuple[str, ...],
     model: str | None,
     device: str,
     *,
+    many: Many,
     deep: bool,
     quiet: bool,
     verbose: bool,
@@ -56,9 +60,12 @@ def verify(
     from eegzip.codecs.malloc import tune_malloc
 
     tune_malloc()
+    if many.wanted(sys.maxsize):
+        run_many("verify", many, quiet=quiet, as_json=as_json, deep=deep, model=model, device=device)
+        return
     results = []
     damaged = False
-    for source in sources:
+    for source in paths:
         try:
             with input_file(source) as path, progress_bar(quiet=quiet) as progress:
                 found = eegzip.verify(path, deep=deep, model=model, device=device, progress=progress)
@@ -82,5 +89,5 @@ def verify(
         for deviation in found.deviations if verbose else ():
             click.echo(f"  deviation of the original: {deviation}")
     if as_json:
-        click.echo(json.dumps(results[0] if len(sources) == 1 else results, indent=2))
+        click.echo(json.dumps(results[0] if len(paths) == 1 else results, indent=2))
     sys.exit(int(damaged))

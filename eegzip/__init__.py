@@ -18,6 +18,7 @@ from eegzip._version import __version__ as __version__
 # By the module that a name comes from; ``open`` is a name for Recording, ``models`` is a module.
 _PUBLIC = {
     "eegzip.arrays": ("compress_array",),
+    "eegzip.batches.batch": ("BatchReport", "batch"),
     "eegzip.compression": ("compress",),
     "eegzip.decompression": ("decompress",),
     "eegzip.evaluation.evaluate": ("evaluate",),

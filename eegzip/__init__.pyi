@@ -1,6 +1,8 @@
 from eegzip import models as models
 from eegzip._version import __version__ as __version__
 from eegzip.arrays import compress_array as compress_array
+from eegzip.batches.batch import BatchReport as BatchReport
+from eegzip.batches.batch import batch as batch
 from eegzip.compression import compress as compress
 from eegzip.decompression import decompress as decompress
 from eegzip.evaluation.evaluate import evaluate as evaluate

@@ -1,4 +1,6 @@
-"""How an archive's nightly job calls eegzip: skip what is done, survive what is broken, compare, write a manifest.
+"""A nightly job of one's own: skip what is done, survive what is broken, compare, write a manifest.
+
+`eegzip archive FOLDER -o ARCHIVE` does this and more; this is for who wants to decide something in between.
 
 Usage: ``python examples/archive_pipeline.py FOLDER ARCHIVE``
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import secrets
@@ -107,7 +108,7 @@ def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = No
         Whether an existing file may be replaced.
     source : path-like, optional
         What the file is made of: who may not read that may not read the file either, and the file keeps its time of
-        modification. Until it is complete, only its owner may read it.
+        modification and, where root writes it, its owner and group. Until it is complete, only its owner may read it.
 
     Yields
     ------
@@ -141,6 +142,8 @@ def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = No
         raise _cannot_write(path, error) from error
     try:
         with os.fdopen(descriptor, "w+b") as file:
+            if origin is not None:
+                _keep_owner(temporary, origin)
             created = os.fstat(descriptor)
             if origin is not None:
                 _set_mode(temporary, 0o600)
@@ -158,6 +161,13 @@ def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = No
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _keep_owner(path: Path, origin: os.stat_result) -> None:
+    """Give a file that root makes to the owner of what it is made of, as gzip and zstd do."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        with suppress(OSError):  # root without that right, or a file system without owners
+            os.chown(path, origin.st_uid, origin.st_gid)
 
 
 def _mode_like(origin: os.stat_result, created: os.stat_result) -> int:
@@ -210,12 +220,35 @@ def _take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
             if path.exists():
                 raise _exists(path) from None
             temporary.rename(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that came or went in a folder last through a loss of power, on systems that can."""
     with suppress(OSError):  # not every system lets a folder be synced
-        folder = os.open(path.parent, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(descriptor)
         finally:
-            os.close(folder)
+            os.close(descriptor)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what :func:`atomic_output` left of `path` where it was killed; not while another process writes it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name[:50])}.????????.part"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def forget_cached(path: Path) -> None:
+    """Ask the system to read a file from the disk the next time, and not from memory; where it can."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
 
 
 def _exists(path: Path) -> OutputExistsError:

@@ -12,9 +12,25 @@ _Item = TypeVar("_Item")
 _Begun = TypeVar("_Begun")
 
 
+_share: list[int] = []
+
+
 def cores() -> int:
     """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([count, *_share])
+
+
+def share_cores(most: int) -> None:
+    """Leave cores to other processes: from now on :func:`cores` is at most `most`, and so are threads of libraries.
+
+    To be called before numba and torch are loaded, which look at the environment once.
+    """
+    _share[:] = [most]
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        stated = os.environ.get(name, "")
+        if not stated.isdigit() or int(stated) > most:
+            os.environ[name] = str(most)
 
 
 def begun_ahead(
