@@ -82,3 +82,15 @@ def test_a_file_alone_says_what_it_says_of_itself(
     assert refused(2, "evaluate", "--csv", coded, folder=tmp_path)
     assert refused(2, "evaluate", "--csv", "--json", eegmat, coded, folder=tmp_path)
     assert "no .eegz file" in refused(2, "evaluate", eegmat, folder=tmp_path)
+
+
+def test_report_writes_a_page(
+    run: Run, refused: Callable[..., str], eegmat: Path, exact_file: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    done = run("report", eegmat, exact_file, "-o", page)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 EEG channels" in done.stdout
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    refused(2, "report", eegmat, exact_file, "-o", page, folder=tmp_path)
+    refused(2, "report", eegmat, exact_file, folder=tmp_path)

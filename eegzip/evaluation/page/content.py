@@ -83,21 +83,21 @@ def report(
     for source in (original, other):
         refuse_own_source(source, target)
     first = read_side(original, model, device, show)
-    second = read_side(other, model, device, show)
-    refuse_other(first, second)
-    if not first.duration:
-        raise UsageError(f"{original}: its data records have no duration, so there is no time to draw anything over.")
-    found = judge(first, second, show, spectrogram=False)
-    page = page_of(first, second, found, patient=patient)
     with atomic_output(Path(target), overwrite=overwrite, source=original) as file:
-        file.write(page.encode())
+        second = read_side(other, model, device, show)
+        refuse_other(first, second)
+        if not first.duration:
+            raise UsageError(f"{original}: its data records have no duration, so there is no time to draw over.")
+        found = judge(first, second, show, spectrogram=False)
+        file.write(page_of(first, second, found, patient=patient).encode())
     return found
 
 
 def page_of(original: Side, other: Side, found: EvaluationReport, *, patient: bool) -> str:
     """Return the page as text."""
     # Of a tag's end within a text a browser would make the end of the script.
-    text = json.dumps(_finite(_content(original, other, found, patient=patient)), allow_nan=False).replace("<", "\\u003c")
+    content = _finite(_content(original, other, found, patient=patient))
+    text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     return TEMPLATE.read_text("utf-8").replace(_PLACE, text)
 
 
@@ -130,7 +130,7 @@ def _content(original: Side, other: Side, found: EvaluationReport, *, patient: b
         "window": pictures.WINDOW,
         "channels": [_channel(original, other, found, index) for index in chosen],
         "others": len(found.channels) - len(chosen),
-        "bands": [band for band in found.to_dict()["bands"]],
+        "bands": list(found.to_dict()["bands"]),
         "errors": {"uv": _codes(errors), "percent": _codes(percents), "windows": errors.shape[1]},
         "chosen": {
             name: [[i, round(float(errors[:, i].max()), 2), int(errors[:, i].argmax())] for i in numbers]
@@ -150,16 +150,20 @@ def _codes(values: np.ndarray) -> str:
 
 def _chosen(original: Side, other: Side) -> list[int]:
     """Signals that are drawn: EEG, or where there is none all; in the order of the 10-20 system, from front to back."""
-    header = original.header
-    kinds = classify_signals(header)
-    drawable = [
-        index
-        for index, signal in enumerate(header.signals)
-        if kinds[index] is not SignalKind.ANNOTATIONS and signal.samples_per_record
-    ]
+    header, drawable = original.header, _drawable(original)
     places = {name.casefold(): place for place, name in enumerate(STANDARD_VOCABULARY)}
     chosen = [index for index in drawable if index in original.eeg | other.eeg] or drawable
     return sorted(chosen, key=lambda i: (places.get(style_name(header.signals[i].label).casefold(), len(places)), i))
+
+
+def _drawable(original: Side) -> list[int]:
+    """Signals that are measured: all with samples but annotations."""
+    kinds = classify_signals(original.header)
+    return [
+        index
+        for index, signal in enumerate(original.header.signals)
+        if kinds[index] is not SignalKind.ANNOTATIONS and signal.samples_per_record
+    ]
 
 
 def _pair(original: Side, other: Side, index: int) -> pictures.ChannelPair:
@@ -175,11 +179,7 @@ def _pair(original: Side, other: Side, index: int) -> pictures.ChannelPair:
 
 def _channel(original: Side, other: Side, found: EvaluationReport, index: int) -> dict[str, Any]:
     signal = original.header.signals[index]
-    kinds = classify_signals(original.header)
-    measured = [
-        i for i, s in enumerate(original.header.signals) if kinds[i] is not SignalKind.ANNOTATIONS and s.samples_per_record
-    ]
-    channel = found.channels[measured.index(index)]
+    channel = found.channels[_drawable(original).index(index)]
     measures = channel.measures
     stored = other.signals or original.signals
     return {
@@ -207,12 +207,11 @@ def _channel(original: Side, other: Side, found: EvaluationReport, index: int) -
 def _place(name: str) -> list[float] | None:
     """Where a channel lies on the map, seen from above, the ears at 1; a bipolar one half-way."""
     ends = [name] if "-" not in name else name.split("-")
-    found = [unit_positions([end]).get(end) for end in ends]
-    if not found or len(found) > 2 or any(place is None for place in found):
+    found = [place for end in ends if (place := unit_positions([end]).get(end)) is not None]
+    if len(found) != len(ends) or len(found) > 2:
         return None
     flat = []
     for place in found:
-        assert place is not None
         away = math.acos(max(-1.0, min(1.0, float(place[2])))) / (math.pi / 2)
         size = math.hypot(float(place[0]), float(place[1])) or 1.0
         flat.append([away * float(place[0]) / size, away * float(place[1]) / size])

@@ -82,7 +82,8 @@ def chosen_windows(errors: np.ndarray) -> dict[str, list[int]]:
 def traces(pairs: Sequence[ChannelPair], first: Sequence[int], count: int) -> dict[str, Any]:
     """Traces of the windows in `first`, then of others spread over the recording, as many as there is room for."""
     resampled = [_at_trace_rate(pair) for pair in pairs]
-    steps = [max(float(np.median(np.abs(pair.original - np.median(pair.original)))), 1e-3) / LEVELS for pair in resampled]
+    sizes = [float(np.median(np.abs(pair.original - np.median(pair.original)))) for pair in resampled]
+    steps = [max(size, 1e-3) / LEVELS for size in sizes]
     stored: dict[int, str] = {}
     room = TRACE_BYTES
     for index in [*first, *_spread(count)]:
