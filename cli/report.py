@@ -40,9 +40,9 @@ def report(
 ) -> None:
     """Write one page that shows what a recording lost: EDF, BDF or .eegz on either side.
 
-    Sizes and promises, a map of error over channels and time, traces of both laid over each other (the worst ten seconds
-    first) in three montages, spectra, bands, a map of the scalp, bits a channel. The page needs no network. Patient and
-    date are left out unless asked for; names of the files are shown.
+    Sizes and promises, a map of error over channels and time, traces of both laid over each other (the worst ten
+    seconds first) in three montages, spectra, bands, a map of the scalp, bits a channel. The page needs no network.
+    Patient and date are left out unless asked for; names of the files are shown.
     """
     import eegzip
 

@@ -91,8 +91,8 @@ def test_no_torch_for_what_needs_no_network(recording: Path, page: Path, tmp_pat
         "import sys, eegzip; eegzip.report(*sys.argv[1:4]); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib')))"
     )
-    words = [sys.executable, "-c", code, str(recording), str(page.with_name("bounded.eegz")), str(tmp_path / "page.html")]
-    assert subprocess.run(words, check=False, timeout=120).returncode == 0
+    files = [recording, page.with_name("bounded.eegz"), tmp_path / "page.html"]
+    assert subprocess.run([sys.executable, "-c", code, *map(str, files)], check=False, timeout=120).returncode == 0
 
 
 def test_refusals(recording: Path, short_psg: Path, page: Path, tmp_path: Path) -> None:
