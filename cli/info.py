@@ -81,6 +81,29 @@ def text_of(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"deviation: {deviation}"
 
 
+def said_of_itself(content: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of what an .eegz file says about what it lost, from its :class:`~eegzip.info.EegzInfo`."""
+    from eegzip.reports import human_size
+
+    size = human_size(content["compressed_bytes"])
+    if content["ratio"]:
+        size = f"{human_size(content['original_bytes'])} -> {size} ({content['ratio']:.1f}:1)"
+    yield f"{content['path']}: {size}; measured when it was written by {content['software']}"
+    yield from _promise(content)
+    for problem in content["problems"]:
+        yield f"  PROBLEM     {problem}"
+    yield from _table(content["signals"], compressed=True)
+
+
+def _promise(content: Mapping[str, Any]) -> Iterator[str]:
+    """What was promised, where anything was."""
+    if content["targets"]:
+        from eegzip.formats.eegz.header import Targets
+        from eegzip.reports import promise
+
+        yield f"  promised    {promise(Targets(**content['targets']))}, for each bounded channel in each chunk"
+
+
 def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
     from eegzip.reports import human_size
 
@@ -100,11 +123,7 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
     yield from _joint_text(content)
     yield from _groups_text(content)
     yield from _lines_text(content)
-    if content["targets"]:
-        from eegzip.formats.eegz.header import Targets
-        from eegzip.reports import promise
-
-        yield f"  promised    {promise(Targets(**content['targets']))}, for each bounded channel in each chunk"
+    yield from _promise(content)
     for problem in content["problems"]:
         yield f"  PROBLEM     {problem}"
 

@@ -19,6 +19,7 @@ from eegzip.cli.decompress import decompress
 from eegzip.cli.evaluate import evaluate
 from eegzip.cli.info import info
 from eegzip.cli.models import models
+from eegzip.cli.report import report
 from eegzip.cli.train import train
 from eegzip.cli.verify import verify
 from eegzip.formats.errors import EegzipError
@@ -31,6 +32,7 @@ Examples:
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
   eegzip evaluate night.edf night.eegz        how far it is from the original
+  eegzip report night.edf night.eegz -o a.html  the same to look at in a browser
   eegzip models                               the models at hand
   eegzip train --data recordings/ --out mine  a model of one's own
 
@@ -54,7 +56,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, archive, info, verify, evaluate, models, train):
+for _command in (compress, decompress, archive, info, verify, evaluate, report, models, train):
     main.add_command(_command)
 
 

@@ -22,6 +22,7 @@ _PUBLIC = {
     "eegzip.compression": ("compress",),
     "eegzip.decompression": ("decompress",),
     "eegzip.evaluation.evaluate": ("evaluate",),
+    "eegzip.evaluation.page.content": ("report",),
     "eegzip.evaluation.report": ("EvaluationReport",),
     "eegzip.formats.eegz.token_stream": ("TokenStream", "concatenate"),
     "eegzip.formats.errors": (

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegzip.codecs.checkpoints.priors import priors
-from eegzip.decoding.recording_decoder import RecordingDecoder
-from eegzip.decoding.stored_tokens import StoredNetwork
-from eegzip.evaluation.coded_size import coded_bytes
+from eegzip.evaluation.band_table import band_table
+from eegzip.evaluation.connectivity import Connectivity, connectivity
 from eegzip.evaluation.metrics import measure
 from eegzip.evaluation.report import ChannelEvaluation, EvaluationReport
+from eegzip.evaluation.sides import Side, read_side, refuse_other
 from eegzip.evaluation.tiers import TierMeter
-from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
-from eegzip.formats.eegz.edf_envelope import stored_edf_header
-from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import BadInputError
-from eegzip.formats.files import is_eegz
+from eegzip.formats.edf import SignalKind, classify_signals
 
 if TYPE_CHECKING:
-    from eegzip.formats.edf import EdfHeader
     from eegzip.progress import Progress
 
 
@@ -36,15 +31,16 @@ def evaluate(
     """Compare a recording with what is left of it.
 
     Every channel that is no annotation is measured (see :mod:`eegzip.evaluation.metrics` for each figure); the EEG
-    channels together are graded (see :mod:`eegzip.evaluation.tiers`). Samples are compared as stored, in digital units.
-    The restored recording is held in memory: 4 bytes a sample.
+    channels together are graded (see :mod:`eegzip.evaluation.tiers`), and what is between them is compared (see
+    :mod:`eegzip.evaluation.connectivity`). Samples are compared as stored, in digital units. Both recordings are held
+    in memory: 4 bytes a sample each.
 
     Parameters
     ----------
     original : path-like
-        EDF or BDF.
+        EDF or BDF; or an ``.eegz`` file, which is restored in memory.
     restored : path-like
-        EDF or BDF of the same channels, rates and records; or an ``.eegz`` file, which is restored in memory.
+        The same recording again, with the same channels, rates and records.
     model : path-like, optional
         As for :func:`eegzip.decompress`.
     device : str
@@ -68,70 +64,24 @@ def evaluate(
     night.eegz: ...
     """
     report = progress or (lambda *_: None)
-    with EdfFile.open(original) as file:
-        if is_eegz(restored):
-            with EegzReader(restored, priors(model)) as reader:
-                _refuse_other(file, stored_edf_header(reader.header), reader.header.n_records, restored)
-                eeg = [i for i, kind in enumerate(classify_signals(file.header)) if kind is SignalKind.EEG]
-                eeg = sorted({*eeg, *(signal for group in reader.header.groups for signal in group.signals)})
-                decoder = RecordingDecoder(reader, StoredNetwork(reader.header, model, device))
-                samples = _restored_samples(decoder, report)
-                size, coded = reader.size, coded_bytes(reader, eeg)
-        else:
-            with EdfFile.open(restored) as again:
-                _refuse_other(file, again.header, again.n_records, restored)
-                eeg = [i for i, kind in enumerate(classify_signals(file.header)) if kind is SignalKind.EEG]
-                samples = {
-                    index: again.read_signal(index, 0, again.n_samples(index))
-                    for index in range(len(file.header.signals))
-                }
-                size, coded = None, None
-        return _judged(file, samples, frozenset(eeg), (str(original), str(restored)), size, coded, report)
+    first = read_side(original, model, device, report)
+    second = read_side(restored, model, device, report)
+    refuse_other(first, second)
+    return judge(first, second, report)
 
 
-def _restored_samples(decoder: RecordingDecoder, progress: Progress) -> dict[int, np.ndarray]:
-    header = decoder.reader.header
-    samples = {
-        index: np.empty((header.n_records, signal.samples_per_record), np.int32)
-        for index, signal in enumerate(header.signals)
-    }
-    for first, stop, block in decoder.blocks(0, header.n_records):
-        for index, values in block.items():
-            samples[index][first:stop] = values
-        progress("restoring", stop, header.n_records)
-    return {index: values.reshape(-1) for index, values in samples.items()}
+def judge(original: Side, restored: Side, progress: Progress, *, spectrogram: bool = True) -> EvaluationReport:
+    """Compare two sides that :func:`~eegzip.evaluation.sides.refuse_other` lets pass.
 
-
-def _refuse_other(file: EdfFile, header: EdfHeader, n_records: int, restored: str | Path) -> None:
-    """Refuse to compare recordings whose samples don't mean the same."""
-    if len(header.signals) != len(file.header.signals):
-        raise BadInputError(
-            f"{restored}: has {len(header.signals)} signals and {file.path} has {len(file.header.signals)}; compare a "
-            "recording with its own original, and restore it as a whole."
-        )
-    for ours, theirs in zip(file.header.signals, header.signals, strict=True):
-        same = ours.label == theirs.label and ours.samples_per_record == theirs.samples_per_record
-        if not same or (ours.gain, ours.offset) != (theirs.gain, theirs.offset):
-            raise BadInputError(
-                f"{restored}: signal {ours.index} ('{theirs.label}') differs from that of {file.path} "
-                f"('{ours.label}') in label, rate or calibration; compare a recording with its own original."
-            )
-    if n_records != file.n_records:
-        raise BadInputError(
-            f"{restored}: has {n_records} data records and {file.path} has {file.n_records}; compare whole recordings."
-        )
-
-
-def _judged(
-    file: EdfFile,
-    samples: dict[int, np.ndarray],
-    eeg: frozenset[int],
-    paths: tuple[str, str],
-    size: int | None,
-    coded: int | None,
-    progress: Progress,
-) -> EvaluationReport:
-    header = file.header
+    Parameters
+    ----------
+    original, restored : Side
+    progress : callable
+    spectrogram : bool
+        Whether to compute the spectrogram loss, which needs torch.
+    """
+    header = original.header
+    eeg = original.eeg | restored.eeg if restored.coded_bytes is not None else original.eeg
     meter = TierMeter()
     channels = []
     kinds = classify_signals(header)
@@ -140,9 +90,9 @@ def _judged(
         if kinds[index] is SignalKind.ANNOTATIONS or not signal.samples_per_record:
             continue
         rate = header.sample_rate(index) or None
-        original = file.read_signal(index, 0, file.n_samples(index))
         unit = signal.microvolts_per_digit
-        measures = measure(original, samples[index], rate)
+        before, after = original.samples[index], restored.samples[index]
+        measures = measure(before, after, rate, spectrogram=spectrogram)
         channels.append(
             ChannelEvaluation(
                 label=signal.label,
@@ -153,18 +103,31 @@ def _judged(
             )
         )
         if index in eeg and rate:
-            meter.update(original, samples[index], rate)
-    n_eeg = sum(file.n_samples(index) for index in eeg)
-    seconds = file.n_records * (header.record_duration or 0.0)
+            meter.update(before, after, rate)
+    coded, seconds = restored.coded_bytes, original.duration
+    n_eeg = sum(len(original.samples[index]) for index in eeg)
     return EvaluationReport(
-        original=paths[0],
-        restored=paths[1],
-        duration=seconds or None,
-        original_bytes=file.file_size,
-        compressed_bytes=size,
+        original=original.path,
+        restored=restored.path,
+        duration=seconds,
+        original_bytes=original.size if original.original_bytes is None else original.original_bytes,
+        compressed_bytes=None if coded is None else restored.size,
         coded_bytes=coded,
         bits_per_second=8 * coded / seconds / len(eeg) if coded is not None and seconds and eeg else None,
         bits_per_sample=8 * coded / n_eeg if coded is not None and n_eeg else None,
         channels=tuple(channels),
         tier=meter.report(coded),
+        bands=band_table([channel.measures for channel in channels if channel.eeg], _pairs(original, restored, eeg)),
     )
+
+
+def _pairs(original: Side, restored: Side, eeg: frozenset[int]) -> dict[str, Connectivity]:
+    """What is between those EEG channels that share the rate which most have."""
+    header = original.header
+    rates = {index: header.sample_rate(index) for index in sorted(eeg) if header.signals[index].samples_per_record}
+    if not any(rates.values()):
+        return {}
+    rate, _ = Counter(rate for rate in rates.values() if rate).most_common(1)[0]
+    chosen = [index for index, found in rates.items() if found == rate]
+    before, after = (np.stack([side.samples[index] for index in chosen]) for side in (original, restored))
+    return connectivity([header.signals[index].label for index in chosen], before, after, rate)

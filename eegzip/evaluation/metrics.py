@@ -14,6 +14,12 @@ band power          100 * (restored / original - 1), in percent, for each of :da
                     lost. Welch's method: periodic Hann windows of 4 s (the whole where it is shorter), half
                     overlapping, each with its mean removed; bins from the band's lower edge,
                     included, to its upper, excluded
+coherence           magnitude-squared coherence of the original and the restored signal, |Sxy|**2 / (Sxx * Syy), mean
+                    over the bins of each band: 1 where one follows from the other by any filter, 0 where they have
+                    nothing in common (Carter, Knapp and Nuttall, IEEE Trans. Audio Electroacoust. 21, 1973). Welch's
+                    method as above with windows of 2 s; by chance alone it comes to about 1 over their number
+peaks, spikes       change of amplitude and error of timing of the largest peaks and of sharp transients
+                    (:mod:`~eegzip.evaluation.peaks`)
 largest error       of any sample, in digital units
 spectrogram loss    as defined in docs/training.md, of samples at the recording's own rate after subtracting
                     the original's mean and dividing by the original's standard deviation
@@ -29,10 +35,16 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.evaluation.peaks import PeakErrors, largest_peaks, spikes
+
 BANDS = {"delta": (0.5, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0), "gamma": (30.0, 45.0)}
 """Edges in Hz. Gamma ends below mains hum and below the low-pass filter of most clinical exports."""
 
 WELCH_SECONDS = 4.0
+
+COHERENCE_SECONDS = 2.0
+LEAST_COHERENCE_SECONDS = 5.0
+"""With fewer than four windows coherence is near 1 whatever the signals."""
 
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
 
@@ -93,6 +105,10 @@ class Measures:
         Percent; ``None`` for a band that reaches beyond half the sample rate or holds no power or no bin.
     spectrogram_loss : float or None
         ``None`` where the original is constant or shorter than 17 samples, or where it was not asked for.
+    coherence : dict of str to (float or None)
+        0 to 1; ``None`` for a band that reaches beyond half the sample rate, where either signal holds nothing, and of
+        less than 5 s.
+    peaks, spikes : PeakErrors
     """
 
     prd: float | None
@@ -105,6 +121,9 @@ class Measures:
     largest_error: int
     band_power: dict[str, float | None]
     spectrogram_loss: float | None
+    coherence: dict[str, float | None]
+    peaks: PeakErrors
+    spikes: PeakErrors
 
 
 def measure(original: np.ndarray, restored: np.ndarray, rate: float | None, *, spectrogram: bool = True) -> Measures:
@@ -125,6 +144,7 @@ def measure(original: np.ndarray, restored: np.ndarray, rate: float | None, *, s
     error = x - y
     percent = _percent(error, x)
     eeg = _eeg_part(original, restored, rate)
+    parts = (eeg.original, eeg.original - eeg.error, rate) if rate and eeg.original is not None else None
     return Measures(
         prd=percent,
         snr=snr(percent) if percent else None,
@@ -136,6 +156,9 @@ def measure(original: np.ndarray, restored: np.ndarray, rate: float | None, *, s
         largest_error=round(float(np.abs(error).max(initial=0.0))),
         band_power=_band_power(x, y, rate),
         spectrogram_loss=_spectrogram_loss(x, y) if spectrogram else None,
+        coherence=_coherence(x, y, rate),
+        peaks=largest_peaks(*parts) if parts else PeakErrors(),
+        spikes=spikes(*parts) if parts else PeakErrors(),
     )
 
 
@@ -153,8 +176,10 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
 
 
 class _EegPart(NamedTuple):
-    """Of what :class:`Measures` has of the EEG part."""
+    """Of what :class:`Measures` has of the EEG part; and the EEG parts of the original and of the error."""
 
+    original: np.ndarray | None = None
+    error: np.ndarray | None = None
     prd: float | None = None
     worst_second_prd: float | None = None
     worst_second: int | None = None
@@ -168,22 +193,23 @@ def _eeg_part(original: np.ndarray, restored: np.ndarray, rate: float | None) ->
     from eegzip.evaluation.eeg_part import eeg_part
 
     error = np.subtract(original, restored, dtype=np.int64)
-    lost, energy = (eeg_part(values[None], rate)[0] ** 2 for values in (error, original))
+    parts = eeg_part(original[None], rate)[0], eeg_part(error[None], rate)[0]
+    energy, lost = parts[0] ** 2, parts[1] ** 2
     whole = float(energy.sum())
     percent = float(prd(float(lost.sum()), whole)) if whole > 0 else None
     edges = np.round(np.arange(int(len(original) / rate) + 1) * rate).astype(np.int64)
     edges = np.unique(edges[edges <= len(original)])
     if len(edges) < 2:
-        return _EegPart(percent)
+        return _EegPart(*parts, percent)
     flat = _flat(original, edges, rate)
     lost, energy = (np.add.reduceat(values[: edges[-1]], edges[:-1]) for values in (lost, energy))
     # A second without an EEG part that isn't flat is one of a straight line.
     chosen = np.flatnonzero(~flat & (energy > 1e-6))
     if not len(chosen):
-        return _EegPart(percent, flat_seconds=int(flat.sum()))
+        return _EegPart(*parts, percent, flat_seconds=int(flat.sum()))
     errors = prd(lost[chosen], energy[chosen])
     worst = int(errors.argmax())
-    return _EegPart(percent, float(errors[worst]), int(chosen[worst]), int(flat.sum()))
+    return _EegPart(*parts, percent, float(errors[worst]), int(chosen[worst]), int(flat.sum()))
 
 
 def _flat(values: np.ndarray, edges: np.ndarray, rate: float) -> np.ndarray:
@@ -210,6 +236,23 @@ def _band_power(x: np.ndarray, y: np.ndarray, rate: float | None) -> dict[str, f
         inside = (frequencies >= low) & (frequencies < high)
         before, after = (float(spectrum[inside].sum()) for spectrum in spectra)
         result[name] = 100 * (after / before - 1) if before > 0 and high <= rate / 2 else None
+    return result
+
+
+def _coherence(x: np.ndarray, y: np.ndarray, rate: float | None) -> dict[str, float | None]:
+    result: dict[str, float | None] = dict.fromkeys(BANDS)
+    if not rate or len(x) < LEAST_COHERENCE_SECONDS * rate:
+        return result
+    from scipy.signal import csd, welch
+
+    size = round(COHERENCE_SECONDS * rate)
+    frequencies, powers = welch(np.stack([x, y]), rate, nperseg=size, detrend="constant")
+    cross = np.abs(csd(x, y, rate, nperseg=size, detrend="constant")[1]) ** 2
+    for name, (low, high) in BANDS.items():
+        inside = (frequencies >= low) & (frequencies < high)
+        product = powers[0][inside] * powers[1][inside]
+        if high <= rate / 2 and len(product) and product.min() > 0:
+            result[name] = float((cross[inside] / product).mean())
     return result
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from eegzip.evaluation.band_table import BandEvaluation
 from eegzip.evaluation.metrics import BANDS, Measures
+from eegzip.evaluation.peaks import PeakErrors
 from eegzip.evaluation.tiers import NO_TIER, TIERS, TierReport
 from eegzip.reports import typical_and_worst
 
@@ -58,6 +62,8 @@ class EvaluationReport:
         All but annotations.
     tier : TierReport
         Of the EEG channels together.
+    bands : tuple of BandEvaluation
+        Of the EEG channels, band by band; ``all`` (0.5 to 45 Hz), which only pairs of channels have, comes last.
     """
 
     original: str
@@ -70,6 +76,7 @@ class EvaluationReport:
     bits_per_sample: float | None
     channels: tuple[ChannelEvaluation, ...]
     tier: TierReport
+    bands: tuple[BandEvaluation, ...]
 
     @property
     def eeg(self) -> tuple[ChannelEvaluation, ...]:
@@ -145,6 +152,69 @@ class EvaluationReport:
                 _cell(found.spectrogram_loss, ".3f"),
             ]
             yield f"{channel.label:<{width}} " + " ".join(f"{cell:>9}" for cell in cells)
+
+    def band_table(self) -> Iterator[str]:
+        """One line a band, under a head: what became of it in the EEG channels and between them."""
+        heads = ["power %", "worst", "coherence", "lowest", "plv", "after", "change", "largest", "r change", "largest"]
+        yield f"{'band':<7}{'Hz':>8} " + " ".join(f"{head:>9}" for head in heads)
+        for band in self.bands:
+            pairs = band.pairs
+            cells = [
+                _cell(band.power_change, "+.1f"),
+                _cell(band.worst_power_change, "+.1f"),
+                _cell(band.coherence, ".4f"),
+                _cell(band.lowest_coherence, ".4f"),
+                _cell(pairs.plv_before if pairs else None, ".3f"),
+                _cell(pairs.plv_after if pairs else None, ".3f"),
+                _cell(pairs.plv_change if pairs else None, ".4f"),
+                _cell(pairs.largest_plv_change if pairs else None, ".3f"),
+                _cell(pairs.r_change if pairs else None, ".4f"),
+                _cell(pairs.largest_r_change if pairs else None, ".3f"),
+            ]
+            edges = f"{band.low:g}-{band.high:g}"
+            yield f"{band.name:<7}{edges:>8} " + " ".join(f"{cell:>9}" for cell in cells)
+
+    def peak_table(self) -> Iterator[str]:
+        """One line an EEG channel, under a head: what became of its largest peaks and of its spikes."""
+        width = max([len(channel.label) for channel in self.eeg] + [7])
+        each = ["amp. %", "worst", "ms", "worst"]
+        heads = ["peaks", *each, "spikes", *each, "flattened"]
+        yield f"{'channel':<{width}} " + " ".join(f"{head:>9}" for head in heads)
+        for channel in self.eeg:
+            cells = [*_peak_cells(channel.measures.peaks), *_peak_cells(channel.measures.spikes)]
+            cells.append(str(channel.measures.spikes.flattened))
+            yield f"{channel.label:<{width}} " + " ".join(f"{cell:>9}" for cell in cells)
+
+    def csv(self) -> str:
+        """Return a line a channel, under a line of names; units are those of :class:`Measures`."""
+        target = io.StringIO()
+        rows = [_flat_row(channel) for channel in self.channels]
+        names = list(rows[0]) if rows else ["label"]
+        writer = csv.DictWriter(target, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return target.getvalue()
+
+
+def _peak_cells(found: PeakErrors) -> list[str]:
+    return [
+        str(found.count),
+        _cell(found.amplitude_change, "+.1f"),
+        _cell(found.worst_amplitude_change, "+.1f"),
+        _cell(found.timing_error, ".1f"),
+        _cell(found.worst_timing_error, ".1f"),
+    ]
+
+
+def _flat_row(channel: ChannelEvaluation) -> dict[str, Any]:
+    """Every figure of a channel by a name of its own: keys of a dictionary are put behind the dictionary's name."""
+    row: dict[str, Any] = {field.name: getattr(channel, field.name) for field in fields(channel)[:-1]}
+    for name, value in asdict(channel.measures).items():
+        if isinstance(value, dict):
+            row.update({f"{name}_{key}": part for key, part in value.items()})
+        else:
+            row[name] = value
+    return row
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -1,0 +1,268 @@
+"""What the page says: facts, sizes, promises, figures of channels; and the page itself, made of its template."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eegzip._version import __version__
+from eegzip.codecs.channels.positions import unit_positions
+from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY, style_name
+from eegzip.evaluation.evaluate import judge
+from eegzip.evaluation.page import pictures
+from eegzip.evaluation.sides import read_side, refuse_other
+from eegzip.formats.edf import SignalKind, classify_signals
+from eegzip.formats.errors import UsageError
+from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.reports import human_size, promise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eegzip.evaluation.report import EvaluationReport
+    from eegzip.evaluation.sides import Side
+    from eegzip.progress import Progress
+
+TEMPLATE = Path(__file__).with_name("template.html")
+_PLACE = "/*content*/null"
+
+
+def report(
+    original: str | Path,
+    other: str | Path,
+    target: str | Path,
+    *,
+    patient: bool = False,
+    model: str | Path | None = None,
+    device: str = "cpu",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> EvaluationReport:
+    """Write a page on how far a recording is from its original: one HTML file that needs nothing else.
+
+    Parameters
+    ----------
+    original, other : path-like
+        EDF, BDF or ``.eegz``, of the same recording.
+    target : path-like
+        The HTML file.
+    patient : bool
+        Show the header's patient and recording fields and the date. Names of the files are shown in any case.
+    model : path-like, optional
+        As for :func:`eegzip.decompress`.
+    device : str
+    overwrite : bool
+        Replace an existing target.
+    progress : callable, optional
+
+    Returns
+    -------
+    EvaluationReport
+        The same figures; the spectrogram loss, which needs torch, is left out.
+
+    Raises
+    ------
+    EdfError, ContainerError, ModelError
+        One of them can't be read.
+    BadInputError
+        They are not of the same recording.
+    UsageError
+        Data records have no duration, or the target is one of the inputs.
+    OutputExistsError, OutputError
+        The target exists, or can't be written.
+
+    Examples
+    --------
+    >>> found = eegzip.report("night.edf", "night.eegz", "night.html")
+    """
+    show = progress or (lambda *_: None)
+    for source in (original, other):
+        refuse_own_source(source, target)
+    first = read_side(original, model, device, show)
+    with atomic_output(Path(target), overwrite=overwrite, source=original) as file:
+        second = read_side(other, model, device, show)
+        refuse_other(first, second)
+        if not first.duration:
+            raise UsageError(f"{original}: its data records have no duration, so there is no time to draw over.")
+        found = judge(first, second, show, spectrogram=False)
+        file.write(page_of(first, second, found, patient=patient).encode())
+    return found
+
+
+def page_of(original: Side, other: Side, found: EvaluationReport, *, patient: bool) -> str:
+    """Return the page as text."""
+    # Of a tag's end within a text a browser would make the end of the script.
+    content = _finite(_content(original, other, found, patient=patient))
+    text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
+    return TEMPLATE.read_text("utf-8").replace(_PLACE, text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _content(original: Side, other: Side, found: EvaluationReport, *, patient: bool) -> dict[str, Any]:
+    seconds = original.duration or 0.0
+    chosen = _chosen(original, other)
+    pairs = [_pair(original, other, index) for index in chosen]
+    errors, percents = pictures.window_errors(pairs, seconds)
+    windows = pictures.chosen_windows(errors) if pairs else {"worst": [], "typical": []}
+    first = [*windows["worst"], *windows["typical"]]
+    header = original.header
+    return {
+        "version": __version__,
+        "files": [Path(original.path).name, Path(other.path).name],
+        "patient": _patient(original) if patient else None,
+        "sentence": found.sentence(),
+        "tier": found.tier_line(),
+        "seconds": seconds,
+        "gaps": header.is_discontinuous,
+        "sizes": _sizes(original, other, found),
+        "promises": _promises(original, other),
+        "window": pictures.WINDOW,
+        "channels": [_channel(original, other, found, index) for index in chosen],
+        "others": len(found.channels) - len(chosen),
+        "bands": list(found.to_dict()["bands"]),
+        "errors": {"uv": _codes(errors), "percent": _codes(percents), "windows": errors.shape[1]},
+        "chosen": {
+            name: [[i, round(float(errors[:, i].max()), 2), int(errors[:, i].argmax())] for i in numbers]
+            for name, numbers in windows.items()
+        },
+        "traces": pictures.traces(pairs, first, errors.shape[1]),
+        "spectra": pictures.spectra(pairs),
+        "spectrograms": pictures.spectrograms(pairs, seconds),
+    }
+
+
+def _codes(values: np.ndarray) -> str:
+    """Figures as bytes, 16 log2(1 + 20 x): in steps of 4 %, from 0.05 on; 255 is at least 3000, or unknown."""
+    codes = np.rint(16 * np.log2(1 + 20 * np.nan_to_num(values, nan=np.inf)).clip(max=15.94))
+    return pictures.packed(codes.astype(np.uint8))
+
+
+def _chosen(original: Side, other: Side) -> list[int]:
+    """Signals that are drawn: EEG, or where there is none all; in the order of the 10-20 system, from front to back."""
+    header, drawable = original.header, _drawable(original)
+    places = {name.casefold(): place for place, name in enumerate(STANDARD_VOCABULARY)}
+    chosen = [index for index in drawable if index in original.eeg | other.eeg] or drawable
+    return sorted(chosen, key=lambda i: (places.get(style_name(header.signals[i].label).casefold(), len(places)), i))
+
+
+def _drawable(original: Side) -> list[int]:
+    """Signals that are measured: all with samples but annotations."""
+    kinds = classify_signals(original.header)
+    return [
+        index
+        for index, signal in enumerate(original.header.signals)
+        if kinds[index] is not SignalKind.ANNOTATIONS and signal.samples_per_record
+    ]
+
+
+def _pair(original: Side, other: Side, index: int) -> pictures.ChannelPair:
+    signal = original.header.signals[index]
+    scale, offset = 1.0, 0.0
+    if signal.gain is not None and signal.offset is not None:
+        unit = signal.microvolts_per_digit
+        scale = signal.gain if unit is None else unit
+        offset = signal.offset * scale / signal.gain if signal.gain else 0.0
+    both = ((side.samples[index] * scale + offset).astype(np.float32) for side in (original, other))
+    return pictures.ChannelPair(signal.label, original.header.sample_rate(index), *both)
+
+
+def _channel(original: Side, other: Side, found: EvaluationReport, index: int) -> dict[str, Any]:
+    signal = original.header.signals[index]
+    channel = found.channels[_drawable(original).index(index)]
+    measures = channel.measures
+    stored = other.signals or original.signals
+    return {
+        "label": signal.label,
+        "name": style_name(signal.label),
+        "unit": "uV" if signal.microvolts_per_digit is not None else signal.unit or "digital",
+        "place": _place(style_name(signal.label)),
+        "bits": None if stored is None else stored[index].bits_per_second,
+        "coding": None if stored is None else stored[index].coding,
+        "prd": measures.prd,
+        "eeg_prd": measures.eeg_prd,
+        "snr": measures.snr,
+        "r": measures.r,
+        "worst_second": measures.worst_second_prd,
+        "largest": channel.largest_error_uv,
+        "band_power": measures.band_power,
+        "coherence": measures.coherence,
+        "spikes": measures.spikes.count,
+        "spike_change": measures.spikes.amplitude_change,
+        "flattened": measures.spikes.flattened,
+        "peak_change": measures.peaks.amplitude_change,
+    }
+
+
+def _place(name: str) -> list[float] | None:
+    """Where a channel lies on the map, seen from above, the ears at 1; a bipolar one half-way."""
+    ends = [name] if "-" not in name else name.split("-")
+    found = [place for end in ends if (place := unit_positions([end]).get(end)) is not None]
+    if len(found) != len(ends) or len(found) > 2:
+        return None
+    flat = []
+    for place in found:
+        away = math.acos(max(-1.0, min(1.0, float(place[2])))) / (math.pi / 2)
+        size = math.hypot(float(place[0]), float(place[1])) or 1.0
+        flat.append([away * float(place[0]) / size, away * float(place[1]) / size])
+    return [round(sum(values) / len(values), 4) for values in zip(*flat, strict=True)]
+
+
+def _patient(original: Side) -> dict[str, str]:
+    header = original.header
+    start = header.start.isoformat(" ") if header.start else "unknown"
+    return {"patient": header.patient, "recording": header.recording, "start": start}
+
+
+def _sizes(original: Side, other: Side, found: EvaluationReport) -> list[list[str]]:
+    """Rows of two: what, how much."""
+    rows = [[f"{Path(side.path).name}", human_size(side.size)] for side in (original, other)]
+    if found.compressed_bytes is None or found.coded_bytes is None:
+        return rows
+    rows.append(["file over file", f"{found.original_bytes / found.compressed_bytes:.1f}:1"])
+    rows.append(["of which stands for EEG", human_size(found.coded_bytes)])
+    count = round(8 * found.coded_bytes / found.bits_per_sample) if found.bits_per_sample else 0
+    for name, size in (("16-bit samples (EDF)", 2), ("32-bit floats", 4), ("64-bit integers (OpenECS)", 8)):
+        rows.append([f"EEG, against {name}", f"{size * count / max(1, found.coded_bytes):.1f}:1"])
+    if found.bits_per_second is not None:
+        rows.append(["a channel", f"{found.bits_per_second:.0f} bit/s, {found.bits_per_sample:.2f} bit a sample"])
+    return rows
+
+
+def _promises(original: Side, other: Side) -> dict[str, Any]:
+    """What was promised, what was found, and whether that is within it."""
+    same = all(np.array_equal(original.samples[i], other.samples[i]) for i in original.samples)
+    if same:
+        return {"promised": promise(other.targets), "rows": [["every sample", "the same in both", True]]}
+    if other.targets is None or other.signals is None:
+        return {"promised": "nothing", "rows": []}
+    bounded = [signal for signal in other.signals if signal.coding == "layers"]
+    targets, rows = other.targets, []
+    whole = _most([signal.worst_chunk_prd for signal in bounded])
+    part = _most([signal.worst_chunk_eeg_prd for signal in bounded]) if targets.measure is not None else None
+    limits = [] if targets.max_prd is None else [(f"PRD at most {targets.max_prd:g} %", targets.max_prd)]
+    if targets.min_snr is not None:
+        limits.append((f"SNR at least {targets.min_snr:g} dB", 100 * 10 ** (-targets.min_snr / 20)))
+    for text, limit in limits:
+        for of, worst in (("", whole), (", EEG part", part)):
+            if worst is not None:
+                rows.append([text + of, f"worst chunk {worst:.2f} %", worst <= limit * (1 + 1e-9)])
+    largest = _most([signal.largest_error_uv for signal in bounded])
+    if targets.max_error_uv is not None and largest is not None:
+        fits = largest <= targets.max_error_uv * (1 + 1e-9)
+        rows.append([f"no error above {targets.max_error_uv:g} uV", f"largest {largest:.3g} uV", fits])
+    return {"promised": promise(targets), "rows": rows}
+
+
+def _most(values: Sequence[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
