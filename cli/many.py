@@ -149,7 +149,7 @@ def _shown(*, quiet: bool, as_json: bool) -> Iterator[tuple[OnFile, OnProgress]]
     if not quiet and sys.stderr.isatty():
         from tqdm import tqdm
 
-        layout = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}B, {postfix}"
+        layout = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}B{postfix}"
         bar = tqdm(unit="B", unit_scale=True, leave=False, file=sys.stderr, bar_format=layout)
 
     def on_progress(pace: Pace) -> None:

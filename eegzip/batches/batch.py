@@ -248,6 +248,7 @@ class _Run:
         self._pace = Pace(len(found), sum(_size(item.source) for item in found), started=time.monotonic())
         for task, outcome in results(self._tasks(found), jobs, self._tell):
             self._under_way.pop(task.source, None)
+            self._pace.bytes_under_way = sum(self._under_way.values())
             self._finish(task, outcome)
         pace = self._pace
         elapsed = time.monotonic() - pace.started
@@ -378,12 +379,16 @@ class _Run:
         return {"job": self._job.value, "state": "failed", "source": str(source), **fields, "error": error}
 
     def _tell(self, task: Task, what: str, done: int, total: int) -> None:
-        # Other passes over a recording (reading, checking) are not told apart from standing still: they are short.
+        # Only the longest pass over a recording tells how far it is; what comes after it is not done yet.
         if total and what == _MAIN[self._job]:
-            self._under_way[task.source] = task.size * done / total
+            part = _BEFORE_CHECK if task.check else 1
+            self._under_way[task.source] = part * task.size * done / total
             self._pace.bytes_under_way = sum(self._under_way.values())
         self._on_progress(self._pace)
 
+
+_BEFORE_CHECK = 0.6
+"""Share of the time of a file, about, after which it is written and only to be read back and compared."""
 
 _MAIN = {
     Job.COMPRESS: "compressing",

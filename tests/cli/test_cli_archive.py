@@ -18,6 +18,7 @@ import pytest
 from api.recordings import SHIPPED
 
 import eegzip
+from eegzip.batches.batch import Pace
 from eegzip.batches.manifest import Manifest, read_manifest
 from eegzip.evaluation.read_back import read_back
 
@@ -242,3 +243,29 @@ def test_a_process_that_dies_costs_its_file(tmp_path: Path) -> None:
     assert "was ended by signal 9" in report.errors[0]
     assert (tmp_path / "b.edf.eegz").is_file()
     assert not (tmp_path / "a.edf.eegz").exists()
+
+
+def test_how_far_it_is_only_grows(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        shutil.copy(SMALL, tmp_path / f"{name}.edf")
+    eegzip.batch([tmp_path / "a.edf"], manifest=tmp_path / "m.jsonl", jobs=0, lossless=True)
+    seen: list[tuple[float, float | None]] = []
+
+    def look(*told: object) -> None:
+        pace = told[-1]
+        assert isinstance(pace, Pace)
+        seen.append((pace.bytes_done + pace.bytes_skipped + pace.bytes_under_way, pace.seconds_left()))
+
+    done = eegzip.batch(
+        [tmp_path / f"{name}.edf" for name in "abc"], manifest=tmp_path / "m.jsonl", jobs=0, check=False, lossless=True,
+        on_file=look, on_progress=look,
+    )  # fmt: skip
+    size = SMALL.stat().st_size
+    places = [place for place, _ in seen]
+    assert (done.done, done.skipped) == (2, 1)
+    assert places == sorted(places)
+    assert (places[0], places[-1]) == (size, 3 * size)
+    # What was skipped says nothing about the pace.
+    assert Pace(3, 300, bytes_skipped=200, bytes_done=0, started=0).seconds_left() is None
+    left = Pace(3, 300, bytes_skipped=200, bytes_done=50, started=time.monotonic() - 10).seconds_left()
+    assert left == pytest.approx(10, abs=0.5)
