@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,6 +78,7 @@ def many_options(*, output: str | None, writes: bool) -> Callable[[Command], Com
         ]
 
     def decorate(command: Command) -> Command:
+        @wraps(command)  # with the options that click has hung on it
         def call(*arguments: Any, **values: Any) -> None:
             names = ("skip_existing", "check", "remove_source") if writes else ()
             asked = Many(
@@ -92,8 +94,6 @@ def many_options(*, output: str | None, writes: bool) -> Callable[[Command], Com
                 raise click.UsageError("Missing argument 'IN': name a file, or where they are listed (--files-from).")
             command(*arguments, many=asked, **values)
 
-        call.__name__, call.__doc__ = command.__name__, command.__doc__
-        call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
         for option in reversed(options):
             option(call)
         return call

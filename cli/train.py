@@ -217,7 +217,9 @@ def _print_report(
         if len(shown) < len(report.skipped):
             click.echo(f"skipped: {len(report.skipped) - len(shown)} more (-v lists them)", err=True)
     if as_json:
-        click.echo(json.dumps(_finite(report.to_dict()), indent=2))
+        from eegzip.reports import finite
+
+        click.echo(json.dumps(finite(report.to_dict()), indent=2))
     elif not quiet:
         before, after = report.before or {}, report.after or {}
         what = "PRD" if settings.run.stage == "network" else "what is left of the PRD"
@@ -251,14 +253,3 @@ def _memory_advice(settings: TrainSettings) -> Iterator[None]:
             f"there is not enough memory for a step; try a --batch below {settings.optimiser.batch}, shorter windows "
             f"(--set data.window_seconds={settings.data.window_seconds / 2:g}) or a smaller --preset (compact)."
         ) from error
-
-
-def _finite(value: Any) -> Any:
-    """Return a report without NaN and infinity, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    if isinstance(value, float) and value - value != 0:
-        return None
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +15,15 @@ from eegzip.formats.eegz.summary import FileSummary
 
 _MORE = 1.1
 """Times an error of the whole from which on one of the EEG part is told besides."""
+
+
+def finite(value: Any) -> Any:
+    """Return what is to become JSON without NaN and infinity, which that does not know."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def human_size(size: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eegzip.encoding.bounds import TIE, Bounds, bounds_of, excess, excess_between, prd_bound
+from eegzip.encoding.bounds import TIE, Bounds, bounds_of, excess, excess_between
 from eegzip.evaluation.eeg_part import eeg_energy
 from eegzip.formats.eegz.header import FileHeader, Targets
 from eegzip.formats.eegz.layer_reader import correct, to_digital
@@ -103,7 +103,7 @@ class BoundedCoder:
         tokens : SetSynthesis, optional
             What the chunk's tokens give, where the file has tokens.
         """
-        eeg = np.zeros(len(values)) if prd_bound(self._targets) is None else eeg_energy(values, self._rate)
+        eeg = np.zeros(len(values)) if self._targets.prd_bound() is None else eeg_energy(values, self._rate)
         bounds = [
             bounds_of(self._targets, row, float(energy), unit)
             for row, energy, unit in zip(values, eeg, self._microvolts, strict=True)

@@ -57,14 +57,6 @@ class Bounds:
         return Bounds(self.rms - slack, peak, self.eeg_rms - NORM * slack)
 
 
-def prd_bound(targets: Targets) -> float | None:
-    """The error in percent that is allowed at most, in the mean over a chunk; ``None`` where there is no such bound."""
-    bounds = [] if targets.max_prd is None else [targets.max_prd]
-    if targets.min_snr is not None:
-        bounds.append(100 * 10 ** (-targets.min_snr / 20))
-    return min(bounds, default=None)
-
-
 def bounds_of(targets: Targets, values: np.ndarray, eeg: float, microvolts: float | None) -> Bounds:
     """Bounds of a signal's samples of one chunk.
 
@@ -78,7 +70,7 @@ def bounds_of(targets: Targets, values: np.ndarray, eeg: float, microvolts: floa
     microvolts : float or None
         Size of a digital unit; known where an error in uV has a bound.
     """
-    percent = prd_bound(targets)
+    percent = targets.prd_bound()
     rms = eeg_rms = math.inf
     if percent is not None:
         rms = percent / 100 * float(values.std())

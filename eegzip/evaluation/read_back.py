@@ -115,16 +115,14 @@ class _Comparison:
             return
         where = f"the bound of '{self._header.signals[index].label}' in the data records before {stop}"
         error = restored - original
-        wanted = [] if targets.max_prd is None else [targets.max_prd / 100]
-        if targets.min_snr is not None:
-            wanted.append(10 ** (-targets.min_snr / 20))
-        if wanted:
+        bound = targets.prd_bound()
+        if bound is not None:
             pairs = [(np.square(error.astype(float)).sum(), np.square(original - original.mean()).sum())]
             if targets.measure is not None:
                 rate = self._file.header.sample_rate(index)
                 pairs.append((float(eeg_energy(error[None], rate)[0]), float(eeg_energy(original[None], rate)[0])))
             for lost, energy in pairs:
-                if lost > energy * min(wanted) ** 2 * (1 + _ROUNDING) + _ROUNDING:
+                if lost > energy * (bound / 100) ** 2 * (1 + _ROUNDING) + _ROUNDING:
                     raise self._wrong(where)
         unit = self._file.header.signals[index].microvolts_per_digit
         if targets.max_error_uv is not None and unit:

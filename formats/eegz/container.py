@@ -13,7 +13,7 @@ from eegzip.formats.eegz.chunk import PREFIX_BYTES, ChunkDirectory, directory_si
 from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
-from eegzip.formats.eegz.scan import BlockMap, map_blocks, read_at
+from eegzip.formats.eegz.scan import BlockMap, map_blocks
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.errors import ContainerError
@@ -72,7 +72,7 @@ class Container:
 
     def _open(self) -> None:
         self.size = self._file.size
-        self.minor_version = layout.check_signature(read_at(self._file, 0, layout.SIGNATURE_BYTES), str(self.path))
+        self.minor_version = layout.check_signature(self._file.read_at(0, layout.SIGNATURE_BYTES), str(self.path))
         self.blocks: BlockMap = map_blocks(self._file, self.size)
         self._refuse_unknown_critical()
         self.header: FileHeader = unpack_header(self.payload(self.blocks.head))
@@ -148,7 +148,7 @@ class Container:
                 )
 
     def _unpack_block_header(self, place: BlockPlace) -> layout.BlockHeader | None:
-        data = read_at(self._file, place.offset, layout.BLOCK_HEADER_BYTES)
+        data = self._file.read_at(place.offset, layout.BLOCK_HEADER_BYTES)
         return layout.unpack_block_header(data, self.blocks.seed)
 
     def block_header(self, place: BlockPlace) -> layout.BlockHeader:
@@ -177,7 +177,7 @@ class Container:
         header = self.block_header(place)
         if place.type in (layout.HEAD, layout.SUMMARY) and place.length > MAX_HEADER_BYTES:
             raise ContainerError(f"the block at byte {place.offset} is larger ({place.length} bytes) than can be.")
-        data = read_at(self._file, place.payload_offset, place.length)
+        data = self._file.read_at(place.payload_offset, place.length)
         if len(data) != place.length or zlib.crc32(data) != header.payload_crc:
             kind = place.type.decode("latin-1")
             raise ContainerError(f"the {kind} block at byte {place.offset} is damaged (wrong checksum).")
@@ -192,15 +192,15 @@ class Container:
             Damaged or cut short.
         """
         self.block_header(place)
-        prefix = read_at(self._file, place.payload_offset, PREFIX_BYTES)
+        prefix = self._file.read_at(place.payload_offset, PREFIX_BYTES)
         if len(prefix) < PREFIX_BYTES:
             raise ContainerError("a chunk is too short to hold a directory.")
-        data = read_at(self._file, place.payload_offset + PREFIX_BYTES, directory_size(prefix))
+        data = self._file.read_at(place.payload_offset + PREFIX_BYTES, directory_size(prefix))
         return unpack_directory(prefix, data, place.length, self.blocks.seed)
 
     def read_bytes(self, offset: int, length: int) -> bytes:
         """Bytes of the file from `offset`: `length` of them, or fewer where it ends."""
-        return read_at(self._file, offset, length)
+        return self._file.read_at(offset, length)
 
     def trailing(self) -> Iterator[bytes]:
         """What followed the last complete record in the original, piece by piece.

@@ -214,6 +214,13 @@ class Targets:
     max_error_uv: float | None = None
     measure: str | None = None
 
+    def prd_bound(self) -> float | None:
+        """Error in percent allowed at most, in the mean over a chunk; ``None`` where there is no such bound."""
+        bounds = [] if self.max_prd is None else [self.max_prd]
+        if self.min_snr is not None:
+            bounds.append(100 * 10 ** (-self.min_snr / 20))
+        return min(bounds, default=None)
+
 
 @dataclass(frozen=True)
 class FileHeader:

@@ -40,11 +40,6 @@ class BlockMap:
     seed: int
 
 
-def read_at(file: SharedFile, offset: int, size: int) -> bytes:
-    """Read up to `size` bytes at `offset`."""
-    return file.read_at(offset, size)
-
-
 def map_blocks(file: SharedFile, size: int) -> BlockMap:
     """List the blocks of a file of `size` bytes whose signature was checked already."""
     found = _find_head(file, size)
@@ -62,9 +57,9 @@ def map_blocks(file: SharedFile, size: int) -> BlockMap:
 def _find_head(file: SharedFile, size: int) -> tuple[BlockPlace, int] | None:
     """The header block and its payload's checksum: the first block, or the copy at the end of a long file."""
     for offset in _marks(file, layout.SYNC + layout.HEAD, layout.SIGNATURE_BYTES, size):
-        header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), 0)
+        header = layout.unpack_block_header(file.read_at(offset, layout.BLOCK_HEADER_BYTES), 0)
         if header is not None and header.length <= MAX_HEADER_BYTES:
-            payload = read_at(file, offset + layout.BLOCK_HEADER_BYTES, header.length)
+            payload = file.read_at(offset + layout.BLOCK_HEADER_BYTES, header.length)
             if len(payload) == header.length and zlib.crc32(payload) == header.payload_crc:
                 return BlockPlace(header.type, offset, header.length), header.payload_crc
     return None
@@ -75,15 +70,15 @@ def _from_index(file: SharedFile, size: int, head: BlockPlace, seed: int) -> lis
     trailer_offset = size - layout.TRAILER_BYTES
     if trailer_offset < layout.SIGNATURE_BYTES:
         return None
-    offset = layout.unpack_trailer(read_at(file, trailer_offset, layout.TRAILER_BYTES))
+    offset = layout.unpack_trailer(file.read_at(trailer_offset, layout.TRAILER_BYTES))
     if offset is None or offset > trailer_offset - layout.BLOCK_HEADER_BYTES:
         return None
-    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), seed)
+    header = layout.unpack_block_header(file.read_at(offset, layout.BLOCK_HEADER_BYTES), seed)
     if header is None or header.type != layout.INDEX or header.length > MAX_HEADER_BYTES:
         return None
     if offset + layout.BLOCK_HEADER_BYTES + header.length != trailer_offset:
         return None
-    payload = read_at(file, offset + layout.BLOCK_HEADER_BYTES, header.length)
+    payload = file.read_at(offset + layout.BLOCK_HEADER_BYTES, header.length)
     if zlib.crc32(payload) != header.payload_crc:
         return None
     places = unpack_index(payload)
@@ -125,12 +120,12 @@ def _scan_blocks(file: SharedFile, size: int, seed: int) -> tuple[list[BlockPlac
 
 
 def _is_trailer(file: SharedFile, offset: int, size: int) -> bool:
-    data = read_at(file, offset, layout.TRAILER_BYTES + 1)
+    data = file.read_at(offset, layout.TRAILER_BYTES + 1)
     return size - offset == layout.TRAILER_BYTES and layout.unpack_trailer(data) is not None
 
 
 def _block_at(file: SharedFile, offset: int, size: int, seed: int) -> BlockPlace | None:
-    header = layout.unpack_block_header(read_at(file, offset, layout.BLOCK_HEADER_BYTES), seed)
+    header = layout.unpack_block_header(file.read_at(offset, layout.BLOCK_HEADER_BYTES), seed)
     if header is None or header.length > MAX_PAYLOAD_BYTES:
         return None
     if header.type == layout.HEAD and header.payload_crc != seed:
@@ -148,7 +143,7 @@ def _next_block(file: SharedFile, offset: int, size: int, seed: int) -> int | No
 def _marks(file: SharedFile, mark: bytes, offset: int, size: int) -> Iterator[int]:
     """Offsets at which some bytes stand, from `offset` on."""
     while offset < size:
-        window = read_at(file, offset, _WINDOW + len(mark) - 1)
+        window = file.read_at(offset, _WINDOW + len(mark) - 1)
         found = window.find(mark)
         while found >= 0:
             yield offset + found

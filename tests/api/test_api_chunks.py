@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import eegzip
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.shared_file import SharedFile
 
 CHUNK_SECONDS = (7, 20, 60, 1000)
 SECONDS, RATE = 70, 500
@@ -211,12 +212,12 @@ def test_reading_one_second_reads_few_bytes(
 
 
 class CountingFile:
-    def __init__(self, file: object) -> None:
+    def __init__(self, file: SharedFile) -> None:
         self._file = file
         self.bytes_read = 0
 
     def read_at(self, offset: int, size: int) -> bytes:
-        data: bytes = self._file.read_at(offset, size)  # type: ignore[attr-defined]
+        data = self._file.read_at(offset, size)
         self.bytes_read += len(data)
         return data
 

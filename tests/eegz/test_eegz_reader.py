@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from synthetic import Group, block_offsets, build_header, build_recording, check, join, split, write
 
-from eegzip.formats.eegz import container, layout
+from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.header import ScalingKind
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import concatenate, read_tokens
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import BadInputError, ContainerError, UsageError
+from eegzip.formats.shared_file import SharedFile
 
 QUICK = settings(
     max_examples=40,
@@ -123,14 +124,14 @@ def test_reading_a_stretch_touches_only_its_chunks(target, mixed, monkeypatch):
     second, third = block_offsets(data)[2:4]
     target.write_bytes(data)
     touched = []
-    original = container.read_at
+    original = SharedFile.read_at
 
     def recording_read(file, offset, size):
         touched.append((offset, offset + size))
         return original(file, offset, size)
 
     with EegzReader(target) as file:
-        monkeypatch.setattr(container, "read_at", recording_read)
+        monkeypatch.setattr(SharedFile, "read_at", recording_read)
         first, stop = mixed.header.grid(0).frames_of_records(4, 8)
         read_tokens(file, 0, first, stop)
         assert touched

@@ -18,7 +18,7 @@ from eegzip.evaluation.sides import read_side, refuse_other
 from eegzip.formats.edf import SignalKind, classify_signals
 from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, refuse_own_source
-from eegzip.reports import human_size, promise
+from eegzip.reports import finite, human_size, promise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,17 +96,9 @@ def report(
 def page_of(original: Side, other: Side, found: EvaluationReport, *, patient: bool) -> str:
     """Return the page as text."""
     # Of a tag's end within a text a browser would make the end of the script.
-    content = _finite(_content(original, other, found, patient=patient))
+    content = finite(_content(original, other, found, patient=patient))
     text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     return TEMPLATE.read_text("utf-8").replace(_PLACE, text)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _content(original: Side, other: Side, found: EvaluationReport, *, patient: bool) -> dict[str, Any]:
