@@ -11,19 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from api.joint_models import small_decoder
 from click.testing import CliRunner
 
 import eegzip
 from eegzip.cli.main import main
 from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
+from eegzip.codecs.networks.joint import neighbours_of
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.formats.errors import ModelError, UsageError
 from eegzip.training.api import settings_for, train
 from eegzip.training.data.sources import SourceFile
-from eegzip.training.joint.examples import Draw, noise_table
+from eegzip.training.joint.examples import Draw, Example, noise_table
 from eegzip.training.joint.recordings import divided
 from eegzip.training.joint.renditions import rendition
 from eegzip.training.joint.segments import Codec, segments_of
+from eegzip.training.joint.stacks import stacked
 from eegzip.training.settings.sections import JointSettings
 
 SMALL = {
@@ -153,10 +156,32 @@ def test_errors_expected_fall_with_depth(eegmat: Path, cache: Path) -> None:
     table = noise_table(segments, codec)
     assert table.shape == (49, 128)
     assert (table[1:].sum(1).diff() <= 0).all()
-    draw = Draw(segments, codec, JointSettings(), seed=3)
+    draw = Draw(segments, codec, table, JointSettings(), seed=3)
     one, again, other = draw(5, 0), draw(5, 0), draw(6, 0)
     assert torch.equal(one.decoded, again.decoded)
     assert one.decoded.shape != other.decoded.shape or not torch.equal(one.decoded, other.decoded)
+
+
+def test_examples_laid_on_one_another_give_what_each_gives_alone(eegmat: Path, cache: Path) -> None:
+    codec = Codec(eegzip.models.load("eegz-sc-1"))
+    part = divided([SourceFile(eegmat, "s", "x", "validation"), SourceFile(eegmat, "t", "x", "train")], "0", 1)[0]
+    segments, _ = segments_of(part, codec, cache, seed=1)
+    decoder = small_decoder(spread=0.2)
+    segment, (depth, codes) = segments[0], next(iter(segments[0].codes.items()))
+    examples = []
+    for channels in (3, 1, 2):
+        rows = codec.decoded(codes[:channels])
+        neighbours = neighbours_of(rows, decoder.noise[depth].expand(rows.shape))
+        latents, loudness = segment.latents[:channels].float(), segment.loudness[:channels]
+        examples.append(Example(latents, rows, loudness, depth, neighbours))
+    whole = stacked(examples)
+    depths = whole.depth[:, None, None].expand(whole.loudness.shape)
+    together = decoder(whole.decoded, depths, whole.neighbours, whole.channels)[0]
+    for example, found in zip(examples, together, strict=True):
+        depth = torch.full(example.loudness.shape, example.depth)
+        alone = decoder(example.decoded, depth, example.neighbours)[0]
+        torch.testing.assert_close(found[: len(alone)], alone, rtol=1e-4, atol=1e-5)
+        assert torch.isfinite(found).all()
 
 
 def test_renditions_keep_channels_and_differ() -> None:

@@ -37,15 +37,15 @@ _LEAST_NOISE = 1e-4
 
 
 class Neighbours(NamedTuple):
-    """What the channels of a window have to do with each other, band by band.
+    """What the channels of a window, or of each of several, have to do with each other, band by band.
 
     Attributes
     ----------
-    correlations : Tensor, shape (bands, channels, channels)
+    correlations : Tensor, shape (..., bands, channels, channels)
         Between the channels as they were before coding; zero on the diagonal.
-    weights : Tensor, shape (bands, channels, channels)
+    weights : Tensor, shape (..., bands, channels, channels)
         That make of decoded coefficients those of the posterior mean.
-    left, noise, energy : Tensor, shape (bands, channels)
+    left, noise, energy : Tensor, shape (..., bands, channels)
         Variance of the posterior, of what the channel's own tokens leave, and of what they give.
     """
 
@@ -96,31 +96,36 @@ def neighbours_of(decoded: torch.Tensor, noise: torch.Tensor) -> Neighbours:
         whole = 0.5 * (whole + whole.transpose(1, 2))
     size = torch.diagonal(whole, dim1=1, dim2=2).sqrt()
     correlations = whole / (size[:, :, None] * size[:, None])
-    correlations = correlations - torch.diag_embed(torch.diagonal(correlations, dim1=1, dim2=2))
+    correlations = _apart(correlations)
     left = torch.diagonal(posterior, dim1=1, dim2=2)
     return Neighbours(*(part.float() for part in (correlations, weights, left, error, energy)))
 
 
 def banded(weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Return what weights [bands, channels, channels] make of values [channels, frames, bins]."""
+    """Return what weights [..., bands, channels, channels] make of values [..., channels, frames, bins]."""
     return torch.cat(
         [
-            torch.einsum("ij,jtd->itd", weights[band], values[:, :, first:stop])
+            torch.einsum("...ij,...jtd->...itd", weights[..., band, :, :], values[..., first:stop])
             for band, (first, stop) in enumerate(pairwise(BANDS))
         ],
-        dim=2,
+        dim=-1,
     )
 
 
 def _band_means(values: torch.Tensor) -> torch.Tensor:
-    """Means [channels, frames, bands] of values [channels, frames, bins]."""
-    return torch.stack([values[:, :, a:b].mean(2) for a, b in pairwise(BANDS)], dim=2)
+    """Means [..., bands] of values [..., bins]."""
+    return torch.stack([values[..., a:b].mean(-1) for a, b in pairwise(BANDS)], dim=-1)
 
 
 def _spread(bands: torch.Tensor) -> torch.Tensor:
     """Values [..., bins] of values [..., bands]."""
-    sizes = torch.tensor([b - a for a, b in pairwise(BANDS)])
+    sizes = torch.tensor([b - a for a, b in pairwise(BANDS)], device=bands.device)
     return bands.repeat_interleave(sizes, dim=-1, output_size=BANDS[-1])
+
+
+def _apart(matrices: torch.Tensor) -> torch.Tensor:
+    """Matrices [..., channels, channels] with nothing on the diagonal."""
+    return matrices - torch.diag_embed(torch.diagonal(matrices, dim1=-2, dim2=-1))
 
 
 class JointBlock(nn.Module):
@@ -145,15 +150,20 @@ class JointBlock(nn.Module):
         nn.init.normal_(self.mixed.weight, std=0.02)
         nn.init.zeros_(self.mixed.bias)
 
-    def forward(self, h: torch.Tensor, correlations: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Return [channels, frames, width] of the same, mixed by matrices [bands, channels, channels]."""
-        channels, frames, width = h.shape
-        h = h + self.time(self.time_norm(h).transpose(1, 2)).transpose(1, 2)
-        value, gate = self.value(self.mix_norm(h)).chunk(2, dim=2)
-        value = (value * torch.sigmoid(gate)).view(channels, frames, self.heads, -1)
-        mixing = torch.einsum("bij,hb->hij", correlations, self.by_correlation) / channels**0.5
-        mixing = mixing + torch.einsum("bij,hb->hij", weights, self.by_weight)
-        h = h + self.mixed(torch.einsum("hij,jthk->ithk", mixing, value).reshape(channels, frames, width))
+    def forward(
+        self, h: torch.Tensor, correlations: torch.Tensor, weights: torch.Tensor, fellows: torch.Tensor | float
+    ) -> torch.Tensor:
+        """Return [..., channels, frames, width] of the same, mixed by matrices [..., bands, channels, channels].
+
+        Sums by correlation are divided by `fellows`, so that they don't grow with the number of channels.
+        """
+        rows = self.time_norm(h).flatten(0, -3).transpose(1, 2)
+        h = h + self.time(rows).transpose(1, 2).reshape(h.shape)
+        value, gate = self.value(self.mix_norm(h)).chunk(2, dim=-1)
+        value = (value * torch.sigmoid(gate)).unflatten(-1, (self.heads, -1))
+        mixing = torch.einsum("...bij,hb->...hij", correlations, self.by_correlation) / fellows
+        mixing = mixing + torch.einsum("...bij,hb->...hij", weights, self.by_weight)
+        h = h + self.mixed(torch.einsum("...hij,...jthk->...ithk", mixing, value).flatten(-2))
         step: torch.Tensor = self.outer(functional.gelu(self.inner(self.norm(h))))
         return h + step
 
@@ -189,44 +199,50 @@ class JointDecoder(nn.Module):
         nn.init.zeros_(self.last.bias)
 
     def forward(
-        self, decoded: torch.Tensor, depth: torch.Tensor, neighbours: Neighbours | None = None
+        self,
+        decoded: torch.Tensor,
+        depth: torch.Tensor,
+        neighbours: Neighbours | None = None,
+        count: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return refined latents and those of the Wiener step alone, each [channels, frames, bins].
+        """Return refined latents and those of the Wiener step alone, each [..., channels, frames, bins].
 
         Parameters
         ----------
-        decoded : Tensor, shape (channels, frames, bins)
+        decoded : Tensor, shape (..., channels, frames, bins)
             Sums of codewords.
-        depth : Tensor of int64, shape (channels, frames)
+        depth : Tensor of int64, shape (..., channels, frames)
             How many codewords each is the sum of.
         neighbours
-            As :func:`neighbours_of` finds them; by default of the very same frames.
+            As :func:`neighbours_of` finds them; by default of the very same frames, which are then of one window.
+        count : Tensor, shape (...)
+            Channels of each window, where the rest is there to make windows alike in size; by default all.
         """
         noise = self.noise[depth]
         if neighbours is None:
             neighbours = neighbours_of(decoded, noise)
         wiener = banded(neighbours.weights, decoded)
         size = noise.clamp_min(_LEAST_NOISE).sqrt()
-        frames = decoded.shape[1]
+        frames = decoded.shape[-2]
         of_bands = [
-            torch.log(_band_means(decoded.square()) / neighbours.noise.T[:, None] + 0.1),
+            torch.log(_band_means(decoded.square()) / neighbours.noise.mT.unsqueeze(-2) + 0.1),
             *(
-                torch.log(ratio.T + 0.1)[:, None].expand(-1, frames, -1)
+                torch.log(ratio.mT + 0.1).unsqueeze(-2).expand(*decoded.shape[:-2], frames, -1)
                 for ratio in (neighbours.energy / neighbours.noise, neighbours.left / neighbours.noise)
             ),
             torch.log(_band_means(noise) + 1e-3),
         ]
         level = self.noise[0].clamp_min(_LEAST_NOISE).sqrt()
         features = [torch.asinh(decoded / level), torch.asinh((wiener - decoded) / size), *of_bands]
-        h = self.first(torch.cat(features, dim=2))
+        h = self.first(torch.cat(features, dim=-1))
         # In units of each channel's spread, so that weights mean the same between loud channels and quiet ones.
         spread = (neighbours.energy + neighbours.noise).sqrt()
-        alike = neighbours.weights * spread[:, None] / spread[:, :, None]
-        others = alike - torch.diag_embed(torch.diagonal(alike, dim1=1, dim2=2))
+        others = _apart(neighbours.weights * spread.unsqueeze(-2) / spread.unsqueeze(-1))
+        fellows = decoded.shape[-3] ** 0.5 if count is None else count.sqrt()[..., None, None, None]
         for block in self.blocks:
-            h = block(h, neighbours.correlations, others)
-        own, shared, trust = self.last(self.last_norm(h)).split([self.bins, self.bins, _N_BANDS], dim=2)
-        apart = neighbours.weights - torch.diag_embed(torch.diagonal(neighbours.weights, dim1=1, dim2=2))
+            h = block(h, neighbours.correlations, others, fellows)
+        own, shared, trust = self.last(self.last_norm(h)).split([self.bins, self.bins, _N_BANDS], dim=-1)
+        apart = _apart(neighbours.weights)
         refined = wiener + _spread(trust) * (wiener - decoded) + size * own + banded(apart, size * shared)
         return refined, wiener
 

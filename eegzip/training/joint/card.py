@@ -33,6 +33,8 @@ class CardFacts:
         Trained on, kept for validation, and on both sides, as only the end of their recordings was kept.
     command : sequence of str
         The command line.
+    device : str
+        That it was trained on.
     """
 
     checkpoint: Checkpoint
@@ -46,6 +48,7 @@ class CardFacts:
     held_out: Sequence[str]
     by_time: Sequence[str]
     command: Sequence[str]
+    device: str
 
 
 def joint_card(facts: CardFacts) -> str:
@@ -104,8 +107,8 @@ the network {best.get("prd", 100):.2f} %.
 * {facts.files} recordings, {facts.hours:.2f} hours. {len(facts.subjects)} people trained on,
   {len(facts.held_out)} held out: {", ".join(facts.held_out)}.{by_time}
 * Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and hum.
-* {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on a CPU; the weights are
-  averages at step {outcome.best_step}.
+* {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on {facts.device}; the
+  weights are averages at step {outcome.best_step}.
 * AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of a
   channel's PRD.
 * Licence of the data: {licence or "not stated"}.

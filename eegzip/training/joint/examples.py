@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from eegzip.codecs.networks.joint import Neighbours, neighbours_of
 from eegzip.training.joint.segments import Codec, Segment
 from eegzip.training.settings.sections import JointSettings
 
@@ -28,7 +29,7 @@ _SMOOTHING = 0.08
 
 
 class Example(NamedTuple):
-    """Channels of a segment at one depth.
+    """Frames of channels of a segment at one depth.
 
     Attributes
     ----------
@@ -36,15 +37,15 @@ class Example(NamedTuple):
         As they were, and of the tokens.
     loudness : Tensor, shape (channels, frames)
     depth : int
-    crop : slice
-        Frames that the loss is taken over.
+    neighbours : Neighbours
+        What the channels have in common in the whole segment.
     """
 
     latents: torch.Tensor
     decoded: torch.Tensor
     loudness: torch.Tensor
     depth: int
-    crop: slice
+    neighbours: Neighbours
 
 
 class Draw:
@@ -56,14 +57,18 @@ class Draw:
         To draw from.
     codec
         Whose tokens they have.
+    noise
+        Squared error of latents to be expected [depths + 1, bins].
     settings
         Sizes of examples.
     seed
         Of all draws.
     """
 
-    def __init__(self, segments: Sequence[Segment], codec: Codec, settings: JointSettings, seed: int) -> None:
-        self._codec, self._settings, self._seed = codec, settings, seed
+    def __init__(
+        self, segments: Sequence[Segment], codec: Codec, noise: torch.Tensor, settings: JointSettings, seed: int
+    ) -> None:
+        self._codec, self._noise, self._settings, self._seed = codec, noise, settings, seed
         self._sets: dict[str, list[Segment]] = defaultdict(list)
         for segment in segments:
             self._sets[segment.group].append(segment)
@@ -93,12 +98,14 @@ class Draw:
         flipped = torch.from_numpy(sign).float()
         length = min(frames, self._settings.crop_frames if count <= _LONG_BELOW else self._settings.crop_frames // 2)
         start = int(rng.integers(0, frames - length + 1))
+        crop = slice(start, start + length)
+        decoded = self._codec.decoded(segment.codes[depth][chosen]) * flipped
         return Example(
-            segment.latents[chosen].float() * flipped,
-            self._codec.decoded(segment.codes[depth][chosen]) * flipped,
-            segment.loudness[chosen].float(),
+            segment.latents[chosen, crop].float() * flipped,
+            decoded[:, crop],
+            segment.loudness[chosen, crop].float(),
             depth,
-            slice(start, start + length),
+            neighbours_of(decoded, self._noise[depth].expand(count, frames, -1)),
         )
 
 

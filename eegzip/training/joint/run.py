@@ -29,6 +29,7 @@ from eegzip.formats.files import atomic_output
 from eegzip.formats.parallel import cores
 from eegzip.formats.tokens.tables import PRIOR
 from eegzip.training.data.sources import find_sources
+from eegzip.training.device import chosen_device
 from eegzip.training.joint.card import CardFacts, joint_card
 from eegzip.training.joint.examples import Draw, noise_table
 from eegzip.training.joint.recordings import Part, divided
@@ -69,6 +70,7 @@ def run(
     """Do a run in a folder; parameters as in :func:`eegzip.training.run.run`."""
     # One thread unless told otherwise: sums of others differ, and small products gain nothing.
     torch.set_num_threads(settings.run.threads or 1)
+    device = chosen_device(settings.run.device)
     codec = Codec(start)
     material = _material(settings, codec, progress)
     torch.manual_seed(settings.run.seed)
@@ -81,18 +83,20 @@ def run(
         decoder.noise.copy_(noise_table(material.train, codec))
     else:
         decoder, shape = known, known.config
-    decoder.requires_grad_(True)
+    # The examples are made on the CPU.
+    noise = decoder.noise
+    decoder.requires_grad_(True).to(device)
     base = _Base(start, name)
 
     def save(state: dict[str, torch.Tensor]) -> None:
         base.write(out)
-        add_joint(out, shape, state)
+        add_joint(out, shape, {key: value.cpu() for key, value in state.items()})
 
     with Journal(out) as journal:
         trainer = JointTrainer(
             settings,
             decoder,
-            Draw(material.train, codec, settings.joint, settings.run.seed),
+            Draw(material.train, codec, noise, settings.joint, settings.run.seed),
             Validation(material.validation, codec),
             journal,
             out,
@@ -121,6 +125,7 @@ def run(
         # Of sets of one subject, the last third of a recording is held out, not the subject.
         by_time=sorted(set(subjects) & set(held_out)),
         command=command,
+        device="a CPU" if device.type == "cpu" else f"one {torch.cuda.get_device_name(device)}",
     )
     with atomic_output(out / CARD, overwrite=True) as file:
         file.write(joint_card(facts).encode())

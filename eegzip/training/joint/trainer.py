@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from eegzip.codecs.networks.joint import JointDecoder, neighbours_of
-from eegzip.training.joint.examples import Draw, Example
+from eegzip.codecs.networks.joint import JointDecoder
+from eegzip.formats.parallel import cores
+from eegzip.training.joint.examples import Draw
+from eegzip.training.joint.stacks import Stack, stacks_from
 from eegzip.training.joint.validation import Validation, relative_error
 from eegzip.training.loop.ema import WeightAverage
 from eegzip.training.loop.history import Watcher
@@ -28,6 +31,17 @@ _LAST_RATE = 0.02
 _FLOOR = 1e-5
 
 
+@contextmanager
+def matmul_precision(name: str) -> Iterator[None]:
+    """Let torch multiply matrices at a precision."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 class JointTrainer:
     """Trains a joint decoder; everything random is a function of seed and step.
 
@@ -36,7 +50,7 @@ class JointTrainer:
     settings
         Of the run.
     decoder
-        At the weights to start from.
+        At the weights to start from, on the device to train on.
     draw
         Where examples come from.
     validation
@@ -69,7 +83,8 @@ class JointTrainer:
         betas = (optimiser.betas[0], optimiser.betas[1])
         self._optimiser = torch.optim.AdamW(decoder.parameters(), optimiser.lr, betas, weight_decay=weight_decay)
         self._average = WeightAverage(decoder, optimiser.average)
-        self._measured = JointDecoder(decoder.config, len(decoder.noise) - 1, decoder.bins)
+        self._device = decoder.noise.device
+        self._measured = JointDecoder(decoder.config, len(decoder.noise) - 1, decoder.bins).to(self._device)
         self._step, self._seconds = 0, 0.0
         # Of tokens alone, by definition.
         self._first: dict[str, Any] = {"prd": 100.0}
@@ -80,7 +95,7 @@ class JointTrainer:
 
     def resume(self) -> None:
         """Go on from the state in the folder."""
-        state = load_state(self._out, torch.device("cpu"))
+        state = load_state(self._out, self._device)
         self._decoder.load_state_dict(state["decoder"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._average.values, self._average.steps = state["average"], state["averaged"]
@@ -98,8 +113,10 @@ class JointTrainer:
             if self._tuning and not self._step:
                 self._validate()
                 self._first = self._last
+            examples = self._settings.optimiser.batch
+            stacks = stacks_from(self._step, self._draw, examples, self._device, self._settings.data.workers or cores())
             while self._share() < 1.0 and not request.signal:
-                loss = self._learn()
+                loss = self._learn(next(stacks))
                 self._step += 1
                 self._seconds = time.monotonic() - began
                 self._losses.append(loss)
@@ -146,35 +163,37 @@ class JointTrainer:
         fall = 0.5 * (1 + math.cos(math.pi * self._share())) * (1 - _LAST_RATE) + _LAST_RATE
         return optimiser.lr * min(1.0, (self._step + 1) / max(optimiser.warmup, 1)) * fall
 
-    def _learn(self) -> float:
+    def _learn(self, stacks: list[Stack]) -> float:
         optimiser = self._settings.optimiser
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate()
         self._optimiser.zero_grad()
-        total = 0.0
-        for number in range(optimiser.batch):
-            loss = self._loss(self._draw(self._step, number)) / optimiser.batch
-            loss.backward()
-            total += loss.item()
+        total = torch.zeros((), device=self._device)
+        # Tensor cores, where there are any: three digits are plenty for a gradient.
+        with matmul_precision("high"):
+            for stack in stacks:
+                loss = self._loss(stack.to(self._device)) / optimiser.batch
+                loss.backward()
+                total += loss.detach()
         nn.utils.clip_grad_norm_(self._decoder.parameters(), optimiser.clip)
         self._optimiser.step()
         self._average.update(self._decoder)
-        return total
+        return total.item()
 
-    def _loss(self, example: Example) -> torch.Tensor:
-        """Return the mean logarithm of what is left of each channel's PRD."""
-        depth = torch.full(example.loudness.shape, example.depth)
-        neighbours = neighbours_of(example.decoded, self._decoder.noise[depth])
-        crop = example.crop
-        latents, decoded, loudness = (part[:, crop] for part in (example.latents, example.decoded, example.loudness))
-        refined = self._decoder(decoded, depth[:, crop], neighbours)[0]
+    def _loss(self, stack: Stack) -> torch.Tensor:
+        """Return the mean logarithm of what is left of each channel's PRD, summed over examples."""
+        latents, decoded, loudness, depth, channels, neighbours = stack
+        refined = self._decoder(decoded, depth[:, None, None].expand(loudness.shape), neighbours, channels)[0]
         after = relative_error(latents, refined, loudness)
         before = relative_error(latents, decoded, loudness)
-        return 0.5 * ((after + _FLOOR) / (before + _FLOOR)).log().mean()
+        real = torch.arange(loudness.shape[1], device=channels.device) < channels[:, None]
+        left = ((after + _FLOOR) / (before + _FLOOR)).log() * real
+        return 0.5 * (left.sum(1) / channels).sum()
 
     def _measure(self) -> dict[str, Any]:
         self._measured.load_state_dict(self._average.values)
-        return self._validation(self._measured)
+        with matmul_precision("highest"):
+            return self._validation(self._measured)
 
     def _validate(self) -> None:
         found = self._measure()

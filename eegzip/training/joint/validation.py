@@ -16,16 +16,16 @@ _TINY = 1e-9
 
 
 def relative_error(latents: torch.Tensor, restored: torch.Tensor, loudness: torch.Tensor) -> torch.Tensor:
-    """Return the squared error of each channel [channels] over its energy: the square of its PRD.
+    """Return the squared error of each channel [..., channels] over its energy: the square of its PRD.
 
     Parameters
     ----------
-    latents, restored : Tensor, shape (channels, frames, bins)
-    loudness : Tensor, shape (channels, frames)
+    latents, restored : Tensor, shape (..., channels, frames, bins)
+    loudness : Tensor, shape (..., channels, frames)
         The transform is orthonormal, so this is what the waveform's error is in digital units.
     """
-    wrong = ((latents - restored).square().sum(2) * loudness).sum(1)
-    whole = (latents.square().sum(2) * loudness).sum(1)
+    wrong = ((latents - restored).square().sum(-1) * loudness).sum(-1)
+    whole = (latents.square().sum(-1) * loudness).sum(-1)
     found: torch.Tensor = wrong / (whole + _TINY)
     return found
 
@@ -56,12 +56,13 @@ class Validation:
             tokens alone, with the closed form and with the decoder, means over channels and segments.
         """
         decoder.eval()
+        device = decoder.noise.device
         cells: dict[tuple[str, int], list[list[float]]] = defaultdict(list)
         for segment in self._segments:
-            latents, loudness = segment.latents.float(), segment.loudness.float()
+            latents, loudness = (part.to(device).float() for part in (segment.latents, segment.loudness))
             for depth, codes in segment.codes.items():
-                decoded = self._codec.decoded(codes)
-                refined, wiener = decoder(decoded, torch.full(loudness.shape, depth))
+                decoded = self._codec.decoded(codes).to(device)
+                refined, wiener = decoder(decoded, torch.full(loudness.shape, depth, device=device))
                 each = [relative_error(latents, way, loudness) for way in (decoded, wiener, refined)]
                 cells[segment.group, depth].append([100 * float(way.sqrt().mean()) for way in each])
         means = {cell: np.mean(rows, axis=0) for cell, rows in sorted(cells.items())}
