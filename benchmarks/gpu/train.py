@@ -21,7 +21,7 @@ PIECE = 15_000_000
 """Bytes of a packed file at most."""
 GRACE = 90.0
 """Seconds for the last step, validation and state before the run is ended the hard way."""
-NOT_PACKED = ("state", "cache")
+NOT_PACKED = ("state", "cache", "last")
 TINY = [
     "data.window_seconds=4", "run.max_steps=4", "run.validate_every=2", "run.validation_windows=2",
     "optimiser.batch=1", "data.held_out=0.25", "quantiser.open_steps=0", "quantiser.start=random",
@@ -116,11 +116,11 @@ def journal(folder: Path, notes: Notes) -> None:
 
 
 def pack(folder: Path, options: argparse.Namespace, notes: Notes) -> None:
-    """Pack the run without state and caches into pieces; put together again by ``cat run.tar.xz.* | tar xJ``."""
-    whole = options.out / "run.tar.xz"
-    for old in options.out.glob("run.tar.xz*"):
+    """Pack the run without its state, the last weights and caches into pieces; put together again by ``cat run.tar.gz.* | tar xz``."""
+    whole = options.out / "run.tar.gz"
+    for old in options.out.glob("run.tar.gz*"):
         old.unlink()
-    with tempfile.TemporaryDirectory() as scratch, tarfile.open(whole, "w:xz", preset=1) as tar:
+    with tempfile.TemporaryDirectory() as scratch, tarfile.open(whole, "w:gz", compresslevel=1) as tar:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             name = path.relative_to(folder)
             if any(part.startswith(NOT_PACKED) for part in name.parts):
@@ -133,9 +133,9 @@ def pack(folder: Path, options: argparse.Namespace, notes: Notes) -> None:
     if size > PIECE:
         whole.unlink()
         for number in range(-(-size // PIECE)):
-            with (options.out / f"run.tar.xz.{number:02}").open("wb") as piece:
+            with (options.out / f"run.tar.gz.{number:02}").open("wb") as piece:
                 piece.write(content.read(PIECE))
-    names = sorted(p.name for p in options.out.glob("run.tar.xz*"))
+    names = sorted(p.name for p in options.out.glob("run.tar.gz*"))
     notes.results["packed"] = names
     notes.say(f"packed {size / 1e6:.1f} MB: {', '.join(names)}")
     if notes.log.stat().st_size > PIECE:
