@@ -26,13 +26,13 @@ def run(options: argparse.Namespace, notes: Notes) -> None:
         f"CPU in float32 and bfloat16, and compress {', '.join(r.name for r in recordings)} on both. About 3 minutes."
     )
     notes.table("Machine", ["what", "which"], machine(options.device))
-    notes.part("CUDA tests", tests, notes)
+    notes.part("CUDA tests", tests, options, notes)
     notes.part("Networks", networks, models, recordings[0], options, notes)
     notes.part("Files", files, models, recordings, options, notes)
 
 
-def tests(notes: Notes) -> None:
-    """Run the tests that need CUDA; skipped ones are said."""
+def tests(options: argparse.Namespace, notes: Notes) -> None:
+    """Run the tests that need CUDA; where they should run, skipping them is a failure."""
     status, said = notes.command(
         ["-m", "pytest", "-p", "no:cacheprovider", "-n0", "-q", "-rs", "-o", "filterwarnings=default", TESTS]
     )
@@ -40,6 +40,8 @@ def tests(notes: Notes) -> None:
     notes.say(said.splitlines()[-1])
     if status:
         raise RuntimeError(f"pytest ended with {status}")
+    if "skipped" in said and options.device != "cpu":
+        raise RuntimeError("the tests were skipped: torch sees no CUDA device")
 
 
 def windows(path: Path, context: int, size: int, hop: int, rate: float, seconds: float) -> np.ndarray:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import shutil
 import signal
 import subprocess
 import sys
-import tarfile
-import tempfile
 import time
 from pathlib import Path
 
 from notes import ROOT, Notes, environment, machine
 from pack import PART, unpack
+from taking_along import PIECE, pack
 
-PIECE = 15_000_000
-"""Bytes of a packed file at most."""
 GRACE = 90.0
 """Seconds for the last step, validation and state before the run is ended the hard way."""
-NOT_PACKED = ("state", "cache", "last")
 TINY = [
     "data.window_seconds=4", "run.max_steps=4", "run.validate_every=2", "run.validation_windows=2",
     "optimiser.batch=1", "data.held_out=0.25", "quantiser.open_steps=0", "quantiser.start=random",
@@ -47,7 +41,7 @@ def run(options: argparse.Namespace, notes: Notes) -> None:
         notes.failed = True
         notes.say(f"eegzip train ended with {status}: {last_lines(notes.log)}")
     journal(folder, notes)
-    notes.part("Packing", pack, folder, options, notes)
+    notes.part("Packing", pack, folder, options.out, options.half, notes)
 
 
 def command(options: argparse.Namespace, folder: Path, *, resume: bool) -> list[str]:
@@ -59,12 +53,14 @@ def command(options: argparse.Namespace, folder: Path, *, resume: bool) -> list[
     else:
         data = recordings(options)
         arguments += ["--data", data]
-        if not options.tiny:
-            config = Path(options.recipe)
-            arguments += ["--config", str(config if config.is_file() else ROOT / "recipes" / f"{options.recipe}.toml")]
-        else:
+        # Stopped before its first state, a run has nothing to go on with: it begins again, in the same folder.
+        arguments += ["--force"] if (folder / "settings.json").is_file() else []
+        if options.tiny:
             arguments += ["--preset", "compact"]
             changes = [*TINY, *changes]
+        elif options.recipe:
+            config = Path(options.recipe)
+            arguments += ["--config", str(config if config.is_file() else ROOT / "recipes" / f"{options.recipe}.toml")]
         arguments += [part for name in options.preset for part in ("--preset", name)]
         if options.init:
             arguments += ["--init", options.init]
@@ -107,53 +103,13 @@ def journal(folder: Path, notes: Notes) -> None:
     """Keep the figures of all validations so far."""
     log = folder / "log.jsonl"
     if not log.is_file():
+        notes.say("no step was made: preparing took all the time; what is prepared is kept, so call it again")
         return
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
     last = lines[-12:]
     notes.results["log"] = [line for line in lines if line.get("kind") != "step"] or last
     notes.text("Last lines of the run's log", "\n".join(json.dumps(line) for line in last))
     notes.say(f"{len(lines)} lines of log; the last: {json.dumps(lines[-1])[:300]}")
-
-
-def pack(folder: Path, options: argparse.Namespace, notes: Notes) -> None:
-    """Pack the run without its state, the last weights and caches into pieces; put together again by ``cat run.tar.gz.* | tar xz``."""
-    whole = options.out / "run.tar.gz"
-    for old in options.out.glob("run.tar.gz*"):
-        old.unlink()
-    with tempfile.TemporaryDirectory() as scratch, tarfile.open(whole, "w:gz", compresslevel=1) as tar:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            name = path.relative_to(folder)
-            if any(part.startswith(NOT_PACKED) for part in name.parts):
-                continue
-            if options.half and path.suffix == ".safetensors":
-                path = rounded(path, Path(scratch) / path.name)
-            tar.add(path, f"run/{name}")
-    content = io.BytesIO(whole.read_bytes())
-    size = whole.stat().st_size
-    if size > PIECE:
-        whole.unlink()
-        for number in range(-(-size // PIECE)):
-            with (options.out / f"run.tar.gz.{number:02}").open("wb") as piece:
-                piece.write(content.read(PIECE))
-    names = sorted(p.name for p in options.out.glob("run.tar.gz*"))
-    notes.results["packed"] = names
-    notes.say(f"packed {size / 1e6:.1f} MB: {', '.join(names)}")
-    if notes.log.stat().st_size > PIECE:
-        shutil.copyfile(notes.log, folder / "stage.log")
-        notes.log.write_text(last_lines(folder / "stage.log", 2000), encoding="utf-8")
-
-
-def rounded(path: Path, target: Path) -> Path:
-    """Return a copy of weights in float16, its own metadata kept."""
-    import torch
-    from safetensors import safe_open
-    from safetensors.torch import save_file
-
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata()
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
-    save_file({k: v.half() if v.dtype == torch.float32 else v for k, v in state.items()}, target, metadata)
-    return target
 
 
 def last_lines(path: Path, count: int = 3) -> str:
