@@ -80,7 +80,7 @@ def neighbours_of(decoded: torch.Tensor, noise: torch.Tensor) -> Neighbours:
     kept = (energy / variance).clamp_min(_LEAST_KEPT)
     # Errors don't correlate with what was decoded, so coding takes the same share from all of a channel's covariances.
     whole = found / (kept[:, :, None] * kept[:, None] * size[:, :, None] * size[:, None])
-    whole = whole - torch.diag_embed(torch.diagonal(whole, dim1=1, dim2=2)) + torch.eye(channels, dtype=torch.float64)
+    whole = whole - torch.diag_embed(torch.diagonal(whole, dim1=1, dim2=2)) + torch.eye(channels).to(whole)
     values, vectors = torch.linalg.eigh(whole)
     whole = (vectors * values.clamp_min(_SHRINKAGE)[:, None]) @ vectors.transpose(1, 2)
     size = size / torch.diagonal(whole, dim1=1, dim2=2).sqrt()
