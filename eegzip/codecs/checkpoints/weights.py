@@ -21,6 +21,7 @@ BUNDLED = Path(__file__).parents[2] / "checkpoints"
 MAX_WEIGHT_BYTES = 2 << 30
 MAX_HEADER_BYTES = 16 << 20
 _MAX_NAME_BYTES = 256
+_DTYPES = {"F32", "F16"}
 
 
 def weights_file(folder: Path) -> Path:
@@ -58,7 +59,7 @@ def weights_file(folder: Path) -> Path:
 
 
 def check_header(path: Path) -> None:
-    """Refuse a weights file that is too large, truncated or not all float32, before any memory is taken."""
+    """Refuse a weights file that is too large, truncated or not all float32 or float16, before memory is taken."""
     size = path.stat().st_size
     if size > MAX_WEIGHT_BYTES:
         raise ModelError(f"{path} has {size} bytes; eegzip loads models of at most {MAX_WEIGHT_BYTES}.")
@@ -74,7 +75,7 @@ def check_header(path: Path) -> None:
             end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise ModelError(f"{path} is no safetensors file; get the model again.") from error
-    if kinds - {"F32"}:
-        raise ModelError(f"{path} holds numbers other than float32 ({', '.join(sorted(kinds - {'F32'}))}).")
+    if kinds - _DTYPES:
+        raise ModelError(f"{path} holds numbers other than float32 and float16 ({', '.join(sorted(kinds - _DTYPES))}).")
     if end + length + 8 != size:
         raise ModelError(f"{path} is truncated or has bytes that belong to no tensor; get the model again.")
