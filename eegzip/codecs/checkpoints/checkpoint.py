@@ -78,7 +78,7 @@ class Checkpoint:
             raise
         except Exception as error:
             raise ModelError(f"{self.folder / JOINT} is damaged ({error}); get the model again.") from error
-        return {name: value.float() for name, value in state.items()}
+        return state
 
 
 def canonical_json(data: dict[str, Any]) -> bytes:
@@ -185,7 +185,7 @@ def _read_joint(folder: Path, digest: str) -> bytes:
         content = b""
     if hashlib.sha256(content).hexdigest() != digest:
         raise ModelError(f"{path} is missing or not the one that {CONFIG} names; get the model again.")
-    check_header(path)
+    check_header(path, ("F32",))
     return content
 
 

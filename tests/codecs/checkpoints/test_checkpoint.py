@@ -234,7 +234,7 @@ def test_keys_must_be_exactly_those_of_the_network(linear: Checkpoint, tmp_path:
         save_file(wrong, folder / WEIGHTS)
         with pytest.raises(ModelError, match="not those of the network"):
             build_network(load_checkpoint(folder))
-    save_file({**state, "encoder.linear.weight": state["encoder.linear.weight"].half()}, folder / WEIGHTS)
+    save_file({**state, "encoder.linear.weight": state["encoder.linear.weight"].bfloat16()}, folder / WEIGHTS)
     with pytest.raises(ModelError, match="float32"):
         load_checkpoint(folder)
 
