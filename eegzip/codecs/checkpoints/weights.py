@@ -60,7 +60,7 @@ def weights_file(folder: Path) -> Path:
 
 
 def check_header(path: Path, dtypes: Collection[str] = ("F32", "F16")) -> None:
-    """Refuse a weights file that is too large, truncated or of other numbers than these, before memory is taken."""
+    """Refuse a weights file that is too large, truncated or of other numbers than these, before it takes memory."""
     size = path.stat().st_size
     if size > MAX_WEIGHT_BYTES:
         raise ModelError(f"{path} has {size} bytes; eegzip loads models of at most {MAX_WEIGHT_BYTES}.")
@@ -78,6 +78,7 @@ def check_header(path: Path, dtypes: Collection[str] = ("F32", "F16")) -> None:
             raise ModelError(f"{path} is no safetensors file; get the model again.") from error
     others = sorted(kinds - set(dtypes))
     if others:
-        raise ModelError(f"{path} holds numbers other than {' and '.join(_NAMES[each] for each in dtypes)} ({', '.join(others)}).")
+        allowed = " and ".join(_NAMES[each] for each in dtypes)
+        raise ModelError(f"{path} holds numbers other than {allowed} ({', '.join(others)}).")
     if end + length + 8 != size:
         raise ModelError(f"{path} is truncated or has bytes that belong to no tensor; get the model again.")
