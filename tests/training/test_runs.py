@@ -49,6 +49,15 @@ def test_learns_and_compress_takes_the_result(tmp_path):
     assert (tmp_path / "a.edf").stat().st_size == source.stat().st_size
 
 
+def test_a_float16_model_is_measured_as_it_is_stored(tmp_path):
+    """A run that starts from the model finds, before its first step, what the model was kept for."""
+    kept = trained(tmp_path / "run", "run.weights=float16", "run.max_steps=6", "optimiser.autocast=bfloat16")
+    again = trained(tmp_path / "again", f"start.init={tmp_path / 'run'}", "run.max_steps=1")
+    assert again.before["prd"] == kept.after["prd"]
+    for folder in (tmp_path / "run", tmp_path / "run" / "last"):
+        assert all(torch.equal(value, value.half().float()) for value in weights(folder).values())
+
+
 @pytest.mark.parametrize(
     "assignments",
     [

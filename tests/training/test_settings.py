@@ -1,14 +1,20 @@
 """Settings: files and the command line say the same things, and wrong ones are told in a sentence."""
 
 import json
+from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eegzip.codecs.networks.build import build
 from eegzip.formats.errors import UsageError
 from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.settings.model_config import model_config
 from eegzip.training.settings.presets import PRESETS, load_settings, with_overrides, with_presets
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -24,6 +30,26 @@ def test_paper_preset_says_what_the_paper_says():
     assert (settings.model.encoder_dim, settings.model.decoder_dim, settings.model.n_codebooks) == (64, 1536, 9)
     assert settings.losses.waveform(0) > 10 * settings.losses.waveform(10**6)
     assert 0 < settings.adversarial.weight < 1
+    # All the losses that section 2.3 names.
+    losses = settings.losses
+    assert all((losses.waveform_start, losses.stft, losses.spectrogram, losses.commitment, losses.codebook))
+
+
+@pytest.mark.parametrize("name", ["dac-sc-paper", "dac-mc-paper"])
+def test_recipes_of_the_papers_models_keep_its_network(name):
+    settings = load_settings(RECIPES / f"{name}.toml")
+    settings.check()
+    assert (settings.data.rate, settings.data.highpass_hz) == (512, 0.1)
+    model = settings.model
+    assert (model.name, model.architecture) == (name, name.removesuffix("-paper"))
+    assert (model.n_codebooks, model.codebook_size, model.search, model.linear_path) == (9, 1024, "cosine", False)
+    with torch.device("meta"):
+        network = build(model_config(settings, name, ()))
+    assert 2 * sum(value.numel() for value in network.state_dict().values()) < 9.7e6, "as float16, with room for names"
+    assert settings.run.weights == "float16"
+    other = load_settings(RECIPES / "eegz-sc-2.toml")
+    assert settings.data.held_out == other.data.held_out
+
 
 
 def test_the_same_settings_from_toml_yaml_json_and_overrides(tmp_path):

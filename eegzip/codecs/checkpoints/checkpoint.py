@@ -51,7 +51,7 @@ class Checkpoint:
 
     @cached_property
     def state(self) -> dict[str, torch.Tensor]:
-        """The weights (imports torch)."""
+        """The weights, float32 whatever they are stored as (imports torch)."""
         import safetensors.torch
 
         path = weights_file(self.folder)
@@ -63,7 +63,7 @@ class Checkpoint:
             state: dict[str, torch.Tensor] = safetensors.torch.load(content)
         except Exception as error:
             raise ModelError(f"{path} is damaged ({error}); get the model again.") from error
-        return state
+        return {name: value.float() for name, value in state.items()}
 
     @cached_property
     def joint_state(self) -> dict[str, torch.Tensor]:
@@ -185,7 +185,7 @@ def _read_joint(folder: Path, digest: str) -> bytes:
         content = b""
     if hashlib.sha256(content).hexdigest() != digest:
         raise ModelError(f"{path} is missing or not the one that {CONFIG} names; get the model again.")
-    check_header(path)
+    check_header(path, ("F32",))
     return content
 
 
@@ -267,6 +267,7 @@ def save_checkpoint(
     state: dict[str, torch.Tensor],
     card: str | None = None,
     overwrite: bool = False,
+    dtype: str = "float32",
 ) -> Checkpoint:
     """Write a checkpoint folder and return it, loaded.
 
@@ -277,22 +278,28 @@ def save_checkpoint(
     config
         The model's config. A prior that it names is not taken over: it was fitted to other weights.
     state
-        The network's full state dict; stored as float32.
+        The network's full state dict.
     card
         Text of the model card, in Markdown.
     overwrite
         Whether a checkpoint that is there already may be replaced.
+    dtype
+        What the weights are stored as, ``float32`` or ``float16``. A network computes in float32 in either case:
+        with the numbers that :func:`as_stored` gives.
+
+    Raises
+    ------
+    ModelError
+        A weight is too large for float16.
     """
     import safetensors.torch
-    import torch
 
     folder = Path(folder)
     config = replace(config, prior=None)
     config.check()
     if (folder / CONFIG).exists() and not overwrite:
         raise OutputExistsError(f"{folder} already holds a model; choose another folder or allow overwriting.")
-    tensors = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in state.items()}
-    content = safetensors.torch.save(tensors)
+    content = safetensors.torch.save(_stored(state, dtype))
     digest = compute_digest(config, hashlib.sha256(content).digest())
     document = json.dumps({**config.to_json(), "digest": digest}, indent=2) + "\n"
     try:
@@ -308,6 +315,23 @@ def save_checkpoint(
     except OSError as error:
         raise OutputError(f"The model can't be written to {folder}: {error.strerror}.") from error
     return load_checkpoint(folder)
+
+
+def as_stored(state: dict[str, torch.Tensor], dtype: str) -> dict[str, torch.Tensor]:
+    """Return weights as a checkpoint that stores them as `dtype` gives them back, float32; see `save_checkpoint`."""
+    return {name: value.float() for name, value in _stored(state, dtype).items()}
+
+
+def _stored(state: dict[str, torch.Tensor], dtype: str) -> dict[str, torch.Tensor]:
+    import torch
+
+    kind = {"float32": torch.float32, "float16": torch.float16}[dtype]
+    tensors = {k: v.detach().to("cpu", kind).contiguous() for k, v in state.items()}
+    for name, value in tensors.items():
+        # Weights that were not finite before are another matter: a diverged run keeps them to be looked at.
+        if kind == torch.float16 and bool(torch.isinf(value).any()) and not bool(torch.isinf(state[name]).any()):
+            raise ModelError(f"The weights {name} are too large for float16; store the model as float32.")
+    return tensors
 
 
 def _replace(path: Path, content: bytes) -> None:

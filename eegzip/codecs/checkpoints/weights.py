@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from collections.abc import Collection
 from pathlib import Path
 
 from eegzip.formats.errors import ModelError
@@ -21,6 +22,7 @@ BUNDLED = Path(__file__).parents[2] / "checkpoints"
 MAX_WEIGHT_BYTES = 2 << 30
 MAX_HEADER_BYTES = 16 << 20
 _MAX_NAME_BYTES = 256
+_NAMES = {"F32": "float32", "F16": "float16"}
 
 
 def weights_file(folder: Path) -> Path:
@@ -57,8 +59,8 @@ def weights_file(folder: Path) -> Path:
     )
 
 
-def check_header(path: Path) -> None:
-    """Refuse a weights file that is too large, truncated or not all float32, before any memory is taken."""
+def check_header(path: Path, dtypes: Collection[str] = ("F32", "F16")) -> None:
+    """Refuse a weights file that is too large, truncated or of other numbers than these, before it takes memory."""
     size = path.stat().st_size
     if size > MAX_WEIGHT_BYTES:
         raise ModelError(f"{path} has {size} bytes; eegzip loads models of at most {MAX_WEIGHT_BYTES}.")
@@ -74,7 +76,9 @@ def check_header(path: Path) -> None:
             end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise ModelError(f"{path} is no safetensors file; get the model again.") from error
-    if kinds - {"F32"}:
-        raise ModelError(f"{path} holds numbers other than float32 ({', '.join(sorted(kinds - {'F32'}))}).")
+    others = sorted(kinds - set(dtypes))
+    if others:
+        allowed = " and ".join(_NAMES[each] for each in dtypes)
+        raise ModelError(f"{path} holds numbers other than {allowed} ({', '.join(others)}).")
     if end + length + 8 != size:
         raise ModelError(f"{path} is truncated or has bytes that belong to no tensor; get the model again.")

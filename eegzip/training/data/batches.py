@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ Tensors = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 @dataclass(frozen=True)
 class Batches:
     """Draws batches and brings them to the device.
+
+    The batch of the next step is drawn in a thread while the device is at work on this one.
 
     Attributes
     ----------
@@ -30,6 +33,8 @@ class Batches:
     sampler: Sampler
     styles_of: Callable[[list[str]], list[int]]
     device: torch.device
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "batches"), repr=False)
+    _waiting: dict[tuple[int, int, int, int | None], Future[Tensors]] = field(default_factory=dict, repr=False)
 
     def batch(self, step: int, size: int, first: int = 0, count: int | None = None) -> Tensors:
         """Return waveforms [B, G, T], styles [B, G] and presence [B, G] of a batch, or of some rows of it.
@@ -37,6 +42,15 @@ class Batches:
         Slots that no row uses are left out. Parameters are those of
         :meth:`~eegzip.training.data.sampling.Sampler.batch`.
         """
+        drawn = self._waiting.pop((step, size, first, count), None)
+        self._waiting.clear()
+        tensors = self._drawn(step, size, first, count) if drawn is None else drawn.result()
+        following = (step + 1, size, first, count)
+        self._waiting[following] = self._thread.submit(self._drawn, *following)
+        wave, styles, present = (tensor.to(self.device) for tensor in tensors)
+        return wave, styles, present
+
+    def _drawn(self, step: int, size: int, first: int, count: int | None) -> Tensors:
         return self._tensors(self.sampler.batch(step, size, first, count))
 
     def _tensors(self, batch: Batch) -> Tensors:
@@ -46,4 +60,4 @@ class Batches:
             styles[row, : len(labels)] = self.styles_of(labels)
         wave = torch.from_numpy(np.ascontiguousarray(batch.wave[:, :slots]))
         present = torch.from_numpy(np.ascontiguousarray(batch.present[:, :slots]))
-        return wave.to(self.device), torch.from_numpy(styles).to(self.device), present.to(self.device)
+        return wave, torch.from_numpy(styles), present

@@ -36,5 +36,6 @@ class WeightAverage:
         """Take the weights of one more step in."""
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 10))
-        for name, value in network.state_dict().items():
-            self.values[name].lerp_(value, 1 - decay)
+        state = network.state_dict()
+        # All at once: hundreds of small kernels would cost a GPU as much time as a layer.
+        torch._foreach_lerp_([self.values[name] for name in state], list(state.values()), 1 - decay)

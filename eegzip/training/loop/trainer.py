@@ -86,7 +86,7 @@ class Trainer:
         self.open_steps = settings.quantiser.open_steps if fresh else 0
         self.step, self.spent = 0, 0.0
         self.history = History(settings.run, journal)
-        self.validator = Validator(validation, self.history, out)
+        self.validator = Validator(validation, self.history, out, settings.run.weights)
         self.phase = AdversarialPhase(settings.adversarial)
         self.adversary = None
         if not self.phase.ended:
@@ -107,7 +107,8 @@ class Trainer:
             "spent": self.spent,
             "history": self.history.state(),
         }
-        save_checkpoint(self.out / LAST, self.model.config, self.model.average.values, overwrite=True)
+        values, dtype = self.model.average.values, self.settings.run.weights
+        save_checkpoint(self.out / LAST, self.model.config, values, overwrite=True, dtype=dtype)
         save_state(self.out, state)
 
     def resume(self) -> None:

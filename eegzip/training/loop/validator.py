@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import as_stored, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac
@@ -24,10 +24,12 @@ class Validator:
         Knows the best so far, and writes the log.
     out
         Folder of the run.
+    dtype
+        What its checkpoints store: the weights are rounded to it first, so that what is measured is what is kept.
     """
 
-    def __init__(self, validation: Validation, history: History, out: Path) -> None:
-        self._validation, self._history, self._out = validation, history, out
+    def __init__(self, validation: Validation, history: History, out: Path, dtype: str) -> None:
+        self._validation, self._history, self._out, self._dtype = validation, history, out, dtype
         self._network: tuple[ModelConfig, EegDac] | None = None
 
     def __call__(self, model: TrainedModel, step: int, spent: float) -> None:
@@ -36,6 +38,6 @@ class Validator:
             device = next(model.network.parameters()).device
             self._network = (model.config, build(model.config).to(device).eval().requires_grad_(False))
         network = self._network[1]
-        network.load_state_dict(model.average.values)
+        network.load_state_dict(as_stored(model.average.values, self._dtype))
         if self._history.validated(step, spent, self._validation.measure(network)):
-            save_checkpoint(self._out, model.config, model.average.values, overwrite=True)
+            save_checkpoint(self._out, model.config, model.average.values, overwrite=True, dtype=self._dtype)

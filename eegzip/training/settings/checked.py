@@ -91,6 +91,7 @@ class TrainSettings:
             ("quantiser", "update", ("gradient", "ema")),
             ("optimiser", "autocast", ("auto", "bfloat16", "off")),
             ("run", "best", ("prd", "spectrogram")),
+            ("run", "weights", ("float32", "float16")),
             ("run", "stage", ("network", "joint")),
         ):
             value = getattr(getattr(self, section), name)

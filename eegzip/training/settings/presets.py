@@ -21,7 +21,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # Made for a CPU: small batches, as steps count for more than how exact each is.
     "compact": {"model": {"encoder_dim": 16, "decoder_dim": 384}, "optimiser": {"lr": 2e-4, "batch": 2}},
     # Sections 2.2 and 2.3 of the paper. It gives no length for the noisy start (a minute is what the feature
-    # library of its evaluation leaves out), no batch, and no weights: DAC's are taken.
+    # library of its evaluation leaves out), no batch, and no weights: DAC's are taken. It names the STFT loss, to
+    # which DAC's code gives no weight; 1 is ours.
     "paper": {
         "data": {
             "skip_seconds": 60.0, "rate": 512.0, "highpass_hz": 0.1, "scaling": "fixed", "limit_uv": 200.0,
@@ -30,7 +31,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "model": {"encoder_dim": 64, "decoder_dim": 1536},
         "start": {"channels": "mean"},
         "quantiser": {"open_steps": 0, "update": "gradient", "dropout": 0.5},
-        "losses": {"waveform_start": 100.0, "waveform_end": 1.0, "spectrogram": 15.0},
+        "losses": {"waveform_start": 100.0, "waveform_end": 1.0, "stft": 1.0, "spectrogram": 15.0},
         "adversarial": {"weight": 0.1, "width": 32},
         "optimiser": {"lr": 1e-5, "betas": [0.8, 0.999], "half_life": 0.0, "batch": 8},
         "run": {"best": "spectrogram"},

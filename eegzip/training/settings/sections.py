@@ -332,6 +332,9 @@ class RunSettings:
         Steps between two lines of the log.
     best : str
         Figure that the best checkpoint is chosen by: ``prd`` or ``spectrogram``.
+    weights : str
+        Numbers that checkpoints are stored in: ``float32``, or ``float16`` for half the bytes. What is validated is
+        what is stored.
     licence : str
         Of the data, for the model card.
     """
@@ -348,4 +351,5 @@ class RunSettings:
     save_seconds: float = 300.0
     log_every: int = 10
     best: str = "prd"
+    weights: str = "float32"
     licence: str = ""

@@ -15,7 +15,14 @@ from small_models import LINEAR, multichannel
 
 from eegzip import models
 from eegzip.codecs.channels.vocabulary import style_name
-from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint, rename, save_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import (
+    CONFIG,
+    Checkpoint,
+    as_stored,
+    load_checkpoint,
+    rename,
+    save_checkpoint,
+)
 from eegzip.codecs.checkpoints.config import (
     STANDARD_VOCABULARY,
     ChannelCoding,
@@ -26,6 +33,7 @@ from eegzip.codecs.checkpoints.config import (
 from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF
 from eegzip.codecs.networks.inference import build_network
 from eegzip.formats.errors import ModelError, OutputExistsError
+from eegzip.training.quantiser import quantise
 
 MC = {"architecture": "dac-mc"}
 HUGE_HOP = {"encoder_rates": [64, 64], "decoder_rates": [64, 64]}
@@ -226,7 +234,7 @@ def test_keys_must_be_exactly_those_of_the_network(linear: Checkpoint, tmp_path:
         save_file(wrong, folder / WEIGHTS)
         with pytest.raises(ModelError, match="not those of the network"):
             build_network(load_checkpoint(folder))
-    save_file({**state, "encoder.linear.weight": state["encoder.linear.weight"].half()}, folder / WEIGHTS)
+    save_file({**state, "encoder.linear.weight": state["encoder.linear.weight"].bfloat16()}, folder / WEIGHTS)
     with pytest.raises(ModelError, match="float32"):
         load_checkpoint(folder)
 
@@ -257,3 +265,36 @@ def test_models_are_found_by_name_path_and_digest(
     for unknown in ("nothing", "0" * 64, tmp_path):
         with pytest.raises(ModelError):
             models.resolve(unknown)
+
+
+def test_float16_weights_are_read_as_the_float32_numbers_they_are(grouped: Checkpoint, tmp_path: Path) -> None:
+    """Half the bytes; the network, and so the tokens, are those of the rounded weights."""
+    halves = save_checkpoint(tmp_path / "half", grouped.config, grouped.state, dtype="float16")
+    assert {value.dtype for value in load_file(halves.folder / WEIGHTS).values()} == {torch.float16}
+    assert (halves.folder / WEIGHTS).stat().st_size < 0.6 * (grouped.folder / WEIGHTS).stat().st_size
+    assert halves.digest == load_checkpoint(halves.folder).digest != grouped.digest
+    rounded = as_stored(grouped.state, "float16")
+    for name, value in halves.state.items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, grouped.state[name].half().float())
+        assert torch.equal(value, rounded[name])
+    # Stored in full they are the same network, and give the same tokens.
+    full = save_checkpoint(tmp_path / "full", grouped.config, rounded)
+    wave = torch.randn(1, 1, 40 * grouped.config.network.hop, generator=torch.Generator().manual_seed(1))
+    styles, present = torch.ones(1, 1, dtype=torch.int64), torch.ones(1, 1, dtype=torch.bool)
+    tokens = []
+    for checkpoint in (halves, full):
+        network = build_network(checkpoint)
+        with torch.no_grad():
+            latent = network.latents(wave, styles, present)
+            tokens.append(quantise(network, latent, torch.full((1,), grouped.config.network.n_codebooks)).codes)
+    assert torch.equal(*tokens)
+
+
+def test_weights_too_large_for_float16_are_refused(linear: Checkpoint, tmp_path: Path) -> None:
+    name = next(iter(linear.state))
+    state = {**linear.state, name: torch.full_like(linear.state[name], 1e5)}
+    with pytest.raises(ModelError, match="too large for float16"):
+        save_checkpoint(tmp_path / "half", linear.config, state, dtype="float16")
+    assert not (tmp_path / "half").exists()
+    save_checkpoint(tmp_path / "full", linear.config, state)
