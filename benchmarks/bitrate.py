@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from unseen import HELD_OUT, is_held_out
 
 import eegzip
-from eegzip.recipes.dataset import HELD_OUT, is_held_out
 
 ROOT = Path(__file__).parents[1]
 

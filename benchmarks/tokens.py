@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import zstandard
+from unseen import HELD_OUT, is_held_out
 
 import eegzip
 from eegzip import models
@@ -25,7 +26,6 @@ from eegzip.codecs.checkpoints.checkpoint import read_prior
 from eegzip.formats.tokens.search.references import plan_streams
 from eegzip.formats.tokens.stream import encode_stream
 from eegzip.formats.tokens.tables import TokenPrior
-from eegzip.recipes.dataset import HELD_OUT, is_held_out
 
 ROOT = Path(__file__).parents[1]
 ZSTD_LEVEL = 19

@@ -1,6 +1,6 @@
 """Recordings of people whom no bundled model's training saw, for every benchmark that says "unseen".
 
-Who they are stands in one place, ``eegzip.recipes.dataset.HELD_OUT``. The neonatal set is one recording of one
+Who they are stands here and in the configs of ``recipes/``. The neonatal set is one recording of one
 child: its last third, which training did not see.
 """
 
@@ -11,11 +11,26 @@ from pathlib import Path
 
 import eegzip
 from eegzip.formats.edf import EdfFile
-from eegzip.recipes.dataset import HELD_OUT, is_held_out
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "eeg"
+# Subjects whose recordings no training sees. The neonatal set is one recording of one child: its last third.
+HELD_OUT = {
+    "eegmat": ("Subject16", "Subject17", "Subject18", "Subject19"),
+    "ssvep_exo": ("sub07", "sub08"),
+    "adhd": (
+        "ADHD_v15p", "ADHD_v25p", "ADHD_v286", "ADHD_v288", "CTRL_v110", "CTRL_v111", "CTRL_v121",
+        "CTRL_v305", "CTRL_v310", "CTRL_v45p",
+    ),
+    "vep": ("co2a0000372", "co2c0000344"),
+    "neonatal": (),
+}  # fmt: skip
 SETS = tuple(HELD_OUT)
+
+
+def is_held_out(group: str, name: str) -> bool:
+    """Return whether a recording belongs to a subject that no training saw."""
+    return name.startswith(HELD_OUT[group]) if HELD_OUT[group] else False
 
 
 def unseen_recordings(data: Path, per_set: int, scratch: Path) -> Iterator[tuple[str, Path]]:

@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     from eegzip.training.settings.checked import TrainSettings
 
 _MAX_SKIPPED = 10
+# What a stage's figure is called, its key, and what the stage counts.
+_FIGURES = {
+    "codebooks": ("PRD", "prd", "round"),
+    "network": ("PRD", "prd", "step"),
+    "prior": ("bytes of tokens, packed 100 %,", "packed_percent", "step"),
+    "joint": ("what is left of the PRD", "prd", "step"),
+}
+_NO_BETTER = {
+    "codebooks": "no round did better, so the codebooks are those of the start",
+    "network": "no step did better, so the model is the start",
+    "prior": "it saves no bytes, so tokens are coded as those of the start",
+    "joint": "no step did better, so the model is the start",
+}
 _EPILOG = """\b
 Examples:
   eegzip train --data recordings/ --out mine --preset compact --max-time 20m
@@ -30,6 +43,8 @@ Examples:
   eegzip train --data recordings/ --out pairs --model dac-mc --groups random --init mine
   eegzip train --data speech/ --domain audio --out heard --preset compact --max-steps 5000
   eegzip train --data recordings/ --out tuned --init heard        from audio to EEG
+  eegzip train --data recordings/ --out ours --init eegz-sc-2 --stages joint --max-time 20m
+  eegzip train --data recordings/ --out ours --init eegz-sc-1 --stages codebooks,prior
   eegzip train --data 'tuh/**/*.edf' --held-out sub-03,sub-17 --preset paper --out paper
   eegzip train --data synthetic --out try --max-steps 50  needs no recordings
   eegzip train --data recordings/ --out mine --dry-run > mine.toml    then --config mine.toml
@@ -55,7 +70,11 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 @click.option("--config", type=FILE, metavar="FILE", help="Settings in TOML, YAML or JSON; options win over them.")
 @click.option("--preset", "presets", multiple=True, metavar="NAME", help="full, base, compact, paper. Repeatable.")
 @click.option("--model", "architecture", type=click.Choice(["dac-sc", "dac-mc"]), help="Channels alone or in groups.")
-@click.option("--stage", type=click.Choice(["network", "joint"]), help="joint: a decoder of all channels for --init.")
+@click.option(
+    "--stages",
+    metavar="LIST",
+    help="Some of codebooks, network, prior, joint, in this order.  [default: joint for --init eegz-sc-2; network]",
+)
 @click.option("--groups", type=FILE, metavar="KIND|FILE", help="Groups of dac-mc: random, manual, single or a file.")
 @click.option("--init", type=FILE, metavar="START", help="scratch, audio, or a model's name, folder or .pth file.")
 @click.option("--sha256", metavar="HEX", help="Of the official weights, in place of the known one.")
@@ -174,9 +193,7 @@ def _settings(
         presets = ("audio", *presets)
     if not resume:
         return api.settings_for(config=config, presets=presets, values=values, assignments=assignments)
-    stored, wanted = api.settings_to_resume(
-        out, config=config, presets=presets, values=values, assignments=assignments
-    )
+    stored, wanted = api.settings_to_resume(out, config=config, presets=presets, values=values, assignments=assignments)
     changed = changes(stored, wanted)
     if changed and not quiet:
         click.echo(f"note: the run goes on differently than it began: {'; '.join(changed)}", err=True)
@@ -221,21 +238,39 @@ def _print_report(
 
         click.echo(json.dumps(finite(report.to_dict()), indent=2))
     elif not quiet:
-        before, after = report.before or {}, report.after or {}
-        what = "PRD" if settings.run.stage == "network" else "what is left of the PRD"
         people = "1 person" if len(report.held_out) == 1 else f"{len(report.held_out)} people"
-        click.echo(
-            f"{report.folder}: {settings.model.architecture} model, {report.steps} steps in {clock(report.seconds)}; "
-            f"{what} of {people} held out {number(before.get('prd'), 3)} -> {number(after.get('prd'), 3)} % "
-            f"(best at step {report.best_step})"
-        )
-        if not report.best_step and report.steps:
-            click.echo(f"{report.folder}: no step did better, so the model is the start ({settings.start.init}).")
+        for stage in report.stages:
+            what, figure, unit = _FIGURES[stage.stage]
+            before, after = (number((side or {}).get(figure), 3) for side in (stage.before, stage.after))
+            click.echo(
+                f"{report.folder}: {stage.stage}, {stage.steps} {unit}s in {clock(stage.seconds)}; "
+                f"{what} of {people} held out {before} -> {after} % (best at {unit} {stage.best_step})"
+            )
+            if not stage.best_step and stage.steps:
+                click.echo(f"{report.folder}: {_NO_BETTER[stage.stage]} ({settings.start.init}).")
+        _print_comparison(report, settings)
     if report.stopped_by and not quiet:
         click.echo(
             f"eegzip: stopped after step {report.steps}; the state is saved. Go on with: "
             f"eegzip train --resume --out {report.folder}",
             err=True,
+        )
+
+
+def _print_comparison(report: TrainingReport, settings: TrainSettings) -> None:
+    """Say what came of files as a whole, and what a model lacks that it began with."""
+    change, start = report.at_equal_bytes, settings.start.init
+    if change is not None and change < 0:
+        click.echo(
+            f"{report.folder}: at equal bytes the PRD of people held out is {-change:.2f} % below that of {start}."
+        )
+    elif change is not None:
+        click.echo(f"{report.folder}: at equal bytes that is no better than {start}, so the model is the start.")
+    elif report.prior_lost:
+        stages = ",".join([*(stage.stage for stage in report.stages), "prior"])
+        click.echo(
+            f"{report.folder}: its codebooks are not those of {start}, whose prior it can't have; "
+            f"--stages {stages} fits one, and --stages prior to this model."
         )
 
 

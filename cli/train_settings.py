@@ -32,7 +32,7 @@ _PLACES = {
     "groups": ("groups", "kind"),
     "batch": ("optimiser", "batch"),
     "lr": ("optimiser", "lr"),
-    "stage": ("run", "stage"),
+    "stages": ("run", "stages"),
     "max_steps": ("run", "max_steps"),
     "seed": ("run", "seed"),
     "deterministic": ("run", "deterministic"),
@@ -41,7 +41,7 @@ _PLACES = {
     "licence": ("run", "licence"),
 }
 # What a state on disk belongs to: another shape, start or data would be another run.
-_FIXED_SECTIONS = ("data", "model", "start", "joint")
+_FIXED_SECTIONS = ("data", "model", "start", "codebooks", "prior", "joint")
 _FREE_DATA = ("workers", "cache")
 
 
@@ -122,7 +122,7 @@ def changes(stored: TrainSettings, wanted: TrainSettings) -> list[str]:
             if value == old:
                 continue
             free = section not in _FIXED_SECTIONS or (section == "data" and name in _FREE_DATA)
-            if not free or (section, name) == ("run", "seed"):
+            if not free or (section, name) in (("run", "seed"), ("run", "stages")):
                 raise UsageError(
                     f"a resumed run keeps its {section}.{name}: it is {_shown(old)}, not {_shown(value)}; "
                     "begin another run in another folder."

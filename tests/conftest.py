@@ -148,14 +148,20 @@ def restored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]
 def model_with_prior(eegmat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled model with a prior of a few steps on the very recording that tests compress: enough to save bytes."""
     from eegzip.codecs.checkpoints.checkpoint import add_prior
-    from eegzip.formats.tokens.tables import pack_prior
-    from eegzip.recipes.token_prior import Settings, fit, words_of
-    from eegzip.recipes.token_prior_run import pieces_of
+    from eegzip.training.prior.fit import PriorFit
+    from eegzip.training.prior.rows import Piece, words_of
+    from eegzip.training.settings.sections import PriorSettings
 
     checkpoint = eegzip.models.load("dac-sc-compact-1")
-    pieces = pieces_of(eegmat, "eegmat", checkpoint.folder, None, tmp_path_factory.mktemp("pieces"))
-    prior = fit(words_of(checkpoint), pieces, Settings(steps=60, batch=128, hidden=8))
+    target = tmp_path_factory.mktemp("pieces") / "tokens.eegz"
+    eegzip.compress(eegmat, target, model=checkpoint.folder)
+    with eegzip.open(target) as recording:
+        streams = [stream.codes for stream in recording.tokens()]
+    wanted = PriorSettings(steps=60, batch=128, hidden=8)
+    fit = PriorFit(words_of(checkpoint), [Piece("eegmat", streams)], wanted, seed=1)
+    for _ in range(wanted.steps):
+        fit.advance()
     folder = tmp_path_factory.mktemp("models") / "with-prior"
     shutil.copytree(checkpoint.folder, folder)
-    add_prior(folder, pack_prior(prior.tables))
+    add_prior(folder, fit.content())
     return folder

@@ -27,9 +27,33 @@ from eegzip.training.settings.presets import load_settings, with_overrides, with
 if TYPE_CHECKING:
     from eegzip.codecs.checkpoints.config import ModelConfig
     from eegzip.progress import Progress
-    from eegzip.training.outcome import FinishedRun
+    from eegzip.training.outcome import FinishedStage
 
 Watcher = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What came of a stage.
+
+    Attributes
+    ----------
+    stage : str
+    steps : int
+        Steps or rounds done.
+    seconds : float
+    best_step : int
+        Of the result; 0: no step did better than the start.
+    before, after : dict
+        Metrics on subjects held out.
+    """
+
+    stage: str
+    steps: int
+    seconds: float
+    best_step: int
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,6 +80,13 @@ class TrainingReport:
         Files that could not be used, and why.
     stopped_by : int
         Number of the signal that ended the run early; 0: it came to its end.
+    stages : tuple of StageReport
+        All stages that were done; what stands above is of the last.
+    at_equal_bytes : float or None
+        By how many percent the PRD of files of subjects held out differs from that with the model started from, at
+        equal bytes, where both codebooks and prior were made anew. Where it is not less, the model is the start.
+    prior_lost : bool
+        Whether the model started from codes its tokens in context, and the result does not.
     """
 
     folder: str
@@ -69,6 +100,9 @@ class TrainingReport:
     held_out: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     stopped_by: int
+    stages: tuple[StageReport, ...] = ()
+    at_equal_bytes: float | None = None
+    prior_lost: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON knows it."""
@@ -118,6 +152,9 @@ def settings_for(
     if start is not None:
         settings = over(TrainSettings().changed(settings_of(start), str(start.folder)))
         settings = _with_reduction(settings, start)
+        if not settings.run.stages and start.config.joint is not None:
+            # What was trained of such a model is its decoder; the codec under it is a transform.
+            settings = settings.changed({"run": {"stages": ["joint"]}})
     settings.check()
     return settings
 
@@ -263,31 +300,39 @@ def train(
     name = settings.model.name or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name) or "model"
     command = list(command) or [shlex.quote(word) for word in sys.argv]
     # torch is loaded only now, so that wrong settings are told at once.
-    if settings.run.stage == "joint" and start is not None:
-        if os.environ.get("WORLD_SIZE", "1") != "1":
-            raise UsageError("a joint decoder is trained by one process; start it without torchrun.")
-        from eegzip.training.joint.run import run as run_joint
+    from eegzip.training.stages import run_stages
 
-        joint = run_joint(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)
-        return _report(out, joint)
-    from eegzip.training.run import run
-
-    finished = run(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)
-    return _report(out, finished)
+    finished = run_stages(settings, out, name, start, resume=resume, progress=progress, watch=watch, command=command)
+    return _report(start, finished)
 
 
-def _report(out: Path, finished: FinishedRun) -> TrainingReport:
-    outcome = finished.outcome
+def _report(start: Checkpoint | None, finished: Sequence[FinishedStage]) -> TrainingReport:
+    last = finished[-1]
+    outcome = last.run.outcome
+    model = models.load(last.folder)
     return TrainingReport(
-        folder=str(out),
-        digest=models.load(out).digest,
+        folder=str(last.folder),
+        digest=model.digest,
         steps=outcome.step,
         seconds=round(outcome.seconds, 1),
         best_step=outcome.best_step,
         before=outcome.first,
         after=outcome.best,
-        people=tuple(finished.subjects),
-        held_out=tuple(finished.held_out),
-        skipped=tuple(finished.skipped),
+        people=tuple(last.run.subjects),
+        held_out=tuple(last.run.held_out),
+        skipped=tuple(last.run.skipped),
         stopped_by=outcome.signal,
+        stages=tuple(
+            StageReport(
+                s.stage,
+                s.run.outcome.step,
+                round(s.run.outcome.seconds, 1),
+                s.run.outcome.best_step,
+                s.run.outcome.first,
+                s.run.outcome.best,
+            )
+            for s in finished
+        ),
+        at_equal_bytes=last.change_percent,
+        prior_lost=start is not None and start.config.prior is not None and model.config.prior is None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -41,3 +42,23 @@ class FinishedRun:
     subjects: list[str]
     held_out: list[str]
     skipped: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class FinishedStage:
+    """A stage of a run.
+
+    Attributes
+    ----------
+    stage : str
+    folder : Path
+        Where its model lies.
+    run : FinishedRun
+    change_percent : float or None
+        See :class:`eegzip.training.api.TrainingReport`, ``at_equal_bytes``.
+    """
+
+    stage: str
+    folder: Path
+    run: FinishedRun
+    change_percent: float | None = None

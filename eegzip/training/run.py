@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from eegzip.codecs.channels import grouping
-from eegzip.codecs.checkpoints.checkpoint import Checkpoint
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.checkpoints.registry import cache_dir
 from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.transfer import start_from
 from eegzip.formats.errors import UsageError
+from eegzip.training.base_model import BaseModel, same_codec
 from eegzip.training.data.batches import Batches
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
 from eegzip.training.data.preprocessing import Preprocessing
@@ -97,6 +98,9 @@ def run(
             outcome = trainer.run(watch)
         if group.leads:
             initial = "scratch" if start is None else f"{start.config.name} ({start.digest[:16]})"
+            if start is not None and not outcome.best_step and same_codec(load_checkpoint(out).config, start.config):
+                # With its prior, which new weights can't have.
+                BaseModel(start, name, joint=True).write(out)
             write_card_and_curves(out, settings, outcome, corpus, train, validation, command, initial)
         group.wait()
     subjects, held_out = (sorted({r.subject for r in side}) for side in (train, validation))

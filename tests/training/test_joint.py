@@ -23,17 +23,18 @@ from eegzip.formats.errors import ModelError, UsageError
 from eegzip.training.api import settings_for, train
 from eegzip.training.data.sources import SourceFile
 from eegzip.training.joint.examples import Draw, Example, noise_table
-from eegzip.training.joint.recordings import divided
-from eegzip.training.joint.renditions import rendition
-from eegzip.training.joint.segments import Codec, segments_of
 from eegzip.training.joint.stacks import stacked
+from eegzip.training.segments.codec import Codec
+from eegzip.training.segments.recordings import divided
+from eegzip.training.segments.renditions import rendition
+from eegzip.training.segments.segments import segments_of
 from eegzip.training.settings.sections import JointSettings
 
 SMALL = {
     "start": {"init": "eegz-sc-1"},
     "joint": {"width": 16, "blocks": 1, "heads": 2, "kernel": 3, "crop_frames": 16},
     "optimiser": {"batch": 1, "lr": 2e-3, "warmup": 2},
-    "run": {"stage": "joint", "max_steps": 4, "validate_every": 4, "log_every": 1, "validation_windows": 1},
+    "run": {"stages": ["joint"], "max_steps": 4, "validate_every": 4, "log_every": 1, "validation_windows": 1},
 }
 
 
@@ -105,7 +106,7 @@ def test_it_goes_on_from_a_model_that_has_a_decoder(run: Path, folder: Path, cac
 
 
 def test_where_no_step_does_better_the_start_stays(run: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
-    options = ["--init", str(run), "--held-out", "Subject02", "--stage", "joint", "--max-steps", "2", "--lr", "1"]
+    options = ["--init", str(run), "--held-out", "Subject02", "--stages", "joint", "--max-steps", "2", "--lr", "1"]
     options += ["--set", f"data.cache={cache}", "--set", "data.workers=1", "--set", "run.validation_windows=1"]
     told = CliRunner().invoke(main, ["train", "--data", str(folder), "--out", str(tmp_path / "tuned"), *options])
     assert told.exit_code == 0, told.output
@@ -115,7 +116,7 @@ def test_where_no_step_does_better_the_start_stays(run: Path, folder: Path, cach
 
 
 def test_command_line_refuses_what_cant_be(folder: Path, tmp_path: Path) -> None:
-    options = ["train", "--data", str(folder), "--out", str(tmp_path / "no"), "--stage", "joint"]
+    options = ["train", "--data", str(folder), "--out", str(tmp_path / "no"), "--stages", "joint"]
     for more, words in (
         (["--max-steps", "1"], "needs a model whose tokens it decodes"),
         (["--init", "eegz-sc-1"], "give --max-steps or --max-time"),
@@ -138,7 +139,8 @@ def test_segments_hold_the_tokens_that_compress_finds(eegmat: Path, cache: Path)
     checkpoint = eegzip.models.load("eegz-sc-1")
     codec = Codec(checkpoint)
     part = divided([SourceFile(eegmat, "s", "x", "validation"), SourceFile(eegmat, "t", "x", "train")], "0", 1)[0]
-    segments, hours = segments_of(part, codec, cache, seed=1)
+    found = segments_of(part, codec, cache, seed=1)
+    segments, hours = found.segments, found.hours
     assert hours == pytest.approx(70 / 3600, rel=0.01)
     latents = segments[0].latents.float()
     runtime = CodecRuntime(checkpoint)
@@ -152,7 +154,7 @@ def test_segments_hold_the_tokens_that_compress_finds(eegmat: Path, cache: Path)
 def test_errors_expected_fall_with_depth(eegmat: Path, cache: Path) -> None:
     codec = Codec(eegzip.models.load("eegz-sc-1"))
     part = divided([SourceFile(eegmat, "s", "x", "validation"), SourceFile(eegmat, "t", "x", "train")], "0", 1)[0]
-    segments, _ = segments_of(part, codec, cache, seed=1)
+    segments = segments_of(part, codec, cache, seed=1).segments
     table = noise_table(segments, codec)
     assert table.shape == (49, 128)
     assert (table[1:].sum(1).diff() <= 0).all()
@@ -165,7 +167,7 @@ def test_errors_expected_fall_with_depth(eegmat: Path, cache: Path) -> None:
 def test_examples_laid_on_one_another_give_what_each_gives_alone(eegmat: Path, cache: Path) -> None:
     codec = Codec(eegzip.models.load("eegz-sc-1"))
     part = divided([SourceFile(eegmat, "s", "x", "validation"), SourceFile(eegmat, "t", "x", "train")], "0", 1)[0]
-    segments, _ = segments_of(part, codec, cache, seed=1)
+    segments = segments_of(part, codec, cache, seed=1).segments
     decoder = small_decoder(spread=0.2)
     segment, (depth, codes) = segments[0], next(iter(segments[0].codes.items()))
     examples = []
@@ -195,4 +197,4 @@ def test_other_models_are_refused() -> None:
     with pytest.raises(ModelError, match="single channels"):
         Codec(eegzip.models.load("eegz-mc-2"))
     with pytest.raises(UsageError, match="needs a model"):
-        settings_for(values={"run": {"stage": "joint", "max_steps": 1}})
+        settings_for(values={"run": {"stages": ["joint"], "max_steps": 1}})

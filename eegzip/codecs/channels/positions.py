@@ -1,7 +1,7 @@
 """Where electrodes lie on a head that is a sphere of radius 1.
 
 The places are those of MNE-Python's 10-05 montage, moved onto the sphere: ``positions.csv``, which
-:mod:`eegzip.recipes.make_positions` writes. x points to the right ear, y to the nose, z up.
+`recipes/electrode_positions.py` writes. x points to the right ear, y to the nose, z up.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def start_codebooks(network: EegDac, latent: torch.Tensor, seed: int) -> None:
             rows = rows + 1e-3 * rows.std() * torch.randn(rows.shape, generator=generator)
         by_direction = network.config.search == "cosine"
         fitted = nn.functional.normalize(rows) if by_direction else rows
-        codebook = kmeans.kmeans([(fitted, torch.ones(len(fitted)))], size, fitted.shape[1], generator)
+        codebook = kmeans.kmeans(fitted, torch.ones(len(fitted)), size, generator)
         quantizer.codebook.weight.copy_(_as_long_as_members(codebook, rows) if by_direction else codebook)
         residual = residual - quantizer.out_proj(quantizer.decode_latents(entering)[0])
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from eegzip.codecs.networks.joint import Neighbours, neighbours_of
-from eegzip.training.joint.segments import Codec, Segment
+from eegzip.training.segments.codec import Codec
+from eegzip.training.segments.segments import Segment
 from eegzip.training.settings.sections import JointSettings
 
 # The share of a set's frames in all, to this power, is how often it is drawn: small sets teach what no other does.

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from eegzip.codecs.networks.joint import JointDecoder
-from eegzip.training.joint.segments import Codec, Segment
+from eegzip.training.segments.codec import Codec
+from eegzip.training.segments.segments import Segment
 
 _TINY = 1e-9
 

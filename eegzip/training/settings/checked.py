@@ -14,18 +14,21 @@ from eegzip.codecs.checkpoints.schema import WrongTypeError, typed
 from eegzip.formats.errors import UsageError
 from eegzip.training.settings.sections import (
     AdversarialSettings,
+    CodebookSettings,
     DataSettings,
     GroupSettings,
     JointSettings,
     LossSettings,
     ModelSettings,
     OptimiserSettings,
+    PriorSettings,
     QuantiserSettings,
     RunSettings,
     StartSettings,
 )
 
 INITS = ("scratch", "audio")
+STAGES = ("codebooks", "network", "prior", "joint")
 GROUPINGS = ("random", "manual", "single")
 
 
@@ -40,6 +43,8 @@ class TrainSettings:
     quantiser: QuantiserSettings = field(default_factory=QuantiserSettings)
     losses: LossSettings = field(default_factory=LossSettings)
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
+    codebooks: CodebookSettings = field(default_factory=CodebookSettings)
+    prior: PriorSettings = field(default_factory=PriorSettings)
     joint: JointSettings = field(default_factory=JointSettings)
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     run: RunSettings = field(default_factory=RunSettings)
@@ -92,7 +97,6 @@ class TrainSettings:
             ("optimiser", "autocast", ("auto", "bfloat16", "off")),
             ("run", "best", ("prd", "spectrogram")),
             ("run", "weights", ("float32", "float16")),
-            ("run", "stage", ("network", "joint")),
         ):
             value = getattr(getattr(self, section), name)
             if value not in allowed:
@@ -103,16 +107,30 @@ class TrainSettings:
                 raise UsageError(f"{section}.{name} is {value:g}; it must lie between {low:g} and {high:g}.")
         if len(self.optimiser.betas) != 2 or not all(0 <= b < 1 for b in self.optimiser.betas):
             raise UsageError("optimiser.betas must be two numbers from 0 to 1, such as 0.8, 0.99.")
-        if self.run.stage == "joint":
+        self._check_stages()
+        if "joint" in self.run.stages:
             self._check_joint()
         if self.data.domain == "audio" and self.model.architecture != "dac-sc":
             raise UsageError("audio has no channels to group; train DAC-SC on it and start DAC-MC from that.")
 
+    def _check_stages(self) -> None:
+        """Raise :class:`UsageError` where stages can't follow one another so."""
+        stages = self.run.stages
+        if [stage for stage in STAGES if stage in stages] != list(stages):
+            raise UsageError(
+                f"run.stages is '{','.join(stages)}'; it must be some of {', '.join(STAGES)}, in this order, each once."
+            )
+        beside = [stage for stage in stages if stage != "network"]
+        if beside and self.data.domain != "eeg":
+            raise UsageError(f"the stage {beside[0]} is for EEG; audio has the stage network.")
+        if stages[:1] == ("prior",) and self.start.init in INITS:
+            raise UsageError("a prior needs a model whose tokens it codes, such as --init eegz-sc-1.")
+        if "codebooks" in stages and self.start.init == "audio":
+            raise UsageError("the stage codebooks needs a model with an MDCT, or none: --init eegz-sc-1 or scratch.")
+
     def _check_joint(self) -> None:
         """Raise :class:`UsageError` where no joint decoder can be trained so."""
-        if self.data.domain != "eeg":
-            raise UsageError("a joint decoder is for EEG: audio has no channels to join.")
-        if self.start.init in INITS:
+        if self.run.stages[0] == "joint" and self.start.init in INITS:
             raise UsageError("a joint decoder needs a model whose tokens it decodes, such as --init eegz-sc-1.")
         if not (self.run.max_steps or self.run.max_seconds):
             raise UsageError("the rate of a joint decoder falls to nothing at its end: give --max-steps or --max-time.")
@@ -146,6 +164,17 @@ _RANGES = (
     ("adversarial", "patience", 1, 1e6),
     ("adversarial", "lr", 0, 1),
     ("adversarial", "width", 1, 1024),
+    ("codebooks", "frames", 256, 1e9),
+    ("codebooks", "rounds", 0, 1000),
+    ("codebooks", "dimensions", 1, 4096),
+    ("codebooks", "renditions", 0, 16),
+    ("prior", "steps", 1, 1e6),
+    ("prior", "batch", 1, 1e6),
+    ("prior", "lr", 0, 1),
+    ("prior", "hidden", 1, 255),
+    ("prior", "rows", 1, 1e9),
+    ("prior", "recordings", 1, 1e6),
+    ("prior", "minutes", 0.1, 1e4),
     ("joint", "width", 8, 512),
     ("joint", "blocks", 1, 8),
     ("joint", "heads", 1, 64),

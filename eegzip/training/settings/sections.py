@@ -266,6 +266,60 @@ class JointSettings:
 
 
 @dataclass(frozen=True)
+class CodebookSettings:
+    """Codebooks without a gradient, which the stage ``codebooks`` makes; see :mod:`eegzip.training.codebooks`.
+
+    Attributes
+    ----------
+    frames : int
+        Latent vectors that codebooks start from, and that each round of refinement sees afresh.
+    rounds : int
+        Of refinement.
+    dimensions : int
+        In how many dimensions of the latent a level has codewords: those that need it most when its turn comes.
+    renditions : int
+        Variants of each recording made besides itself: other references, rates, gains, hum.
+    """
+
+    frames: int = 70_000
+    rounds: int = 12
+    dimensions: int = 32
+    renditions: int = 1
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """The tables that code tokens in context, which the stage ``prior`` makes; see :mod:`eegzip.training.prior`.
+
+    Attributes
+    ----------
+    steps, batch : int
+        Of Adam, and frames a step.
+    lr : float
+        Learning rate, falling to nothing.
+    hidden : int
+        Hidden units; a prior that is gone on from keeps its own.
+    rows : int
+        Frames of each set, at most.
+    recordings : int
+        Recordings of each set, at most, to fit to, and as many to judge by.
+    minutes : float
+        Of each recording at most.
+    components : bool
+        Make a model that codes the components of whole recordings out of one that codes every channel alone.
+    """
+
+    steps: int = 900
+    batch: int = 768
+    lr: float = 4e-3
+    hidden: int = 48
+    rows: int = 60_000
+    recordings: int = 16
+    minutes: float = 5.0
+    components: bool = False
+
+
+@dataclass(frozen=True)
 class OptimiserSettings:
     """Adam and what surrounds it.
 
@@ -308,8 +362,11 @@ class RunSettings:
 
     Attributes
     ----------
-    stage : str
-        ``network`` (the codec's own), or ``joint``: a decoder that sees all channels, on top of a codec left as it is.
+    stages : tuple of str
+        One after the other, each going on from what the one before made: ``codebooks`` (without a gradient),
+        ``network`` (the codec by gradient), ``prior`` (what codes tokens in context), ``joint`` (a decoder that sees
+        all channels, on top of a codec left as it is). None: ``joint`` for a model that has such a decoder, else
+        ``network``.
     max_steps : int
         0: no limit.
     max_seconds : float
@@ -333,13 +390,13 @@ class RunSettings:
     best : str
         Figure that the best checkpoint is chosen by: ``prd`` or ``spectrogram``.
     weights : str
-        Numbers that checkpoints are stored in: ``float32``, or ``float16`` for half the bytes. What is validated is
-        what is stored.
+        Numbers that checkpoints of the stage ``network`` are stored in: ``float32``, or ``float16`` for half the
+        bytes. What is validated is what is stored.
     licence : str
         Of the data, for the model card.
     """
 
-    stage: str = "network"
+    stages: tuple[str, ...] = ()
     max_steps: int = 0
     max_seconds: float = 0.0
     seed: int = 20261120

@@ -77,8 +77,8 @@ def divided(sources: Sequence[SourceFile], held_out: str, seed: int) -> list[Par
     return parts
 
 
-def digital_values(part: Part) -> tuple[npt.NDArray[np.float64], Fraction]:
-    """Return the EEG of a part [channels, samples] and its rate in Hz: of the rate that most channels have.
+def digital_values(part: Part) -> tuple[npt.NDArray[np.float64], Fraction, list[str]]:
+    """Return the EEG of a part [channels, samples], its rate in Hz and labels: of the rate that most channels have.
 
     Raises
     ------
@@ -94,10 +94,11 @@ def digital_values(part: Part) -> tuple[npt.NDArray[np.float64], Fraction]:
         if not rates:
             raise BadInputError(f"{path} has no channel to train on: none is EEG.")
         rate = rates.most_common(1)[0][0]
-        rows = [channel.read() for channel in channels if channel.rate == rate]
+        chosen = [channel for channel in channels if channel.rate == rate]
+        rows = [channel.read() for channel in chosen]
     length = min(len(row) for row in rows)
     x = np.stack([row[int(part.first * length) : int(part.last * length)] for row in rows]).astype(np.float64)
-    x = x[x.min(axis=1) < x.max(axis=1)] if x.size else x[:0]
-    if not len(x):
+    changing = np.flatnonzero(x.min(axis=1) < x.max(axis=1)) if x.size else np.arange(0)
+    if not len(changing):
         raise BadInputError(f"{path} has no channel to train on: none changes.")
-    return x, rate
+    return x[changing], rate, [chosen[index].signal.label for index in changing]

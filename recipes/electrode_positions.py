@@ -1,4 +1,4 @@
-"""Write the table of electrode positions from MNE's 10-05 montage: ``python -m eegzip.recipes.make_positions``.
+"""Write the table of electrode positions from MNE's 10-05 montage: ``python recipes/electrode_positions.py``.
 
 The montage (Oostenveld and Praamstra 2001, on the Colin 27 head) has points on a measured scalp. So the sphere that
 fits them best by least squares is moved to the origin, and each point is moved along its radius onto the sphere. x

@@ -12,7 +12,7 @@ import torch
 
 from eegzip.codecs.quantisation.beam_cpu import BeamSearch
 from eegzip.formats.parallel import cores
-from eegzip.recipes.latents import Latents
+from eegzip.training.codebooks.latents import Latents
 
 _SWEEPS = 6
 # Different depths a round, beside the full one.
@@ -30,13 +30,13 @@ def sum_of_codewords(codebooks: torch.Tensor, codes: torch.Tensor) -> torch.Tens
 
 
 def coded(codebooks: torch.Tensor, rows: torch.Tensor, depth: int, beam: int) -> torch.Tensor:
-    """Return the codes [N, depth] of the codec's search for rows [N, D], D being at most the codebooks' width."""
-    search = BeamSearch(codebooks[:depth, :, : rows.shape[1]].numpy(), beam)
+    """Return the codes [N, depth] of the codec's search for rows [N, D]."""
+    search = BeamSearch(codebooks[:depth].numpy(), beam)
     return torch.from_numpy(search(rows.numpy(), depth, cores()).astype("int64"))
 
 
 def refined(
-    codebooks: torch.Tensor, latents: list[Latents], beam: int, generator: torch.Generator
+    codebooks: torch.Tensor, latents: Latents, beam: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, float]:
     """Return better codebooks for ``latents``, and the mean logarithm of the PRD at full depth before.
 
@@ -55,33 +55,35 @@ def refined(
     codebooks = codebooks.clone()
     depths = [levels, *(1 + torch.randperm(levels - 1, generator=generator)[:_DEPTHS]).tolist()]
     jobs = []
-    logs = []
-    for part in latents:
-        order = torch.randperm(len(part.rows), generator=generator)
-        for turn, depth in enumerate(depths):
-            which = order[turn :: len(depths)]
-            if not len(which):
-                continue
-            some = Latents(part.rows[which], part.loudness[which])
-            rows = some.rows.reshape(-1, part.width)
-            codes = coded(codebooks, rows, depth, beam)
-            error = rows - sum_of_codewords(codebooks[:, :, : part.width], codes)
-            jobs.append((codes, error, some.weights(error)))
-            if depth == levels:
-                logs.append(some.log_prd(error))
+    before = 0.0
+    order = torch.randperm(len(latents.rows), generator=generator)
+    for turn, depth in enumerate(depths):
+        some = latents.part(order[turn :: len(depths)])
+        codes = coded(codebooks, some.vectors, depth, beam)
+        error = some.vectors - sum_of_codewords(codebooks, codes)
+        jobs.append((codes, error, some.weights(error)))
+        if not turn:
+            before = float(some.log_prd(error).mean())
     fair = float(sum(weight.sum() for _, _, weight in jobs)) / size
     for _ in range(_SWEEPS):
         for level in range(levels):
             where = codebooks[level].any(0).nonzero()[:, 0]
-            pull, count = torch.zeros(size, len(where)), torch.full((size, len(where)), _RIDGE * fair)
+            pull, count = torch.zeros(size, len(where)), torch.full((size, 1), _RIDGE * fair)
             here = [job for job in jobs if job[0].shape[1] > level]
             for codes, error, weight in here:
-                inside = where[where < error.shape[1]]
-                pull[:, : len(inside)].index_add_(0, codes[:, level], error[:, inside] * weight[:, None])
-                count[:, : len(inside)] += torch.bincount(codes[:, level], weight, size)[:, None]
+                pull.index_add_(0, codes[:, level], error[:, where] * weight[:, None])
+                count += torch.bincount(codes[:, level], weight, size)[:, None]
             change = pull / count
             codebooks[level][:, where] += change
             for codes, error, _ in here:
-                inside = where[where < error.shape[1]]
-                error[:, inside] -= change[:, : len(inside)][codes[:, level]]
-    return codebooks, float(torch.cat(logs).mean())
+                error[:, where] -= change[codes[:, level]]
+    return codebooks, before
+
+
+def sorted_by_use(codebooks: torch.Tensor, latents: Latents, beam: int) -> torch.Tensor:
+    """Return codebooks with each one's entries in order of use, most used first, as simple entropy coders like it."""
+    levels, size, _ = codebooks.shape
+    codes = coded(codebooks, latents.vectors, levels, beam)
+    use = torch.stack([torch.bincount(codes[:, level], minlength=size) for level in range(levels)])
+    order = use.argsort(dim=1, descending=True, stable=True)
+    return codebooks.gather(1, order[:, :, None].expand_as(codebooks))

@@ -1,1 +1,0 @@
-"""How the bundled checkpoints were made; nothing else imports this."""
