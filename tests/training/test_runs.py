@@ -14,9 +14,12 @@ from api.recordings import SHARED
 from tiny_runs import entries, tiny, trained
 
 import eegzip
-from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import add_prior, load_checkpoint
 from eegzip.formats.errors import ModelError, OutputExistsError, UsageError
 from eegzip.training.api import settings_for, train
+from eegzip.training.prior.fit import PriorFit
+from eegzip.training.prior.rows import Piece, words_of
+from eegzip.training.settings.sections import PriorSettings
 
 RECORDING = Path(__file__).parents[1] / "data" / "eegmat"
 
@@ -276,3 +279,18 @@ def test_groups_of_a_file_may_name_channels_that_some_recordings_lack(tmp_path):
 def test_segments_too_short_for_discriminators_are_told(tmp_path):
     with pytest.raises(UsageError, match="discriminators"):
         trained(tmp_path / "run", "adversarial.weight=1", "data.window_seconds=2")
+
+
+def test_a_run_that_finds_nothing_better_keeps_the_prior(tmp_path):
+    trained(tmp_path / "start")
+    start = load_checkpoint(tmp_path / "start")
+    tokens = np.random.default_rng(0).integers(32, size=(3, 60)).astype(np.uint16)
+    fit = PriorFit(words_of(start), [Piece("any", [tokens])], PriorSettings(steps=1, hidden=2), seed=1)
+    start = add_prior(tmp_path / "start", fit.content())
+    wanted = (f"start.init={tmp_path / 'start'}", "optimiser.lr=1", "optimiser.average=0", "run.max_steps=1")
+    report = trained(tmp_path / "run", *wanted)
+    assert report.best_step == 0
+    assert not report.prior_lost
+    left = load_checkpoint(tmp_path / "run")
+    assert left.config.prior == start.config.prior is not None
+    assert all(torch.equal(value, left.state[name]) for name, value in start.state.items())
