@@ -1,0 +1,139 @@
+"""The paper's networks beside eegz-sc-2, on people no model saw, and what each of their parts does.
+
+Usage: ``python benchmarks/paper_models.py dac-sc-paper dac-mc-paper [--sets eegmat] [--per-set 2] [--seconds 60]``
+
+Names or folders of models. Each recording is compressed at three depths and restored; bit/s are those of tokens in the
+file, a channel. `eegz-sc-2` is read off at the same bit/s (straight lines in logarithms between depths). Then parts are
+taken away at full depth, encoder and decoder alike: what changes nothing isn't trained. Results go to
+``results/paper_models.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from race.origin import origin
+from unseen import DATA, ROOT, chosen_sets, cut, unseen_recordings
+
+import eegzip
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from eegzip.evaluation.metrics import measure
+from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
+
+BESIDE = "eegz-sc-2"
+BESIDE_DEPTHS = (1, 2, 4, 6, 8, 12)
+DEPTHS = (3, 6, 9)
+# Weights that are zero where a part is taken away.
+PARTS = {
+    "encoder's residual units": r"encoder\.block\.\d+\.block\.\d+\.block\.3\.(weight_g|bias)",
+    "decoder's residual units": r"decoder\.model\.\d+\.block\.\d+\.block\.3\.(weight_g|bias)",
+    "attention": r"attention\.\d+\.out\.(weight|bias)",
+    "styles": r"styles\.(scale|bias)",
+}
+Row = tuple[float, float, float]
+"""Bit/s of a channel, PRD in percent, spectrogram loss: means over the EEG channels of a recording."""
+
+
+def main() -> None:
+    """Compress, restore, measure, write."""
+    parser = argparse.ArgumentParser(description="The paper's networks on unseen people.")
+    parser.add_argument("models", nargs="+", help="names or folders")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the sets")
+    parser.add_argument("--sets", nargs="+", help="only these sets")
+    parser.add_argument("--per-set", type=int, default=2, help="recordings of each set at most (2)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
+    options = parser.parse_args()
+    sets, made = chosen_sets(options.sets), origin()
+    rows: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
+    parts: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="eegzip-paper-") as name:
+        scratch = Path(name)
+        models = [eegzip.models.load(model) for model in options.models]
+        bare = {m.config.name: dict(_taken_away(m, scratch)) for m in models}
+        for group, path in unseen_recordings(options.data, options.per_set, scratch):
+            if group not in sets:
+                continue
+            piece = cut(path, scratch, seconds=options.seconds)
+            for depth in BESIDE_DEPTHS:
+                rows[BESIDE, group, depth].append(_measured(piece, BESIDE, depth, scratch))
+            for model in models:
+                own, levels = model.config.name, model.config.network.n_codebooks
+                for depth in (d for d in DEPTHS if d <= levels):
+                    rows[own, group, depth].append(_measured(piece, model.folder, depth, scratch))
+                for part, folder in bare[own].items():
+                    parts[own, group, part].append(_measured(piece, folder, levels, scratch))
+            print(group, piece.stem, flush=True)
+    lines = ["# The paper's networks on people they never saw", "", *made.values(), ""]
+    lines += [*_comparison(rows), "", *_parts(rows, parts)]
+    print("\n".join(lines))
+    (options.out / "paper_models.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _taken_away(model: Checkpoint, scratch: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each part that a model has, and a model without it."""
+    for part, pattern in PARTS.items():
+        names = [name for name in model.state if re.search(pattern, name)]
+        if names:
+            state = {name: value * 0 if name in names else value for name, value in model.state.items()}
+            folder = scratch / f"{model.config.name} without {part}"
+            yield part, save_checkpoint(folder, model.config, state).folder
+
+
+def _measured(path: Path, model: str | Path, depth: int, scratch: Path) -> Row:
+    coded, back = scratch / "coded.eegz", scratch / "back.edf"
+    report = eegzip.compress(path, coded, model=model, codebooks=depth, overwrite=True)
+    eegzip.decompress(coded, back, model=model, overwrite=True)
+    with EdfFile.open(path) as one, EdfFile.open(back) as other:
+        eeg = [i for i, kind in enumerate(classify_signals(one.header)) if kind is SignalKind.EEG]
+        rate = one.header.sample_rate(eeg[0])
+        found = [measure(*(file.read_signal(i, 0, file.n_samples(i)) for file in (one, other)), rate) for i in eeg]
+    bits = 8 * report.token_bytes / len(eeg) / (report.duration or 1.0)
+    losses = [m.spectrogram_loss for m in found if m.spectrogram_loss is not None]
+    return bits, mean(m.prd for m in found if m.prd is not None), mean(losses)
+
+
+def _comparison(rows: dict[tuple[str, str, int], list[Row]]) -> Iterator[str]:
+    yield f"*{BESIDE}*: its PRD and spectrogram loss at the same bit/s. A ratio above 1: the model is worse."
+    yield ""
+    yield f"| model | set | -k | bit/s a channel | PRD % | spectrogram | {BESIDE}: PRD | spectrogram | ratio of PRD |"
+    yield "|" + " --- |" * 9
+    means = {key: np.mean(found, axis=0) for key, found in rows.items()}
+    for (model, group, depth), (bits, error, loss) in means.items():
+        if model == BESIDE:
+            continue
+        curve = np.array([means[BESIDE, group, d] for d in BESIDE_DEPTHS])
+        inside = curve[0, 0] <= bits <= curve[-1, 0]
+        theirs = [np.exp(np.interp(np.log(bits), np.log(curve[:, 0]), np.log(curve[:, i]))) for i in (1, 2)]
+        cells = [f"{theirs[0]:.1f}", f"{theirs[1]:.2f}", f"{error / theirs[0]:.2f}"] if inside else ["-", "-", "-"]
+        yield f"| {model} | {group} | {depth} | {bits:.1f} | {error:.1f} | {loss:.2f} | " + " | ".join(cells) + " |"
+
+
+def _parts(
+    rows: dict[tuple[str, str, int], list[Row]], parts: dict[tuple[str, str, str], list[Row]]
+) -> Iterator[str]:
+    yield "What is left at full depth without a part, a mean over sets:"
+    yield ""
+    yield "| model | without | PRD % | with | spectrogram | with |"
+    yield "|" + " --- |" * 6
+    for model, part in dict.fromkeys((model, part) for model, _, part in parts):
+        groups = [group for name, group, other in parts if (name, other) == (model, part)]
+        depth = max(depth for name, _, depth in rows if name == model)
+        _, error, loss = np.mean([np.mean(parts[model, group, part], axis=0) for group in groups], axis=0)
+        _, whole, whole_loss = np.mean([np.mean(rows[model, group, depth], axis=0) for group in groups], axis=0)
+        yield f"| {model} | {part} | {error:.1f} | {whole:.1f} | {loss:.2f} | {whole_loss:.2f} |"
+
+
+if __name__ == "__main__":
+    main()
