@@ -1,10 +1,11 @@
 """What the decoder that sees all channels takes off the error, at equal real bytes, on people no model saw.
 
-Usage: ``python benchmarks/joint.py [--model eegz-sc-2] [--per-set 2] [--seconds 60] [--depths 3 8 24] [--parts]``
+Usage: ``python benchmarks/joint.py [--model eegz-sc-2] [--per-set 2] [--seconds 60] [--depths 3 8 24] [--parts] [--beside MODEL]``
 
 Every recording is compressed with the model and with one whose network is taken away (its last layer zero), which
 leaves the closed form (Wiener); both are decoded, and the first also alone: what the tokens gave before. Bytes are
-those of files. With ``--parts`` single parts of the network are taken away, too. Results go to ``results/joint.md``.
+those of files. With ``--parts`` single parts of the network are taken away, too; with ``--beside eegz-sc-2`` a model
+that was tuned is seen beside the one that it was tuned from. Results go to ``results/joint.md``.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
     parser.add_argument("--depths", type=int, nargs="+", default=[3, 8, 24], help="codebooks (3 8 24)")
     parser.add_argument("--parts", action="store_true", help="take single parts of the network away, too")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
+    parser.add_argument("--beside", metavar="MODEL", help="another decoder for the same tokens, in the same run")
+    default = ROOT / "benchmarks" / "results" / "joint.md"
+    parser.add_argument("--out", type=Path, default=default, help="the file that results go to")
     options = parser.parse_args()
     sets, made = chosen_sets(options.sets), origin()
     with tempfile.TemporaryDirectory(prefix="eegzip-joint-") as name:
@@ -57,6 +60,8 @@ def main() -> None:
         whole = eegzip.models.load(options.model)
         wanted = PARTS if options.parts else {CLOSED: PARTS[CLOSED]}
         models = {part: _without(whole, names, scratch / part.replace(" ", "-")) for part, names in wanted.items()}
+        if options.beside:
+            models[options.beside] = eegzip.models.load(options.beside).folder
         rows: Rows = defaultdict(list)
         for group, path in unseen_recordings(options.data, options.per_set, scratch):
             if group not in sets:
@@ -69,7 +74,7 @@ def main() -> None:
     lines = [f"# {whole.config.name}: what the joint decoder takes off the error", "", *made.values(), ""]
     lines += list(_tables(rows, options.depths, list(models)))
     print("\n".join(lines))
-    (options.out / "joint.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _without(model: Checkpoint, names: tuple[str, ...], folder: Path) -> Path:

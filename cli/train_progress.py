@@ -46,6 +46,10 @@ class TrainingWatch:
     def __call__(self, values: dict[str, Any]) -> None:
         """Take note of a step; see :func:`eegzip.training.api.train` for what it holds."""
         step, seconds = int(values["step"]), float(values["seconds"])
+        if "stage" in values:  # its bar is that of what is prepared
+            if self._lines:
+                self._write(f"{values['stage']}, {step}, {clock(seconds)}: {stage_in_words(values)}")
+            return
         share = self._share(step, seconds)
         if self._first is None:
             self._begins()
@@ -137,6 +141,13 @@ def metrics_in_words(values: dict[str, Any], checked: dict[str, Any] | None, *, 
     if used:
         parts.append(f"codebook use {used}")
     return ", ".join(parts)
+
+
+def stage_in_words(values: dict[str, Any]) -> str:
+    """Return the numbers of a stage without a network."""
+    if "loss/total" in values:
+        return f"{number(values['loss/total'], 4)} bits a frame"
+    return f"PRD of people held out {number(values['validation'].get('prd'), 4)} %"
 
 
 def joint_in_words(values: dict[str, Any], checked: dict[str, Any]) -> str:

@@ -253,7 +253,8 @@ def train(
     progress : callable, optional
         Called with what is being prepared, how much is done, and of how much.
     watch : callable, optional
-        Called after every step with a dict of ``step``, ``seconds``, ``loss/total``, ``prd``, ``validation``...
+        Called after every step with a dict of ``step``, ``seconds``, ``loss/total``, ``prd``, ``validation``...; of the
+        stages without a network after every round or hundred steps, with the name of the ``stage`` besides.
     command : sequence of str
         The command line, for the model card; by default this process's own.
 

@@ -107,14 +107,16 @@ def _run_stage(
     if stage == "codebooks":
         from eegzip.training.codebooks.run import run as run_codebooks
 
-        return run_codebooks(settings, folder, name, model, resume=resume, progress=progress, command=command)
+        return run_codebooks(
+            settings, folder, name, model, resume=resume, progress=progress, watch=watch, command=command
+        )
     if model is None:
         raise UsageError(f"the stage {stage} needs a model to build on: --init.")
     if stage == "prior":
         from eegzip.training.prior.run import run as run_prior
 
         return run_prior(
-            settings, folder, name, model, origin=origin, resume=resume, progress=progress, command=command
+            settings, folder, name, model, origin=origin, resume=resume, progress=progress, watch=watch, command=command
         )
     from eegzip.training.joint.run import run as run_joint
 

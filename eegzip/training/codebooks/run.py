@@ -32,6 +32,7 @@ from eegzip.training.settings.model_config import model_config
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
+    from eegzip.training.loop.history import Watcher
 
 # Times the frames of a round that are kept of all recordings together: rounds see other segments.
 _ROUNDS_KEPT = 6
@@ -45,6 +46,7 @@ def run(
     *,
     resume: bool,
     progress: Progress | None,
+    watch: Watcher | None,
     command: Sequence[str],
 ) -> FinishedRun:
     """Do a run in a folder; parameters as in :func:`eegzip.training.run.run`."""
@@ -68,7 +70,9 @@ def run(
 
     with Journal(out) as journal:
         validation = Validation(Pool(material.validation), transform.beam)
-        trainer = CodebookTrainer(settings, known, Pool(material.train), validation, journal, out, save, progress)
+        trainer = CodebookTrainer(
+            settings, known, Pool(material.train), validation, journal, out, save, progress, watch
+        )
         if resume:
             trainer.resume()
         else:

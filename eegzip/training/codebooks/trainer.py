@@ -13,6 +13,7 @@ from eegzip.training.codebooks.levels import fit_levels
 from eegzip.training.codebooks.pool import Pool
 from eegzip.training.codebooks.refine import refined, sorted_by_use
 from eegzip.training.codebooks.validation import Validation
+from eegzip.training.loop.history import Watcher
 from eegzip.training.loop.signals import stop_on_signals
 from eegzip.training.loop.state import load_state, save_state
 from eegzip.training.outcome import Outcome
@@ -44,6 +45,8 @@ class CodebookTrainer:
         Called with codebooks where they are the best so far.
     progress
         Called with what is done, how much, and of how much.
+    watch
+        Called after every round.
     """
 
     def __init__(
@@ -56,9 +59,11 @@ class CodebookTrainer:
         out: Path,
         save: Callable[[torch.Tensor], None],
         progress: Progress | None,
+        watch: Watcher | None,
     ) -> None:
         self._settings, self._pool, self._validation = settings, pool, validation
-        self._journal, self._out, self._save, self._progress = journal, out, save, progress
+        self._journal, self._out, self._save = journal, out, save
+        self._progress, self._watch = progress, watch
         self._tuning = start is not None
         self._codebooks = torch.zeros(0) if start is None else start
         self._round, self._seconds = 0, 0.0
@@ -118,6 +123,8 @@ class CodebookTrainer:
                 self._save(codebooks)
         seconds = round(self._seconds, 2)
         self._journal.record("validation", self._round, seconds=seconds, **self._last, best_step=self._best_round)
+        if self._watch is not None:
+            self._watch({"stage": "codebooks", "step": self._round, "seconds": self._seconds, "validation": self._last})
 
     def _store(self) -> None:
         state = {

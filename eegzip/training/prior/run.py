@@ -32,6 +32,7 @@ from eegzip.training.settings.checked import TrainSettings
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
+    from eegzip.training.loop.history import Watcher
 
 _SAVED_EVERY = 100
 
@@ -45,6 +46,7 @@ def run(
     origin: Checkpoint | None,
     resume: bool,
     progress: Progress | None,
+    watch: Watcher | None,
     command: Sequence[str],
 ) -> FinishedRun:
     """Do a run in a folder; parameters as in :func:`eegzip.training.run.run`.
@@ -71,7 +73,7 @@ def run(
             journal.truncate_after(-1)
             journal.record("start", 0, name=name, settings=settings.to_dict())
             save_state(out, fit.state())
-        signal = _fitted(fit, settings, out, journal, progress)
+        signal = _fitted(fit, settings, out, journal, progress, watch)
         outcome = _judged(fit, model, known, held_out, signal)
         journal.record("validation", fit.step, seconds=round(fit.seconds, 2), **outcome.last)
     finished = FinishedRun(
@@ -116,7 +118,14 @@ def _material(settings: TrainSettings, model: Checkpoint, progress: Progress | N
     return gathered(jobs, make, 1, "compressing recordings", progress)
 
 
-def _fitted(fit: PriorFit, settings: TrainSettings, out: Path, journal: Journal, progress: Progress | None) -> int:
+def _fitted(
+    fit: PriorFit,
+    settings: TrainSettings,
+    out: Path,
+    journal: Journal,
+    progress: Progress | None,
+    watch: Watcher | None,
+) -> int:
     """Fit to the end, to the limit of time or to a signal, whose number is returned."""
     steps, limit = settings.prior.steps, settings.run.max_seconds
     total, count = 0.0, 0
@@ -128,6 +137,9 @@ def _fitted(fit: PriorFit, settings: TrainSettings, out: Path, journal: Journal,
             if fit.step % _SAVED_EVERY == 0 or fit.step == steps:
                 journal.record("step", fit.step, loss={"total": round(total / count, 4)}, seconds=round(fit.seconds, 2))
                 save_state(out, fit.state())
+                if watch is not None:
+                    values = {"stage": "prior", "step": fit.step, "seconds": fit.seconds}
+                    watch(values | {"loss/total": total / count})
                 total, count = 0.0, 0
         save_state(out, fit.state())
         return request.signal
