@@ -1,6 +1,6 @@
 """What the decoder that sees all channels takes off the error, at equal real bytes, on people no model saw.
 
-Usage: ``python benchmarks/joint.py [--model eegz-sc-2] [--per-set 2] [--seconds 60] [--depths 3 8 24] [--parts] [--beside MODEL]``
+Usage: ``python benchmarks/joint.py [--model eegz-sc-2] [--beside MODEL] [--per-set 2] [--depths 3 8 24] [--parts]``
 
 Every recording is compressed with the model and with one whose network is taken away (its last layer zero), which
 leaves the closed form (Wiener); both are decoded, and the first also alone: what the tokens gave before. Bytes are
