@@ -19,7 +19,7 @@ from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import BadInputError, EegzipError, UsageError
 
 if TYPE_CHECKING:
-    from eegzip.training.api import TrainingReport
+    from eegzip.training.api import StageReport, TrainingReport
     from eegzip.training.settings.checked import TrainSettings
 
 _MAX_SKIPPED = 10
@@ -163,7 +163,7 @@ def train(
             command=["eegzip", *sys.argv[1:]],
         )
     if os.environ.get("RANK", "0") == "0":
-        _print_report(report, settings, quiet=quiet, verbose=verbose, as_json=as_json)
+        _print_report(report, settings, out, quiet=quiet, verbose=verbose, as_json=as_json)
     if report.stopped_by:
         raise SystemExit(128 + report.stopped_by)
 
@@ -222,7 +222,7 @@ def _print_plan(settings: TrainSettings, out: str, *, as_json: bool) -> None:
 
 
 def _print_report(
-    report: TrainingReport, settings: TrainSettings, *, quiet: bool, verbose: bool, as_json: bool
+    report: TrainingReport, settings: TrainSettings, out: str, *, quiet: bool, verbose: bool, as_json: bool
 ) -> None:
     """Say what came of the run, and how to go on."""
     from eegzip.cli.train_progress import clock, number
@@ -239,11 +239,13 @@ def _print_report(
         click.echo(json.dumps(finite(report.to_dict()), indent=2))
     elif not quiet:
         people = "1 person" if len(report.held_out) == 1 else f"{len(report.held_out)} people"
-        for stage in report.stages:
+        done: list[StageReport | TrainingReport] = [*report.earlier, report]
+        for stage in done:
             what, figure, unit = _FIGURES[stage.stage]
             before, after = (number((side or {}).get(figure), 3) for side in (stage.before, stage.after))
+            kind = f"{settings.model.architecture} model" if stage.stage in ("network", "joint") else stage.stage
             click.echo(
-                f"{report.folder}: {stage.stage}, {stage.steps} {unit}s in {clock(stage.seconds)}; "
+                f"{report.folder}: {kind}, {stage.steps} {unit}s in {clock(stage.seconds)}; "
                 f"{what} of {people} held out {before} -> {after} % (best at {unit} {stage.best_step})"
             )
             if not stage.best_step and stage.steps:
@@ -252,7 +254,7 @@ def _print_report(
     if report.stopped_by and not quiet:
         click.echo(
             f"eegzip: stopped after step {report.steps}; the state is saved. Go on with: "
-            f"eegzip train --resume --out {report.folder}",
+            f"eegzip train --resume --out {out}",
             err=True,
         )
 
@@ -267,7 +269,7 @@ def _print_comparison(report: TrainingReport, settings: TrainSettings) -> None:
     elif change is not None:
         click.echo(f"{report.folder}: at equal bytes that is no better than {start}, so the model is the start.")
     elif report.prior_lost:
-        stages = ",".join([*(stage.stage for stage in report.stages), "prior"])
+        stages = ",".join([*(stage.stage for stage in report.earlier), report.stage, "prior"])
         click.echo(
             f"{report.folder}: its codebooks are not those of {start}, whose prior it can't have; "
             f"--stages {stages} fits one, and --stages prior to this model."

@@ -80,8 +80,10 @@ class TrainingReport:
         Files that could not be used, and why.
     stopped_by : int
         Number of the signal that ended the run early; 0: it came to its end.
-    stages : tuple of StageReport
-        All stages that were done; what stands above is of the last.
+    stage : str
+        The last stage that was done: what stands above is of it.
+    earlier : tuple of StageReport
+        The stages before.
     at_equal_bytes : float or None
         By how many percent the PRD of files of subjects held out differs from that with the model started from, at
         equal bytes, where both codebooks and prior were made anew. Where it is not less, the model is the start.
@@ -100,7 +102,8 @@ class TrainingReport:
     held_out: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     stopped_by: int
-    stages: tuple[StageReport, ...] = ()
+    stage: str = "network"
+    earlier: tuple[StageReport, ...] = ()
     at_equal_bytes: float | None = None
     prior_lost: bool = False
 
@@ -323,17 +326,14 @@ def _report(start: Checkpoint | None, finished: Sequence[FinishedStage]) -> Trai
         held_out=tuple(last.run.held_out),
         skipped=tuple(last.run.skipped),
         stopped_by=outcome.signal,
-        stages=tuple(
-            StageReport(
-                s.stage,
-                s.run.outcome.step,
-                round(s.run.outcome.seconds, 1),
-                s.run.outcome.best_step,
-                s.run.outcome.first,
-                s.run.outcome.best,
-            )
-            for s in finished
-        ),
+        stage=last.stage,
+        earlier=tuple(_stage_report(stage) for stage in finished[:-1]),
         at_equal_bytes=last.change_percent,
         prior_lost=start is not None and start.config.prior is not None and model.config.prior is None,
     )
+
+
+def _stage_report(done: FinishedStage) -> StageReport:
+    outcome = done.run.outcome
+    seconds = round(outcome.seconds, 1)
+    return StageReport(done.stage, outcome.step, seconds, outcome.best_step, outcome.first, outcome.best)

@@ -63,7 +63,8 @@ def run_stages(
         folder = out if last else out / STAGES / stage
         done = None if last or not resume else _read_finished(folder)
         if done is None:
-            here = settings if model is None else settings.changed(_shape_of(model), str(model.folder))
+            # Of the model that the run began with settings know already, and what is wanted otherwise.
+            here = settings if model is None or model is start else settings.changed(_shape_of(model))
             goes_on = resume and (folder / STATE).is_file()
             if last and resume and len(stages) == 1 and not goes_on:
                 raise ModelError(f"{folder} holds no run that could be resumed: it has no {STATE}.")
@@ -146,7 +147,7 @@ def _in_words(found: Judgement, start: str) -> str:
     lines = [
         "## Files of people held out",
         "",
-        f"At equal bytes the new codebooks and tables have {found.change_percent:+.2f} % of the PRD of `{start}`.",
+        f"At equal bytes the PRD of the new model differs by {found.change_percent:+.2f} % from that of `{start}`.",
         "",
         f"| set | codebooks | bytes a second, `{start}` | new | PRD, `{start}` | new |",
         "|" + " --- |" * 6,
