@@ -364,6 +364,10 @@ class ModelConfig:
         data
             The JSON document; a ``digest`` in it is left to the caller.
         """
+        if isinstance(data, dict) and "format" not in data and data.get("model_type") == "dac":
+            raise ModelError(
+                "This is DAC in the layout of Hugging Face's transformers; 'eegzip models import' makes a model of it."
+            )
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ModelError('This is no eegzip model: its config.json lacks "format": "eegzip-model".')
         if data.get("format_version") != FORMAT_VERSION:

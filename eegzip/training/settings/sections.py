@@ -108,7 +108,8 @@ class StartSettings:
     Attributes
     ----------
     init : str
-        ``scratch``, ``audio`` (the official DAC weights), or a checkpoint folder or official ``.pth`` file.
+        ``scratch``, ``audio`` (the official DAC weights), a model's name or folder, or DAC weights as a ``.pth`` file
+        or in Hugging Face's layout (:func:`eegzip.models.import_descript`).
     sha256 : str
         Of the official weights, for ``audio``.
     channels : str
