@@ -120,6 +120,8 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
             f"              {rate}, hop {codec['hop']}, {codec['codebooks']} codebooks of {codec['codebook_size']}, "
             f"{codec['scaling']} scaling"
         )
+        if codec["highpass"] is not None:
+            yield f"              what lay below {codec['highpass']:g} Hz was taken away first, and does not come back"
     yield from _joint_text(content)
     yield from _groups_text(content)
     yield from _lines_text(content)

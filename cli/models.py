@@ -22,6 +22,7 @@ Examples:
   eegzip models --path eegz-sc-1              its folder, for scripts
   eegzip models --json | jq '.[].digest'
   eegzip models import weights.pth audio      official DAC weights, as a model
+  eegzip models import dac_44khz/ audio       the same as Hugging Face keeps them
 """
 
 
@@ -87,15 +88,16 @@ def show(model: str, *, only_path: bool, as_json: bool) -> None:
 
 
 @models.command("import")
-@click.argument("weights", metavar="FILE.pth", type=FILE)
+@click.argument("weights", metavar="WEIGHTS", type=FILE)
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--rate", default=256.0, show_default=True, metavar="HZ", help="Rate at which EEG is fed to it.")
 @json_option
 def import_weights(weights: str, folder: str, rate: float, *, as_json: bool) -> None:
     """Make official Descript Audio Codec weights a model in DIR.
 
-    The file is read as plain tensors: nothing in it is run, and its weights must be exactly those of the network that
-    it describes.
+    WEIGHTS is Descript's .pth file; or DAC as Hugging Face's transformers save it, a folder with config.json and
+    model.safetensors (or that file). They are read as plain tensors: nothing is run, and they must be exactly those of
+    the network that they describe.
     """
     from eegzip.models import import_descript
 

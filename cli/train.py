@@ -76,7 +76,7 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
     help="Some of codebooks, network, prior, joint, in this order.  [default: joint for --init eegz-sc-2; network]",
 )
 @click.option("--groups", type=FILE, metavar="KIND|FILE", help="Groups of dac-mc: random, manual, single or a file.")
-@click.option("--init", type=FILE, metavar="START", help="scratch, audio, or a model's name, folder or .pth file.")
+@click.option("--init", type=FILE, metavar="START", help="scratch, audio, or a model's name, folder or file.")
 @click.option("--sha256", metavar="HEX", help="Of the official weights, in place of the known one.")
 @click.option("--domain", type=click.Choice(["eeg", "audio"]), help="What the recordings are.")
 @click.option("--held-out", metavar="SHARE|NAMES", help="People kept for validation: 0.2, or sub-01,sub-02.")

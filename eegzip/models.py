@@ -16,8 +16,9 @@ from eegzip.codecs.checkpoints.config import bits_per_second
 from eegzip.codecs.checkpoints.download import OFFICIAL, download_official
 from eegzip.codecs.checkpoints.registry import BUNDLED, DEFAULT_MODEL, available, cache_dir, load, resolve
 from eegzip.codecs.checkpoints.weights import weights_file
-from eegzip.codecs.networks.official_weights import import_descript
+from eegzip.codecs.networks.official_weights import import_descript, is_descript, weights_of
 from eegzip.formats.errors import ModelError, OutputExistsError
+from eegzip.formats.files import sha256_of
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -32,6 +33,8 @@ __all__ = [
     "download_official",
     "fetch_official",
     "import_descript",
+    "imported",
+    "is_descript",
     "load",
     "resolve",
 ]
@@ -170,6 +173,25 @@ def fetch_official(
     if (target / CONFIG).exists():
         raise OutputExistsError(f"{target} already holds a model; choose another folder or remove it.")
     return import_descript(download_official(sha256, release, progress=progress), target, rate)
+
+
+def imported(path: str | Path) -> Checkpoint:
+    """Return the model that Descript's weights make, which is kept in the cache for the next time.
+
+    Parameters
+    ----------
+    path
+        As for :func:`import_descript`.
+
+    Raises
+    ------
+    ModelError
+        As :func:`import_descript` does.
+    """
+    file = weights_of(path)
+    # By content: many files have the same name, model.safetensors above all.
+    folder = cache_dir() / "imported" / sha256_of(file)
+    return load(folder) if (folder / CONFIG).is_file() else import_descript(path, folder)
 
 
 def _described(name: str, where: str, folder: Path) -> ModelDescription:

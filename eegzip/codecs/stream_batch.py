@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from eegzip.codecs.signal.analysis import Analysis, Chooser, SampleReader
+from eegzip.codecs.signal.highpass import HighPass
 from eegzip.codecs.signal.klt import Distortion, KltComponents
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.signal.synthesis import Synthesis, TokenSource
@@ -223,12 +224,18 @@ def analysis_of(
     if batch.klt is not None and distortion is not None:
         components = KltComponents(batch.klt.to_components(), distortion)
     channels = ChannelScaling.of(header, batch)
+    grid, centres = header.grid(batch.groups[0]), channels.centres
+    codec = header.codecs[header.groups[batch.groups[0]].codec]
+    rate = header.signals[batch.signals[0]].sample_rate
+    if codec.highpass is not None and rate is not None:
+        # What comes out of the filter has no centre any more.
+        read, centres = HighPass(rate, codec.highpass).reader(read, grid.n_samples), np.zeros_like(centres)
     return Analysis(
         read,
-        header.grid(batch.groups[0]),
+        grid,
         _coder(header, batch, runtime),
         _scaling(header, batch, runtime, channels),
-        channels.centres,
+        centres,
         channels.ranges,
         header.groups[batch.groups[0]].codebooks,
         components,

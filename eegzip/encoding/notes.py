@@ -35,6 +35,12 @@ def _losses(header: FileHeader, summary: FileSummary) -> tuple[str, ...]:
         for signal in header.signals
         if signal.kind == "eeg" and signal.coding is Coding.EXACT and signal.why is None
     ]
+    notes += [
+        f"drift below {codec.highpass:g} Hz is not kept, as the model was trained without it; --scaling adaptive "
+        "keeps it"
+        for codec in header.codecs
+        if codec.highpass is not None
+    ]
     poor: dict[str, list[tuple[float, str]]] = {}
     for signal, measured in zip(header.signals, summary.signals, strict=True):
         error = max(measured.prd or 0.0, measured.eeg_prd or 0.0)

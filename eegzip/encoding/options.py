@@ -170,6 +170,11 @@ class CodecChoice:
         """What the checkpoint says of itself."""
         return self.checkpoint.config
 
+    @property
+    def highpass_hz(self) -> float | None:
+        """Corner of the high-pass filter that the network was trained behind, in Hz; ``None`` where there was none."""
+        return None if self.fixed_limit_uv is None else self.config.scaling.highpass_hz or None
+
 
 def ordinary_depth(config: ModelConfig) -> int:
     """Return how many codebooks are used where nobody says: those that cost at most 384 bit/s a channel, packed.

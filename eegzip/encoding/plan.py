@@ -260,6 +260,7 @@ def _codec_entry(codec: CodecChoice, options: CompressionOptions) -> eegz.CodecE
         prior=config.prior,
         # Its table of errors is made for adaptive scaling; bounded layers add to what each signal's own tokens give.
         joint=config.joint is not None and not fixed and options.targets is None,
+        highpass=codec.highpass_hz,
     )
 
 
@@ -314,4 +315,6 @@ def _level(signal: SignalHeader, statistics: SignalStatistics, codec: CodecChoic
     microvolts, offset, gain = signal.microvolts_per_digit, signal.offset, signal.gain
     if microvolts is None or offset is None or gain is None:
         raise UsageError(f"signal '{signal.label}' has no calibration, which a fixed scaling needs.")
-    return -offset / gain, abs(codec.fixed_limit_uv / microvolts)
+    # What a filter has taken away, the mean can give back in part; without one the recording's own zero counts.
+    centre = -offset / gain if codec.highpass_hz is None else float(statistics.centre)
+    return centre, abs(codec.fixed_limit_uv / microvolts)

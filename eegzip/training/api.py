@@ -20,7 +20,7 @@ from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint
 from eegzip.formats.errors import OutputExistsError, UsageError
 from eegzip.training.extras import require
 from eegzip.training.loop.state import STATE, load_run_settings, save_settings
-from eegzip.training.settings.checked import INITS, TrainSettings
+from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import model_config, settings_of
 from eegzip.training.settings.presets import load_settings, with_overrides, with_presets
 
@@ -206,13 +206,9 @@ def _checkpoint_to_start_from(settings: TrainSettings) -> Checkpoint | None:
     init = settings.start.init
     if init == "scratch":
         return None
-    if init not in INITS and not str(init).lower().endswith((".pth", ".pt")):
-        return models.load(init)
-    path = models.download_official(settings.start.sha256) if init == "audio" else Path(init)
-    folder = models.cache_dir() / "imported" / path.stem
-    if not (folder / CONFIG).is_file():
-        return models.import_descript(path, folder)
-    return models.load(folder)
+    if init == "audio":
+        return models.imported(models.download_official(settings.start.sha256))
+    return models.imported(init) if models.is_descript(init) else models.load(init)
 
 
 def _leads() -> bool:

@@ -117,6 +117,9 @@ class CodecEntry:
         has none.
     joint : bool
         Whether the checkpoint has a decoder that sees all channels, which the summary's `refined` signals take.
+    highpass : float or None
+        Corner in Hz of the high-pass filter before a fixed scaling: what lies below was taken away; ``None`` where
+        there was none.
     """
 
     name: str
@@ -130,6 +133,7 @@ class CodecEntry:
     knot_spacing: int
     prior: str | None = None
     joint: bool = False
+    highpass: float | None = None
 
 
 @dataclass(frozen=True)
@@ -309,11 +313,11 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        5 with lines, bounds on the EEG part or a joint decoder; else 4 where the file is :attr:`small`; else 3 with
-        KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be
-        predicted; else 1 with ``dac-mc``; else 0.
+        5 with lines, bounds on the EEG part, a joint decoder or a high-pass; else 4 where the file is :attr:`small`;
+        else 3 with KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals
+        may be predicted; else 1 with ``dac-mc``; else 0.
         """
-        if self.line_sets or self.bounds_eeg_part or any(codec.joint for codec in self.codecs):
+        if self.line_sets or self.bounds_eeg_part or any(c.joint or c.highpass is not None for c in self.codecs):
             return 5
         if self.small:
             return 4
@@ -386,6 +390,8 @@ class FileHeader:
                 del codec["prior"]
             if not codec["joint"]:
                 del codec["joint"]
+            if codec["highpass"] is None:
+                del codec["highpass"]
         for group in content["groups"]:
             if group["styles"] is None:
                 # Not nil but absent, as in files of version 1.0.

@@ -86,6 +86,9 @@ def _codec(fields: Fields) -> CodecEntry:
     joint = fields.flag("joint")
     if joint and (fields.text("name") == MULTICHANNEL or scaling is ScalingKind.FIXED):
         raise ContainerError("the header gives a joint decoder to a codec that can't have one.")
+    highpass = fields.number("highpass") if fields.has("highpass") else None
+    if highpass is not None and (scaling is not ScalingKind.FIXED or highpass <= 0):
+        raise ContainerError("the header gives a high-pass to a codec that can't have it.")
     spacings = (1, limits.MAX_HOP) if scaling is ScalingKind.ADAPTIVE else (0, 0)
     return CodecEntry(
         name=fields.text("name"),
@@ -99,6 +102,7 @@ def _codec(fields: Fields) -> CodecEntry:
         knot_spacing=fields.integer("knot_spacing", *spacings),
         prior=_digest(fields, "prior") if fields.has("prior") else None,
         joint=joint,
+        highpass=highpass,
     )
 
 

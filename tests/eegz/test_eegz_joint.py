@@ -46,6 +46,18 @@ def test_header_goes_there_and_back() -> None:
     assert b"joint" not in plain.pack()
 
 
+@pytest.mark.parametrize(("scaling", "corner"), [("adaptive", 0.1), ("fixed", 0.0), ("fixed", -1.0), ("fixed", 1e400)])
+def test_a_high_pass_goes_with_fixed_scaling_only(scaling: str, corner: float) -> None:
+    codec = replace(joint_header(3).codecs[0], joint=False, scaling=ScalingKind.FIXED, knot_spacing=0, highpass=0.1)
+    header = replace(joint_header(3), codecs=(codec,))
+    assert header.minor_version == 5
+    assert unpack_header(header.pack()) == header
+    spacing = 256 if scaling == "adaptive" else 0
+    wrong = replace(codec, scaling=ScalingKind(scaling), knot_spacing=spacing, highpass=corner)
+    with pytest.raises(ContainerError, match=r"high-?pass"):
+        unpack_header(replace(header, codecs=(wrong,)).pack())
+
+
 def test_sets_are_runs_of_at_most_64_alike() -> None:
     header = joint_header(70)
     groups = [replace(group, codebooks=2) if number == 5 else group for number, group in enumerate(header.groups)]

@@ -114,10 +114,15 @@ def adapters(multichannel: dict, width: int) -> dict[str, torch.Tensor]:
     return {name: 0.3 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
 
 
-def make(folder: Path, pattern: Path, *, groups: bool = False) -> Path:
-    """Write the checkpoint to `folder`; what is not its network it takes from the one in `pattern`."""
+def make(folder: Path, pattern: Path, *, groups: bool = False, highpass: float | None = None) -> Path:
+    """Write the checkpoint to `folder`; what is not its network it takes from the one in `pattern`.
+
+    With `highpass` it has a fixed scaling behind such a filter.
+    """
     config = json.loads((pattern / "config.json").read_text("utf-8"))
     config |= {"name": "rändom", "network": NETWORK, "beam": 1}
+    if highpass is not None:
+        config["scaling"] = config["scaling"] | {"kind": "fixed", "highpass_hz": highpass}
     weights = tensors(NETWORK)
     if groups:
         config |= {"architecture": "dac-mc", "multichannel": MULTICHANNEL}

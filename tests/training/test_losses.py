@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,18 @@ from hypothesis import strategies as st
 from eegzip.codecs.networks import descript
 from eegzip.evaluation.spectrogram import WINDOWS, fitting_windows, spectrogram_loss, spectrogram_losses
 from eegzip.formats.errors import UsageError
+from eegzip.training.api import settings_for
 from eegzip.training.losses import waveform
 from eegzip.training.losses.discriminators import Discriminator, DiscriminatorConfig
+from eegzip.training.losses.total import losses_of
 
-LOSSES = {"spectrogram": spectrogram_loss, "stft": waveform.stft_loss, "waveform": waveform.waveform_loss}
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "spectrogram": spectrogram_loss,
+    "stft": waveform.stft_loss,
+    "waveform": waveform.waveform_loss,
+    "squared": partial(waveform.waveform_loss, kind="squared"),
+    "log_relative": partial(waveform.waveform_loss, kind="log_relative"),
+}
 
 
 def spectrogram(wave: np.ndarray, w: int) -> np.ndarray:
@@ -140,7 +149,8 @@ def test_losses_fall_with_the_noise_and_following_their_gradient(name: str) -> N
     real = noised(windows(1025)[:4], 0.1, seed=2)
     x = torch.from_numpy(real)
     at = [float(LOSSES[name](x, torch.from_numpy(noised(real, share)))) for share in (0.5, 0.1, 0.02)]
-    assert at[0] > at[1] > at[2] > 0
+    assert at[0] > at[1] > at[2]
+    assert at[2] > 0 or name == "log_relative"
     y = torch.from_numpy(noised(real, 0.5)).requires_grad_()
     optimiser = torch.optim.Adam([y], 3e-3)
     for _ in range(20):
@@ -148,6 +158,28 @@ def test_losses_fall_with_the_noise_and_following_their_gradient(name: str) -> N
         LOSSES[name](x, y).backward()
         optimiser.step()
     assert float(LOSSES[name](x, y.detach())) < 0.95 * at[0]
+
+
+def test_squared_waveform_losses_are_what_their_definitions_say() -> None:
+    x, y = (wave.astype(np.float64) for wave in pair(1024))
+    squares, energies = np.square(x - y).mean(axis=1), x.var(axis=1)
+    wanted = {"squared": squares.mean(), "log_relative": np.log((squares + 1e-8) / (energies + 1e-8)).mean()}
+    for kind, value in wanted.items():
+        losses = losses_of(torch.from_numpy(x), torch.from_numpy(y), kind=kind, stft=False)
+        assert float(losses["waveform"]) == pytest.approx(value)
+    # A channel of a tenth the size counts as much; its offset is no signal.
+    both = [torch.from_numpy(np.stack([wave, 0.1 * wave + 3])) for wave in (x[0], y[0])]
+    loud, quiet = (float(LOSSES["log_relative"](*(wave[row] for wave in both))) for row in (0, 1))
+    assert quiet == pytest.approx(loud, abs=0.05)
+
+
+def test_a_loss_below_zero_goes_without_discriminators() -> None:
+    values = {"losses": {"waveform_kind": "log_relative"}}
+    assert settings_for(values=values).losses.waveform_kind == "log_relative"
+    with pytest.raises(UsageError, match=r"adversarial\.weight=0"):
+        settings_for(values={**values, "adversarial": {"weight": 0.1}})
+    with pytest.raises(UsageError, match="one of l1, squared, log_relative"):
+        settings_for(values={"losses": {"waveform_kind": "l2"}})
 
 
 def test_half_precision_is_compared_in_single() -> None:

@@ -23,6 +23,8 @@ GROUPINGS = ("manual", "random", "single")
 MAX_MIXTURE = 64
 JOINT_BINS = 128
 """Latent dimensions, MDCT bins, that a joint decoder is made for."""
+# A filter needs several periods of its corner to either side.
+_CORNERS_HZ = (0.02, 20.0)
 _MAX_NAMES = 512
 _MAX_NAME_LENGTH = 80
 # Scores of an attention that one frame computes at most; the default's are 1700.
@@ -130,6 +132,10 @@ class ScalingConfig:
         Of the adaptive scaling.
     limit_uv : float
         Of the fixed scaling: the amplitude in microvolts that becomes 1.
+    highpass_hz : float
+        Of the fixed scaling: corner in Hz of the high-pass filter before it
+        (:mod:`eegzip.codecs.signal.highpass`); 0: none. The adaptive scaling takes offset and drift away itself, and
+        gives them back.
     """
 
     kind: str = "adaptive"
@@ -137,6 +143,7 @@ class ScalingConfig:
     level_rms: float = 0.2
     level_peak: float = 0.9
     limit_uv: float = 200.0
+    highpass_hz: float = 0.0
 
     def check(self) -> None:
         """Raise :class:`ModelError` where the numbers make no sense."""
@@ -148,6 +155,12 @@ class ScalingConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and 1e-6 <= value <= 1e6):
                 raise ModelError(f"The model's scaling.{name} must be a positive number, it is {value}.")
+        low, high = _CORNERS_HZ
+        if self.highpass_hz and not (self.kind == "fixed" and low <= self.highpass_hz <= high):
+            raise ModelError(
+                f"The model's scaling.highpass_hz is {self.highpass_hz:g}; it must be 0, or {low:g} to {high:g} Hz "
+                "where the scaling is fixed."
+            )
 
 
 @dataclass(frozen=True)
@@ -343,6 +356,9 @@ class ModelConfig:
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``config.json``, without its digest."""
         body = plain(asdict(self))
+        if not self.scaling.highpass_hz:
+            # Most models are older than this entry, and their digests don't count it.
+            del body["scaling"]["highpass_hz"]
         if self.multichannel is None:
             # Models of single channels are older than this entry, and their digests don't count it.
             del body["multichannel"]
@@ -364,6 +380,10 @@ class ModelConfig:
         data
             The JSON document; a ``digest`` in it is left to the caller.
         """
+        if isinstance(data, dict) and "format" not in data and data.get("model_type") == "dac":
+            raise ModelError(
+                "This is DAC in the layout of Hugging Face's transformers; 'eegzip models import' makes a model of it."
+            )
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ModelError('This is no eegzip model: its config.json lacks "format": "eegzip-model".')
         if data.get("format_version") != FORMAT_VERSION:

@@ -22,7 +22,7 @@ BUNDLED = Path(__file__).parents[2] / "checkpoints"
 MAX_WEIGHT_BYTES = 2 << 30
 MAX_HEADER_BYTES = 16 << 20
 _MAX_NAME_BYTES = 256
-_NAMES = {"F32": "float32", "F16": "float16"}
+_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 def weights_file(folder: Path) -> Path:

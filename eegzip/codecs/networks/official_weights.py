@@ -1,4 +1,4 @@
-"""Read the official Descript Audio Codec weights, without running anything that is in the file."""
+"""Read Descript Audio Codec weights, in its own layout or another, without running anything that is in the file."""
 
 from __future__ import annotations
 
@@ -11,37 +11,81 @@ from typing import Any
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, NetworkConfig, ScalingConfig
 from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
+from eegzip.codecs.networks.hugging_face import is_hugging_face, network_of, read_weights, safetensors_of
 from eegzip.formats.errors import ModelError
 from eegzip.formats.files import sha256_of
 
 # The paper runs the audio network at EEG rates: 60 frames of 512 samples are two of its 30 s windows at 512 Hz.
 _WINDOW_FRAMES = 60
+_PICKLED = (".pth", ".pt")
 
 
-def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) -> Checkpoint:
-    """Turn an official ``.pth`` file into an eegzip checkpoint folder.
-
-    The file is read with torch's ``weights_only`` reader, which builds tensors and plain values and nothing
-    else; its keys and shapes must be exactly those of the network that its own metadata describe.
+def is_descript(path: str | Path) -> bool:
+    """Whether a path looks like weights for :func:`import_descript`, and not like an eegzip model.
 
     Parameters
     ----------
     path
-        The ``.pth`` file: ``{"state_dict": ..., "metadata": {"kwargs": ...}}``.
+        Of a file or a folder; it need not exist.
+    """
+    path = Path(path)
+    return path.suffix.lower() in _PICKLED or is_hugging_face(path)
+
+
+def weights_of(path: str | Path) -> Path:
+    """Return the file that holds the weights which :func:`import_descript` reads from a path.
+
+    Raises
+    ------
+    ModelError
+        There is none.
+    """
+    path = Path(path)
+    file = safetensors_of(path) if is_hugging_face(path) else path
+    if not file.is_file():
+        raise ModelError(f"There is no file {file}.")
+    return file
+
+
+def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) -> Checkpoint:
+    """Turn weights of the Descript Audio Codec into an eegzip checkpoint folder.
+
+    They may be in Descript's layout or in that of Hugging Face's transformers. Nothing in them is run: a ``.pth`` file
+    is read with torch's ``weights_only`` reader, which builds tensors and plain values and nothing else. Names and
+    shapes must be exactly those of the network that metadata or config describe.
+
+    Parameters
+    ----------
+    path
+        Descript's ``.pth`` file, ``{"state_dict": ..., "metadata": {"kwargs": ...}}``; or what
+        ``transformers.DacModel.save_pretrained`` writes, its weights plain or weight-normed: the folder, or the
+        ``.safetensors`` file with ``config.json`` beside it.
     out_dir
         Folder to write.
     rate
         Sampling rate in Hz at which EEG is to be fed to it (the paper: 256 or 512).
+
+    Raises
+    ------
+    ModelError
+        The weights are missing, damaged, of another network, or more than plain numbers.
+    OutputExistsError
+        There is a model in the folder already.
     """
     import torch
 
     from eegzip.codecs.networks.dac import EegDac
 
     path = Path(path)
-    kwargs, state = _read_pth(path)
-    shape = _network_config(kwargs, path)
+    file, renamed = weights_of(path), is_hugging_face(path)
+    state: dict[str, torch.Tensor] = {}
+    if renamed:
+        shape = network_of(path)
+    else:
+        kwargs, state = _read_pth(file)
+        shape = _network_config(kwargs, file)
     config = ModelConfig(
-        name=path.stem,
+        name=file.resolve().parent.name if renamed else file.stem,
         rate=rate,
         network=shape,
         scaling=ScalingConfig(kind="fixed"),
@@ -50,14 +94,17 @@ def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) 
     config.check()
     with torch.device("meta"):
         network = EegDac(shape, config.rate)
+    if renamed:
+        state = read_weights(file, shape, {name: value.shape for name, value in network.state_dict().items()})
     try:
         network.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"{path} does not hold the weights of the network it describes: {reason}") from error
+        raise ModelError(f"{file} does not hold the weights of the network it describes: {reason}") from error
+    whose = "in the layout of Hugging Face's transformers" if renamed else "(MIT licence, Descript Inc.)"
     card = (
-        f"# {config.name}\n\nDescript Audio Codec weights (MIT licence, Descript Inc.), imported from "
-        f"`{path.name}`, SHA-256 {sha256_of(path)}.\nTrained on audio; not yet fine-tuned on EEG.\n"
+        f"# {config.name}\n\nDescript Audio Codec weights {whose}, imported from `{file.name}`, "
+        f"SHA-256 {sha256_of(file)}.\nTrained on audio; not yet fine-tuned on EEG.\n"
     )
     return save_checkpoint(out_dir, config, network.state_dict(), card)
 
@@ -66,8 +113,6 @@ def _read_pth(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read metadata and state dict of a ``.pth`` file; tensors and plain values only."""
     import torch
 
-    if not path.is_file():
-        raise ModelError(f"There is no file {path}.")
     if path.stat().st_size > MAX_WEIGHT_BYTES:
         raise ModelError(f"{path} is larger than {MAX_WEIGHT_BYTES} bytes; that is no DAC checkpoint.")
     try:

@@ -1,7 +1,7 @@
 """From a file to waveforms as the network sees them.
 
 The paper's steps (section 2.2), each an option: leave out the noisy start, leave out empty channels, filter, resample,
-clip and scale. Resampling and scaling are the codec's own, so training and use can't differ in them.
+clip and scale. Filter, resampling and scaling are the codec's own, so training and use can't differ in them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
+from eegzip.codecs.signal.highpass import HighPass
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling
 from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name, parse_header
 from eegzip.formats.eegz.reader import EegzReader
@@ -28,7 +28,6 @@ from eegzip.training.settings.sections import DataSettings
 # A change in what this module makes of a file must change what the cache looks for.
 VERSION = 1
 _LOWEST_RATE = 64.0
-_FILTER_ORDER = 2
 # Audio has no subjects; stretches of each file are kept for validation instead.
 PIECE_SECONDS = 10.0
 
@@ -184,13 +183,8 @@ def _wave(channel: Channel, preprocessing: Preprocessing) -> npt.NDArray[np.floa
 
 
 def high_passed(x: Wave, rate: float, corner: float) -> Wave:
-    """Return a waveform [n] without what lies below a corner in Hz: Butterworth of order 2, forwards and backwards."""
-    if not corner:
-        return x
-    x = x - x.mean()
-    sections = signal.butter(_FILTER_ORDER, corner, "highpass", fs=rate, output="sos")
-    found: Wave = signal.sosfiltfilt(sections, x, padlen=min(len(x) - 1, int(3 * rate / corner)))
-    return found
+    """Return a waveform [n] without what lies below a corner in Hz."""
+    return HighPass(rate, corner).whole((x - x.mean())[None])[0] if corner else x
 
 
 def _audio(path: Path, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:

@@ -184,7 +184,8 @@ class Trainer:
         x, y = wave[present], restored[present]
         # Groups differ in size, so processes differ in how many channels they see.
         part = self.processes.weight(len(x))
-        losses = {name: part * loss for name, loss in losses_of(x, y, stft=bool(settings.losses.stft)).items()}
+        kind, stft = settings.losses.waveform_kind, bool(settings.losses.stft)
+        losses = {name: part * loss for name, loss in losses_of(x, y, kind=kind, stft=stft).items()}
         losses.update(commitment=commitment, codebook=codebook)
         playing = self.adversary is not None and self.phase.active(step) and not is_open
         discrimination = x.new_zeros(())

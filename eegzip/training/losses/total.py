@@ -12,18 +12,20 @@ from eegzip.training.settings.checked import TrainSettings
 Losses = dict[str, torch.Tensor]
 
 
-def losses_of(x: torch.Tensor, y: torch.Tensor, *, stft: bool) -> Losses:
+def losses_of(x: torch.Tensor, y: torch.Tensor, *, kind: str, stft: bool) -> Losses:
     """Return the reconstruction losses of waveforms [N, T] and what became of them, unweighted.
 
     Parameters
     ----------
     x, y
         Original and restored.
+    kind
+        Of the waveform loss.
     stft
         Whether the multi-scale STFT loss is wanted; it costs as much as the spectrogram loss.
     """
     return {
-        "waveform": waveform_loss(x, y),
+        "waveform": waveform_loss(x, y, kind=kind),
         "stft": stft_loss(x, y) if stft else x.new_zeros(()),
         "spectrogram": spectrogram_loss(x, y),
     }

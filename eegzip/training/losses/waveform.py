@@ -14,12 +14,16 @@ import torch
 from eegzip.evaluation.spectrogram import FLOOR, fitting_windows, magnitudes, present_rows, row_mean
 
 STFT_WINDOWS = (2048, 512)
+# Of a waveform at the network's level, 1e-4 of full scale, squared: what lies below is no signal.
+_SILENCE = 1e-8
 
 Maps = Sequence[Sequence[torch.Tensor]]
 
 
-def waveform_loss(x: torch.Tensor, y: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
-    """Return the mean absolute difference of waveforms [..., T], absent channels left out.
+def waveform_loss(
+    x: torch.Tensor, y: torch.Tensor, present: torch.Tensor | None = None, kind: str = "l1"
+) -> torch.Tensor:
+    """Return how far waveforms [..., T] are apart, absent channels left out.
 
     Parameters
     ----------
@@ -27,9 +31,19 @@ def waveform_loss(x: torch.Tensor, y: torch.Tensor, present: torch.Tensor | None
         Waveforms.
     present
         Which channels there are [...], bool; all by default.
+    kind
+        Of each channel: ``l1``, the mean absolute difference (DAC's); ``squared``, the mean square of the difference;
+        ``log_relative``, the logarithm of that over the variance of the original, 1e-8 added to both: what a PRD
+        is made of, by which a quiet channel counts as a loud one does.
     """
     first, second = present_rows(x, y, present)
-    return row_mean((first - second).abs().mean(dim=1), second)
+    if kind == "l1":
+        return row_mean((first - second).abs().mean(dim=1), second)
+    squares = (first - second).square().mean(dim=1)
+    if kind == "log_relative":
+        energies = (first - first.mean(dim=1, keepdim=True)).square().mean(dim=1)
+        squares = ((squares + _SILENCE) / (energies + _SILENCE)).log()
+    return row_mean(squares, second)
 
 
 def stft_loss(

@@ -94,6 +94,7 @@ class TrainSettings:
             ("start", "channels", ("apart", "mean")),
             ("quantiser", "start", ("kmeans", "random")),
             ("quantiser", "update", ("gradient", "ema")),
+            ("losses", "waveform_kind", ("l1", "squared", "log_relative")),
             ("optimiser", "autocast", ("auto", "bfloat16", "off")),
             ("run", "best", ("prd", "spectrogram")),
             ("run", "weights", ("float32", "float16")),
@@ -107,6 +108,11 @@ class TrainSettings:
                 raise UsageError(f"{section}.{name} is {value:g}; it must lie between {low:g} and {high:g}.")
         if len(self.optimiser.betas) != 2 or not all(0 <= b < 1 for b in self.optimiser.betas):
             raise UsageError("optimiser.betas must be two numbers from 0 to 1, such as 0.8, 0.99.")
+        if self.losses.waveform_kind == "log_relative" and self.adversarial.weight:
+            raise UsageError(
+                "losses.waveform_kind=log_relative goes below zero, which the rule that ends the discriminators' phase "
+                "can't take: set adversarial.weight=0."
+            )
         self._check_stages()
         if "joint" in self.run.stages:
             self._check_joint()

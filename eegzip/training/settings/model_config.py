@@ -15,6 +15,7 @@ from eegzip.codecs.checkpoints.config import (
     ScalingConfig,
 )
 from eegzip.training.settings.checked import GROUPINGS, TrainSettings
+from eegzip.training.settings.sections import DataSettings
 
 # Recordings with a rate above this are audio, not EEG: a checkpoint's rate and scaling then say nothing about EEG.
 _AUDIO_RATE = 8000.0
@@ -51,7 +52,9 @@ def model_config(settings: TrainSettings, name: str, labels: Iterable[str]) -> M
         name=name,
         rate=data.rate,
         network=shape,
-        scaling=ScalingConfig(data.scaling, data.spacing, data.level_rms, data.level_peak, data.limit_uv),
+        scaling=ScalingConfig(
+            data.scaling, data.spacing, data.level_rms, data.level_peak, data.limit_uv, _highpass_hz(data)
+        ),
         window_frames=model.window_frames,
         beam=model.beam,
         architecture=model.architecture,
@@ -59,6 +62,11 @@ def model_config(settings: TrainSettings, name: str, labels: Iterable[str]) -> M
     )
     config.check()
     return config
+
+
+def _highpass_hz(data: DataSettings) -> float:
+    """Return the corner at which `compress` is to filter, too; adaptive scaling takes drift away by itself."""
+    return data.highpass_hz if data.domain == "eeg" and data.scaling == "fixed" else 0.0
 
 
 def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
@@ -85,4 +93,6 @@ def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
             "level_peak": scaling.level_peak,
             "limit_uv": scaling.limit_uv,
         }
+        if scaling.highpass_hz:
+            values["data"]["highpass_hz"] = scaling.highpass_hz
     return values

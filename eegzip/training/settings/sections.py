@@ -108,7 +108,8 @@ class StartSettings:
     Attributes
     ----------
     init : str
-        ``scratch``, ``audio`` (the official DAC weights), or a checkpoint folder or official ``.pth`` file.
+        ``scratch``, ``audio`` (the official DAC weights), a model's name or folder, or DAC weights as a ``.pth`` file
+        or in Hugging Face's layout (:func:`eegzip.models.import_descript`).
     sha256 : str
         Of the official weights, for ``audio``.
     channels : str
@@ -185,14 +186,17 @@ class LossSettings:
     Attributes
     ----------
     waveform_start, waveform_end : float
-        Weight of the waveform's L1 error at first and at last.
+        Weight of the waveform loss at first and at last.
     waveform_half_life : float
         Steps in which what lies between the two halves.
+    waveform_kind : str
+        ``l1``, ``squared`` or ``log_relative``; see :func:`eegzip.training.losses.waveform.waveform_loss`.
     """
 
     waveform_start: float = 100.0
     waveform_end: float = 20.0
     waveform_half_life: float = 2000.0
+    waveform_kind: str = "l1"
     stft: float = 0.0
     spectrogram: float = 0.05
     commitment: float = 0.25
