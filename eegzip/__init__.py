@@ -37,6 +37,8 @@ _PUBLIC = {
     ),
     "eegzip.recording": ("Recording", "open"),
     "eegzip.reports": ("CompressionReport", "DecompressionReport", "Verification"),
+    "eegzip.tokenizer.module": ("Tokenizer",),
+    "eegzip.tokenizer.scales": ("Scales",),
     "eegzip.training.api": ("TrainingReport", "settings_for", "train"),
     "eegzip.verification": ("verify",),
 }

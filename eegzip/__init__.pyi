@@ -22,6 +22,8 @@ from eegzip.recording import Recording as Recording
 from eegzip.reports import CompressionReport as CompressionReport
 from eegzip.reports import DecompressionReport as DecompressionReport
 from eegzip.reports import Verification as Verification
+from eegzip.tokenizer.module import Tokenizer as Tokenizer
+from eegzip.tokenizer.scales import Scales as Scales
 from eegzip.training.api import TrainingReport as TrainingReport
 from eegzip.training.api import settings_for as settings_for
 from eegzip.training.api import train as train
