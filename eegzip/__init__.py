@@ -37,6 +37,7 @@ _PUBLIC = {
     ),
     "eegzip.recording": ("Recording", "open"),
     "eegzip.reports": ("CompressionReport", "DecompressionReport", "Verification"),
+    "eegzip.token_data.export": ("TokenExport", "export_tokens"),
     "eegzip.tokenizer.module": ("Tokenizer",),
     "eegzip.tokenizer.scales": ("Scales",),
     "eegzip.training.api": ("TrainingReport", "settings_for", "train"),
