@@ -94,7 +94,8 @@ def export_tokens(
         codebooks, frames], 65535 for no token) and ``times`` of the frames; ``parquet`` has a row for each frame of
         each channel. zarr and parquet need eegzip[zarr] and eegzip[parquet].
     model : str or path-like
-        By which EDF and BDF files are coded; ``.eegz`` files keep their tokens.
+        By which EDF and BDF files are coded. ``.eegz`` files keep their tokens; where these are of a model of your own,
+        name it, too, as what codes them in context lies in its folder.
     codebooks : int, optional
         Take the first so many levels.
     labels : path-like, optional

@@ -58,7 +58,8 @@ class RecordedTokens:
 def coded(path: Path, model: str | Path, codebooks: int | None, device: str) -> Iterator[Recording]:
     """Open a recording that has tokens: a ``.eegz`` file as it is, an EDF or BDF file coded for the occasion."""
     if is_eegz(path):
-        with Recording(path) as recording:
+        # For its prior, where the file is of that model; the bundled and cached ones are found anyway.
+        with Recording(path, model=model) as recording:
             yield recording
         return
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.signal.analysis import Analysis
-from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling
+from eegzip.codecs.signal.scaling import AdaptiveScaling
 from eegzip.codecs.stream_batch import (
     BATCH_SAMPLES,
     BLOCK_SECONDS,
@@ -85,11 +85,12 @@ def encode_recordings(
     for number, planned in enumerate(plans):
         header = planned.header
         for batch in batches_of(header):
-            if batch.klt is None:
+            if batch.klt is None and header.codecs[0].knot_spacing:
                 plain.append((number, batch))
                 continue
             read = sample_reader(sources[number], batch)
-            analysis = analysis_of(header, batch, read, runtime, planned.distortions[batch.klt])
+            distortion = None if batch.klt is None else planned.distortions[batch.klt]
+            analysis = analysis_of(header, batch, read, runtime, distortion)
             _take(results[number], batch, *_all(analysis, header, batch))
     for part in _affordable(plain, plans):
         analysis = _together(part, plans, sources, runtime)
@@ -178,7 +179,7 @@ def _together(
     sources: Sequence[DigitalSource],
     runtime: CodecRuntime,
 ) -> Analysis:
-    """Encode channels, or groups, of several recordings as one batch: each knows of no other."""
+    """Encode channels, or groups, of several recordings as one batch, by adaptive scaling: each knows of no other."""
     channels = [ChannelScaling.of(plans[number].header, batch) for number, batch in part]
     readers = [sample_reader(sources[number], batch) for number, batch in part]
     styles = [
@@ -188,17 +189,12 @@ def _together(
     ]
     number, batch = part[0]
     header, config = plans[number].header, runtime.checkpoint.config.scaling
-    ranges = np.concatenate([each.ranges for each in channels])
-    spacing = header.codecs[0].knot_spacing
-    scaling: AdaptiveScaling | FixedScaling = FixedScaling(ranges, np.zeros(len(ranges)))
-    if spacing:
-        scaling = AdaptiveScaling(spacing, config.level_rms, config.level_peak)
     return Analysis(
         lambda start, stop: np.concatenate([read(start, stop) for read in readers]),
         header.grid(batch.groups[0]),
         GroupCoder(runtime, styles),
-        scaling,
+        AdaptiveScaling(header.codecs[0].knot_spacing, config.level_rms, config.level_peak),
         np.concatenate([each.centres for each in channels]),
-        ranges,
+        np.concatenate([each.ranges for each in channels]),
         _depth(plans, number, batch),
     )
