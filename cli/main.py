@@ -20,6 +20,7 @@ from eegzip.cli.evaluate import evaluate
 from eegzip.cli.info import info
 from eegzip.cli.models import models
 from eegzip.cli.report import report
+from eegzip.cli.tokens import tokens
 from eegzip.cli.train import train
 from eegzip.cli.verify import verify
 from eegzip.formats.errors import EegzipError
@@ -34,6 +35,7 @@ Examples:
   eegzip evaluate night.edf night.eegz        how far it is from the original
   eegzip report night.edf night.eegz -o a.html  the same to look at in a browser
   eegzip models                               the models at hand
+  eegzip tokens archive/ -o tokens.npz        tokens for machine learning
   eegzip train --data recordings/ --out mine  a model of one's own
 
 \b
@@ -56,7 +58,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, archive, info, verify, evaluate, report, models, train):
+for _command in (compress, decompress, archive, info, verify, evaluate, report, models, tokens, train):
     main.add_command(_command)
 
 

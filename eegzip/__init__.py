@@ -37,6 +37,11 @@ _PUBLIC = {
     ),
     "eegzip.recording": ("Recording", "open"),
     "eegzip.reports": ("CompressionReport", "DecompressionReport", "Verification"),
+    "eegzip.token_data.data_set": ("TokenDataset",),
+    "eegzip.token_data.export": ("TokenExport", "export_tokens"),
+    "eegzip.token_data.sampler": ("TokenSampler",),
+    "eegzip.tokenizer.module": ("Tokenizer",),
+    "eegzip.tokenizer.scales": ("Scales",),
     "eegzip.training.api": ("TrainingReport", "settings_for", "train"),
     "eegzip.verification": ("verify",),
 }

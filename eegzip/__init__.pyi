@@ -22,6 +22,12 @@ from eegzip.recording import Recording as Recording
 from eegzip.reports import CompressionReport as CompressionReport
 from eegzip.reports import DecompressionReport as DecompressionReport
 from eegzip.reports import Verification as Verification
+from eegzip.token_data.data_set import TokenDataset as TokenDataset
+from eegzip.token_data.export import TokenExport as TokenExport
+from eegzip.token_data.export import export_tokens as export_tokens
+from eegzip.token_data.sampler import TokenSampler as TokenSampler
+from eegzip.tokenizer.module import Tokenizer as Tokenizer
+from eegzip.tokenizer.scales import Scales as Scales
 from eegzip.training.api import TrainingReport as TrainingReport
 from eegzip.training.api import settings_for as settings_for
 from eegzip.training.api import train as train

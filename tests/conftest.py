@@ -41,6 +41,7 @@ FOLDERS = {
     "golden": "slow",
     "portability": "slow",
     "spec": "spec",
+    "tokenizer": "slow",
     "training": "train",
 }
 """Markers of the tests in a folder; of all that it holds."""
@@ -53,7 +54,8 @@ MODULES = {
     "test_eegz_hostile": "slow",
     "test_eegz_layers_hostile": "slow",
     "test_grouping_random": "slow",
-    "test_official_weights": "network",  # a server on this machine
+    "test_hub": "network",  # a server on this machine
+    "test_official_weights": "network",  # likewise
     "test_training_parts": "train",
     "test_transform_steps": "slow",
 }

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from eegzip._version import __version__
 from eegzip.codecs.checkpoints import registry
+from eegzip.codecs.signal.resampling import network_ratio
 from eegzip.codecs.signal.scaling import choose_offset_step
+from eegzip.codecs.stream_batch import DigitalSource
 from eegzip.encoding.channel_groups import SharedStream, share
 from eegzip.encoding.klt import transformed
 from eegzip.encoding.lines.plan import without_lines
@@ -42,8 +44,13 @@ _STREAM_COST = 2400
 _SET_SAMPLES = 1 << 21
 """Of a layer set in a chunk: what is done with them at a time takes some 200 bytes each."""
 
-# Odd record durations give rates such as 249.9996 Hz; a ratio of small integers is near enough for a network.
-_MAX_RATIO_TERM = 4096
+
+class Plannable(DigitalSource, Protocol):
+    """A recording that can be coded: an EDF file, or samples that are not in a file."""
+
+    @property
+    def trailing_size(self) -> int:
+        """Number of bytes after the last data record."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +96,23 @@ def codec_for(file: EdfFile, options: CompressionOptions) -> CodecChoice | None:
 
 
 def plan(
-    file: EdfFile, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
+    file: Plannable,
+    statistics: RecordingStatistics,
+    codec: CodecChoice | None,
+    options: CompressionOptions,
+    runtime: CodecRuntime | None = None,
 ) -> Plan:
     """Decide how a recording is coded, and load the network where that takes one.
 
     Parameters
     ----------
-    file : EdfFile
+    file : Plannable
     statistics : RecordingStatistics
     codec : CodecChoice or None
         What :func:`codec_for` gives.
     options : CompressionOptions
+    runtime : CodecRuntime, optional
+        The codec's network, where it is loaded already.
 
     Raises
     ------
@@ -114,16 +127,17 @@ def plan(
         header = replace(header, line_sets=tuple(found.entry for found in lines.found))
     if codec is None or not header.groups:
         return Plan(header, None, {}, None, lines)
-    # Only now, so that a recording without EEG needs no torch.
-    from eegzip.codecs.runtime import CodecRuntime
+    if runtime is None:
+        # Only now, so that a recording without EEG needs no torch.
+        from eegzip.codecs.runtime import CodecRuntime
 
-    runtime = CodecRuntime(codec.checkpoint, device=options.device)
+        runtime = CodecRuntime(codec.checkpoint, device=options.device)
     header, distortions = transformed(file if lines is None else lines, coded, header, codec, runtime)
     return Plan(header, runtime, distortions, options.bitrate, lines)
 
 
 def _signals(
-    file: EdfFile, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
+    file: Plannable, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
 ) -> tuple[eegz.SignalEntry, ...]:
     """How each signal is coded."""
     fixed_scaling = codec is not None and codec.fixed_limit_uv is not None
@@ -132,7 +146,7 @@ def _signals(
 
 
 def plan_header(
-    file: EdfFile,
+    file: Plannable,
     statistics: RecordingStatistics,
     codec: CodecChoice | None,
     options: CompressionOptions,
@@ -212,7 +226,7 @@ def _layer_sets(
     return tuple(sets)
 
 
-def _least_chunk_seconds(file: EdfFile) -> float:
+def _least_chunk_seconds(file: Plannable) -> float:
     """How long chunks must be for what they cost besides their streams to be under a hundredth of noise at least."""
     header = file.header
     bytes_wanted = _CHUNK_COST + _STREAM_COST * len(header.signals)
@@ -233,7 +247,7 @@ def _refuse_what_leaves_nothing(
         )
 
 
-def _chunk_records(file: EdfFile, options: CompressionOptions, *, lossless: bool) -> int:
+def _chunk_records(file: Plannable, options: CompressionOptions, *, lossless: bool) -> int:
     seconds = options.chunk_seconds
     if seconds is None:
         usual = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
@@ -265,7 +279,7 @@ def _codec_entry(codec: CodecChoice, options: CompressionOptions) -> eegz.CodecE
 
 
 def _groups(
-    file: EdfFile,
+    file: Plannable,
     statistics: RecordingStatistics,
     coded: Sequence[int],
     codec: CodecChoice,
@@ -289,7 +303,7 @@ def _group(
     codec: CodecChoice,
     entry: eegz.CodecEntry,
 ) -> eegz.GroupEntry:
-    ratio = Fraction(1) if codec.rate is None else (codec.rate / rate).limit_denominator(_MAX_RATIO_TERM)
+    ratio = Fraction(1) if codec.rate is None else network_ratio(rate, codec.rate)
     bits = eegz.nominal_bits(entry, codec.codebooks, len(stream.signals), ratio)
     levels = [_level(signals[index], statistics.signals[index], codec) for index in stream.signals]
     return eegz.GroupEntry(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from eegzip.codecs.stream_batch import DigitalSource
 from eegzip.encoding.options import CompressionOptions
-from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, Verdict, judge_signals
+from eegzip.formats.edf import SignalHeader, SignalKind, Verdict, judge_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.units import is_missing, microvolts_per_unit
 from eegzip.formats.eegz.header import Coding, Reason, SignalEntry
@@ -19,13 +20,13 @@ MIN_RATE = 64.0
 
 
 def signal_entries(
-    file: EdfFile, flat: Sequence[bool], options: CompressionOptions, *, fixed_scaling: bool
+    file: DigitalSource, flat: Sequence[bool], options: CompressionOptions, *, fixed_scaling: bool
 ) -> tuple[SignalEntry, ...]:
     """Decide how each signal is coded.
 
     Parameters
     ----------
-    file : EdfFile
+    file : DigitalSource
     flat : sequence of bool
         Which signals never change.
     options : CompressionOptions

@@ -19,7 +19,8 @@ from eegzip.formats.edf.parsing import parse_header
 from eegzip.formats.edf.samples import decode_signal
 from eegzip.formats.errors import EdfError, UsageError
 
-_BLOCK_BYTES = 8 * 1024 * 1024
+BLOCK_BYTES = 8 * 1024 * 1024
+"""Of data records that are read at a time; stretches of a recording by which it is judged begin anew with each."""
 
 
 class EdfFile:
@@ -175,7 +176,7 @@ class EdfFile:
             The records.
         """
         stop = self.n_records if stop is None else stop
-        step = max(1, _BLOCK_BYTES // max(1, self.header.record_bytes))
+        step = max(1, BLOCK_BYTES // max(1, self.header.record_bytes))
         for first in range(start, stop, step):
             yield first, self.read_records(first, min(first + step, stop))
 
@@ -236,7 +237,7 @@ class EdfFile:
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First record, and the one after the last, of each of the blocks of `blocks`."""
-        step = max(1, _BLOCK_BYTES // max(1, self.header.record_bytes))
+        step = max(1, BLOCK_BYTES // max(1, self.header.record_bytes))
         for first in range(0, self.n_records, step):
             yield first, min(first + step, self.n_records)
 

@@ -119,3 +119,23 @@ def test_plot_original_and_restored(tmp_path: Path) -> None:
     assert "EEG Fp1, EEG C3, EEG Pz, EEG O1" in output
     assert (tmp_path / "traces.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "traces.png").stat().st_size > 20_000
+
+
+def test_train_on_tokens(tmp_path: Path) -> None:
+    """Pieces of one recording for four people, three steps: it runs, and what it dreams opens."""
+    import pyedflib
+
+    raw = RECORDING.read_bytes()
+    head, records = int(raw[184:192]), int(raw[236:244])
+    size = (len(raw) - head) // records
+    for number, name in enumerate(("A_1", "A_2", "B_1", "B_2")):
+        part = raw[head + 10 * number * size : head + 10 * (number + 1) * size]
+        (tmp_path / f"{name}.edf").write_bytes(raw[:236] + f"{10:<8}".encode() + raw[244:head] + part)
+    options = ["--recordings", "4", "--steps", "3", "--dream-seconds", "2"]
+    output = run("train_on_tokens.py", tmp_path, tmp_path, *options)
+    bits, accuracy = re.search(r"held out: ([\d.]+) bits a token .*, (\d+) % balanced", output).groups()
+    assert 5 < float(bits) < 9
+    assert 0 <= int(accuracy) <= 100
+    with pyedflib.EdfReader(str(tmp_path / "dream.edf")) as reader:
+        assert (reader.signals_in_file, reader.getNSamples()[0], reader.getSampleFrequency(0)) == (20, 512, 256)
+        assert reader.getPhysicalDimension(0) == "uV"

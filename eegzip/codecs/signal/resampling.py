@@ -20,6 +20,19 @@ _KAISER_BETA = 8.6
 _HALF_LOBES = 32
 _TAP_UNIT = 2.0**-32
 MAX_FACTOR = 65536
+# Odd record durations give rates such as 249.9996 Hz; a ratio of small integers is near enough for a network.
+_MAX_NETWORK_TERM = 4096
+
+
+def network_ratio(rate: Fraction, network_rate: Fraction) -> Fraction:
+    """Return by which factor a signal is resampled for a network.
+
+    Parameters
+    ----------
+    rate, network_rate
+        Sampling rates in Hz.
+    """
+    return (network_rate / rate).limit_denominator(_MAX_NETWORK_TERM)
 
 
 def rate_ratio(rate_in: float | Fraction, rate_out: float | Fraction) -> tuple[int, int]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from eegzip.codecs.stream_batch import StreamBatch, sample_reader
+from eegzip.codecs.stream_batch import DigitalSource, StreamBatch, sample_reader
 from eegzip.encoding.statistics import RecordingStatistics, SignalStatistics, signal_statistics
-from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.header import Coding, SignalEntry
 
 if TYPE_CHECKING:
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def without_lines(
-    file: EdfFile, statistics: RecordingStatistics, signals: Sequence[SignalEntry]
+    file: DigitalSource, statistics: RecordingStatistics, signals: Sequence[SignalEntry]
 ) -> tuple[LinesRemoved | None, RecordingStatistics]:
     """Look for lines in what is coded lossily, and take them out.
 
     Parameters
     ----------
-    file : EdfFile
+    file : DigitalSource
         Read once, and three times more where it has lines.
     statistics : RecordingStatistics
     signals : sequence of SignalEntry
@@ -48,7 +47,9 @@ def without_lines(
     for indices in rates.values():
         read = sample_reader(file, StreamBatch((), tuple(indices)))
         chosen = [statistics.signals[index] for index in indices]
-        some = find_lines(read, file.n_samples(indices[0]), signals[indices[0]].sample_rate or 0.0, indices, chosen)
+        first = signals[indices[0]]
+        n_samples = file.n_records * first.samples_per_record
+        some = find_lines(read, n_samples, first.sample_rate or 0.0, indices, chosen)
         if some is not None:
             found.append(RecordingLines(*some))
     measured = list(statistics.signals)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eegzip.formats.edf import EdfFile, EdfHeader
+from eegzip.codecs.stream_batch import DigitalSource
+from eegzip.formats.edf import EdfHeader
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.lines import ChunkLines, LineSet
 from eegzip.formats.eegz.summary import LineSummary, figure
@@ -82,11 +83,11 @@ class LinesRemoved:
 
     Parameters
     ----------
-    file : EdfFile
+    file : DigitalSource
     found : sequence of RecordingLines
     """
 
-    def __init__(self, file: EdfFile, found: Sequence[RecordingLines]) -> None:
+    def __init__(self, file: DigitalSource, found: Sequence[RecordingLines]) -> None:
         self._file = file
         self.found = tuple(found)
         self.header: EdfHeader = file.header

@@ -1,0 +1,92 @@
+"""Which recordings tokens are taken of, and whose they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eegzip.batches.files import COMPRESSED, RECORDINGS, Job, find
+from eegzip.formats.errors import BadInputError, UsageError
+from eegzip.token_data.labels import Labels
+from eegzip.training.data.subjects import subject_of
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording.
+
+    Parameters
+    ----------
+    path : Path
+    subject : str
+    label : str or None
+        ``None`` where no labels were given.
+    """
+
+    path: Path
+    subject: str
+    label: str | None
+
+
+def found(
+    paths: Iterable[str | Path], labels: Labels | None, subject: str, *, recordings: bool
+) -> list[Source]:
+    """Find recordings, each once, in an order that stays the same.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Files; folders, of which all ``.eegz`` files are taken; manifests of ``eegzip archive`` (``.jsonl``), which name
+        their results.
+    labels : Labels or None
+    subject : str
+        Regular expression whose first group is the subject in a path; empty for what names of files usually say.
+    recordings : bool
+        Whether to take EDF and BDF files of folders, too, but those beside which lies the ``.eegz`` file of their name.
+
+    Raises
+    ------
+    UsageError
+        There is none, a label is missing, or the pattern finds no subject.
+    BadInputError
+        A manifest can't be read.
+    """
+    named: list[str | Path] = []
+    for path in paths:
+        named += _of_manifest(Path(path)) if str(path).endswith(".jsonl") else [path]
+    job = Job.INFO if recordings else Job.VERIFY
+    files = [each.source for each in find(named, job, recursive=True)]
+    stated = {Path(path) for path in named}
+    known = {path.name for path in files if path.suffix.lower() in COMPRESSED}
+    chosen = [path for path in files if path in stated or not _is_compressed_beside(path, known)]
+    if not chosen:
+        raise UsageError(f"there is no recording in {', '.join(map(str, paths))}; name .eegz files or folders of them.")
+    sources = []
+    for path in chosen:
+        who = None if labels is None else labels.subject_of(path)
+        who = subject_of(path, subject) if who is None else who
+        sources.append(Source(path, who, None if labels is None else labels.of(path, who)))
+    return sources
+
+
+def _is_compressed_beside(path: Path, known: set[str]) -> bool:
+    names = {f"{path.name}{COMPRESSED[0]}", f"{path.stem}{COMPRESSED[0]}"}
+    return path.suffix.lower() in RECORDINGS and not known.isdisjoint(names)
+
+
+def _of_manifest(path: Path) -> Sequence[Path]:
+    """Results that a manifest calls done."""
+    targets: dict[str, Path] = {}
+    try:
+        with path.open(encoding="utf-8") as file:
+            for text in file:
+                line = json.loads(text) if text.strip() else {}
+                if line.get("job") == "compress" and line.get("state") == "done" and line.get("target"):
+                    targets[line["source"]] = path.parent / line["target"]
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        raise BadInputError(f"{path} can't be read as a manifest of eegzip archive ({error}); name another.") from error
+    if not targets:
+        raise UsageError(f"{path} names no .eegz file that is done.")
+    return list(targets.values())
