@@ -50,7 +50,8 @@ def test_traces_are_the_samples(recording: Path, page: Path) -> None:
     assert [channel["name"] for channel in content["channels"]] == ["Fp1", "T7", "O1"]
     assert set(content["traces"]["windows"]) == {str(number) for number in range(2)}
     planes = np.frombuffer(zlib.decompress(base64.b64decode(content["traces"]["windows"]["1"])), np.uint8)
-    values = planes.reshape(2, -1).T.copy().view("<i2").reshape(3, 2, 2000).astype(int)
+    coded = planes.reshape(2, -1).T.copy().view("<u2").reshape(3, 2, 2000).astype(int)
+    values = (coded >> 1) ^ -(coded & 1)
     with EdfFile.open(recording) as file:
         signal = file.header.signals[2]
         samples = file.read_signal(2, 5000, 10000) * signal.microvolts_per_digit
