@@ -19,6 +19,7 @@ from eegzip.cli.decompress import decompress
 from eegzip.cli.evaluate import evaluate
 from eegzip.cli.info import info
 from eegzip.cli.models import models
+from eegzip.cli.plot import plot
 from eegzip.cli.report import report
 from eegzip.cli.train import train
 from eegzip.cli.verify import verify
@@ -33,6 +34,7 @@ Examples:
   eegzip verify night.eegz                    checks every byte
   eegzip evaluate night.edf night.eegz        how far it is from the original
   eegzip report night.edf night.eegz -o a.html  the same to look at in a browser
+  eegzip plot night.edf -o page.png           ten seconds of it
   eegzip models                               the models at hand
   eegzip train --data recordings/ --out mine  a model of one's own
 
@@ -56,7 +58,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, archive, info, verify, evaluate, report, models, train):
+for _command in (compress, decompress, archive, info, verify, evaluate, report, plot, models, train):
     main.add_command(_command)
 
 

@@ -23,6 +23,7 @@ _PUBLIC = {
     "eegzip.decompression": ("decompress",),
     "eegzip.evaluation.evaluate": ("evaluate",),
     "eegzip.evaluation.page.content": ("report",),
+    "eegzip.evaluation.plot.plot": ("plot",),
     "eegzip.evaluation.report": ("EvaluationReport",),
     "eegzip.formats.eegz.token_stream": ("TokenStream", "concatenate"),
     "eegzip.formats.errors": (

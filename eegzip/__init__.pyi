@@ -7,6 +7,7 @@ from eegzip.compression import compress as compress
 from eegzip.decompression import decompress as decompress
 from eegzip.evaluation.evaluate import evaluate as evaluate
 from eegzip.evaluation.page.content import report as report
+from eegzip.evaluation.plot.plot import plot as plot
 from eegzip.evaluation.report import EvaluationReport as EvaluationReport
 from eegzip.formats.eegz.token_stream import TokenStream as TokenStream
 from eegzip.formats.eegz.token_stream import concatenate as concatenate
