@@ -19,6 +19,7 @@ from eegzip._version import __version__ as __version__
 _PUBLIC = {
     "eegzip.arrays": ("compress_array",),
     "eegzip.batches.batch": ("BatchReport", "batch"),
+    "eegzip.batches.overview.overview": ("OverviewReport", "overview"),
     "eegzip.compression": ("compress",),
     "eegzip.decompression": ("decompress",),
     "eegzip.evaluation.evaluate": ("evaluate",),

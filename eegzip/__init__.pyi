@@ -3,6 +3,8 @@ from eegzip._version import __version__ as __version__
 from eegzip.arrays import compress_array as compress_array
 from eegzip.batches.batch import BatchReport as BatchReport
 from eegzip.batches.batch import batch as batch
+from eegzip.batches.overview.overview import OverviewReport as OverviewReport
+from eegzip.batches.overview.overview import overview as overview
 from eegzip.compression import compress as compress
 from eegzip.decompression import decompress as decompress
 from eegzip.evaluation.evaluate import evaluate as evaluate

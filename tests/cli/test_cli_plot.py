@@ -114,6 +114,8 @@ def test_refusals(
     missing = refused(2, "plot", eegmat, "-c", "Q9", "-o", tmp_path / "b.png", folder=tmp_path)
     assert "no channel matches 'Q9'" in missing
     assert "not within" in refused(2, "plot", eegmat, "--start", "2h", "-o", tmp_path / "b.png", folder=tmp_path)
+    nothing = refused(2, "plot", eegmat, "--start", "1", "--stop", "1.0001", "-o", tmp_path / "b.png", folder=tmp_path)
+    assert "no sample between" in nothing
     other = refused(1, "plot", eegmat, "--compare", short_psg, "-o", tmp_path / "b.png", folder=tmp_path)
     assert "compare a recording with its own" in other
     assert "no.edf" in refused(1, "plot", tmp_path / "no.edf", "-o", tmp_path / "b.png", folder=tmp_path)

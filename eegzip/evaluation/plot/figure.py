@@ -95,6 +95,8 @@ def drawn_figure(rows: Sequence[Trace], title: str, names: Sequence[str], start:
     axes = figure.subplots()
     scale = scale_of(rows)
     for row, place in zip(rows, places, strict=True):
+        if not len(row.original):  # of a low rate, in a short stretch
+            continue
         middle = float(np.median(row.original))
         pair = ((row.original, _INK, 1.4 if row.other is not None else 0.8), (row.other, _OTHER, 0.7))
         for values, colour, width in pair:

@@ -119,6 +119,8 @@ def _drawn(
         raise UsageError(f"{first.path}: has no signals to draw.")
     read = [source.read(chosen, start, end) for source in sources]
     rows = [_row(first.header, index, *(values[row] for values in read)) for row, index in enumerate(chosen)]
+    if not any(len(row.original) for row in rows):
+        raise UsageError(f"{first.path}: there is no sample between {start:g} and {end:g} s.")
     names = [Path(source.path).name for source in sources]
     title = f"{names[0]}   {_SAID.get(montage, montage)}, negative up"
     return drawn_figure(montaged(rows, montage), title, names, start, end)

@@ -40,6 +40,9 @@ class Source:
         It can't be read.
     """
 
+    header: EdfHeader
+    n_records: int
+
     def __init__(self, path: str | Path, model: str | Path | None, device: str) -> None:
         self.path = str(path)
         self._how = (model, device)
@@ -56,9 +59,6 @@ class Source:
             self._file, self.header, self.n_records = file, file.header, file.n_records
         kinds = enumerate(classify_signals(self.header))
         self.eeg = frozenset({*lossy, *(index for index, kind in kinds if kind is SignalKind.EEG)})
-
-    header: EdfHeader
-    n_records: int
 
     def __enter__(self) -> Source:
         return self
