@@ -59,7 +59,12 @@ def report(
     import eegzip
 
     if Path(original).is_dir() or original.lower().endswith(".jsonl"):
-        with progress_bar(quiet=quiet) as progress:
+        with progress_bar(quiet=quiet) as bar:
+
+            def tell(done: int, total: int) -> None:
+                if bar is not None:
+                    bar("comparing", done, total)
+
             many = eegzip.overview(
                 original,
                 output,
@@ -70,7 +75,7 @@ def report(
                 model=model,
                 device=device,
                 overwrite=force,
-                on_file=None if progress is None else lambda done, total: progress("comparing", done, total),
+                on_file=tell,
             )
         if as_json:
             click.echo(json.dumps(many.to_dict(), indent=2))

@@ -206,9 +206,9 @@ def _report(task: Task, progress: Progress) -> dict[str, Any]:
     from eegzip.evaluation.evaluate import judge
     from eegzip.evaluation.sides import read_side, refuse_other
 
-    sides = [read_side(path, options["model"], options["device"], progress) for path in (task.source, other)]
-    refuse_other(*sides)
-    return {"result": judge(*sides, progress, spectrogram=False).to_dict()}
+    first, second = (read_side(path, options["model"], options["device"], progress) for path in (task.source, other))
+    refuse_other(first, second)
+    return {"result": judge(first, second, progress, spectrogram=False).to_dict()}
 
 
 _JOBS: dict[Job, Callable[[Task, Progress], dict[str, Any]]] = {

@@ -30,7 +30,8 @@ def looked_at(page: Path, folder: Path, width: int, *, dark: bool) -> dict[str, 
     content = json.dumps(page.read_text("utf-8")).replace("</", "<\\/")
     (folder / "frame.html").write_text(_FRAME % (width, content), "utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-               "--disable-sync", f"--user-data-dir={folder / 'profile'}", f"--window-size={max(500, width)},2400",
+               "--disable-sync", "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}",
+               f"--window-size={max(500, width)},2400",
                f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--virtual-time-budget=4000",
                f"--screenshot={folder / 'shot.png'}", "--dump-dom"]  # fmt: skip
     url = (folder / "frame.html").as_uri()

@@ -111,7 +111,7 @@ def _drawn(
 ) -> Figure:
     first = sources[0]
     if len(sources) > 1:
-        refuse_other(*sources)
+        refuse_other(first, sources[1])
     end = _end(first, start, stop)
     eeg = frozenset[int]().union(*(source.eeg for source in sources))
     chosen = drawn(first.header, eeg) if channels is None else _named(first, channels)
