@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 STANDARD = "-"
 STANDARD_INPUT = "standard input"
-CODING_NAMES = {"tokens": "lossy", "layers": "bounded", "exact": "exact"}
-"""What a person calls the ways in which a signal is coded."""
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: one line a channel, deviations, notes.")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eegzip.cli.common import (
-    CODING_NAMES,
     STANDARD,
     STANDARD_INPUT,
     device_option,
@@ -25,6 +24,7 @@ from eegzip.cli.common import (
 )
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE, FOLDER, TIME
+from eegzip.notebook import CODING_NAMES
 
 if TYPE_CHECKING:
     from eegzip.reports import CompressionReport

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eegzip.cli.common import CODING_NAMES, STANDARD_INPUT, input_file, json_option, shown_name
+from eegzip.cli.common import STANDARD_INPUT, input_file, json_option, shown_name
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE
+from eegzip.notebook import CODING_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

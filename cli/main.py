@@ -19,6 +19,7 @@ from eegzip.cli.decompress import decompress
 from eegzip.cli.evaluate import evaluate
 from eegzip.cli.info import info
 from eegzip.cli.models import models
+from eegzip.cli.plot import plot
 from eegzip.cli.report import report
 from eegzip.cli.tokens import tokens
 from eegzip.cli.train import train
@@ -34,6 +35,7 @@ Examples:
   eegzip verify night.eegz                    checks every byte
   eegzip evaluate night.edf night.eegz        how far it is from the original
   eegzip report night.edf night.eegz -o a.html  the same to look at in a browser
+  eegzip plot night.edf -o page.png           ten seconds of it
   eegzip models                               the models at hand
   eegzip tokens archive/ -o tokens.npz        tokens for machine learning
   eegzip train --data recordings/ --out mine  a model of one's own
@@ -58,7 +60,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, archive, info, verify, evaluate, report, models, tokens, train):
+for _command in (compress, decompress, archive, info, verify, evaluate, report, plot, models, tokens, train):
     main.add_command(_command)
 
 

@@ -19,10 +19,12 @@ from eegzip._version import __version__ as __version__
 _PUBLIC = {
     "eegzip.arrays": ("compress_array",),
     "eegzip.batches.batch": ("BatchReport", "batch"),
+    "eegzip.batches.overview.overview": ("OverviewReport", "overview"),
     "eegzip.compression": ("compress",),
     "eegzip.decompression": ("decompress",),
     "eegzip.evaluation.evaluate": ("evaluate",),
     "eegzip.evaluation.page.content": ("report",),
+    "eegzip.evaluation.plot.plot": ("plot",),
     "eegzip.evaluation.report": ("EvaluationReport",),
     "eegzip.formats.eegz.token_stream": ("TokenStream", "concatenate"),
     "eegzip.formats.errors": (

@@ -3,10 +3,13 @@ from eegzip._version import __version__ as __version__
 from eegzip.arrays import compress_array as compress_array
 from eegzip.batches.batch import BatchReport as BatchReport
 from eegzip.batches.batch import batch as batch
+from eegzip.batches.overview.overview import OverviewReport as OverviewReport
+from eegzip.batches.overview.overview import overview as overview
 from eegzip.compression import compress as compress
 from eegzip.decompression import decompress as decompress
 from eegzip.evaluation.evaluate import evaluate as evaluate
 from eegzip.evaluation.page.content import report as report
+from eegzip.evaluation.plot.plot import plot as plot
 from eegzip.evaluation.report import EvaluationReport as EvaluationReport
 from eegzip.formats.eegz.token_stream import TokenStream as TokenStream
 from eegzip.formats.eegz.token_stream import concatenate as concatenate

@@ -21,6 +21,8 @@ from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import ContainerError, UsageError
 from eegzip.info import EegzInfo, eegz_info
+from eegzip.notebook import card
+from eegzip.reports import SIGNAL_HEADS, human_size, signal_reports, signal_rows
 
 
 class Recording:
@@ -101,6 +103,24 @@ class Recording:
     def info(self) -> EegzInfo:
         """Everything that the file says about itself, ready for JSON."""
         return eegz_info(self._reader, self.edf_header)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows; nothing of the patient or the day."""
+        reader, summary, length = self._reader, self._reader.summary, self.duration
+        measured = [signal for signal in reader.header.signals if signal.kind != "annotations"]
+        rates = dict.fromkeys(f"{signal.sample_rate:g} Hz" for signal in measured if signal.sample_rate)
+        facts = [f"{len(measured)} channels", ", ".join(rates), "" if length is None else f"{length:g} s"]
+        size = human_size(reader.size)
+        if summary is not None:
+            size += f" of {human_size(summary.original_bytes)} ({summary.original_bytes / reader.size:.1f}:1)"
+        reports = [] if summary is None else signal_reports(reader.header, summary)
+        shown = [report for report in reports if report.label in self.channels]
+        return card(
+            f"{reader.path.name}: {', '.join(filter(None, [*facts, size]))}",
+            bad=reader.problems,
+            heads=SIGNAL_HEADS,
+            rows=signal_rows(shown),
+        )
 
     def read(
         self,

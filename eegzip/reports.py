@@ -12,6 +12,7 @@ from typing import Any
 
 from eegzip.formats.eegz.header import Coding, FileHeader, Reason, Targets
 from eegzip.formats.eegz.summary import FileSummary
+from eegzip.notebook import CODING_NAMES, card, cell
 
 _MORE = 1.1
 """Times an error of the whole from which on one of the EEG part is told besides."""
@@ -126,6 +127,23 @@ def signal_reports(header: FileHeader, summary: FileSummary) -> tuple[SignalRepo
     return tuple(reports)
 
 
+SIGNAL_HEADS = ("channel", "coded", "bit/s", "PRD %", "SNR dB")
+
+
+def signal_rows(signals: Sequence[SignalReport]) -> list[list[str]]:
+    """Cells of a table of signals, under :data:`SIGNAL_HEADS`."""
+    return [
+        [
+            signal.label or "(no label)",
+            CODING_NAMES[signal.coding],
+            cell(signal.bits_per_second, ".0f"),
+            cell(signal.prd, ".2f"),
+            cell(signal.snr, ".1f"),
+        ]
+        for signal in signals
+    ]
+
+
 @dataclass(frozen=True)
 class CompressionReport:
     """What :func:`eegzip.compress` did.
@@ -213,6 +231,10 @@ class CompressionReport:
         parts.append(f"kept exactly: {self._exact()}")
         return "; ".join(part for part in parts if part)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return card(self.sentence(), self.notes, heads=SIGNAL_HEADS, rows=signal_rows(self.signals))
+
     def _met(self) -> str:
         """What was promised and how near the worst chunk came to it, and how often each way of storing was taken."""
         promised = [s.worst_chunk_prd for s in self.coded]
@@ -274,6 +296,11 @@ class DecompressionReport:
             text += f"; {lost} data records were lost and filled with zeros"
         return text
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        lost = [f"lost: data records {first} to {last}" for first, last in self.lost_records]
+        return card(self.sentence(), self.notes, bad=lost)
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -320,3 +347,7 @@ class Verification:
         checked = f"{self.blocks} blocks, {layered}{self.tokens} tokens and {self.exact_samples} exact samples checked"
         state = "all checksums right, not all streams decoded" if self.unchecked else "intact"
         return f"{Path(self.source).name}: {state}; {checked}{', waveforms synthesised' if self.deep else ''}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return card(self.sentence(), self.unchecked, bad=self.problems)

@@ -24,6 +24,7 @@ class Job(str, Enum):
     VERIFY = "verify"
     INFO = "info"
     EVALUATE = "evaluate"
+    REPORT = "report"
 
     @property
     def writes(self) -> bool:

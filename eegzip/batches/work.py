@@ -195,12 +195,29 @@ def _evaluate(task: Task, progress: Progress) -> dict[str, Any]:
     return {**before, "result": found.to_dict(), "sentence": found.sentence(), "tier": found.tier_line()}
 
 
+def _report(task: Task, progress: Progress) -> dict[str, Any]:
+    """Measure a pair as a report does, which loads no torch where nothing has tokens; write the report if asked."""
+    options = dict(task.options)
+    page, other = options.pop("page"), _target(task)
+    if page is not None:
+        from eegzip.evaluation.page.content import report
+
+        return {"result": report(task.source, other, page, progress=progress, **options).to_dict()}
+    from eegzip.evaluation.evaluate import judge
+    from eegzip.evaluation.sides import read_side, refuse_other
+
+    first, second = (read_side(path, options["model"], options["device"], progress) for path in (task.source, other))
+    refuse_other(first, second)
+    return {"result": judge(first, second, progress, spectrogram=False).to_dict()}
+
+
 _JOBS: dict[Job, Callable[[Task, Progress], dict[str, Any]]] = {
     Job.COMPRESS: _compress,
     Job.DECOMPRESS: _decompress,
     Job.VERIFY: _verify,
     Job.INFO: _info,
     Job.EVALUATE: _evaluate,
+    Job.REPORT: _report,
 }
 
 

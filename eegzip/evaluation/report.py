@@ -13,6 +13,7 @@ from eegzip.evaluation.band_table import BandEvaluation
 from eegzip.evaluation.metrics import BANDS, Measures
 from eegzip.evaluation.peaks import PeakErrors
 from eegzip.evaluation.tiers import NO_TIER, TIERS, TierReport
+from eegzip.notebook import card, cell
 from eegzip.reports import typical_and_worst
 
 _NAMES = {**{tier.letter: tier.name for tier in TIERS}, NO_TIER: "below all tiers"}
@@ -128,6 +129,22 @@ class EvaluationReport:
         if tier.shortfalls:
             text += f"; the next one up asks for: {'; '.join(tier.shortfalls)}"
         return text
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows = [
+            [
+                channel.label or "(no label)",
+                cell(channel.measures.prd, ".2f"),
+                cell(channel.measures.eeg_prd, ".2f"),
+                cell(channel.measures.worst_second_prd, ".1f"),
+                cell(channel.measures.snr, ".1f"),
+                cell(channel.measures.r, ".4f"),
+            ]
+            for channel in self.channels
+        ]
+        heads = ("channel", "PRD %", "EEG %", "worst s %", "SNR dB", "r")
+        return card(self.sentence(), [self.tier_line()], heads=heads, rows=rows)
 
     def table(self) -> Iterator[str]:
         """One line a channel, under a head."""

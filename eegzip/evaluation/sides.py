@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -123,7 +123,23 @@ def _restored(decoder: RecordingDecoder, progress: Progress) -> dict[int, np.nda
     return {index: values.reshape(-1) for index, values in samples.items()}
 
 
-def refuse_other(first: Side, second: Side) -> None:
+class Compared(Protocol):
+    """What tells whether two recordings may be compared."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def header(self) -> EdfHeader:
+        """Its header as EDF or BDF."""
+
+    @property
+    def n_records(self) -> int:
+        """How many data records it has."""
+
+
+def refuse_other(first: Compared, second: Compared) -> None:
     """Refuse to compare recordings whose samples don't mean the same.
 
     Raises

@@ -33,7 +33,8 @@ _BIPOLAR = """
     Fp1-F7 F7-T7 T7-P7 P7-O1 Fp1-F3 F3-C3 C3-P3 P3-O1 Fz-Cz Cz-Pz
     Fp2-F4 F4-C4 C4-P4 P4-O2 Fp2-F8 F8-T8 T8-P8 P8-O2
 """
-STANDARD_VOCABULARY: tuple[str, ...] = tuple(f"{_SCALP} {_OTHERS} {_BIPOLAR}".split())
+DOUBLE_BANANA: tuple[str, ...] = tuple(_BIPOLAR.split())
+STANDARD_VOCABULARY: tuple[str, ...] = (*f"{_SCALP} {_OTHERS}".split(), *DOUBLE_BANANA)
 
 # "EEG EKG1-REF" is no electrode's name, so formats.edf leaves it as it stands; a reference says nothing here.
 _DRESSED = re.compile(r"(?:EEG|POL)[\s_:.-]+(.+?)(?:-(?:REF|LE|AR|AVG))?", re.IGNORECASE)

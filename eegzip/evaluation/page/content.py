@@ -11,11 +11,11 @@ import numpy as np
 
 from eegzip._version import __version__
 from eegzip.codecs.channels.positions import unit_positions
-from eegzip.codecs.channels.vocabulary import STANDARD_VOCABULARY, style_name
+from eegzip.codecs.channels.vocabulary import style_name
+from eegzip.evaluation.drawn import calibration, drawable, drawn, unit_of
 from eegzip.evaluation.evaluate import judge
 from eegzip.evaluation.page import pictures
 from eegzip.evaluation.sides import read_side, refuse_other
-from eegzip.formats.edf import SignalKind, classify_signals
 from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, refuse_own_source
 from eegzip.reports import finite, human_size, promise
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("template.html")
 _PLACE = "/*content*/null"
+_FAR = 1.0
+"""Distance on the unit sphere from which on two electrodes are no neighbours: A2-A1 is of no place between the ears."""
 
 
 def report(
@@ -103,7 +105,7 @@ def page_of(original: Side, other: Side, found: EvaluationReport, *, patient: bo
 
 def _content(original: Side, other: Side, found: EvaluationReport, *, patient: bool) -> dict[str, Any]:
     seconds = original.duration or 0.0
-    chosen = _chosen(original, other)
+    chosen = drawn(original.header, original.eeg | other.eeg)
     pairs = [_pair(original, other, index) for index in chosen]
     errors, percents = pictures.window_errors(pairs, seconds)
     windows = pictures.chosen_windows(errors) if pairs else {"worst": [], "typical": []}
@@ -140,44 +142,22 @@ def _codes(values: np.ndarray) -> str:
     return pictures.packed(codes.astype(np.uint8))
 
 
-def _chosen(original: Side, other: Side) -> list[int]:
-    """Signals that are drawn: EEG, or where there is none all; in the order of the 10-20 system, from front to back."""
-    header, drawable = original.header, _drawable(original)
-    places = {name.casefold(): place for place, name in enumerate(STANDARD_VOCABULARY)}
-    chosen = [index for index in drawable if index in original.eeg | other.eeg] or drawable
-    return sorted(chosen, key=lambda i: (places.get(style_name(header.signals[i].label).casefold(), len(places)), i))
-
-
-def _drawable(original: Side) -> list[int]:
-    """Signals that are measured: all with samples but annotations."""
-    kinds = classify_signals(original.header)
-    return [
-        index
-        for index, signal in enumerate(original.header.signals)
-        if kinds[index] is not SignalKind.ANNOTATIONS and signal.samples_per_record
-    ]
-
-
 def _pair(original: Side, other: Side, index: int) -> pictures.ChannelPair:
     signal = original.header.signals[index]
-    scale, offset = 1.0, 0.0
-    if signal.gain is not None and signal.offset is not None:
-        unit = signal.microvolts_per_digit
-        scale = signal.gain if unit is None else unit
-        offset = signal.offset * scale / signal.gain if signal.gain else 0.0
+    scale, offset = calibration(signal)
     both = ((side.samples[index] * scale + offset).astype(np.float32) for side in (original, other))
     return pictures.ChannelPair(signal.label, original.header.sample_rate(index), *both)
 
 
 def _channel(original: Side, other: Side, found: EvaluationReport, index: int) -> dict[str, Any]:
     signal = original.header.signals[index]
-    channel = found.channels[_drawable(original).index(index)]
+    channel = found.channels[drawable(original.header).index(index)]
     measures = channel.measures
     stored = other.signals or original.signals
     return {
         "label": signal.label,
         "name": style_name(signal.label),
-        "unit": "uV" if signal.microvolts_per_digit is not None else signal.unit or "digital",
+        "unit": unit_of(signal),
         "place": _place(style_name(signal.label)),
         "bits": None if stored is None else stored[index].bits_per_second,
         "coding": None if stored is None else stored[index].coding,
@@ -197,10 +177,10 @@ def _channel(original: Side, other: Side, found: EvaluationReport, index: int) -
 
 
 def _place(name: str) -> list[float] | None:
-    """Where a channel lies on the map, seen from above, the ears at 1; a bipolar one half-way."""
+    """Where a channel lies on the map, seen from above, the ears at 1; a bipolar one half-way between neighbours."""
     ends = [name] if "-" not in name else name.split("-")
     found = [place for end in ends if (place := unit_positions([end]).get(end)) is not None]
-    if len(found) != len(ends) or len(found) > 2:
+    if len(found) != len(ends) or len(found) > 2 or float(np.linalg.norm(found[0] - found[-1])) > _FAR:
         return None
     flat = []
     for place in found:

@@ -15,11 +15,11 @@ WINDOW = 10.0
 """Seconds of a page, as EEG is read."""
 
 TRACE_RATE = 200.0
-TRACE_BYTES = 1_800_000
+TRACE_BYTES = 2_250_000
 """Most that all traces may take, in base64."""
 
 WORST, TYPICAL = 12, 4
-LEVELS = 32
+LEVELS = 16
 """Steps of a trace within its usual size: less than the width of a line."""
 
 
@@ -120,9 +120,10 @@ def _spread(count: int) -> list[int]:
 
 
 def _window(pairs: Sequence[ChannelPair], steps: Sequence[float], index: int) -> np.ndarray:
-    """A window's bytes: of all channels first the low bytes, then the high ones, of int16.
+    """A window's bytes: of all channels first the low bytes, then the high ones, of uint16.
 
-    A channel has its original as differences from sample to sample, then its error, both in steps.
+    A channel has its original as differences from sample to sample, then its error, both in steps. The sign is the
+    lowest bit (0, -1, 1, -2... are 0, 1, 2, 3...), so that the high bytes of small values are all 0.
     """
     parts = []
     for pair, step in zip(pairs, steps, strict=True):
@@ -132,7 +133,8 @@ def _window(pairs: Sequence[ChannelPair], steps: Sequence[float], index: int) ->
         # Differences wrap around, so that sums of them come out right whatever their size.
         parts += [np.diff(x, prepend=0), error]
     whole = np.concatenate(parts) if parts else np.zeros(0)
-    return ((whole.astype(np.int64) + 32768) % 65536 - 32768).astype("<i2").view(np.uint8).reshape(-1, 2).T
+    wrapped = (whole.astype(np.int64) + 32768) % 65536 - 32768
+    return ((wrapped << 1) ^ (wrapped >> 63)).astype("<u2").view(np.uint8).reshape(-1, 2).T
 
 
 def spectra(pairs: Sequence[ChannelPair]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""One page on many recordings: :func:`eegzip.overview`."""

@@ -1,0 +1,1 @@
+"""Pictures of traces, as EEG is read: :func:`eegzip.plot`."""
