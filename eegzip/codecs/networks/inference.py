@@ -14,6 +14,7 @@ from eegzip.codecs.networks.descript import Snake1d, VectorQuantize
 from eegzip.formats.errors import ModelError
 
 _MOST_KEPT = 3
+_LARGEST_KEPT = 1 << 24  # weights: the bundled models have some millions, the official one of 44.1 kHz 77
 _kept: OrderedDict[str, EegDac] = OrderedDict()
 
 
@@ -92,8 +93,8 @@ def _check_widths(checkpoint: Checkpoint) -> None:
 def ready_network(checkpoint: Checkpoint) -> EegDac:
     """Return the network of a checkpoint on the CPU, prepared for inference; nobody changes it.
 
-    The last few are kept, by the digest that says what is in them: building one takes as long as coding a minute of a
-    few channels, and who compresses one recording often compresses the next.
+    The last few that are small are kept, by the digest that says what is in them: building one takes as long as coding
+    a minute of a few channels, and who compresses one recording often compresses the next.
 
     Parameters
     ----------
@@ -105,6 +106,8 @@ def ready_network(checkpoint: Checkpoint) -> EegDac:
     if network is None:
         network = build_network(checkpoint)
         prepare_for_inference(network)
+    if sum(value.numel() for value in network.state_dict().values()) > _LARGEST_KEPT:
+        return network
     _kept[checkpoint.digest] = network
     while len(_kept) > _MOST_KEPT:
         _kept.popitem(last=False)
