@@ -115,7 +115,9 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
     (tmp_path / "run").mkdir()
     script = (
         "import sys, json; from eegzip.training.api import train\n"
+        "from eegzip.training.reporting import artifacts\n"
         "from eegzip.training.settings.checked import TrainSettings\n"
+        "artifacts.plot_curves = lambda *_: None\n"
         "s = TrainSettings().changed(json.loads(sys.argv[1]))\n"
         "sys.exit(train(s, sys.argv[2], watch=lambda v: print(v['step'], flush=True)).stopped_by)"
     )
@@ -130,7 +132,7 @@ def test_signal_saves_and_the_run_can_go_on(tmp_path, number):
         if int(line) >= 5:
             break
     child.send_signal(number)
-    child.communicate(timeout=60)
+    child.communicate(timeout=200)
     assert child.returncode == number
     done = entries(tmp_path / "run", "step")[-1]["step"]
     assert 5 <= done < 24
