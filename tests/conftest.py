@@ -13,6 +13,7 @@ from typing import Any
 # that wait for each other cost tenfold; tests about threads set their number themselves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import compiling
 import hypothesis
 import pytest
 from api.recordings import ROOT, SHARED, SHIPPED
@@ -65,11 +66,12 @@ MODULES = {
 LONG = (
     "test_api_chunks.py::test_other_recordings_too[nihon_kohden_discontinuous.edf]",
     "test_api_round_trip.py::test_a_recording_comes_back[nihon_kohden_discontinuous.edf]",
-    "test_api_round_trip.py::test_a_recording_comes_back[test_edf_overlapping_annotations.edf]",
+    "test_api_round_trip.py::test_a_larger_recording_comes_back",
     "test_api_targets.py::test_bounds_hold_on_whole_recordings",
     "test_cli_failures.py::test_interrupted[1-129]",
     "test_cli_failures.py::test_interrupted[15-143]",
     "test_cli_train.py::test_a_signal_saves_and_the_run_goes_on[2]",
+    "test_portability.py::test_no_size_of_a_batch_shows",
     "test_runs.py::test_a_new_process_repeats_the_rounding_of_an_old_one",
     "test_runs.py::test_signal_saves_and_the_run_can_go_on[SIGINT]",
     "test_runs.py::test_two_processes_do_what_one_does[dac-mc-apart]",
@@ -87,6 +89,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         for marker in {FOLDERS.get(folder), MODULES.get(item.path.stem)} - {None}:
             item.add_marker(marker)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_by_turns(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Workers share what they compile."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        compiling.share(tmp_path_factory.getbasetemp().parent / "compiling")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ import torch
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import MAX_BEAM
 from eegzip.codecs.networks.dac import decoder_reach, encoder_reach
-from eegzip.codecs.networks.inference import build_network, codewords, prepare_for_inference
+from eegzip.codecs.networks.inference import build_network, codewords, prepare_for_inference, ready_network
 from eegzip.codecs.networks.joint import JointDecoder, joint_decoder
 from eegzip.codecs.networks.linear import summed_codewords
 from eegzip.codecs.quantisation.beam import ResidualSearch
@@ -99,8 +99,11 @@ class CodecRuntime:
         try:
             self.device = torch.device(device)
             with _one_thread():
-                self.network = build_network(checkpoint).to(self.device)
-                prepare_for_inference(self.network)
+                if self.device.type == "cpu":
+                    self.network = ready_network(checkpoint)
+                else:
+                    self.network = build_network(checkpoint).to(self.device)
+                    prepare_for_inference(self.network)
         except (RuntimeError, AssertionError) as error:
             raise UsageError(f"The device {device!r} can't be used: {str(error).splitlines()[0]}") from error
         self._beam = config.beam if beam is None else beam

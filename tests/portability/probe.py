@@ -1,4 +1,4 @@
-"""What a process computes, for :mod:`test_portability`: run as ``python probe.py RECORDING FOLDER``.
+"""What a process computes, for :mod:`test_portability`: run as ``python probe.py RECORDING FOLDER [every]``.
 
 First everything that must not matter within a process (batches, splits, threads, alignment) is tried on all bundled
 models and on random ones; what differs is said, and the exit code is 1. Then the recording is compressed in several
@@ -8,7 +8,7 @@ ways into the folder, and restored.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,10 @@ from eegzip.codecs.runtime import CodecRuntime  # noqa: E402
 from eegzip.codecs.stream_coder import GroupCoder  # noqa: E402
 from eegzip.formats.edf import EdfFile, decode_signal  # noqa: E402
 
-BATCHES = {1: range(1, 21), 2: (1, 2, 5, 20)}
+BATCHES = {1: (1, 2, 3, 5, 8, 13, 20), 2: (1, 2, 20)}
 """Sizes tried, for each number of threads."""
+EVERY_BATCH = {1: range(1, 21), 2: (1, 2, 5, 20)}
+"""As well, when asked to try every size."""
 FRAMES = 4
 
 WAYS: dict[str, dict[str, object]] = {
@@ -64,13 +66,15 @@ def misaligned(rows: np.ndarray) -> np.ndarray:
     return result
 
 
-def differences(checkpoint: Checkpoint, signal: np.ndarray) -> Iterator[str]:
+def differences(
+    checkpoint: Checkpoint, signal: np.ndarray, sizes: Mapping[int, Iterable[int]] = BATCHES
+) -> Iterator[str]:
     """Name each way of computing that gives other tokens, or other samples, than all rows at once."""
     runtime = CodecRuntime(checkpoint, threads=1)
     # Rows of groups of two channels where the model has groups, of one where it hasn't.
     size = 2 if checkpoint.config.adapters is not None else 1
     length = (FRAMES + 2 * runtime.encoder_context) * runtime.hop
-    most = max(BATCHES[1])
+    most = max(sizes[1])
     starts = np.linspace(0, signal.shape[1] - length, most * size // 3 + 1).astype(int)
     rows = np.concatenate([signal[:, start : start + length] for start in starts])[: most * size]
 
@@ -85,10 +89,10 @@ def differences(checkpoint: Checkpoint, signal: np.ndarray) -> Iterator[str]:
     padded = np.concatenate([context, codes, context], axis=2)
     back = decode(runtime, padded)
     name = f"{checkpoint.config.architecture} {checkpoint.config.name}"
-    for threads in BATCHES:
+    for threads in sizes:
         torch.set_num_threads(threads)
         runtime = CodecRuntime(checkpoint, threads=threads)
-        for batch in BATCHES[threads]:
+        for batch in sizes[threads]:
             if not np.array_equal(encode(runtime, rows[: batch * size]), codes[:batch]):
                 yield f"{name}: tokens of a batch of {batch}, {threads} threads"
             if not np.array_equal(decode(runtime, padded[:batch]), back[: batch * size]):
@@ -101,10 +105,10 @@ def differences(checkpoint: Checkpoint, signal: np.ndarray) -> Iterator[str]:
             yield f"{name}: tokens of samples at another address, {threads} threads"
 
 
-def main(recording: Path, folder: Path) -> int:
+def main(recording: Path, folder: Path, *, every: bool = False) -> int:
     """Do both parts; return the exit code."""
-    signal = waves(recording)
-    found = [line for checkpoint in models(folder / "models") for line in differences(checkpoint, signal)]
+    signal, sizes = waves(recording), EVERY_BATCH if every else BATCHES
+    found = [line for checkpoint in models(folder / "models") for line in differences(checkpoint, signal, sizes)]
     print("\n".join(found))
     for name, options in WAYS.items():
         eegzip.compress(recording, folder / f"{name}.eegz", **options)  # type: ignore[arg-type]
@@ -113,4 +117,4 @@ def main(recording: Path, folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), every="every" in sys.argv[3:]))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from caps import environment, processor
+from caps import CAPS, environment, processor
 
 import eegzip
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -45,16 +45,20 @@ def computed(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
 
     def compute(cap: str) -> Path:
         if cap not in made:
-            folder = tmp_path_factory.mktemp(f"cap-{cap}")
-            done = subprocess.run(
-                [sys.executable, "-W", "error::RuntimeWarning", str(PROBE), str(recording), str(folder)],
-                capture_output=True, text=True, check=False, timeout=800, env=environment(cap, OMP_NUM_THREADS="2"),
-            )  # fmt: skip
-            assert done.returncode == 0, f"under the cap '{cap}':\n{done.stdout}{done.stderr[-3000:]}\n{processor()}"
-            made[cap] = folder
+            made[cap] = tmp_path_factory.mktemp(f"cap-{cap}")
+            probe(cap, recording, made[cap])
         return made[cap]
 
     return compute
+
+
+def probe(cap: str, recording: Path, folder: Path, *more: str) -> None:
+    """Let a process under a cap compute; it finds no differences within itself."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", str(PROBE), str(recording), str(folder), *more],
+        capture_output=True, text=True, check=False, timeout=800, env=environment(cap, OMP_NUM_THREADS="2"),
+    )  # fmt: skip
+    assert done.returncode == 0, f"under the cap '{cap}':\n{done.stdout}{done.stderr[-3000:]}\n{processor()}"
 
 
 def kept(one: Path, other: Path) -> str:
@@ -91,6 +95,12 @@ def test_an_older_processor_gives_the_same(computed: Callable[[str], Path], cap:
     one, other = here / "compact.edf", there / "compact.edf"
     # A scale over 1024 besides, says SPEC.md; networks of float32 come nearer.
     assert np.abs(samples(one) - samples(other)).max() <= 1, kept(one, other)
+
+
+@pytest.mark.parametrize("cap", CAPS)
+def test_no_size_of_a_batch_shows(cap: str, recording: Path, tmp_path: Path) -> None:
+    """Each from 1 to 20; the other tests try a few of them."""
+    probe(cap, recording, tmp_path, "every")
 
 
 def test_a_fresh_process_gives_the_same(

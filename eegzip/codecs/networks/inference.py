@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
@@ -10,6 +12,10 @@ from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac, fuse_weight_norm, skip_silent_branches
 from eegzip.codecs.networks.descript import Snake1d, VectorQuantize
 from eegzip.formats.errors import ModelError
+
+_MOST_KEPT = 3
+_LARGEST_KEPT = 1 << 24  # weights: the bundled models have some millions, the official one of 44.1 kHz 77
+_kept: OrderedDict[str, EegDac] = OrderedDict()
 
 
 class FusedSnake(nn.Module):
@@ -82,6 +88,30 @@ def _check_widths(checkpoint: Checkpoint) -> None:
                 f"The weights in {checkpoint.folder} are not those of the network in its config.json: {name} is "
                 f"{found or 'missing'}, not {size}."
             )
+
+
+def ready_network(checkpoint: Checkpoint) -> EegDac:
+    """Return the network of a checkpoint on the CPU, prepared for inference; nobody changes it.
+
+    The last few that are small are kept, by the digest that says what is in them: building one takes as long as coding
+    a minute of a few channels, and who compresses one recording often compresses the next.
+
+    Parameters
+    ----------
+    checkpoint
+        As in :func:`build_network`.
+    """
+    # Without a lock, which a forked process might inherit locked: at worst two threads build the same.
+    network = _kept.pop(checkpoint.digest, None)
+    if network is None:
+        network = build_network(checkpoint)
+        prepare_for_inference(network)
+    if sum(value.numel() for value in network.state_dict().values()) > _LARGEST_KEPT:
+        return network
+    _kept[checkpoint.digest] = network
+    while len(_kept) > _MOST_KEPT:
+        _kept.popitem(last=False)
+    return network
 
 
 def prepare_for_inference(network: EegDac) -> None:

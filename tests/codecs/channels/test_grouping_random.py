@@ -55,7 +55,7 @@ def assert_fits(observed: dict, expected: dict, draws: int) -> None:
 
 @pytest.mark.parametrize(("scale", "limit", "n"), [(1.0, 5, 5), (9.0, 5, 6), (4.0, 3, 7)])
 def test_sizes_of_groups(scale: float, limit: int, n: int) -> None:
-    draws, rng = 6000, np.random.default_rng(1)
+    draws, rng = 3000, np.random.default_rng(1)
     names = TEN_TWENTY[:n]
     seen = Counter(
         tuple(sorted(len(group) for group in random_groups(names, limit, rng, scale=scale))) for _ in range(draws)
@@ -106,14 +106,14 @@ def softmax_of_cz(tau: float) -> dict[str, float]:
 @pytest.mark.parametrize("tau", [1.0, 0.25])
 def test_a_neighbour_of_cz_follows_the_softmax(tau: float) -> None:
     """Groups of two: the share of each neighbour against pi(c | Cz)."""
-    draws = 6000
+    draws = 3000
     expected = {frozenset({name}): chance for name, chance in softmax_of_cz(tau).items()}
     assert_fits(neighbours_of_cz(2, tau, draws), expected, draws)
 
 
 def test_two_neighbours_of_cz_are_drawn_without_replacement() -> None:
     """Groups of three: the second draw is from what is left, its chances divided by their sum."""
-    draws, chance = 8000, softmax_of_cz(0.25)
+    draws, chance = 4000, softmax_of_cz(0.25)
     expected = {
         frozenset({a, b}): chance[a] * chance[b] / (1 - chance[a]) + chance[b] * chance[a] / (1 - chance[b])
         for a, b in itertools.combinations(chance, 2)
