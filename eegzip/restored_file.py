@@ -222,14 +222,10 @@ class _Content:
                 place += len(piece)
         return len(target)
 
-    def _records(
-        self, first: int, stop: int, signals: tuple[int, ...]
-    ) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    def _records(self, first: int, stop: int, signals: tuple[int, ...]) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         """Data records of each chunk, and the number of the first."""
         header = self.reader.header
-        for chunk, samples in self._decoded(
-            first // header.chunk_records, -(-stop // header.chunk_records), signals
-        ):
+        for chunk, samples in self._decoded(first // header.chunk_records, -(-stop // header.chunk_records), signals):
             begin, end = header.records_of_chunk(chunk)
             low, high = max(first, begin), min(stop, end)
             records = np.zeros((high - low, header.record_bytes), np.uint8)
@@ -256,7 +252,8 @@ class _Content:
             signals, lambda wanted: RecordingDecoder(self.reader, self._network, wanted, alone=self._alone)
         )
         parts: dict[int, list[npt.NDArray[np.uint8]]] = {}
-        for begin, end, samples in decoder.blocks(header.records_of_chunk(first)[0], header.records_of_chunk(stop - 1)[1]):
+        records = header.records_of_chunk(first)[0], header.records_of_chunk(stop - 1)[1]
+        for begin, end, samples in decoder.blocks(*records):
             for index in samples.keys() & set(signals):
                 parts.setdefault(index, []).append(encode_signal(samples[index], header.sample_bytes))
             chunk = begin // header.chunk_records

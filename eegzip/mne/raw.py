@@ -26,20 +26,10 @@ GAP = "BAD_ACQ_SKIP"
 class _WithGaps(BaseRaw):
     """Counts the samples of gaps as the recording's, before MNE sets annotations or reads samples."""
 
-    def __init__(
-        self, info: Any, preload: Any = False, *, raw_extras: Any, last_samps: Any, filenames: Any, **rest: Any
-    ) -> None:
-        extras = raw_extras[0]
-        extras["runs"] = _runs(extras)
-        last = extras["runs"][-1]
-        super().__init__(
-            info,
-            preload,
-            raw_extras=raw_extras,
-            last_samps=[last.first + last.count - 1],
-            filenames=filenames,
-            **rest,
-        )
+    def __init__(self, info: Any, preload: Any = False, **rest: Any) -> None:
+        runs = rest["raw_extras"][0]["runs"] = _runs(rest["raw_extras"][0])
+        rest["last_samps"] = [runs[-1].first + runs[-1].count - 1]
+        super().__init__(info, preload, **rest)
 
 
 class RawEegz(RawEDF, _WithGaps):
@@ -49,9 +39,7 @@ class RawEegz(RawEDF, _WithGaps):
         super().__init__(file, **options)
         _annotate_gaps(self)
 
-    def _read_segment_file(
-        self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any
-    ) -> Any:
+    def _read_segment_file(self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any) -> Any:
         return _read(RawEDF, self._raw_extras[fi], data, idx, start, stop, cals, mult)
 
 
@@ -62,9 +50,7 @@ class RawEegzBdf(RawBDF, _WithGaps):
         super().__init__(file, **options)
         _annotate_gaps(self)
 
-    def _read_segment_file(
-        self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any
-    ) -> Any:
+    def _read_segment_file(self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any) -> Any:
         return _read(RawBDF, self._raw_extras[fi], data, idx, start, stop, cals, mult)
 
 

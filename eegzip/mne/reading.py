@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def read_raw_eegz(
-    path: str | Path,
+    fname: str | Path,
+    preload: bool | str = False,
+    verbose: bool | str | int | None = None,
+    *,
     eog: Sequence[str | int] | None = None,
     misc: Sequence[str | int] | None = None,
     stim_channel: str | int | Sequence[str | int] = "auto",
     exclude: str | Sequence[str] = (),
     infer_types: bool = False,
     include: str | Sequence[str] | None = None,
-    preload: bool | str = False,
     units: str | Mapping[str, str] | None = None,
     encoding: str = "utf8",
     exclude_after_unique: bool = False,
-    *,
     model: str | Path | None = None,
     device: str = "cpu",
     alone: bool = False,
-    verbose: bool | str | int | None = None,
 ) -> RawEegz | RawEegzBdf:
     """Open an ``.eegz`` file as a ``Raw`` of MNE, with nothing decoded until it is asked for.
 
@@ -44,9 +44,9 @@ def read_raw_eegz(
 
     Parameters
     ----------
-    path : path-like
+    fname : path-like
         The ``.eegz`` file. It is opened when samples are read and need not stay open: thousands may be at hand.
-    eog, misc, stim_channel, exclude, infer_types, include, preload, units, encoding, exclude_after_unique, verbose
+    preload, verbose, eog, misc, stim_channel, exclude, infer_types, include, units, encoding, exclude_after_unique
         As for :func:`mne.io.read_raw_edf`.
     model, device, alone
         As for :func:`eegzip.open`.
@@ -77,20 +77,20 @@ def read_raw_eegz(
     from eegzip.mne.raw import RawEegz, RawEegzBdf
 
     options: dict[str, Any] = {
+        "preload": preload,
+        "verbose": verbose,
         "eog": eog,
         "misc": misc,
         "stim_channel": stim_channel,
         "exclude": exclude,
         "infer_types": infer_types,
         "include": include,
-        "preload": preload,
         "units": units,
         "encoding": encoding,
         "exclude_after_unique": exclude_after_unique,
-        "verbose": verbose,
     }
-    file = RestoredFile(path, model=model, device=device, alone=alone)
+    file = RestoredFile(fname, model=model, device=device, alone=alone)
     raw = (RawEegzBdf if file.edf_header.is_bdf else RawEegz)(file, **options)
     # What MNE keeps of how any Raw was read.
-    raw._init_kwargs = {"path": path, **options, "model": model, "device": device, "alone": alone}
+    raw._init_kwargs = {"fname": fname, **options, "model": model, "device": device, "alone": alone}
     return raw
