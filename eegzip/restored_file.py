@@ -181,9 +181,10 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def _reopened(how: _How, identity: tuple[int, int], signals: tuple[int, ...]) -> RestoredFile:
-    file = RestoredFile(how.path, signals=signals, model=how.model, device=how.device, alone=how.alone)
+    file = RestoredFile(how.path, model=how.model, device=how.device, alone=how.alone)
     file._identity = identity
-    return file
+    file._content()
+    return file.of_signals(signals)
 
 
 class _Content:

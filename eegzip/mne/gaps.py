@@ -21,13 +21,13 @@ class Run(NamedTuple):
         First sample, gaps counted.
     stored : int
         The same among those that are stored, gaps not counted.
-    count : int
+    length : int
         How many samples.
     """
 
     first: int
     stored: int
-    count: int
+    length: int
 
 
 def find_runs(onsets: Sequence[float], duration: float, samples: int) -> list[Run] | None:
@@ -60,6 +60,6 @@ def find_runs(onsets: Sequence[float], duration: float, samples: int) -> list[Ru
         if not place < MOST_SAMPLES:
             return None
         # Rounded durations may carry the run before a little beyond where this one begins.
-        earliest = runs[-1].first + runs[-1].count if runs else 0
+        earliest = runs[-1].first + runs[-1].length if runs else 0
         runs.append(Run(max(round(place), earliest), start * samples, (stop - start) * samples))
     return runs

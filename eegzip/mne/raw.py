@@ -28,7 +28,7 @@ class _WithGaps(BaseRaw):
 
     def __init__(self, info: Any, preload: Any = False, **rest: Any) -> None:
         runs = rest["raw_extras"][0]["runs"] = _runs(rest["raw_extras"][0])
-        rest["last_samps"] = [runs[-1].first + runs[-1].count - 1]
+        rest["last_samps"] = [runs[-1].first + runs[-1].length - 1]
         super().__init__(info, preload, **rest)
 
 
@@ -73,7 +73,7 @@ def _runs(extras: dict[str, Any]) -> list[Run]:
 
 def _annotate_gaps(raw: BaseRaw) -> None:
     runs, rate = raw._raw_extras[0]["runs"], raw.info["sfreq"]
-    ends = [run.first + run.count for run in runs[:-1]]
+    ends = [run.first + run.length for run in runs[:-1]]
     onsets = [end / rate for end in ends]
     durations = [(run.first - end) / rate for run, end in zip(runs[1:], ends, strict=True)]
     raw.annotations.append(onsets, durations, [GAP] * len(onsets))
@@ -107,9 +107,9 @@ def _read(
         return read(data, start, stop, stored)
     data[:] = 0
     for run in runs:
-        low, high = max(start, run.first), min(stop, run.first + run.count)
+        low, high = max(start, run.first), min(stop, run.first + run.length)
         if low < high:
             shift = run.stored - run.first
             # Each run is a whole of its own: read as one, it has no edges that MNE should warn of.
-            read(data[:, low - start : high - start], low + shift, high + shift, run.count)
+            read(data[:, low - start : high - start], low + shift, high + shift, run.length)
     return None
