@@ -15,7 +15,7 @@ from typing import Any
 
 from eegzip._version import __version__ as __version__
 
-# By the module that a name comes from; ``open`` is a name for Recording, ``models`` is a module.
+# By the module that a name comes from; ``open`` is a name for Recording.
 _PUBLIC = {
     "eegzip.arrays": ("compress_array",),
     "eegzip.batches.batch": ("BatchReport", "batch"),
@@ -49,12 +49,14 @@ _PUBLIC = {
 }
 _HOMES = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = sorted([*_HOMES, "__version__", "models"])
+_MODULES = ("mne", "models")
+
+__all__ = sorted([*_HOMES, *_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    if name == "models":
-        return import_module("eegzip.models")
+    if name in _MODULES:
+        return import_module(f"eegzip.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), "Recording" if name == "open" else name)
     raise AttributeError(f"module 'eegzip' has no attribute '{name}'")

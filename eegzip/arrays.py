@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from numbers import Real
@@ -77,6 +77,32 @@ def compress_array(
     UsageError
         Shapes, types, names or values don't fit, or EDF can't state them.
     """
+    return compress_calibrated(
+        data,
+        sample_rate,
+        channel_names,
+        target,
+        lambda row, name: calibrate(row, bits, name),
+        bits=bits,
+        start=start,
+        annotations=annotations,
+        options=options,
+    )
+
+
+def compress_calibrated(
+    data: npt.ArrayLike,
+    sample_rate: float,
+    channel_names: Sequence[str],
+    target: str | Path,
+    calibration: Callable[[npt.NDArray[np.float64], str], Calibration],
+    *,
+    bits: int,
+    start: datetime | None,
+    annotations: Sequence[tuple[float, float | None, str]],
+    options: Mapping[str, Any],
+) -> CompressionReport:
+    """Do what `compress_array` does, with calibrations of the caller's: of a channel's samples and its name."""
     samples = _numbers(data)
     names = _names(channel_names)
     _check(samples, names, bits)
@@ -85,7 +111,7 @@ def compress_array(
     added = _annotations(annotations, first)
     record = fit_record(samples.shape[1], rate, len(samples) * bits // 8)
     samples = np.pad(samples, ((0, 0), (0, -samples.shape[1] % record.samples)), mode="edge")
-    calibrations = [calibrate(row, bits, name) for name, row in zip(names, samples, strict=True)]
+    calibrations = [calibration(row, name) for name, row in zip(names, samples, strict=True)]
     planned = _planned(names, calibrations, record, samples.shape[1] // record.samples, start, first, added, bits)
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
         path = Path(folder) / ("array.edf" if bits == 16 else "array.bdf")

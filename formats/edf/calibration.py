@@ -79,7 +79,7 @@ def calibrate(microvolts: npt.NDArray[np.float64], bits: int, name: str) -> Cali
         return Calibration("uV", (Decimal(first), Decimal(last)), (first, last))
     largest = max(abs(low), abs(high))
     factor, unit = (1000.0, "nV") if largest < _SMALL else (1.0, "uV")
-    below, above = _stated(low * factor, ROUND_FLOOR), _stated(high * factor, ROUND_CEILING)
+    below, above = stated_bound(low * factor, ROUND_FLOOR), stated_bound(high * factor, ROUND_CEILING)
     if below == above:
         above = _next_above(above)
     step = float(above - below) / (2 * limit - 1) / factor
@@ -97,8 +97,8 @@ def text_of(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _stated(value: float, rounding: str) -> Decimal:
-    """Round to the most decimals that fit into a field."""
+def stated_bound(value: float, rounding: str) -> Decimal:
+    """Round to the most decimals that fit into a field; raises UsageError where none do."""
     for decimals in range(_MOST_DECIMALS, -1, -1):
         rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), rounding)
         if len(f"{rounded:f}") <= _WIDTH:
