@@ -19,8 +19,8 @@ from eegzip.formats.errors import ModelError, OutputExistsError, UsageError
 from eegzip.training.api import settings_for, train
 from eegzip.training.prior.fit import PriorFit
 from eegzip.training.prior.rows import Piece, words_of
-from eegzip.training.settings.sections import PriorSettings
 from eegzip.training.reporting import artifacts
+from eegzip.training.settings.sections import PriorSettings
 
 RECORDING = Path(__file__).parents[1] / "data" / "eegmat"
 
