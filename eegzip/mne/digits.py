@@ -47,7 +47,12 @@ class ChannelDigits:
         self._recorded = values[recorded]
         self._precision = float(np.finfo(np.float32 if raw.orig_format == "single" else np.float64).eps)
         unit = raw._orig_units.get(self._name)
-        is_voltage = raw.info["chs"][index]["unit"] == _FIFF_VOLT if unit is None else unit in _VOLTAGES
+        if unit is None:
+            # MNE gives counts of triggers the unit V, too.
+            counts = raw.get_channel_types([index])[0] == "stim"
+            is_voltage = raw.info["chs"][index]["unit"] == _FIFF_VOLT and not counts
+        else:
+            is_voltage = unit in _VOLTAGES
         self._unit = "uV" if is_voltage else ""
         self._read = _header_of(raw, self._name)
 
@@ -74,11 +79,11 @@ class ChannelDigits:
             if self._fits(candidate, bits):
                 return candidate
         found = calibrate(self._values * _PER_VOLT[self._unit], bits, self._name)
-        if found.unit == "nV" and self._unit:
-            # MNE would read nV as V.
+        if found.unit == "nV":
+            # A thousandth of the unit, which MNE would not read as such.
             low, high = found.physical
             bounds = stated_bound(float(low) / 1000, ROUND_FLOOR), stated_bound(float(high) / 1000, ROUND_CEILING)
-            return Calibration("uV", bounds, found.digital)
+            return Calibration(self._unit, bounds, found.digital)
         return replace(found, unit=self._unit)
 
     def _candidates(self, bits: int) -> Iterator[Calibration]:

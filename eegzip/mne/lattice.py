@@ -40,7 +40,8 @@ def find_step(samples: npt.NDArray[np.float64], precision: float) -> float | Non
             return None
         multiples = np.rint(differences / step)
         left = np.abs(differences - multiples * step)
-        beside = left > np.maximum(_LOOSE * step, noise)
+        # The step itself is known no better than to the noise, until all differences together say what it is.
+        beside = left > np.minimum(np.maximum(_LOOSE * step, noise * (1 + multiples)), step / 4)
         if not beside.any():
             step = float(differences.sum() / multiples.sum())
             return step if on_lattice(levels, levels[0], step) else None

@@ -50,7 +50,8 @@ def test_integers_of_any_reader_stay_the_same_integers(tmp_path: Path) -> None:
         assert not recording.edf_header.is_bdf
     back = read_raw_eegz(tmp_path / "raw.eegz", verbose="error")
     np.testing.assert_array_equal(np.rint((back.get_data() - [[0], [0.033e-6], [0]]) / step), digits)
-    assert (np.abs(back.get_data() - raw.get_data()) < 0.02 * step).all()
+    # The eight characters of a bound in the header can say no more.
+    assert (np.abs(back.get_data() - raw.get_data()) < 0.05 * step).all()
     assert back.info["meas_date"] == DATE.replace(second=6)
     # Times count from the first sample, which is 0.2 s after the date; MNE reads no fractions of a second.
     np.testing.assert_allclose(back.annotations.onset, [0.2, 1.0])
