@@ -76,7 +76,6 @@ LONG = (
     "test_runs.py::test_signal_saves_and_the_run_can_go_on[SIGINT]",
     "test_runs.py::test_two_processes_do_what_one_does[dac-mc-apart]",
     "test_runs.py::test_two_processes_do_what_one_does[dac-sc]",
-    "test_second_reader.py::test_samples[all exact]",
 )
 """Tests of 10 to 70 seconds of processor time that repeat at full size what shorter ones hold: nox -s test-long."""
 

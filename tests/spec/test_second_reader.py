@@ -84,6 +84,11 @@ def with_trailing_bytes(edf: bytes) -> bytes:
     return edf + bytes(range(251)) * (5 << 20 >> 8)
 
 
+def with_noise_after(edf: bytes) -> bytes:
+    """Much that takes its place in the file and no time to read."""
+    return edf + np.random.default_rng(1).bytes(100_000)
+
+
 def in_short_records(edf: bytes) -> bytes:
     """The first three signals in records of 0.1 s, ten for one: most hold less than a frame."""
     n_signals, n_records, header_bytes = int(edf[252:256]), int(edf[236:244]), int(edf[184:192])
@@ -105,9 +110,37 @@ def first_half(edf: bytes) -> bytes:
     return edf[:236] + b"%-8d" % kept + edf[244 : header_bytes + kept * each]
 
 
+def some_signals(*kept: int) -> Callable[[bytes], bytes]:
+    """Of a recording only these signals: the second reader takes its time, above all for exact ones."""
+
+    def change(edf: bytes) -> bytes:
+        n_signals, n_records, header_bytes = int(edf[252:256]), int(edf[236:244]), int(edf[184:192])
+        fields, at = b"", 256
+        for width in (16, 80, 8, 8, 8, 8, 8, 80, 8, 32):
+            column = [edf[at + width * signal :][:width] for signal in range(n_signals)]
+            fields += b"".join(column[signal] for signal in kept)
+            at += n_signals * width
+            if at == header_bytes - 32 * n_signals:
+                ends = np.cumsum([int(samples) for samples in column]) * (3 if edf[0] == 0xFF else 2)
+        records = np.frombuffer(edf[header_bytes:], np.uint8).reshape(n_records, -1)
+        parts = np.split(records, ends[:-1], axis=1)
+        fixed = edf[:184] + b"%-8d" % (256 + 256 * len(kept)) + edf[192:252] + b"%-4d" % len(kept)
+        return fixed + fields + np.concatenate([parts[signal] for signal in kept], axis=1).tobytes()
+
+    return change
+
+
+def some_signals_of_the_first_half(edf: bytes) -> bytes:
+    return some_signals(0, 1, 4, 5, 8, 17, 19, 25)(first_half(edf))
+
+
 CASES: dict[str, tuple[str, dict[str, Any], Callable[[bytes], bytes]]] = {
     "defaults": ("chtypes_edf.edf", {}, bytes),
-    "chunks": ("nihon_kohden_discontinuous.edf", {"chunk_seconds": 7, "exact": ["EEG [!C]*"]}, first_half),
+    "chunks": (
+        "nihon_kohden_discontinuous.edf",
+        {"chunk_seconds": 7, "exact": ["EEG [!C]*"]},
+        some_signals_of_the_first_half,
+    ),
     "codebooks": ("short_psg.edf", {"codebooks": 4, "chunk_seconds": 30, "exact": ["*Fpz*"]}, first_half),
     "native": ("test_bdf_stim_channel.bdf", {"rate": "native", "chunk_seconds": 3}, bytes),
     "resampled": ("test_bdf_stim_channel.bdf", {"rate": 100, "chunk_seconds": 1}, bytes),
@@ -128,12 +161,14 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[bytes], bytes]]] = {
         bytes,
     ),
     "groups, single": ("duplicate_channel_labels.edf", {"chunk_seconds": 2, "groups": "single"}, bytes),
-    "all exact": ("test.bdf", {"exact": ["*"], "chunk_seconds": 0.1}, bytes),
+    "all exact": ("test.bdf", {"exact": ["*"], "chunk_seconds": 0.1}, some_signals(*range(12), 72)),
     "all exact, tail": ("duplicate_channel_labels.edf", {"exact": ["*"], "chunk_seconds": 3}, with_trailing_bytes),
 }
 
 
 PARAMS = list(CASES)
+LONG_FILE = "all exact, long"
+CASES[LONG_FILE] = ("duplicate_channel_labels.edf", {"exact": ["*"], "chunk_seconds": 3}, with_noise_after)
 
 
 @pytest.fixture(scope="module", params=PARAMS)
@@ -324,7 +359,7 @@ def test_damaged_chunk(key: str, where: int, tmp_path: Path) -> None:
 
 
 def test_damaged_head(tmp_path: Path) -> None:
-    case = make_case("all exact", tmp_path)
+    case = make_case(LONG_FILE, tmp_path)
     assert [kind for kind, _ in blocks_by_index(case.packed)].count("HEAD") == 2
     damaged = bytearray(case.packed)
     damaged[100] ^= 1
