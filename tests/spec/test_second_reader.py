@@ -20,6 +20,7 @@ import eegzip
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "edf"
 BUNDLED = sorted(path.parent for path in Path(eegzip.__file__).parent.glob("checkpoints/*/config.json"))
+OLDEST = next(folder for folder in BUNDLED if folder.name == "dac-sc-compact-1")
 FIRST = "dac-sc-compact-1"
 
 
@@ -183,7 +184,7 @@ def make_case(key: str, folder: Path) -> Case:
     groups, other = key.startswith("groups"), None
     if groups or key in ("other checkpoint", "high-pass"):
         highpass = 0.1 if key == "high-pass" else None
-        other = checkpoint_maker.make(folder, BUNDLED[0], groups=groups, highpass=highpass)
+        other = checkpoint_maker.make(folder, OLDEST, groups=groups, highpass=highpass)
     # Tokens in context have a second reader of their own; this model has no prior.
     eegzip.compress(source, path, model=other or FIRST, **options)
     eegzip.decompress(path, target, model=other or FIRST)
