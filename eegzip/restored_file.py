@@ -68,7 +68,7 @@ class RestoredFile(io.RawIOBase):
     >>> with RestoredFile("night.eegz") as edf:
     ...     _ = edf.seek(168)
     ...     edf.read(16)
-    b'01.01.8500.00.00'
+    b'01.01.1000.00.00'
     """
 
     def __init__(
