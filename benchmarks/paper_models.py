@@ -5,7 +5,7 @@ Usage: ``python benchmarks/paper_models.py dac-sc-paper dac-mc-paper [--sets eeg
 Names or folders of models. Each recording is compressed at three depths and restored; bit/s are those of tokens in the
 file, a channel. `eegz-sc-2` is read off at the same bit/s (straight lines in logarithms between depths). Then parts are
 taken away at full depth, encoder and decoder alike: what changes nothing isn't trained. Results go to
-``results/paper_models.md``.
+``results/paper_models.md``, with ``--groups manual`` to ``results/paper_models-manual.md``.
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", help="only these sets")
     parser.add_argument("--per-set", type=int, default=2, help="recordings of each set at most (2)")
     parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
+    parser.add_argument("--groups", help="how the models group channels; else as each does by itself")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
     sets, made = chosen_sets(options.sets), origin()
     rows: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
     parts: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    with tempfile.TemporaryDirectory(prefix="eegzip-paper-") as name:
-        scratch = Path(name)
+    with tempfile.TemporaryDirectory(prefix="eegzip-paper-") as temporary:
+        scratch = Path(temporary)
         models = [eegzip.models.load(model) for model in options.models]
         bare = {m.config.name: dict(_taken_away(m, scratch)) for m in models}
         for group, path in unseen_recordings(options.data, options.per_set, scratch):
@@ -71,14 +72,15 @@ def main() -> None:
             for model in models:
                 own, levels = model.config.name, model.config.network.n_codebooks
                 for depth in (d for d in DEPTHS if d <= levels):
-                    rows[own, group, depth].append(_measured(piece, model.folder, depth, scratch))
+                    rows[own, group, depth].append(_measured(piece, model.folder, depth, scratch, options.groups))
                 for part, folder in bare[own].items():
-                    parts[own, group, part].append(_measured(piece, folder, levels, scratch))
+                    parts[own, group, part].append(_measured(piece, folder, levels, scratch, options.groups))
             print(group, piece.stem, flush=True)
     lines = ["# The paper's networks on people they never saw", "", *made.values(), ""]
     lines += [*_comparison(rows), "", *_parts(rows, parts)]
     print("\n".join(lines))
-    (options.out / "paper_models.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    name = "paper_models.md" if options.groups is None else f"paper_models-{options.groups}.md"
+    (options.out / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _taken_away(model: Checkpoint, scratch: Path) -> Iterator[tuple[str, Path]]:
@@ -91,9 +93,9 @@ def _taken_away(model: Checkpoint, scratch: Path) -> Iterator[tuple[str, Path]]:
             yield part, save_checkpoint(folder, model.config, state).folder
 
 
-def _measured(path: Path, model: str | Path, depth: int, scratch: Path) -> Row:
+def _measured(path: Path, model: str | Path, depth: int, scratch: Path, groups: str | None = None) -> Row:
     coded, back = scratch / "coded.eegz", scratch / "back.edf"
-    report = eegzip.compress(path, coded, model=model, codebooks=depth, overwrite=True)
+    report = eegzip.compress(path, coded, model=model, codebooks=depth, groups=groups, overwrite=True)
     eegzip.decompress(coded, back, model=model, overwrite=True)
     with EdfFile.open(path) as one, EdfFile.open(back) as other:
         eeg = [i for i, kind in enumerate(classify_signals(one.header)) if kind is SignalKind.EEG]
