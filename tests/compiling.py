@@ -15,7 +15,8 @@ from numba.core.dispatcher import Dispatcher
 
 try:
     import fcntl
-except ImportError:  # Windows; there every worker compiles for itself
+except ImportError:
+    # Windows has none; there every worker compiles for itself. A module's name can't be declared as optional.
     fcntl = None  # type: ignore[assignment]
 
 _held: set[str] = set()

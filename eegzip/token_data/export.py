@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eegzip.formats.errors import UsageError
+from eegzip.formats.tokens.packed import ABSENT
 from eegzip.progress import Progress
 from eegzip.token_data.labels import Labels
 from eegzip.token_data.recorded import RecordedTokens, tokens_of
@@ -151,7 +152,7 @@ def export_tokens(
             _refuse_mixture(first, each)
             output.add(each)
             rows += len(each.codes)
-            tokens += int((each.codes != 65535).sum())
+            tokens += int((each.codes != ABSENT).sum())
             seconds += each.duration
             if source.label is not None:
                 counts[source.label] = counts.get(source.label, 0) + 1

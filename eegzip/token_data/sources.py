@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eegzip.batches.files import COMPRESSED, RECORDINGS, Job, find
-from eegzip.formats.errors import BadInputError, UsageError
+from eegzip.batches.manifest import read_manifest
+from eegzip.formats.errors import UsageError
 from eegzip.token_data.labels import Labels
 from eegzip.training.data.subjects import subject_of
 
@@ -78,15 +78,11 @@ def _is_compressed_beside(path: Path, known: set[str]) -> bool:
 
 def _of_manifest(path: Path) -> Sequence[Path]:
     """Results that a manifest calls done."""
-    targets: dict[str, Path] = {}
-    try:
-        with path.open(encoding="utf-8") as file:
-            for text in file:
-                line = json.loads(text) if text.strip() else {}
-                if line.get("job") == "compress" and line.get("state") == "done" and line.get("target"):
-                    targets[line["source"]] = path.parent / line["target"]
-    except (OSError, ValueError, AttributeError, KeyError) as error:
-        raise BadInputError(f"{path} can't be read as a manifest of eegzip archive ({error}); name another.") from error
-    if not targets:
+    done = [
+        path.parent / line["target"]
+        for line in read_manifest(path)
+        if line["job"] == "compress" and line["state"] in ("done", "removed") and line.get("target")
+    ]
+    if not done:
         raise UsageError(f"{path} names no .eegz file that is done.")
-    return list(targets.values())
+    return done

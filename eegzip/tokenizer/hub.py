@@ -114,6 +114,7 @@ def pushed(checkpoint: Checkpoint, repository: str, **options: Any) -> str:
     """
     hub = _hub()
 
+    # An optional package, loaded above: a type checker can't see the class.
     class Saved(hub.ModelHubMixin):  # type: ignore[name-defined]
         """What the mixin uploads: a folder."""
 

@@ -93,8 +93,7 @@ def run(
             if resume:
                 trainer.resume()
             elif journal is not None:
-                journal.truncate_after(-1)
-                journal.record("start", 0, name=name, settings=settings.to_dict())
+                journal.begin(name, settings.to_dict())
             outcome = trainer.run(watch)
         if group.leads:
             initial = "scratch" if start is None else f"{start.config.name} ({start.digest[:16]})"

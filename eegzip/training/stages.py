@@ -22,6 +22,7 @@ from eegzip.training.judgement import Judgement, judged
 from eegzip.training.loop.history import Watcher
 from eegzip.training.loop.state import STATE
 from eegzip.training.outcome import FinishedRun, FinishedStage, Outcome
+from eegzip.training.reporting.stage_facts import write_card
 from eegzip.training.segments.gathering import parts_of
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import settings_of
@@ -138,8 +139,7 @@ def _never_worse(
             f"# {name}\n\nThe model `{start.config.name}` as it was: new codebooks and tables were made for these "
             "recordings, and did no better on people held out.\n"
         )
-    with atomic_output(card, overwrite=True) as file:
-        file.write((text + "\n" + _in_words(found, start.config.name)).encode())
+    write_card(model.folder, text + "\n" + _in_words(found, start.config.name))
     return round(found.change_percent, 3)
 
 

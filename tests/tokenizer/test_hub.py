@@ -118,7 +118,8 @@ class Hub(BaseHTTPRequestHandler):
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     """Files of a repository on a hub of this machine."""
     constants = pytest.importorskip("huggingface_hub.constants")
-    handler = type("Handler", (Hub,), {"files": {}})
+    files: dict[str, bytes] = {}
+    handler = type("Handler", (Hub,), {"files": files})
     running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{running.server_address[1]}"
@@ -127,7 +128,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_TOKEN", "nobody")
-    yield handler.files  # type: ignore[attr-defined]
+    yield files
     running.shutdown()
     running.server_close()
 

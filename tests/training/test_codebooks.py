@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -99,20 +98,6 @@ def test_small_sets_are_drawn_more_often_than_their_size_says() -> None:
     assert not torch.equal(some.rows, pool.draw(5000, seed=1, turn=2).rows)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, eegmat: Path) -> Path:
-    """Recordings of two people: the same one, under two names."""
-    folder = tmp_path_factory.mktemp("people")
-    for name in ("Subject01_1.edf", "Subject02_1.edf"):
-        shutil.copyfile(eegmat, folder / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 SCRATCH = {
     "model": {
         "encoder_dim": 4, "encoder_rates": [8, 16], "latent_dim": 128, "decoder_dim": 16, "decoder_rates": [16, 8],
@@ -126,9 +111,9 @@ SCRATCH = {
 }  # fmt: skip
 
 
-def settings(folder: Path, cache: Path, **sections: dict):
+def settings(two_people: Path, cache: Path, **sections: dict):
     values = {name: {**section, **sections.get(name, {})} for name, section in SCRATCH.items()}
-    values["data"] |= {"sources": [str(folder)], "cache": str(cache)}
+    values["data"] |= {"sources": [str(two_people)], "cache": str(cache)}
     if "start" in sections:
         values["start"] = sections["start"]
         del values["model"]
@@ -136,10 +121,10 @@ def settings(folder: Path, cache: Path, **sections: dict):
 
 
 @pytest.fixture(scope="module")
-def made(folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(two_people: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model from nothing: codebooks, then a prior."""
     out = tmp_path_factory.mktemp("made") / "small"
-    report = train(settings(folder, cache), out)
+    report = train(settings(two_people, cache), out)
     assert ([stage.stage for stage in report.earlier], report.stage) == (["codebooks"], "prior")
     assert (report.people, report.held_out) == (("Subject01",), ("Subject02",))
     first, second = report.earlier[0], report
@@ -163,12 +148,12 @@ def test_makes_a_model_from_nothing_that_compress_takes(made: Path, eegmat: Path
     assert report.token_bytes < without.token_bytes
 
 
-def test_a_stopped_run_goes_on_to_the_same_model(made: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_to_the_same_model(made: Path, two_people: Path, cache: Path, tmp_path: Path) -> None:
     def stop(what: str, done: int, _total: int) -> None:
         if (what, done) in (("refining codebooks", 1), ("fitting the prior", 30)):
             os.kill(os.getpid(), signal.SIGTERM)  # SIGINT is ignored where tests run in the background
 
-    out, wanted = tmp_path / "small", settings(folder, cache)
+    out, wanted = tmp_path / "small", settings(two_people, cache)
     assert train(wanted, out, progress=stop).stopped_by == signal.SIGTERM
     second = train(wanted, out, resume=True, progress=stop)
     assert second.stopped_by == signal.SIGTERM
@@ -177,9 +162,9 @@ def test_a_stopped_run_goes_on_to_the_same_model(made: Path, folder: Path, cache
     assert load_checkpoint(out).digest == load_checkpoint(made).digest
 
 
-def test_tuning_is_never_for_worse(made: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_tuning_is_never_for_worse(made: Path, two_people: Path, cache: Path, tmp_path: Path) -> None:
     """On the recordings that it was made for, a round of other recordings finds nothing better, in files at least."""
-    wanted = settings(folder, cache, start={"init": str(made)}, codebooks={"frames": 256, "rounds": 1})
+    wanted = settings(two_people, cache, start={"init": str(made)}, codebooks={"frames": 256, "rounds": 1})
     report = train(wanted, tmp_path / "tuned")
     start, found = load_checkpoint(made), load_checkpoint(tmp_path / "tuned")
     assert report.at_equal_bytes is not None
@@ -191,8 +176,9 @@ def test_tuning_is_never_for_worse(made: Path, folder: Path, cache: Path, tmp_pa
         assert "did no better" in card
 
 
-def test_new_codebooks_without_a_prior_are_told_so(made: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
-    options = ["train", "--data", str(folder), "--init", str(made), "--held-out", "Subject02", "--stages", "codebooks"]
+def test_new_codebooks_without_a_prior_are_told_so(made: Path, two_people: Path, cache: Path, tmp_path: Path) -> None:
+    options = ["train", "--data", str(two_people), "--init", str(made), "--held-out", "Subject02"]
+    options += ["--stages", "codebooks"]
     options += ["--set", f"data.cache={cache}", "--set", "codebooks.frames=600", "--set", "codebooks.rounds=3"]
     options += ["--set", "codebooks.renditions=0", "--set", "codebooks.dimensions=16", "--set", "data.workers=1"]
     told = CliRunner().invoke(main, [*options, "--seed", "7", "--out", str(tmp_path / "more")])
@@ -211,7 +197,7 @@ def test_new_codebooks_without_a_prior_are_told_so(made: Path, folder: Path, cac
         ({"model": {"codebook_size": 256}}, "need at least 1024"),
     ],
 )
-def test_what_cant_be_is_refused(sections: dict, words: str, folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_what_cant_be_is_refused(sections: dict, words: str, two_people: Path, cache: Path, tmp_path: Path) -> None:
     values = {name: {**SCRATCH.get(name, {}), **section} for name, section in sections.items()}
     with pytest.raises(UsageError, match=words):
-        train(settings(folder, cache, **values), tmp_path / "no")
+        train(settings(two_people, cache, **values), tmp_path / "no")

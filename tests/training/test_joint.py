@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from fractions import Fraction
 from pathlib import Path
@@ -38,31 +37,17 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, eegmat: Path) -> Path:
-    """Recordings of two people: the same one, under two names."""
-    folder = tmp_path_factory.mktemp("people")
-    for name in ("Subject01_1.edf", "Subject02_1.edf"):
-        shutil.copyfile(eegmat, folder / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("segments")
-
-
-def small(folder: Path, cache: Path, **run: object):
+def small(two_people: Path, cache: Path, **run: object):
     values = {name: dict(section) for name, section in SMALL.items()}
-    values["data"] = {"sources": [str(folder)], "held_out": "Subject02", "cache": str(cache), "workers": 1}
+    values["data"] = {"sources": [str(two_people)], "held_out": "Subject02", "cache": str(cache), "workers": 1}
     values["run"].update(run)
     return settings_for(values=values)
 
 
 @pytest.fixture(scope="module")
-def run(folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(two_people: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "small"
-    report = train(small(folder, cache), out)
+    report = train(small(two_people, cache), out)
     assert (report.people, report.held_out, report.steps) == (("Subject01",), ("Subject02",), 4)
     assert report.after["prd"] < 100
     return out
@@ -80,12 +65,12 @@ def test_leaves_a_model_that_compress_takes(run: Path, eegmat: Path, tmp_path: P
     assert (tmp_path / "a.edf").stat().st_size == eegmat.stat().st_size
 
 
-def test_a_stopped_run_goes_on_to_the_same_model(run: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_to_the_same_model(run: Path, two_people: Path, cache: Path, tmp_path: Path) -> None:
     def stop(values: dict) -> None:
         if values["step"] == 2:
             os.kill(os.getpid(), signal.SIGTERM)  # SIGINT is ignored where tests run in the background
 
-    settings = small(folder, cache)
+    settings = small(two_people, cache)
     assert train(settings, tmp_path / "small", watch=stop).stopped_by == signal.SIGTERM
     report = train(settings, tmp_path / "small", resume=True)
     assert report.steps == 4
@@ -93,11 +78,11 @@ def test_a_stopped_run_goes_on_to_the_same_model(run: Path, folder: Path, cache:
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_it_goes_on_from_a_model_that_has_a_decoder(run: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
-    values = {"start": {"init": str(run)}, "data": {"sources": [str(folder)], "cache": str(cache), "workers": 1}}
+def test_it_goes_on_from_a_model_that_has_a_decoder(run: Path, two_people: Path, cache: Path, tmp_path: Path) -> None:
+    values = {"start": {"init": str(run)}, "data": {"sources": [str(two_people)], "cache": str(cache), "workers": 1}}
     settings = settings_for(values={**SMALL, **values, "run": {**SMALL["run"], "max_steps": 1}})
     report = train(settings, tmp_path / "tuned")
-    first = train(small(folder, cache), tmp_path / "as it was", watch=None).after
+    first = train(small(two_people, cache), tmp_path / "as it was", watch=None).after
     assert first is not None
     # Of the start itself, which is never left for worse.
     assert report.before["prd"] == first["prd"]
@@ -105,18 +90,18 @@ def test_it_goes_on_from_a_model_that_has_a_decoder(run: Path, folder: Path, cac
     assert "began as the decoder of" in (tmp_path / "tuned" / "README.md").read_text()
 
 
-def test_where_no_step_does_better_the_start_stays(run: Path, folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_where_no_step_does_better_the_start_stays(run: Path, two_people: Path, cache: Path, tmp_path: Path) -> None:
     options = ["--init", str(run), "--held-out", "Subject02", "--stages", "joint", "--max-steps", "2", "--lr", "1"]
     options += ["--set", f"data.cache={cache}", "--set", "data.workers=1", "--set", "run.validation_windows=1"]
-    told = CliRunner().invoke(main, ["train", "--data", str(folder), "--out", str(tmp_path / "tuned"), *options])
+    told = CliRunner().invoke(main, ["train", "--data", str(two_people), "--out", str(tmp_path / "tuned"), *options])
     assert told.exit_code == 0, told.output
     assert "no step did better, so the model is the start" in told.output
     one, other = (load_checkpoint(path).joint_state for path in (run, tmp_path / "tuned"))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_command_line_refuses_what_cant_be(folder: Path, tmp_path: Path) -> None:
-    options = ["train", "--data", str(folder), "--out", str(tmp_path / "no"), "--stages", "joint"]
+def test_command_line_refuses_what_cant_be(two_people: Path, tmp_path: Path) -> None:
+    options = ["train", "--data", str(two_people), "--out", str(tmp_path / "no"), "--stages", "joint"]
     for more, words in (
         (["--max-steps", "1"], "needs a model whose tokens it decodes"),
         (["--init", "eegz-sc-1"], "give --max-steps or --max-time"),

@@ -20,7 +20,7 @@ def codebooks_card(facts: StageFacts) -> str:
         kept = "No round did better on people held out, so codebooks and prior are those that it began with."
     else:
         kept = f"The best round on people held out was {outcome.best_step} of {outcome.step}."
-    return f"""{facts.front()}
+    return f"""{facts.front}
 
 # {config.name}
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from eegzip.codecs.checkpoints.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac, mdct_basis
 from eegzip.formats.errors import UsageError
-from eegzip.formats.files import atomic_output
 from eegzip.training.base_model import BaseModel
 from eegzip.training.codebooks.card import codebooks_card
 from eegzip.training.codebooks.pool import Drawn, Pool, drawn_from, segment_frames
@@ -23,7 +22,7 @@ from eegzip.training.codebooks.trainer import CodebookTrainer
 from eegzip.training.codebooks.validation import Validation
 from eegzip.training.outcome import FinishedRun
 from eegzip.training.reporting.journal import Journal
-from eegzip.training.reporting.stage_facts import StageFacts
+from eegzip.training.reporting.stage_facts import StageFacts, write_card
 from eegzip.training.segments.codec import Codec, Transform
 from eegzip.training.segments.gathering import Gathered, cache_of, gathered, parts_of
 from eegzip.training.segments.recordings import Part
@@ -76,17 +75,13 @@ def run(
         if resume:
             trainer.resume()
         else:
-            journal.truncate_after(-1)
-            journal.record("start", 0, name=name, settings=settings.to_dict())
+            journal.begin(name, settings.to_dict())
         outcome = trainer.run()
     if base is not None and not outcome.best_step:
         base.write(out)
-    finished = FinishedRun(
-        outcome, material.subjects(held_out=False), material.subjects(held_out=True), material.skipped
-    )
+    finished = material.finished(outcome)
     facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, command)
-    with atomic_output(out / CARD, overwrite=True) as file:
-        file.write(codebooks_card(facts).encode())
+    write_card(out, codebooks_card(facts))
     return finished
 
 

@@ -2,73 +2,37 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import torch
 
 from eegzip._version import __version__
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
-from eegzip.training.outcome import Outcome
-from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.reporting.stage_facts import StageFacts
 
 
-@dataclass(frozen=True)
-class CardFacts:
-    """What a card has to say.
+def joint_card(facts: StageFacts, start: Checkpoint, parameters: int, device: str) -> str:
+    """Return the card as Markdown with a YAML front matter.
 
-    Attributes
+    Parameters
     ----------
-    checkpoint, start : Checkpoint
-        The model, and the one whose tokens it decodes.
-    settings : TrainSettings
-    outcome : Outcome
-    parameters : int
+    facts
+        Of the stage.
+    start
+        The model whose tokens it decodes.
+    parameters
         Of the decoder.
-    hours : float
-        Of recordings, those held out included.
-    files : int
-    subjects, held_out, by_time : list of str
-        Trained on, kept for validation, and on both sides, as only the end of their recordings was kept.
-    command : sequence of str
-        The command line.
-    device : str
+    device
         That it was trained on.
     """
-
-    checkpoint: Checkpoint
-    start: Checkpoint
-    settings: TrainSettings
-    outcome: Outcome
-    parameters: int
-    hours: float
-    files: int
-    subjects: Sequence[str]
-    held_out: Sequence[str]
-    by_time: Sequence[str]
-    command: Sequence[str]
-    device: str
-
-
-def joint_card(facts: CardFacts) -> str:
-    """Return the card as Markdown with a YAML front matter."""
-    config, base = facts.checkpoint.config, facts.start.config.name
-    name, best = config.name, facts.outcome.best
-    licence = " ".join(facts.settings.run.licence.split())
-    front = f"---\nlicense: other\nlicense_name: {'see-card' if licence else 'unknown'}\nlibrary_name: eegzip\n"
-    front += "tags:\n- eeg\n- compression\n- neural-codec\n- rvq\n---"
+    config, base, outcome = facts.checkpoint.config, start.config.name, facts.finished.outcome
+    name, best = config.name, outcome.best
     optimiser, run, joint = facts.settings.optimiser, facts.settings.run, facts.settings.joint
     width, blocks, heads, kernel = joint.width, joint.blocks, joint.heads, joint.kernel
-    millions, outcome = facts.parameters / 1e6, facts.outcome
-    by_time = f" Of {', '.join(facts.by_time)} the last third of each recording was held out." if facts.by_time else ""
-    shown = facts.command[0].rsplit("/", 1)[-1] if facts.command else "eegzip"
-    command = shlex.join([shown, *facts.command[1:]])
-    if config.joint is not None and facts.start.config.joint is not None:
+    millions = parameters / 1e6
+    if config.joint is not None and start.config.joint is not None:
         began = f"It began as the decoder of `{base}`, which was trained on other recordings before"
     else:
         began = "Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate"
-    return f"""{front}
+    return f"""{facts.front}
 
 # {name}
 
@@ -101,17 +65,16 @@ the network {best.get("prd", 100):.2f} %.
 ## How it was trained
 
 ```sh
-{command}
+{facts.run}
 ```
 
-* {facts.files} recordings, {facts.hours:.2f} hours. {len(facts.subjects)} people trained on,
-  {len(facts.held_out)} held out: {", ".join(facts.held_out)}.{by_time}
+* {facts.people}
 * Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and hum.
-* {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on {facts.device}; the
+* {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on {device}; the
   weights are averages at step {outcome.best_step}.
 * AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of a
   channel's PRD.
-* Licence of the data: {licence or "not stated"}.
+* Licence of the data: {facts.licence or "not stated"}.
 * eegzip {__version__}, torch {torch.__version__}.
 
 ## Limits

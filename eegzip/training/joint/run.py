@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from eegzip.codecs.checkpoints.checkpoint import CARD, Checkpoint, add_joint, load_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, add_joint, load_checkpoint
 from eegzip.codecs.checkpoints.config import JointConfig
 from eegzip.codecs.networks.joint import JointDecoder, joint_decoder
-from eegzip.formats.files import atomic_output
 from eegzip.training.base_model import BaseModel
 from eegzip.training.device import chosen_device
-from eegzip.training.joint.card import CardFacts, joint_card
+from eegzip.training.joint.card import joint_card
 from eegzip.training.joint.examples import Draw, noise_table
 from eegzip.training.joint.trainer import JointTrainer
 from eegzip.training.joint.validation import Validation
 from eegzip.training.outcome import FinishedRun
 from eegzip.training.reporting.journal import Journal
+from eegzip.training.reporting.stage_facts import StageFacts, write_card
 from eegzip.training.segments.codec import Codec
 from eegzip.training.segments.gathering import Gathered, cache_of, gathered, parts_of
 from eegzip.training.segments.recordings import Part
@@ -82,28 +82,14 @@ def run(
         if resume:
             trainer.resume()
         else:
-            journal.truncate_after(-1)
-            journal.record("start", 0, name=name, settings=settings.to_dict())
+            journal.begin(name, settings.to_dict())
         outcome = trainer.run(watch)
-    subjects, held_out = (material.subjects(held_out=side) for side in (False, True))
-    facts = CardFacts(
-        checkpoint=load_checkpoint(out),
-        start=start,
-        settings=settings,
-        outcome=outcome,
-        parameters=sum(value.numel() for value in decoder.parameters()),
-        hours=material.hours,
-        files=material.files,
-        subjects=subjects,
-        held_out=held_out,
-        # Of sets of one subject, the last third of a recording is held out, not the subject.
-        by_time=sorted(set(subjects) & set(held_out)),
-        command=command,
-        device="a CPU" if device.type == "cpu" else f"one {torch.cuda.get_device_name(device)}",
-    )
-    with atomic_output(out / CARD, overwrite=True) as file:
-        file.write(joint_card(facts).encode())
-    return FinishedRun(outcome, subjects, held_out, material.skipped)
+    finished = material.finished(outcome)
+    facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, command)
+    parameters = sum(value.numel() for value in decoder.parameters())
+    trained_on = "a CPU" if device.type == "cpu" else f"one {torch.cuda.get_device_name(device)}"
+    write_card(out, joint_card(facts, start, parameters, trained_on))
+    return finished
 
 
 def _material(settings: TrainSettings, codec: Codec, progress: Progress | None) -> Gathered[Segments]:

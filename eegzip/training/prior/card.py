@@ -14,7 +14,7 @@ def prior_card(facts: StageFacts) -> str:
     else:
         kept = f"No fewer bytes came of {outcome.step} steps, so the model codes its tokens as `{base}` does."
     what = "components of whole recordings" if wanted.components else "tokens"
-    return f"""{facts.front()}
+    return f"""{facts.front}
 
 # {config.name}
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from eegzip.codecs.checkpoints.checkpoint import CARD, Checkpoint, add_prior, load_checkpoint, read_prior, rename
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, add_prior, load_checkpoint, read_prior, rename
 from eegzip.codecs.checkpoints.config import MAX_MIXTURE, ChannelCoding, ModelConfig, MultichannelConfig
 from eegzip.formats.errors import UsageError
-from eegzip.formats.files import atomic_output
 from eegzip.formats.tokens.tables import TokenPrior
 from eegzip.training.base_model import BaseModel
 from eegzip.training.loop.signals import stop_on_signals
@@ -25,7 +24,7 @@ from eegzip.training.prior.measure import measure
 from eegzip.training.prior.pieces import Tokens, chosen_parts, tokens_of
 from eegzip.training.prior.rows import Piece, words_like, words_of
 from eegzip.training.reporting.journal import Journal
-from eegzip.training.reporting.stage_facts import StageFacts
+from eegzip.training.reporting.stage_facts import StageFacts, write_card
 from eegzip.training.segments.gathering import Gathered, cache_of, gathered, parts_of
 from eegzip.training.segments.recordings import Part
 from eegzip.training.settings.checked import TrainSettings
@@ -58,11 +57,12 @@ def run(
     material = _material(settings, model, progress)
     seen, held_out = ([p for one in side for p in one.pieces] for side in (material.train, material.validation))
     known, older = _prior_of(start), None if origin is None else _prior_of(origin)
-    words, begin = words_of(model), None
     if known is not None:
         words, begin = known.tables.words, known.tables
     elif origin is not None and older is not None and origin.config.network == start.config.network:
         words, begin = words_like(model, origin, older.tables), older.tables
+    else:
+        words, begin = words_of(model), None
     fit = PriorFit(words, seen, settings.prior, settings.run.seed, begin)
     with Journal(out) as journal:
         if resume:
@@ -70,18 +70,14 @@ def run(
             journal.truncate_after(fit.step)
             journal.record("resume", fit.step, seconds=round(fit.seconds, 2))
         else:
-            journal.truncate_after(-1)
-            journal.record("start", 0, name=name, settings=settings.to_dict())
+            journal.begin(name, settings.to_dict())
             save_state(out, fit.state())
         signal = _fitted(fit, settings, out, journal, progress, watch)
         outcome = _judged(fit, model, known, held_out, signal)
         journal.record("validation", fit.step, seconds=round(fit.seconds, 2), **outcome.last)
-    finished = FinishedRun(
-        outcome, material.subjects(held_out=False), material.subjects(held_out=True), material.skipped
-    )
+    finished = material.finished(outcome)
     facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, command)
-    with atomic_output(out / CARD, overwrite=True) as file:
-        file.write(prior_card(facts).encode())
+    write_card(out, prior_card(facts))
     return finished
 
 

@@ -130,6 +130,11 @@ class Journal:
         """Time that the run has taken so far, the parts before each resumption included."""
         return self._before + time.monotonic() - self._began
 
+    def begin(self, name: str, settings: dict[str, Any]) -> None:
+        """Drop what another run left, and say what this one is to be: the model's name, and all settings."""
+        self.truncate_after(-1)
+        self.record("start", 0, name=name, settings=settings)
+
     def record(self, kind: str, step: int, **values: Any) -> None:
         """Append one entry.
 

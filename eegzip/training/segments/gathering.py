@@ -12,6 +12,7 @@ from eegzip.codecs.checkpoints.registry import cache_dir
 from eegzip.formats.errors import BadInputError, EegzipError
 from eegzip.formats.parallel import cores
 from eegzip.training.data.sources import find_sources
+from eegzip.training.outcome import FinishedRun, Outcome
 from eegzip.training.segments.recordings import Part, divided
 from eegzip.training.settings.checked import TrainSettings
 
@@ -56,9 +57,12 @@ class Gathered(Generic[Made]):
         """How many could be used."""
         return len({part.source.path for part in self.parts})
 
-    def subjects(self, *, held_out: bool) -> list[str]:
-        """Return whose recordings are on a side."""
-        return sorted({part.source.subject for part in self.parts if part.held_out is held_out})
+    def finished(self, outcome: Outcome) -> FinishedRun:
+        """Return what a stage that worked on these leaves to report."""
+        subjects, held_out = (
+            sorted({part.source.subject for part in self.parts if part.held_out is side}) for side in (False, True)
+        )
+        return FinishedRun(outcome, subjects, held_out, self.skipped)
 
 
 def parts_of(settings: TrainSettings) -> list[Part]:
