@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from eegzip.codecs.channels import grouping
-from eegzip.codecs.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import Checkpoint, add_prior, load_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.checkpoints.registry import cache_dir
 from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.transfer import start_from
 from eegzip.formats.errors import UsageError
+from eegzip.formats.tokens.tables import PRIOR
 from eegzip.training.base_model import BaseModel, same_codec
 from eegzip.training.data.batches import Batches
 from eegzip.training.data.corpus import CachedRecording, Corpus, divide, prepare
@@ -28,6 +29,7 @@ from eegzip.training.data.sources import SYNTHETIC, find_sources
 from eegzip.training.data.synthetic import synthetic_corpus
 from eegzip.training.loop.distributed import Processes, processes
 from eegzip.training.loop.history import Watcher
+from eegzip.training.loop.parts import makes_the_same_tokens
 from eegzip.training.loop.trainer import Trainer
 from eegzip.training.outcome import FinishedRun
 from eegzip.training.reporting.artifacts import write_card_and_curves
@@ -97,9 +99,12 @@ def run(
             outcome = trainer.run(watch)
         if group.leads:
             initial = "scratch" if start is None else f"{start.config.name} ({start.digest[:16]})"
-            if start is not None and not outcome.best_step and same_codec(load_checkpoint(out).config, start.config):
-                # With its prior, which new weights can't have.
-                BaseModel(start, name, joint=True).write(out)
+            if start is not None and same_codec(load_checkpoint(out).config, start.config):
+                if not outcome.best_step:
+                    # With its prior, which new weights can't have.
+                    BaseModel(start, name, joint=True).write(out)
+                elif start.config.prior is not None and makes_the_same_tokens(settings.optimiser):
+                    add_prior(out, (start.folder / PRIOR).read_bytes())
             write_card_and_curves(out, settings, outcome, corpus, train, validation, command, initial)
         group.wait()
     subjects, held_out = (sorted({r.subject for r in side}) for side in (train, validation))

@@ -292,12 +292,17 @@ def test_segments_too_short_for_discriminators_are_told(tmp_path):
         trained(tmp_path / "run", "adversarial.weight=1", "data.window_seconds=2")
 
 
-def test_a_run_that_finds_nothing_better_keeps_the_prior(tmp_path):
-    trained(tmp_path / "start")
-    start = load_checkpoint(tmp_path / "start")
+def with_prior(folder):
+    """Give a run's model a prior of no use but to be kept."""
+    start = load_checkpoint(folder)
     tokens = np.random.default_rng(0).integers(32, size=(3, 60)).astype(np.uint16)
     fit = PriorFit(words_of(start), [Piece("any", [tokens])], PriorSettings(steps=1, hidden=2), seed=1)
-    start = add_prior(tmp_path / "start", fit.content())
+    return add_prior(folder, fit.content())
+
+
+def test_a_run_that_finds_nothing_better_keeps_the_prior(tmp_path):
+    trained(tmp_path / "start")
+    start = with_prior(tmp_path / "start")
     wanted = (f"start.init={tmp_path / 'start'}", "optimiser.lr=1", "optimiser.average=0", "run.max_steps=1")
     report = trained(tmp_path / "run", *wanted)
     assert report.best_step == 0
@@ -305,3 +310,43 @@ def test_a_run_that_finds_nothing_better_keeps_the_prior(tmp_path):
     left = load_checkpoint(tmp_path / "run")
     assert left.config.prior == start.config.prior is not None
     assert all(torch.equal(value, left.state[name]) for name, value in start.state.items())
+
+
+def test_frozen_parts_stay_and_with_them_the_tokens_and_their_prior(tmp_path):
+    trained(tmp_path / "start")
+    start = with_prior(tmp_path / "start")
+    frozen = ("optimiser.encoder=0", "optimiser.channels=0", "optimiser.quantiser=0")
+    report = trained(tmp_path / "run", f"start.init={tmp_path / 'start'}", *frozen, "run.max_steps=24")
+    assert report.best_step > 0
+    left = load_checkpoint(tmp_path / "run")
+    for name, value in start.state.items():
+        assert torch.equal(value, left.state[name]) == (not name.startswith("decoder")), name
+    assert not report.prior_lost
+    assert left.config.prior == start.config.prior is not None
+
+
+def test_parts_learn_at_rates_of_their_own(tmp_path, start):
+    # The first step of Adam changes each weight by the learning rate, whatever its gradient's size.
+    wanted = (f"start.init={start}", "optimiser.encoder=0.25", "optimiser.decoder=2", "optimiser.warmup=0")
+    trained(tmp_path / "run", *wanted, "optimiser.average=0", "run.max_steps=1", "optimiser.lr=1e-3")
+    before, after = weights(start), weights(tmp_path / "run" / "last")
+    for part, rate in (("encoder", 0.25e-3), ("decoder", 2e-3)):
+        moved = [(after[name] - before[name]).abs() for name in before if name.startswith(part)]
+        assert float(torch.cat([each.reshape(-1) for each in moved]).max()) == pytest.approx(rate, rel=0.01)
+
+
+def test_parts_keep_their_rates_when_a_run_goes_on(tmp_path, start):
+    settings = tiny(f"start.init={start}", "optimiser.encoder=0.5", "run.max_steps=6")
+    train(settings, tmp_path / "run")
+    train(settings.changed({"run": {"max_steps": 8}}), tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match="--init of its last checkpoint"):
+        train(settings.changed({"optimiser": {"encoder": 0.1}}), tmp_path / "run", resume=True)
+
+
+NOTHING = tuple(f"optimiser.{part}=0" for part in ("encoder", "quantiser", "decoder"))
+
+
+@pytest.mark.parametrize("assignments", [("optimiser.encoder=0",), ("start.init=eegz-sc-1", *NOTHING)])
+def test_parts_that_make_no_sense_frozen_are_told(assignments):
+    with pytest.raises(UsageError, match=r"optimiser\.encoder"):
+        tiny(*assignments)

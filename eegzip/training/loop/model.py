@@ -11,8 +11,10 @@ from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.codebook_reduction import reduced
 from eegzip.codecs.networks.dac import EegDac
+from eegzip.formats.errors import UsageError
 from eegzip.training.loop.distributed import Processes
 from eegzip.training.loop.ema import WeightAverage
+from eegzip.training.loop.parts import groups_by_rate
 from eegzip.training.loop.step import CodecStep
 from eegzip.training.quantiser import CodebookKeeper
 from eegzip.training.settings.checked import TrainSettings
@@ -48,13 +50,16 @@ class TrainedModel:
         optimiser, device = settings.optimiser, processes.device
         self.config = config
         self.network = network.to(device).train()
-        if settings.quantiser.update == "ema":
+        quantiser = settings.quantiser
+        if not optimiser.quantiser:
+            quantiser = replace(quantiser, update="gradient", revive_every=0)
+        elif quantiser.update == "ema":
             for quantizer in network.quantizer.quantizers:
                 quantizer.codebook.weight.requires_grad_(False)
-        trained = [p for p in network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.Adam(trained, lr=optimiser.lr, betas=(optimiser.betas[0], optimiser.betas[1]))
+        groups = groups_by_rate(network, optimiser)
+        self.optimiser = torch.optim.Adam(groups, lr=optimiser.lr, betas=(optimiser.betas[0], optimiser.betas[1]))
         self.average = WeightAverage(network, optimiser.average)
-        self.keeper = CodebookKeeper(network, settings.quantiser)
+        self.keeper = CodebookKeeper(network, quantiser)
         autocast = optimiser.autocast == "bfloat16" or (optimiser.autocast == "auto" and device.type == "cuda")
         self.codec = processes.wrapped(CodecStep(network, autocast=autocast))
 
@@ -90,6 +95,12 @@ class TrainedModel:
             model = TrainedModel(self._settings, config, build(config), self._processes)
         model.network.load_state_dict(state["network"])
         model.average.values, model.average.steps = state["average"], state["averaged_steps"]
+        then, now = state["optimiser"]["param_groups"], model.optimiser.param_groups
+        if [group.get("factor") for group in then] != [group["factor"] for group in now]:
+            raise UsageError(
+                "the run was begun with other factors on the learning rates of its parts, and what Adam remembers is "
+                "theirs: resume it with the same, or start another run with --init of its last checkpoint."
+            )
         model.optimiser.load_state_dict(state["optimiser"])
         model.keeper.load(state["keeper"])
         return model

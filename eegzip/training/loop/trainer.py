@@ -193,7 +193,7 @@ class Trainer:
             discrimination = with_adversary(losses, self.adversary, x, y, part)
         total = weighted_sum(losses, weights_at(settings, step))
         for group in model.optimiser.param_groups:
-            group["lr"] = settings.optimiser.rate_at(step)
+            group["lr"] = group["factor"] * settings.optimiser.rate_at(step)
         model.optimiser.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(model.network.parameters(), settings.optimiser.clip)
@@ -237,9 +237,9 @@ class Trainer:
     def _keep_codebooks(
         self, codes: torch.Tensor, rows: list[torch.Tensor], depth: torch.Tensor, generator: torch.Generator
     ) -> None:
-        gather, every = self.processes.gathered, self.settings.quantiser.revive_every
+        model, gather = self.model, self.processes.gathered
+        every = model.keeper.settings.revive_every
         codes, rows = gather(codes), [gather(row) for row in rows]
-        model = self.model
         model.keeper.update(model.network, codes, rows, depth.to(self.processes.device))
         if every and self.step % every == 0:
             model.keeper.revive(model.network, rows, model.optimiser, model.average.values, generator)

@@ -13,6 +13,7 @@ from typing import Any
 from eegzip.codecs.checkpoints.schema import WrongTypeError, typed
 from eegzip.formats.errors import UsageError
 from eegzip.training.settings.sections import (
+    PARTS,
     AdversarialSettings,
     CodebookSettings,
     DataSettings,
@@ -113,11 +114,20 @@ class TrainSettings:
                 "losses.waveform_kind=log_relative goes below zero, which the rule that ends the discriminators' phase "
                 "can't take: set adversarial.weight=0."
             )
+        self._check_parts()
         self._check_stages()
         if "joint" in self.run.stages:
             self._check_joint()
         if self.data.domain == "audio" and self.model.architecture != "dac-sc":
             raise UsageError("audio has no channels to group; train DAC-SC on it and start DAC-MC from that.")
+
+    def _check_parts(self) -> None:
+        """Raise :class:`UsageError` where parts are frozen that were never trained, or all of them."""
+        frozen = [part for part in PARTS if not getattr(self.optimiser, part)]
+        if frozen and self.start.init == "scratch" and self.run.stages[:1] in ((), ("network",)):
+            raise UsageError(f"optimiser.{frozen[0]}=0 would keep random weights; name a model to start from: --init.")
+        if {"encoder", "quantiser", "decoder"} <= set(frozen):
+            raise UsageError("optimiser.encoder, quantiser and decoder are all 0, which leaves nothing to train.")
 
     def _check_stages(self) -> None:
         """Raise :class:`UsageError` where stages can't follow one another so."""
@@ -190,6 +200,7 @@ _RANGES = (
     ("joint", "renditions", 0, 16),
     ("joint", "weight_decay", 0, 1),
     ("optimiser", "lr", 0, 1),
+    *(("optimiser", part, 0, 1000) for part in PARTS),
     ("optimiser", "warmup", 0, 1e9),
     ("optimiser", "half_life", 0, 1e12),
     ("optimiser", "batch", 1, 1e6),

@@ -323,6 +323,10 @@ class PriorSettings:
     components: bool = False
 
 
+PARTS = ("encoder", "channels", "quantiser", "decoder")
+"""Parts of a network that :class:`OptimiserSettings` has a factor for."""
+
+
 @dataclass(frozen=True)
 class OptimiserSettings:
     """Adam and what surrounds it.
@@ -331,6 +335,9 @@ class OptimiserSettings:
     ----------
     lr, betas
         Of Adam.
+    encoder, channels, quantiser, decoder : float
+        Factors on the learning rate of these parts (:func:`eegzip.training.loop.parts.part_of`); 0 freezes a part as
+        the start has it. A frozen quantiser moves by no moving average either, and revives nothing.
     warmup : int
         Steps over which the learning rate rises from nothing.
     half_life : float
@@ -346,6 +353,10 @@ class OptimiserSettings:
     """
 
     lr: float = 2e-4
+    encoder: float = 1.0
+    channels: float = 1.0
+    quantiser: float = 1.0
+    decoder: float = 1.0
     betas: tuple[float, ...] = (0.8, 0.99)
     warmup: int = 50
     half_life: float = 0.0
