@@ -56,12 +56,17 @@ def environment(cap: str, base: Mapping[str, str] | None = None, **more: str) ->
     known = {name for cap_variables in CAPS.values() for name in cap_variables}
     inherited = {name: value for name, value in (os.environ if base is None else base).items() if name not in known}
     wanted = dict(CAPS[cap])
-    if cap == "avx2" and "avx512f" not in _flags():
-        # What the processor hasn't needs no cap, and numba would compile everything anew for another name.
+    if cap == "avx2" and not lowers(cap):
+        # numba would compile everything anew for another name.
         wanted = {name: value for name, value in wanted.items() if not name.startswith("NUMBA")}
     if "NPY_DISABLE_CPU_FEATURES" in wanted:
         wanted = {**wanted, "NPY_DISABLE_CPU_FEATURES": _dispatched(wanted["NPY_DISABLE_CPU_FEATURES"])}
     return {**inherited, **wanted, **more}
+
+
+def lowers(cap: str) -> bool:
+    """Whether a cap takes anything away from this processor."""
+    return cap == "sse4" or (cap == "avx2" and "avx512f" in _flags())
 
 
 def _dispatched(names: str) -> str:

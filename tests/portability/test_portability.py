@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from caps import CAPS, environment, processor
+from caps import CAPS, environment, lowers, processor
 
 import eegzip
 from eegzip.formats.edf import EdfFile, decode_signal
@@ -83,6 +83,8 @@ def samples(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("cap", ["avx2", "sse4"])
 def test_an_older_processor_gives_the_same(computed: Callable[[str], Path], cap: str) -> None:
+    if not lowers(cap):
+        pytest.skip("the processor is that old itself")
     here, there = computed("native"), computed(cap)
     for name in SAME_TOKENS:
         one, other = here / f"{name}.eegz", there / f"{name}.eegz"

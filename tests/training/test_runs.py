@@ -168,7 +168,9 @@ def test_two_processes_do_what_one_does(tmp_path, monkeypatch, assignments):
     script = tmp_path / "script.py"
     script.write_text(
         "import sys, json\nfrom eegzip.training.api import train\n"
+        "from eegzip.training.reporting import artifacts\n"
         "from eegzip.training.settings.checked import TrainSettings\n"
+        "artifacts.plot_curves = lambda *_: None\n"
         "train(TrainSettings().changed(json.loads(sys.argv[1])), sys.argv[2])\n"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
