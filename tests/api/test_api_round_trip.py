@@ -17,7 +17,7 @@ names = {path.name for path in shipped}
 development = [path for path in sorted((SHARED / "formats").glob("*.?df")) if path.name not in names]
 development += [sorted((SHARED / "eeg" / name).glob("*.edf"))[-1] for name in EEG_SETS if (SHARED / "eeg").is_dir()]
 
-BEGINNING = 150_000
+BEGINNING = 100_000
 """Bytes of the larger recordings; whole ones come back with -m long."""
 
 EEG = {

@@ -13,7 +13,7 @@ import mne
 import numpy as np
 import pyedflib
 import pytest
-from api.plain_edf import PlainEdf
+from api.plain_edf import PlainEdf, beginning
 from api.recordings import SHIPPED
 
 import eegzip
@@ -25,6 +25,10 @@ WAYS: dict[str, dict[str, Any]] = {
     "PRD": {"max_prd": 9},
     "error and SNR": {"max_error": 2, "min_snr": 20},
 }
+
+
+BEGINNING = 80_000
+"""Bytes of a recording that bounds are tried on: search takes its time, and what is odd is odd from the start."""
 
 
 def open_with_pyedflib(path: Path) -> None:
@@ -68,6 +72,11 @@ def readers_of(path: Path) -> tuple[Callable[[Path], None], ...]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("source", SHELF, ids=lambda path: path.name)
 def test_it_comes_back(source: Path, way: str, tmp_path: Path) -> None:
+    if way in ("PRD", "error and SNR"):
+        plain = PlainEdf.read(source)
+        if plain.complete_records and len(plain.raw) > BEGINNING:
+            seconds = plain.seconds_per_record * max(BEGINNING // plain.record_bytes, 2)
+            source = beginning(source, tmp_path / source.name, seconds)
     packed, back = tmp_path / "a.eegz", tmp_path / f"back{source.suffix}"
     report = eegzip.compress(source, packed, **WAYS[way])
     found = eegzip.verify(packed, deep=True)

@@ -111,6 +111,10 @@ def first_half(edf: bytes) -> bytes:
     return edf[:236] + b"%-8d" % kept + edf[244 : header_bytes + kept * each]
 
 
+def first_quarter(edf: bytes) -> bytes:
+    return first_half(first_half(edf))
+
+
 def some_signals(*kept: int) -> Callable[[bytes], bytes]:
     """Of a recording only these signals: the second reader takes its time, above all for exact ones."""
 
@@ -142,7 +146,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[bytes], bytes]]] = {
         {"chunk_seconds": 7, "exact": ["EEG [!C]*"]},
         some_signals_of_the_first_half,
     ),
-    "codebooks": ("short_psg.edf", {"codebooks": 4, "chunk_seconds": 30, "exact": ["*Fpz*"]}, first_half),
+    "codebooks": ("short_psg.edf", {"codebooks": 4, "chunk_seconds": 30, "exact": ["*Fpz*"]}, first_quarter),
     "native": ("test_bdf_stim_channel.bdf", {"rate": "native", "chunk_seconds": 3}, bytes),
     "resampled": ("test_bdf_stim_channel.bdf", {"rate": 100, "chunk_seconds": 1}, bytes),
     "fixed": ("duplicate_channel_labels.edf", {"scaling": "fixed:200uV", "chunk_seconds": 2}, bytes),
@@ -162,7 +166,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[bytes], bytes]]] = {
         bytes,
     ),
     "groups, single": ("duplicate_channel_labels.edf", {"chunk_seconds": 2, "groups": "single"}, bytes),
-    "all exact": ("test.bdf", {"exact": ["*"], "chunk_seconds": 0.1}, some_signals(*range(12), 72)),
+    "all exact": ("test.bdf", {"exact": ["*"], "chunk_seconds": 0.1}, some_signals(*range(7), 72)),
     "all exact, tail": ("duplicate_channel_labels.edf", {"exact": ["*"], "chunk_seconds": 3}, with_trailing_bytes),
 }
 
