@@ -35,6 +35,8 @@ from eegzip.formats.tokens.packed import ABSENT
 
 # Bytes of activations that one batch may take at a time.
 BATCH_BYTES = 256 << 20
+WARM_UP_FRAMES = 128
+"""Frames before a window by which a causal network, whose memory has no end, finds its state (SPEC.md, section 9.2)."""
 DEVICE_BATCH = 64
 """Rows that are done at once on a GPU, where they fit."""
 
@@ -68,6 +70,8 @@ class CodecRuntime:
         Frames per window, W.
     encoder_context, decoder_context : int
         Frames on each side that encoder and decoder need to see.
+    causal : bool
+        Whether frames depend on none after them; then what they need to see lies before them.
     """
 
     def __init__(
@@ -91,10 +95,14 @@ class CodecRuntime:
         self.codebook_size = shape.codebook_size
         self.window_frames = config.window_frames
         adapters = config.adapters
-        self.encoder_context = -(-encoder_reach(shape) // shape.hop)
-        if adapters is not None:
-            self.encoder_context += adapters.encoder_reach
-        self.decoder_context = -(-decoder_reach(shape) // shape.hop)
+        self.causal = config.causal
+        if self.causal:
+            self.encoder_context = self.decoder_context = WARM_UP_FRAMES
+        else:
+            self.encoder_context = -(-encoder_reach(shape) // shape.hop)
+            if adapters is not None:
+                self.encoder_context += adapters.encoder_reach
+            self.decoder_context = -(-decoder_reach(shape) // shape.hop)
         self._workers = threads or torch.get_num_threads()
         try:
             self.device = torch.device(device)

@@ -19,6 +19,7 @@ from eegzip.training.api import settings_for
 from eegzip.training.losses import waveform
 from eegzip.training.losses.discriminators import Discriminator, DiscriminatorConfig
 from eegzip.training.losses.total import losses_of
+from eegzip.training.settings.sections import LossSettings
 
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "spectrogram": spectrogram_loss,
@@ -165,7 +166,7 @@ def test_squared_waveform_losses_are_what_their_definitions_say() -> None:
     squares, energies = np.square(x - y).mean(axis=1), x.var(axis=1)
     wanted = {"squared": squares.mean(), "log_relative": np.log((squares + 1e-8) / (energies + 1e-8)).mean()}
     for kind, value in wanted.items():
-        losses = losses_of(torch.from_numpy(x), torch.from_numpy(y), kind=kind, stft=False)
+        losses = losses_of(torch.from_numpy(x), torch.from_numpy(y), LossSettings(waveform_kind=kind))
         assert float(losses["waveform"]) == pytest.approx(value)
     # A channel of a tenth the size counts as much; its offset is no signal.
     both = [torch.from_numpy(np.stack([wave, 0.1 * wave + 3])) for wave in (x[0], y[0])]

@@ -42,14 +42,21 @@ class Encoder(Protocol):
     decoder_context: int
 
     def encode(
-        self, samples: np.ndarray, n_codebooks: int | None = None, multipliers: np.ndarray | None = None
+        self,
+        samples: np.ndarray,
+        n_codebooks: int | None = None,
+        multipliers: np.ndarray | None = None,
+        missing: int = 0,
     ) -> np.ndarray:
         """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side.
 
-        With `multipliers` [groups, frames], none but those that take so much squared error away.
+        With `multipliers` [groups, frames], none but those that take so much squared error away. `missing` frames of
+        the context before lie before the recording.
         """
 
-    def encode_with_latents(self, samples: np.ndarray, n_codebooks: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def encode_with_latents(
+        self, samples: np.ndarray, n_codebooks: int | None = None, missing: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the codes and the latents [groups, D, frames] that they stand for."""
 
 
@@ -165,6 +172,10 @@ class Analysis:
         start = (window * frames - context) * hop - hop // 2
         return self._normalised(start, start + (frames + 2 * context) * hop)
 
+    def _missing(self, window: int) -> int:
+        """Frames of the context before a window that lie before the recording."""
+        return max(self._encoder.encoder_context - window * self.window_frames, 0)
+
     def _window(self, window: int) -> np.ndarray:
         if window not in self._codes:
             if self._choose is not None:
@@ -175,12 +186,14 @@ class Analysis:
                 multipliers = self._components.distortion.multiplier / np.square(scales)
                 self._codes[window] = self._encoder.encode(samples, self._codebooks, multipliers)
             else:
-                self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
+                missing = self._missing(window)
+                self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks, missing=missing)
         return self._codes[window]
 
     def analyse(self, window: int) -> WindowAnalysis:
         """What is to be coded in a window, with the codes of least error."""
-        codes, latents = self._encoder.encode_with_latents(self._samples(window), self._codebooks)
+        samples, missing = self._samples(window), self._missing(window)
+        codes, latents = self._encoder.encode_with_latents(samples, self._codebooks, missing)
         first = window * self.window_frames
         return WindowAnalysis(codes, latents, self._scales(first, first + self.window_frames))
 
