@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
-from eegzip.codecs.checkpoints.config import MAX_BEAM
+from eegzip.codecs.checkpoints.config import MAX_BEAM, WARM_UP_FRAMES
 from eegzip.codecs.networks.dac import decoder_reach, encoder_reach
 from eegzip.codecs.networks.inference import build_network, codewords, prepare_for_inference, ready_network
 from eegzip.codecs.networks.joint import JointDecoder, joint_decoder
@@ -35,8 +35,6 @@ from eegzip.formats.tokens.packed import ABSENT
 
 # Bytes of activations that one batch may take at a time.
 BATCH_BYTES = 256 << 20
-WARM_UP_FRAMES = 128
-"""Frames before a window by which a causal network, whose memory has no end, finds its state (SPEC.md, section 9.2)."""
 DEVICE_BATCH = 64
 """Rows that are done at once on a GPU, where they fit."""
 

@@ -21,6 +21,8 @@ MAX_BEAM = 64
 ARCHITECTURES = ("dac-sc", "dac-mc", "biocodec")
 CAUSAL = "biocodec"
 """The architecture whose frames depend on no later sample."""
+WARM_UP_FRAMES = 128
+"""Frames before a window by which a causal network, whose memory has no end, finds its state (SPEC.md, section 9.2)."""
 SCALINGS = ("adaptive", "fixed", "robust")
 GROUPINGS = ("manual", "random", "single")
 MAX_MIXTURE = 64
@@ -358,6 +360,8 @@ class ModelConfig:
             raise ModelError(f"The model's rate must lie between 1 and 1000000 Hz, it is {self.rate}.")
         if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > _MAX_WINDOW_SAMPLES:
             raise ModelError("The model's window_frames is out of range.")
+        if self.causal and self.window_frames < WARM_UP_FRAMES:
+            raise ModelError(f"A causal model's window_frames must be {WARM_UP_FRAMES} or more.")
         if not 1 <= self.beam <= MAX_BEAM:
             raise ModelError(f"The model's beam must lie between 1 and {MAX_BEAM}.")
         if self.beam > 1 and self.network.search != "euclid":

@@ -15,10 +15,7 @@ from torch.nn.utils import parametrize
 
 from eegzip.codecs.checkpoints.config import NetworkConfig
 from eegzip.codecs.networks.network import TokenNetwork
-from eegzip.codecs.networks.seanet import CausalDecoder, CausalEncoder, Memory
-
-FIRST_FRAMES = 3
-"""Least frames of the first block of a stream: what is mirrored before a recording must be there."""
+from eegzip.codecs.networks.seanet import CausalDecoder, CausalEncoder
 
 
 class Level(nn.Module):
@@ -87,38 +84,3 @@ def fuse_parametrizations(network: nn.Module) -> None:
     for module in network.modules():
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
-
-
-class TokenStream:
-    """Tokens of waveforms that arrive block by block, the same as of the whole.
-
-    Parameters
-    ----------
-    network
-        In evaluation mode.
-    """
-
-    def __init__(self, network: BioCodec) -> None:
-        self._network = network
-        self._memory: Memory = {}
-
-    @torch.inference_mode()
-    def encode(self, wave: torch.Tensor) -> torch.Tensor:
-        """Return the codes [B, levels, F] of the next block [B, 1, F * hop].
-
-        Parameters
-        ----------
-        wave
-            Whole frames; of the first block at least three (:data:`FIRST_FRAMES`).
-
-        Raises
-        ------
-        ValueError
-            It is not.
-        """
-        hop = self._network.config.hop
-        least = 1 if self._memory else FIRST_FRAMES
-        if wave.shape[-1] % hop or wave.shape[-1] < least * hop:
-            raise ValueError(f"a block must be {least} or more whole frames of {hop} samples, not {wave.shape[-1]}")
-        codes: torch.Tensor = self._network.quantizer(self._network.encoder(wave, self._memory))[1]
-        return codes

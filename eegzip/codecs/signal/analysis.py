@@ -29,8 +29,25 @@ def window_size(n_frames: int, longest: int) -> int:
     return max(-(-n_frames // windows), 1)
 
 
+def window_of(n_frames: int, network: Windowed) -> int:
+    """Frames of each window of a recording that a network sees in windows.
+
+    A causal one has them at places that don't depend on where the recording ends: it may not have ended yet.
+    """
+    if network.causal:
+        return min(max(n_frames, 1), network.window_frames)
+    return window_size(n_frames, network.window_frames)
+
+
 SampleReader = Callable[[int, int], np.ndarray]
 """Gives the digital values [channels, stop - start] of the samples from start up to stop."""
+
+
+class Windowed(Protocol):
+    """What sees recordings in windows."""
+
+    window_frames: int
+    causal: bool
 
 
 class Encoder(Protocol):
@@ -40,6 +57,7 @@ class Encoder(Protocol):
     window_frames: int
     encoder_context: int
     decoder_context: int
+    causal: bool
 
     def encode(
         self,
@@ -132,7 +150,7 @@ class Analysis:
         self._components = components
         self._choose = choose
         self._resampler = Resampler(grid.up, grid.down)
-        self.window_frames = window_size(grid.n_frames, encoder.window_frames)
+        self.window_frames = window_of(grid.n_frames, encoder)
         self.n_windows = -(-grid.n_frames // self.window_frames)
         self._codes: dict[int, np.ndarray] = {}
         self._knots: dict[int, np.ndarray] = {}

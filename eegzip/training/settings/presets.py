@@ -42,7 +42,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # steps, in which encoder and decoder learn before, are ours. `--model biocodec` has all this by itself. Batches of
     # 512 and 20 rounds of 5 million windows are for machines that have them.
     "biocodec": {
-        "data": {"rate": 250.0, "scaling": "robust", "clamp": 10.0, "window_seconds": 5.04},
+        "data": {
+            "rate": 250.0, "scaling": "robust", "clamp": 10.0, "window_seconds": 5.04,
+            # What `compress --scaling adaptive` then brings signals to: the level that the network knows.
+            "level_rms": 0.75, "level_peak": 10.0,
+        },
         "model": {
             "architecture": "biocodec", "encoder_dim": 32, "encoder_rates": [2, 2, 3], "latent_dim": 128,
             "decoder_dim": 256, "decoder_rates": [3, 2, 2], "n_codebooks": 6, "codebook_size": 256, "codebook_dim": 16,
