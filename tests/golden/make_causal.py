@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
         model = checkpoint_maker.make_causal(Path(work), resolve("dac-sc-compact-1"))
         edf = cut(EXAMPLES / "eegmat_subject18_arithmetic.edf", Path(work) / "cut.edf", 6, ["Fp1", "O1"])
         with (folder / "causal.npz").open("xb") as file:
-            eegzip.compress(edf, target, model=model, chunk_seconds=4)
+            eegzip.compress(edf, target, model=model, codebooks=3, chunk_seconds=4)
             with eegzip.open(target) as recording:
                 codes = np.stack([stream.codes for stream in recording.tokens()])
                 groups = recording.info["groups"]

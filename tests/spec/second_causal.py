@@ -46,9 +46,8 @@ class Causal:
         """LSTM of two layers, with what came in."""
         rows = list(x.T)
         for layer in (0, 1):
-            w_ih, w_hh, b_ih, b_hh = (
-                self.tensors[f"{name}.lstm.{part}_l{layer}"] for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
+            parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            w_ih, w_hh, b_ih, b_hh = (self.tensors[f"{name}.lstm.{part}_l{layer}"] for part in parts)
             h = c = torch.zeros(w_hh.shape[1])
             for t, row in enumerate(rows):
                 i, f, g, o = (w_ih @ row + b_ih + w_hh @ h + b_hh).chunk(4)

@@ -39,7 +39,7 @@ def checkpoint_digest(folder: Path) -> str:
 
 
 class Network:
-    """Decoder of a checkpoint: of the Descript Audio Codec 1.0, its linear path, styles (9, 10), or a causal one (9.2)."""
+    """Decoder of a checkpoint: the Descript Audio Codec 1.0's, its linear path, styles (9, 10); or a causal one."""
 
     def __init__(self, folder: Path) -> None:
         self.digest = checkpoint_digest(folder)

@@ -117,15 +117,12 @@ def import_descript(path: str | Path, out_dir: str | Path, rate: float | None = 
 
 def _import_biocodec(state: dict[str, Any], file: Path, out_dir: str | Path, rate: float | None) -> Checkpoint:
     """Turn BioCodec's weights into a checkpoint folder."""
-    import torch
-
     from eegzip.codecs.networks.build import build
 
     _check_tensors(state, file)
     config, weights = biocodec_weights.imported(state, file.stem)
     config = config if rate is None else replace(config, rate=rate)
-    with torch.device("meta"):
-        network = build(config)
+    network = build(config)
     try:
         network.load_state_dict(weights, strict=True, assign=True)
     except RuntimeError as error:

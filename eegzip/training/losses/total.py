@@ -28,7 +28,7 @@ def losses_of(x: torch.Tensor, y: torch.Tensor, settings: LossSettings) -> Losse
         "waveform": waveform_loss(x, y, kind=settings.waveform_kind),
         "stft": stft_loss(x, y) if settings.stft else nothing,
         "spectrogram": spectrogram_loss(x, y) if settings.spectrogram else nothing,
-        "phase": phase_loss(x, y, settings.phase_windows) if settings.phase else nothing,
+        "phase": phase_loss(x, y, windows=settings.phase_windows) if settings.phase else nothing,
     }
 
 

@@ -22,6 +22,7 @@ from eegzip.evaluation.spectrogram import (
 )
 
 STFT_WINDOWS = (2048, 512)
+PHASE_WINDOWS = (32, 64, 128, 256)
 # Of a waveform at the network's level, 1e-4 of full scale, squared: what lies below is no signal.
 _SILENCE = 1e-8
 _HUBER = 0.7
@@ -91,7 +92,12 @@ def stft_loss(
     return row_mean(total, second)
 
 
-def phase_loss(x: torch.Tensor, y: torch.Tensor, windows: Sequence[int]) -> torch.Tensor:
+def phase_loss(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    present: torch.Tensor | None = None,
+    windows: Sequence[int] = PHASE_WINDOWS,
+) -> torch.Tensor:
     """Return BioCodec's multi-scale loss in magnitude and phase.
 
     For each window length w, of spectrograms S with hop w / 8 (Hann window, mirrored ends): three maps log(1 + abs S),
@@ -101,11 +107,13 @@ def phase_loss(x: torch.Tensor, y: torch.Tensor, windows: Sequence[int]) -> torc
     Parameters
     ----------
     x, y
-        Waveforms [N, T].
+        Waveforms [..., T].
+    present
+        Which channels there are [...], bool; all by default.
     windows
         Lengths in samples; those that the waveforms are too short for are left out.
     """
-    first, second = present_rows(x, y, None)
+    first, second = present_rows(x, y, present)
     total = second.new_zeros(len(second))
     for window in fitting_windows(x.shape[-1], tuple(windows)):
         if not len(second):

@@ -95,7 +95,7 @@ class TrainSettings:
             ("start", "channels", ("apart", "mean")),
             ("quantiser", "start", ("kmeans", "random")),
             ("quantiser", "update", ("gradient", "ema")),
-            ("losses", "waveform_kind", ("l1", "squared", "huber", "log_relative")),
+            ("losses", "waveform_kind", ("l1", "squared", "log_relative", "huber")),
             ("optimiser", "autocast", ("auto", "bfloat16", "off")),
             ("run", "best", ("prd", "spectrogram")),
             ("run", "weights", ("float32", "float16")),
