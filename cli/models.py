@@ -23,6 +23,7 @@ Examples:
   eegzip models --json | jq '.[].digest'
   eegzip models import weights.pth audio      official DAC weights, as a model
   eegzip models import dac_44khz/ audio       the same as Hugging Face keeps them
+  eegzip models import biocodec_ckpt.pt bio   BioCodec's published weights
 """
 
 
@@ -90,14 +91,14 @@ def show(model: str, *, only_path: bool, as_json: bool) -> None:
 @models.command("import")
 @click.argument("weights", metavar="WEIGHTS", type=FILE)
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@click.option("--rate", default=256.0, show_default=True, metavar="HZ", help="Rate at which EEG is fed to it.")
+@click.option("--rate", type=float, metavar="HZ", help="Rate at which EEG is fed to it.  [256; BioCodec: its own]")
 @json_option
-def import_weights(weights: str, folder: str, rate: float, *, as_json: bool) -> None:
-    """Make official Descript Audio Codec weights a model in DIR.
+def import_weights(weights: str, folder: str, rate: float | None, *, as_json: bool) -> None:
+    """Make published weights, of the Descript Audio Codec or of BioCodec, a model in DIR.
 
     WEIGHTS is Descript's .pth file; or DAC as Hugging Face's transformers save it, a folder with config.json and
-    model.safetensors (or that file). They are read as plain tensors: nothing is run, and they must be exactly those of
-    the network that they describe.
+    model.safetensors (or that file); or BioCodec's .pt file. They are read as plain tensors: nothing is run, and they
+    must be exactly those of the network that they describe.
     """
     from eegzip.models import import_descript
 

@@ -41,6 +41,7 @@ Examples:
   eegzip train --data recordings/ --out mine --preset compact --max-time 20m
   eegzip train --resume --out mine --max-time 1h          goes on where it was stopped
   eegzip train --data recordings/ --out pairs --model dac-mc --groups random --init mine
+  eegzip train --data recordings/ --out tokens --model biocodec --max-time 2h
   eegzip train --data speech/ --domain audio --out heard --preset compact --max-steps 5000
   eegzip train --data recordings/ --out tuned --init heard        from audio to EEG
   eegzip train --data recordings/ --out ours --init eegz-sc-2 --stages joint --max-time 20m
@@ -68,8 +69,19 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 )
 @click.option("--out", required=True, type=FOLDER, metavar="DIR", help="Folder of the run; it becomes the model.")
 @click.option("--config", type=FILE, metavar="FILE", help="Settings in TOML, YAML or JSON; options win over them.")
-@click.option("--preset", "presets", multiple=True, metavar="NAME", help="full, base, compact, paper. Repeatable.")
-@click.option("--model", "architecture", type=click.Choice(["dac-sc", "dac-mc"]), help="Channels alone or in groups.")
+@click.option(
+    "--preset",
+    "presets",
+    multiple=True,
+    metavar="NAME",
+    help="full, base, compact, paper, biocodec, biocodec-small, biocodec-emg. Repeatable.",
+)
+@click.option(
+    "--model",
+    "architecture",
+    type=click.Choice(["dac-sc", "dac-mc", "biocodec"]),
+    help="Channels alone or in groups; or alone and causally, by a network of another kind with its own presets.",
+)
 @click.option(
     "--stages",
     metavar="LIST",

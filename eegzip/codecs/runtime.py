@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
-from eegzip.codecs.checkpoints.config import MAX_BEAM
+from eegzip.codecs.checkpoints.config import MAX_BEAM, WARM_UP_FRAMES
 from eegzip.codecs.networks.dac import decoder_reach, encoder_reach
 from eegzip.codecs.networks.inference import build_network, codewords, prepare_for_inference, ready_network
 from eegzip.codecs.networks.joint import JointDecoder, joint_decoder
@@ -68,6 +68,8 @@ class CodecRuntime:
         Frames per window, W.
     encoder_context, decoder_context : int
         Frames on each side that encoder and decoder need to see.
+    causal : bool
+        Whether frames depend on none after them; then what they need to see lies before them.
     """
 
     def __init__(
@@ -91,10 +93,14 @@ class CodecRuntime:
         self.codebook_size = shape.codebook_size
         self.window_frames = config.window_frames
         adapters = config.adapters
-        self.encoder_context = -(-encoder_reach(shape) // shape.hop)
-        if adapters is not None:
-            self.encoder_context += adapters.encoder_reach
-        self.decoder_context = -(-decoder_reach(shape) // shape.hop)
+        self.causal = config.causal
+        if self.causal:
+            self.encoder_context = self.decoder_context = WARM_UP_FRAMES
+        else:
+            self.encoder_context = -(-encoder_reach(shape) // shape.hop)
+            if adapters is not None:
+                self.encoder_context += adapters.encoder_reach
+            self.decoder_context = -(-decoder_reach(shape) // shape.hop)
         self._workers = threads or torch.get_num_threads()
         try:
             self.device = torch.device(device)

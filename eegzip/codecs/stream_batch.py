@@ -208,7 +208,7 @@ def _scaling(
     if codec.scaling is ScalingKind.ADAPTIVE:
         config = runtime.checkpoint.config.scaling
         return AdaptiveScaling(codec.knot_spacing, config.level_rms, config.level_peak)
-    return FixedScaling(channels.ranges, np.zeros(len(batch.signals)))
+    return FixedScaling(channels.ranges, np.zeros(len(batch.signals)), runtime.checkpoint.config.scaling.bound)
 
 
 def analysis_of(

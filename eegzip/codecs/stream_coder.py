@@ -39,6 +39,8 @@ class GroupCoder:
         Streams of tokens.
     window_frames, encoder_context, decoder_context : int
         As of the runtime.
+    causal : bool
+        Likewise; then windows have context before them only.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class GroupCoder:
         self.window_frames = runtime.window_frames
         self.encoder_context = runtime.encoder_context
         self.decoder_context = runtime.decoder_context
+        self.causal = runtime.causal
         first = np.cumsum(sizes) - sizes
         # For each size: which groups are that large, their rows [groups, size] and styles [groups, size].
         self._members = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
@@ -81,7 +84,11 @@ class GroupCoder:
                 )
 
     def encode(
-        self, samples: FloatArray, n_codebooks: int | None = None, multipliers: npt.NDArray[np.float64] | None = None
+        self,
+        samples: FloatArray,
+        n_codebooks: int | None = None,
+        multipliers: npt.NDArray[np.float64] | None = None,
+        missing: int = 0,
     ) -> CodeArray:
         """Return the codes [groups, n_codebooks, n] of windows [channels, (n + 2 * encoder_context) * hop].
 
@@ -94,15 +101,20 @@ class GroupCoder:
         multipliers
             Lagrange multipliers [groups, n]: the squared error in the latents that a token must take away to be worth
             it. Frames have no others; by default all have all.
+        missing
+            Frames of the context before that lie before the recording: a causal network begins after them, as it would
+            on a stream; to others they are samples like any.
         """
-        return self._encode(samples, n_codebooks, None, multipliers)
+        return self._encode(samples, n_codebooks, None, multipliers, missing)
 
-    def encode_with_latents(self, samples: FloatArray, n_codebooks: int | None = None) -> tuple[CodeArray, FloatArray]:
+    def encode_with_latents(
+        self, samples: FloatArray, n_codebooks: int | None = None, missing: int = 0
+    ) -> tuple[CodeArray, FloatArray]:
         """Return the codes as :meth:`encode` does, and the latents [groups, D, n] that they stand for."""
         frames = max(samples.shape[-1] // self._runtime.hop - 2 * self.encoder_context, 0)
         width = self._runtime.checkpoint.config.network.latent_width
         latents = np.empty((self.n_groups, width, frames), dtype=np.float32)
-        return self._encode(samples, n_codebooks, latents, None), latents
+        return self._encode(samples, n_codebooks, latents, None, missing), latents
 
     def _encode(
         self,
@@ -110,6 +122,7 @@ class GroupCoder:
         n_codebooks: int | None,
         latents: FloatArray | None,
         multipliers: npt.NDArray[np.float64] | None,
+        missing: int,
     ) -> CodeArray:
         runtime, context, length = self._runtime, self.encoder_context, samples.shape[-1]
         frames = length // runtime.hop - 2 * context
@@ -120,13 +133,17 @@ class GroupCoder:
             )
         levels = runtime.levels(n_codebooks)
         codes = np.empty((self.n_groups, levels, frames), dtype=np.uint16)
+        begin = 0
+        if self.causal:
+            begin, length = min(missing, context), (context + frames) * runtime.hop
 
         def encode_batch(kind: int, part: RowIndex) -> None:
             rows, styles = self._rows[kind][part], self._styles[kind][part]
             members = self._members[kind][part]
-            wave = torch.from_numpy(np.ascontiguousarray(samples[rows.reshape(-1)], dtype=np.float32))
+            taken = samples[rows.reshape(-1), begin * runtime.hop : length]
+            wave = torch.from_numpy(np.ascontiguousarray(taken, dtype=np.float32))
             latent = runtime.network.encoder(wave[:, None].to(runtime.device)).unflatten(0, styles.shape)
-            joined = self._joined(latent, styles)[:, :, context : context + frames]
+            joined = self._joined(latent, styles)[:, :, context - begin : context - begin + frames]
             if latents is not None:
                 latents[members] = joined.cpu().numpy()
             least = None
@@ -175,11 +192,21 @@ class GroupCoder:
             # After the styles, whose biases would make something of nothing.
             latent[:, :, : max(first, 0)] = 0
             latent[:, :, max(last, 0) :] = 0
-            out = runtime.network.decoder(latent)[:, 0, context * runtime.hop : (context + n) * runtime.hop]
-            wave[rows.reshape(-1)] = out.cpu().numpy()
+            wave[rows.reshape(-1)] = self._sounded(latent, first)
 
         runtime.in_batches(decode_batch, [(len(rows), rows.shape[1] * frames * runtime.hop) for rows in self._rows])
         return wave
+
+    def _sounded(self, latent: torch.Tensor, first: int) -> FloatArray:
+        """Waveforms of the inner frames of latents [rows, D, n + 2 * decoder_context]; `first` is the first of all."""
+        hop, context = self._runtime.hop, self.decoder_context
+        begin, stop = 0, latent.shape[-1]
+        if self.causal:
+            # It begins with the first frame there is; later ones don't show.
+            begin, stop = min(max(first, 0), context), stop - context
+        wave = self._runtime.network.decoder(latent[:, :, begin:stop])[:, 0, (context - begin) * hop :]
+        result: FloatArray = wave[:, : (latent.shape[-1] - 2 * context) * hop].cpu().numpy()
+        return result
 
     def synthesise(self, latents: FloatArray) -> FloatArray:
         """Return the waveforms [channels, n * hop] of latents [channels, D, n + 2 * decoder_context].

@@ -92,7 +92,7 @@ def klt_parts(signals: Sequence[SignalHeader], coded: Sequence[int], choice: Cod
     multichannel = choice.config.multichannel
     if multichannel is None or choice.config.channel_coding is not ChannelCoding.KLT:
         return []
-    if choice.config.prior is None or choice.fixed_limit_uv is not None:
+    if choice.config.prior is None or choice.steady:
         return []
     vocabulary = tuple(dict.fromkeys(style_name(signal.label) for signal in signals))
 

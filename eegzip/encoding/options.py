@@ -153,7 +153,9 @@ class CodecChoice:
     rate : Fraction or None
         Sample rate that signals are resampled to; ``None`` keeps each signal's own.
     fixed_limit_uv : float or None
-        Amplitude for fixed scaling; ``None`` for adaptive scaling.
+        Amplitude for fixed scaling; ``None`` for any other.
+    robust : bool
+        Whether each signal has a scale of its own for the whole recording, from its interquartile range.
     groups : str
         How channels are divided into groups: ``manual``, ``random``, ``single`` or the path of a file; always
         ``single`` with a model that codes every channel alone.
@@ -163,7 +165,13 @@ class CodecChoice:
     codebooks: int
     rate: Fraction | None
     fixed_limit_uv: float | None
+    robust: bool = False
     groups: str = "single"
+
+    @property
+    def steady(self) -> bool:
+        """Whether a signal has one scale throughout, fixed or robust; else it is adaptive."""
+        return self.robust or self.fixed_limit_uv is not None
 
     @property
     def config(self) -> ModelConfig:
@@ -173,7 +181,7 @@ class CodecChoice:
     @property
     def highpass_hz(self) -> float | None:
         """Corner of the high-pass filter that the network was trained behind, in Hz; ``None`` where there was none."""
-        return None if self.fixed_limit_uv is None else self.config.scaling.highpass_hz or None
+        return self.config.scaling.highpass_hz or None if self.steady else None
 
 
 def ordinary_depth(config: ModelConfig) -> int:
@@ -226,7 +234,12 @@ def choose(checkpoint: Checkpoint, options: CompressionOptions) -> CodecChoice:
     if options.scaling is None and config.scaling.kind == "fixed":
         limit = config.scaling.limit_uv
     return CodecChoice(
-        checkpoint, codebooks, None if rate == "native" else rate, limit, _groups(options.groups, config)
+        checkpoint,
+        codebooks,
+        None if rate == "native" else rate,
+        limit,
+        robust=options.scaling is None and config.scaling.kind == "robust",
+        groups=_groups(options.groups, config),
     )
 
 

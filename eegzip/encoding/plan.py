@@ -12,7 +12,7 @@ import numpy as np
 from eegzip._version import __version__
 from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.signal.resampling import network_ratio
-from eegzip.codecs.signal.scaling import choose_offset_step
+from eegzip.codecs.signal.scaling import RobustLevel, choose_offset_step
 from eegzip.codecs.stream_batch import DigitalSource
 from eegzip.encoding.channel_groups import SharedStream, share
 from eegzip.encoding.klt import transformed
@@ -24,6 +24,7 @@ from eegzip.encoding.options import (
     CompressionOptions,
     choose,
 )
+from eegzip.encoding.robust_level import robust_levels
 from eegzip.encoding.signal_coding import signal_entries
 from eegzip.encoding.statistics import LEVEL_SECONDS, RecordingStatistics, SignalStatistics
 from eegzip.formats.edf import EdfFile, SignalHeader
@@ -122,7 +123,7 @@ def plan(
     coding = codec if options.tokens else None
     signals = _signals(file, statistics, coding, options)
     lines, coded = without_lines(file, statistics, signals)
-    header = plan_header(file, coded, coding, options, signals)
+    header = plan_header(file, coded, coding, options, signals, file if lines is None else lines)
     if lines is not None:
         header = replace(header, line_sets=tuple(found.entry for found in lines.found))
     if codec is None or not header.groups:
@@ -151,6 +152,7 @@ def plan_header(
     codec: CodecChoice | None,
     options: CompressionOptions,
     signals: tuple[eegz.SignalEntry, ...],
+    source: DigitalSource | None = None,
 ) -> eegz.FileHeader:
     """Decide how each signal is coded and which of them share streams, each channel for itself.
 
@@ -162,6 +164,8 @@ def plan_header(
         ``None`` where no signal gets tokens.
     signals : tuple of SignalEntry
         How each is coded.
+    source : DigitalSource, optional
+        What is coded, where it is not the file as it is: the recording without its lines.
     """
     coded = [index for index, entry in enumerate(signals) if entry.coding is not eegz.Coding.EXACT]
     if not coded and options.targets is not None and any(entry.why is eegz.Reason.AS_ASKED for entry in signals):
@@ -171,7 +175,7 @@ def plan_header(
     groups: tuple[eegz.GroupEntry, ...] = ()
     if coded and codec is not None:
         codecs = (_codec_entry(codec, options),)
-        groups = _groups(file, statistics, coded, codec, codecs[0])
+        groups = _groups(file, statistics, coded, codec, codecs[0], robust_levels(source or file, coded, codec))
     if coded and options.targets is not None:
         _refuse_what_leaves_nothing(options.targets, [(file.header.signals[i], statistics.signals[i]) for i in coded])
     chunk_records = _chunk_records(file, options, lossless=not coded)
@@ -260,7 +264,7 @@ def _chunk_records(file: Plannable, options: CompressionOptions, *, lossless: bo
 
 def _codec_entry(codec: CodecChoice, options: CompressionOptions) -> eegz.CodecEntry:
     config = codec.config
-    fixed = codec.fixed_limit_uv is not None
+    fixed = codec.steady
     return eegz.CodecEntry(
         name=config.architecture,
         model=config.name,
@@ -284,6 +288,7 @@ def _groups(
     coded: Sequence[int],
     codec: CodecChoice,
     entry: eegz.CodecEntry,
+    robust: Mapping[int, RobustLevel],
 ) -> tuple[eegz.GroupEntry, ...]:
     header = file.header
     found = []
@@ -291,7 +296,7 @@ def _groups(
         rate = header.sample_rate_exact(stream.signals[0])
         if not rate:
             raise UsageError("a signal without a sample rate can't be coded by a network.")
-        found.append(_group(stream, header.signals, statistics, rate, codec, entry))
+        found.append(_group(stream, header.signals, statistics, rate, codec, entry, robust))
     return tuple(found)
 
 
@@ -302,10 +307,11 @@ def _group(
     rate: Fraction,
     codec: CodecChoice,
     entry: eegz.CodecEntry,
+    robust: Mapping[int, RobustLevel],
 ) -> eegz.GroupEntry:
     ratio = Fraction(1) if codec.rate is None else network_ratio(rate, codec.rate)
     bits = eegz.nominal_bits(entry, codec.codebooks, len(stream.signals), ratio)
-    levels = [_level(signals[index], statistics.signals[index], codec) for index in stream.signals]
+    levels = [_level(signals[index], statistics.signals[index], codec, robust.get(index)) for index in stream.signals]
     return eegz.GroupEntry(
         signals=stream.signals,
         codec=0,
@@ -322,8 +328,13 @@ def _group(
     )
 
 
-def _level(signal: SignalHeader, statistics: SignalStatistics, codec: CodecChoice) -> tuple[float, float]:
+def _level(
+    signal: SignalHeader, statistics: SignalStatistics, codec: CodecChoice, robust: RobustLevel | None
+) -> tuple[float, float]:
     """Centre and range of a signal, as the container wants them."""
+    if robust is not None:
+        # As below: behind a filter it is the mean that was taken away.
+        return robust.median if codec.highpass_hz is None else float(statistics.centre), robust.spread
     if codec.fixed_limit_uv is None:
         return float(statistics.centre), float(np.ravel(choose_offset_step(statistics.level))[0])
     microvolts, offset, gain = signal.microvolts_per_digit, signal.offset, signal.gain

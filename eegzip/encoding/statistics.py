@@ -90,7 +90,7 @@ def recording_statistics(file: EdfFile, progress: Callable[[int], None] = lambda
             if signal.is_annotations or not signal.samples_per_record:
                 continue
             values = decode_signal(block, header, index)
-            meters[index].add(values, _stretch_records(header, len(values)))
+            meters[index].add(values, header)
         progress(first + len(block))
     for piece in trailing_pieces(file):
         digest.update(piece)
@@ -103,7 +103,7 @@ def signal_statistics(source: DigitalSource, signals: Sequence[int]) -> dict[int
     meters = {index: _Meter() for index in signals}
     for first, stop in source.spans():
         for index, row in zip(signals, source.digital(first, stop, signals), strict=True):
-            meters[index].add(row.reshape(stop - first, -1), _stretch_records(source.header, stop - first))
+            meters[index].add(row.reshape(stop - first, -1), source.header)
     return {index: meter.result() for index, meter in meters.items()}
 
 
@@ -116,14 +116,13 @@ class _Meter:
         self._levels: list[float] = []
         self._swing = 0
 
-    def add(self, values: np.ndarray, stretch: int) -> None:
-        """Take note of samples [records, samples_per_record]; levels are those of so many records at a time."""
+    def add(self, values: np.ndarray, header: EdfHeader) -> None:
+        """Take note of samples [records, samples_per_record] of a recording."""
         self._lowest = min(self._lowest, int(values.min()))
         self._highest = max(self._highest, int(values.max()))
         self._total += int(values.sum(dtype=np.int64))
         self._count += values.size
-        for begin in range(0, len(values), stretch):
-            part = values[begin : begin + stretch]
+        for part in stretches_of(header, values):
             self._levels.append(float(part.std()))
             self._swing = max(self._swing, int(np.ptp(part)))
 
@@ -135,9 +134,12 @@ class _Meter:
         return SignalStatistics(self._lowest, self._highest, centre, float(np.median(self._levels)), self._swing)
 
 
-def _stretch_records(header: EdfHeader, available: int) -> int:
-    duration = header.record_duration
-    return max(1, min(available, round(LEVEL_SECONDS / duration))) if duration else available
+def stretches_of(header: EdfHeader, values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield samples [records, samples_per_record] of a recording in stretches of about :data:`LEVEL_SECONDS`."""
+    duration, available = header.record_duration, len(values)
+    size = max(1, min(available, round(LEVEL_SECONDS / duration))) if duration else max(available, 1)
+    for begin in range(0, available, size):
+        yield values[begin : begin + size]
 
 
 def trailing_pieces(file: EdfFile) -> Iterator[bytes]:

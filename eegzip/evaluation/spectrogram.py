@@ -81,10 +81,13 @@ def mirrored(waves: torch.Tensor, before: int, after: int) -> torch.Tensor:
     return torch.cat([waves[..., 1 : before + 1].flip(-1), waves, waves[..., end - after : end].flip(-1)], -1)
 
 
-def transform(rows: torch.Tensor, window: int) -> torch.Tensor:
-    """Return the complex spectrogram [N, window / 2 + 1, frames] of waveforms [N, T]; the first frame starts at 0."""
+def transform(rows: torch.Tensor, window: int, hop: int | None = None) -> torch.Tensor:
+    """Return the complex spectrogram [N, window / 2 + 1, frames] of waveforms [N, T]; the first frame starts at 0.
+
+    The hop is a quarter of the window unless told.
+    """
     hann = torch.hann_window(window, dtype=rows.dtype, device=rows.device)
-    return torch.stft(rows, window, window // 4, window=hann, center=False, return_complex=True)
+    return torch.stft(rows, window, hop or window // 4, window=hann, center=False, return_complex=True)
 
 
 def magnitudes(rows: torch.Tensor, window: int) -> torch.Tensor:

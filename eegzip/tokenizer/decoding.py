@@ -11,7 +11,7 @@ import numpy.typing as npt
 from eegzip.codecs.joint_latents import JointLatents
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.signal.resampling import network_ratio
-from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, nearest_scale_code
+from eegzip.codecs.signal.scaling import GAUSSIAN_SPREAD, AdaptiveScaling, FixedScaling, nearest_scale_code
 from eegzip.codecs.signal.synthesis import Synthesis
 from eegzip.codecs.stream_batch import BATCH_SAMPLES, BLOCK_SECONDS
 from eegzip.codecs.stream_coder import GroupCoder
@@ -199,9 +199,9 @@ def steady_scales(
     rate : Fraction
         Hz of the samples to come.
     level : float
-        Their RMS, about, in uV; means nothing with a fixed scaling.
+        Their RMS, about, in uV; means nothing with a scaling that is fixed in uV.
     fixed : bool
-        Whether the scaling is a fixed one.
+        Whether each channel has one scale throughout.
 
     Raises
     ------
@@ -218,7 +218,8 @@ def steady_scales(
     knots = np.zeros((batch, channels, 0 if fixed else count, 2), np.int64)
     if not fixed:
         knots[..., 0] = nearest_scale_code(level / config.level_rms / RESOLUTION)
-    steps = np.full((batch, channels), config.limit_uv / RESOLUTION if fixed else 1.0)
+    unit = config.limit_uv if config.kind == "fixed" else GAUSSIAN_SPREAD * level
+    steps = np.full((batch, channels), unit / RESOLUTION if fixed else 1.0)
     return Scales(
         tuple(names), rate, n_samples, knots, steps, np.zeros((batch, channels)),
         np.broadcast_to([-np.inf, np.inf], (batch, channels, 2)), np.full(channels, RESOLUTION), np.zeros(channels),

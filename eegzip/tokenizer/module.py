@@ -203,7 +203,7 @@ class Tokenizer(nn.Module):
 
     @property
     def _fixed(self) -> bool:
-        return self.checkpoint.config.scaling.kind == "fixed"
+        return self.checkpoint.config.scaling.kind != "adaptive"
 
     @property
     def _runtime(self) -> CodecRuntime:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from eegzip import models
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint
+from eegzip.codecs.checkpoints.config import CAUSAL
 from eegzip.formats.errors import OutputExistsError, UsageError
 from eegzip.training.extras import require
 from eegzip.training.loop.state import STATE, load_run_settings, save_settings
@@ -152,8 +153,13 @@ def settings_for(
 
     settings = over(TrainSettings())
     start = _checkpoint_to_start_from(settings)
+    causal = settings.model.architecture == CAUSAL if start is None else start.config.causal
+    if causal:
+        # Losses, scaling and what else belongs to this architecture and to no other.
+        settings = over(with_presets(TrainSettings(), [CAUSAL]))
     if start is not None:
-        settings = over(TrainSettings().changed(settings_of(start), str(start.folder)))
+        base = with_presets(TrainSettings(), [CAUSAL] if causal else [])
+        settings = over(base.changed(settings_of(start), str(start.folder)))
         settings = _with_reduction(settings, start)
         if not settings.run.stages and start.config.joint is not None:
             # What was trained of such a model is its decoder; the codec under it is a transform.

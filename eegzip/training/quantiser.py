@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.training.settings.sections import QuantiserSettings
 
 
@@ -40,7 +40,7 @@ class Quantised:
     rows: list[torch.Tensor]
 
 
-def quantise(network: EegDac, latent: torch.Tensor, depth: torch.Tensor, *, is_open: bool = False) -> Quantised:
+def quantise(network: TokenNetwork, latent: torch.Tensor, depth: torch.Tensor, *, is_open: bool = False) -> Quantised:
     """Quantise latents [B, D, F], each of the batch with its own number of levels.
 
     Parameters
@@ -76,7 +76,7 @@ def quantise(network: EegDac, latent: torch.Tensor, depth: torch.Tensor, *, is_o
     return Quantised(total, commitment, codebook, torch.stack(codes, 1), rows)
 
 
-def _passed(network: EegDac, latent: torch.Tensor) -> Quantised:
+def _passed(network: TokenNetwork, latent: torch.Tensor) -> Quantised:
     """Return latents as they are; see ``is_open`` of :func:`quantise`."""
     # Codewords hold latents near their own size; without them nothing would keep these from growing for ever.
     growth = (latent.square().mean((1, 2)) - 1).clamp(min=0).mean()
@@ -108,24 +108,24 @@ class CodebookKeeper:
         How.
     """
 
-    def __init__(self, network: EegDac, settings: QuantiserSettings) -> None:
+    def __init__(self, network: TokenNetwork, settings: QuantiserSettings) -> None:
         self.settings = settings
         self.uses: list[torch.Tensor] = []
         self.sums: list[torch.Tensor] = []
         self.begin(network)
 
     @staticmethod
-    def _codebooks(network: EegDac) -> list[nn.Parameter]:
+    def _codebooks(network: TokenNetwork) -> list[nn.Parameter]:
         return [quantizer.codebook.weight for quantizer in network.quantizer.quantizers]
 
-    def begin(self, network: EegDac) -> None:
+    def begin(self, network: TokenNetwork) -> None:
         """Count from nothing, as after the codebooks were set."""
         codebooks = self._codebooks(network)
         self.uses = [torch.full((len(each),), 1.0 / len(each), device=each.device) for each in codebooks]
         self.sums = [each.detach() / len(each) for each in codebooks] if self.settings.update == "ema" else []
 
     @torch.no_grad()
-    def update(self, network: EegDac, codes: torch.Tensor, rows: list[torch.Tensor], depth: torch.Tensor) -> None:
+    def update(self, network: TokenNetwork, codes: torch.Tensor, rows: list[torch.Tensor], depth: torch.Tensor) -> None:
         """Take note of a batch: codes [B, levels, F], rows of vectors [B, F, d] for each level, depths [B]."""
         decay = self.settings.ema_decay
         for level, codebook in enumerate(self._codebooks(network)):
@@ -144,7 +144,7 @@ class CodebookKeeper:
     @torch.no_grad()
     def revive(
         self,
-        network: EegDac,
+        network: TokenNetwork,
         rows: list[torch.Tensor],
         optimiser: torch.optim.Optimizer,
         average: dict[str, torch.Tensor],

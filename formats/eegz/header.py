@@ -14,6 +14,8 @@ from eegzip.formats.limits import MAX_JOINT_GROUPS, MAX_JOINT_SAMPLES, SMALL_FIL
 from eegzip.formats.packing import pack_map
 from eegzip.formats.tokens.packed import bits_per_token
 
+CAUSAL = "biocodec"
+"""Name of the codec whose frames depend on no later ones; files of it are at least of minor version 6."""
 MULTICHANNEL = "dac-mc"
 """Name of the codec whose groups have styles; files of it are at least of minor version 1."""
 
@@ -97,7 +99,7 @@ class CodecEntry:
     Parameters
     ----------
     name : str
-        Family: ``dac-sc`` (each signal alone) or ``dac-mc`` (groups).
+        Family: ``dac-sc`` (each signal alone), ``dac-mc`` (groups) or ``biocodec`` (each alone, causally).
     model : str
         Name of the checkpoint.
     digest : str
@@ -313,10 +315,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        5 with lines, bounds on the EEG part, a joint decoder or a high-pass; else 4 where the file is :attr:`small`;
-        else 3 with KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals
-        may be predicted; else 1 with ``dac-mc``; else 0.
+        6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint decoder or a high-pass; else 4 where the
+        file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior
+        or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
+        if any(codec.name == CAUSAL for codec in self.codecs):
+            return 6
         if self.line_sets or self.bounds_eeg_part or any(c.joint or c.highpass is not None for c in self.codecs):
             return 5
         if self.small:

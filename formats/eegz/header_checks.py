@@ -9,6 +9,7 @@ from typing import TypeVar
 from eegzip.formats import limits
 from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.eegz.header import (
+    CAUSAL,
     MULTICHANNEL,
     CodecEntry,
     Coding,
@@ -84,7 +85,7 @@ def _signal(fields: Fields) -> SignalEntry:
 def _codec(fields: Fields) -> CodecEntry:
     scaling = _member(ScalingKind, fields.text("scaling"), "names the scaling")
     joint = fields.flag("joint")
-    if joint and (fields.text("name") == MULTICHANNEL or scaling is ScalingKind.FIXED):
+    if joint and (fields.text("name") in (MULTICHANNEL, CAUSAL) or scaling is ScalingKind.FIXED):
         raise ContainerError("the header gives a joint decoder to a codec that can't have one.")
     highpass = fields.number("highpass") if fields.has("highpass") else None
     if highpass is not None and (scaling is not ScalingKind.FIXED or highpass <= 0):
@@ -196,6 +197,8 @@ def _check(header: FileHeader) -> None:
         if any(len(values) != len(group.signals) for values in per_signal) or min(group.ranges) <= 0:
             raise ContainerError(f"group {number} of the header has no valid centre and range for each signal.")
         _check_styles(number, group)
+        if header.codecs[group.codec].name == CAUSAL and len(group.signals) > 1:
+            raise ContainerError(f"group {number} of the header has several signals, but its codec codes each alone.")
         for signal, low, high in zip(group.signals, group.lowest, group.highest, strict=True):
             limit = _range_limit(header, signal)
             if not -limit <= low <= high < limit:

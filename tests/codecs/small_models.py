@@ -17,7 +17,7 @@ from eegzip.codecs.checkpoints.config import (
     ScalingConfig,
 )
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.networks.dac import ADAPTERS, EegDac
+from eegzip.codecs.networks.network import ADAPTERS, TokenNetwork
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.stream_coder import GroupCoder
 
@@ -59,7 +59,7 @@ def multichannel(config: ModelConfig, **changes: object) -> ModelConfig:
     return replace(config, architecture="dac-mc", multichannel=replace(MULTICHANNEL, **changes))  # type: ignore[arg-type]
 
 
-def shaken(config: ModelConfig, seed: int = 3) -> EegDac:
+def shaken(config: ModelConfig, seed: int = 3) -> TokenNetwork:
     """A random network whose every branch contributes."""
     torch.manual_seed(seed)
     network = build(config)

@@ -27,6 +27,22 @@ NETWORK = {
     "final_tanh": True,
 }
 
+CAUSAL = {
+    "encoder_dim": 4,
+    "encoder_rates": [2, 3],
+    "latent_dim": 12,
+    "decoder_dim": 16,
+    "decoder_rates": [3, 2],
+    "n_codebooks": 3,
+    "codebook_size": 200,
+    "codebook_dim": 8,
+    "linear_path": False,
+    "search": "cosine",
+    "final_tanh": False,
+}
+# Windows of some seconds, so that short recordings have several.
+CAUSAL_FRAMES = 130
+
 MULTICHANNEL = {
     "max_channels": 3,
     "heads": 2,
@@ -114,6 +130,66 @@ def adapters(multichannel: dict, width: int) -> dict[str, torch.Tensor]:
     return {name: 0.3 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
 
 
+def causal_tensors(options: dict) -> dict[str, torch.Tensor]:
+    """Random weights under the names of section 10.3."""
+    random, made = torch.Generator().manual_seed(3), {}
+
+    def drawn(*shape: int, size: float = 0.3) -> torch.Tensor:
+        return size * torch.randn(shape, generator=random)
+
+    def conv(name: str, outputs: int, inputs: int, taps: int, *, transposed: bool = False) -> None:
+        v = drawn(*((inputs, outputs) if transposed else (outputs, inputs)), taps)
+        made[f"{name}.parametrizations.weight.original1"] = v
+        made[f"{name}.parametrizations.weight.original0"] = v.norm(dim=(1, 2), keepdim=True) * 0.9
+        made[f"{name}.bias"] = drawn(outputs, size=0.1)
+
+    def lstm(name: str, width: int) -> None:
+        for layer in (0, 1):
+            for kind in ("ih", "hh"):
+                made[f"{name}.lstm.weight_{kind}_l{layer}"] = drawn(4 * width, width)
+                made[f"{name}.lstm.bias_{kind}_l{layer}"] = drawn(4 * width, size=0.1)
+
+    def units(half: str, number: int, width: int) -> None:
+        for place in (number, number + 1):
+            conv(f"{half}.model.{place}.block.1.conv", width, width, 3)
+            conv(f"{half}.model.{place}.block.3.conv", width, width, 1)
+
+    width, latent, number = options["encoder_dim"], options["latent_dim"], 1
+    conv("encoder.model.0.conv", width, 1, 3)
+    for rate in options["encoder_rates"]:
+        units("encoder", number, width)
+        conv(f"encoder.model.{number + 3}.conv", 2 * width, width, 2 * rate)
+        width, number = 2 * width, number + 4
+    lstm(f"encoder.model.{number}", width)
+    conv(f"encoder.model.{number + 2}.conv", latent, width, 3)
+    width, number = options["decoder_dim"], 2
+    conv("decoder.model.0.conv", width, latent, 3)
+    lstm("decoder.model.1", width)
+    for rate in options["decoder_rates"]:
+        conv(f"decoder.model.{number + 1}.convtr", width // 2, width, 2 * rate, transposed=True)
+        width //= 2
+        units("decoder", number + 2, width)
+        number += 4
+    conv(f"decoder.model.{number + 1}.conv", 1, width, 3)
+    size, dim = options["codebook_size"], options["codebook_dim"]
+    for level in range(options["n_codebooks"]):
+        name = f"quantizer.quantizers.{level}"
+        made[f"{name}.in_proj.weight"], made[f"{name}.in_proj.bias"] = drawn(dim, latent, 1), drawn(dim)
+        made[f"{name}.out_proj.weight"], made[f"{name}.out_proj.bias"] = drawn(latent, dim, 1), drawn(latent)
+        made[f"{name}.codebook.weight"] = drawn(size, dim, size=1.0)
+    return made
+
+
+def make_causal(folder: Path, pattern: Path) -> Path:
+    """Write a causal checkpoint to `folder`; what is not its network it takes from the one in `pattern`."""
+    config = json.loads((pattern / "config.json").read_text("utf-8"))
+    scaling = config["scaling"] | {"kind": "robust", "highpass_hz": 0.1, "clamp": 10.0}
+    config |= {"name": "causal", "architecture": "biocodec", "network": CAUSAL, "beam": 1, "rate": 250.0}
+    config |= {"scaling": scaling, "window_frames": CAUSAL_FRAMES}
+    save_file(causal_tensors(CAUSAL), folder / "model.safetensors")
+    return _signed(folder, config)
+
+
 def make(folder: Path, pattern: Path, *, groups: bool = False, highpass: float | None = None) -> Path:
     """Write the checkpoint to `folder`; what is not its network it takes from the one in `pattern`.
 
@@ -128,6 +204,10 @@ def make(folder: Path, pattern: Path, *, groups: bool = False, highpass: float |
         config |= {"architecture": "dac-mc", "multichannel": MULTICHANNEL}
         weights |= adapters(MULTICHANNEL, NETWORK["latent_dim"])
     save_file(weights, folder / "model.safetensors")
+    return _signed(folder, config)
+
+
+def _signed(folder: Path, config: dict) -> Path:
     for _ in range(2):  # the digest leaves itself out
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
         config["digest"] = checkpoint_digest(folder)

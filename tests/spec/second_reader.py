@@ -32,7 +32,7 @@ class SpecError(ValueError):
 
 
 class UnknownFeatureError(ValueError):
-    """The file asks for something that a reader of versions 1.0 to 1.5 must refuse."""
+    """The file asks for something that a reader of versions 1.0 to 1.6 must refuse."""
 
 
 def need(condition: bool, message: str) -> None:
@@ -321,7 +321,7 @@ class SecondReader:
         owners = {}
         for number, group in enumerate(self.head["groups"]):
             name, styles = self.codec(group)["name"], group.get("styles", [])
-            single = name == "dac-sc" and len(group["signals"]) == 1
+            single = name in ("dac-sc", "biocodec") and len(group["signals"]) == 1
             apart = len(styles) == 1 or (len(set(styles)) == len(styles) and 0 not in styles)
             need(single or (name == "dac-mc" and len(styles) == len(group["signals"]) and apart), "signals of a group")
             owners |= {signal: (number, place) for place, signal in enumerate(group["signals"])}

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file
 from scipy.signal import upfirdn
+from second_causal import Causal
 from second_joint import Joint
 
 ABSENT = 65535
@@ -38,7 +39,7 @@ def checkpoint_digest(folder: Path) -> str:
 
 
 class Network:
-    """Decoder of a checkpoint: that of the Descript Audio Codec 1.0, its linear path, and styles (9, 10)."""
+    """Decoder of a checkpoint: the Descript Audio Codec 1.0's, its linear path, styles (9, 10); or a causal one."""
 
     def __init__(self, folder: Path) -> None:
         self.digest = checkpoint_digest(folder)
@@ -47,6 +48,7 @@ class Network:
         self.tensors = load_file(weights_of(folder))
         self.styled = "styles.scale" in self.tensors
         self.joint = Joint(folder) if "joint" in config else None
+        self.causal = Causal(folder, self.tensors) if self.kind == "biocodec" else None
 
     def weights(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of a weight-normalised layer."""
@@ -74,6 +76,8 @@ class Network:
 
     def waveform(self, tokens: np.ndarray, style: int | None = None) -> np.ndarray:
         """What tokens make, `hop` samples a frame."""
+        if self.causal is not None:
+            return self.causal.waveform(tokens)
         return self.sounded(self.latents(tokens, style))
 
     @torch.no_grad()

@@ -159,6 +159,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[bytes], bytes]]] = {
     "trailing bytes": ("duplicate_channel_labels.edf", {"chunk_seconds": 4}, with_trailing_bytes),
     "other checkpoint": ("duplicate_channel_labels.edf", {"chunk_seconds": 2}, bytes),
     "high-pass": ("duplicate_channel_labels.edf", {"chunk_seconds": 2}, bytes),
+    "causal": ("duplicate_channel_labels.edf", {"chunk_seconds": 2}, bytes),
     "groups": ("nihon_kohden_discontinuous.edf", {"chunk_seconds": 7}, bytes),
     "groups, fixed": (
         "chtypes_edf.edf",
@@ -189,6 +190,8 @@ def make_case(key: str, folder: Path) -> Case:
     if groups or key in ("other checkpoint", "high-pass"):
         highpass = 0.1 if key == "high-pass" else None
         other = checkpoint_maker.make(folder, OLDEST, groups=groups, highpass=highpass)
+    elif key == "causal":
+        other = checkpoint_maker.make_causal(folder, OLDEST)
     # Tokens in context have a second reader of their own; this model has no prior.
     eegzip.compress(source, path, model=other or FIRST, **options)
     eegzip.decompress(path, target, model=other or FIRST)
@@ -247,7 +250,7 @@ def test_fields(case: Case) -> None:
         if name == "groups" and head["codecs"][fields["codec"]]["name"] == "dac-mc":
             known = known | FIELDS["groups of several"]
             assert all(type(style) is int for style in fields["styles"])
-        if name == "codecs" and case.key == "high-pass":
+        if name == "codecs" and case.key in ("high-pass", "causal"):
             known = known | {"highpass": (float,)}
         if name == "head" and "predicted" in fields:
             known = known | {"predicted": (bool,)}
@@ -261,7 +264,8 @@ def test_fields(case: Case) -> None:
             assert type(value) in known[key], (name, key)
     lowest = 2 if "predicted" in head else int(any(codec["name"] == "dac-mc" for codec in head["codecs"]))
     small = summary["original_bytes"] <= 65536
-    assert case.packed[10] == (5 if lined or case.key == "high-pass" else 4 if small else lowest)
+    causal = case.key == "causal"
+    assert case.packed[10] == (6 if causal else 5 if lined or case.key == "high-pass" else 4 if small else lowest)
     assert case.packed[16 + 8] == 1 + 2 * small + 4 * lined
     assert all(signal["kind"] in ("eeg", "voltage", "other", "annotations") for signal in head["signals"])
 

@@ -19,11 +19,14 @@ from eegzip.training.api import settings_for
 from eegzip.training.losses import waveform
 from eegzip.training.losses.discriminators import Discriminator, DiscriminatorConfig
 from eegzip.training.losses.total import losses_of
+from eegzip.training.settings.sections import LossSettings
 
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "spectrogram": spectrogram_loss,
     "stft": waveform.stft_loss,
     "waveform": waveform.waveform_loss,
+    "huber": partial(waveform.waveform_loss, kind="huber"),
+    "phase": partial(waveform.phase_loss, windows=(32, 64)),
     "squared": partial(waveform.waveform_loss, kind="squared"),
     "log_relative": partial(waveform.waveform_loss, kind="log_relative"),
 }
@@ -165,12 +168,40 @@ def test_squared_waveform_losses_are_what_their_definitions_say() -> None:
     squares, energies = np.square(x - y).mean(axis=1), x.var(axis=1)
     wanted = {"squared": squares.mean(), "log_relative": np.log((squares + 1e-8) / (energies + 1e-8)).mean()}
     for kind, value in wanted.items():
-        losses = losses_of(torch.from_numpy(x), torch.from_numpy(y), kind=kind, stft=False)
+        losses = losses_of(torch.from_numpy(x), torch.from_numpy(y), LossSettings(waveform_kind=kind))
         assert float(losses["waveform"]) == pytest.approx(value)
     # A channel of a tenth the size counts as much; its offset is no signal.
     both = [torch.from_numpy(np.stack([wave, 0.1 * wave + 3])) for wave in (x[0], y[0])]
     loud, quiet = (float(LOSSES["log_relative"](*(wave[row] for wave in both))) for row in (0, 1))
     assert quiet == pytest.approx(loud, abs=0.05)
+
+
+def test_huber_and_phase_losses_are_what_their_definitions_say() -> None:
+    x, y = (wave.astype(np.float64)[:3] for wave in pair(1024))
+    d = np.abs(x - y)
+    wanted = np.where(d < 0.7, d**2 / 1.4, d - 0.35).mean()
+    assert float(LOSSES["huber"](torch.from_numpy(x), torch.from_numpy(y))) == pytest.approx(wanted)
+    total = 0.0
+    for w in (32, 64, 128, 256):
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(w) / w)
+        maps = []
+        for waves in (x, y):
+            padded = np.pad(waves, ((0, 0), (w // 2, w // 2)), mode="reflect")
+            s = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, w, axis=1)[:, :: w // 8] * hann)
+            maps.append(np.stack([np.log1p(np.abs(s)), 0.2 * np.cos(np.angle(s)), 0.2 * np.sin(np.angle(s))]))
+        difference = maps[0] - maps[1]
+        total += np.abs(difference).mean() + np.square(difference).mean()
+    tensors = torch.from_numpy(x), torch.from_numpy(y)
+    # The phase of next to nothing is anyone's.
+    assert float(waveform.phase_loss(*tensors)) == pytest.approx(total, rel=1e-4)
+
+
+def test_silence_has_no_phase_and_no_trouble() -> None:
+    x = torch.zeros((2, 300))
+    y = x.clone().requires_grad_()
+    waveform.phase_loss(x, y).backward()
+    assert y.grad is not None
+    assert bool(torch.isfinite(y.grad).all())
 
 
 def test_a_loss_below_zero_goes_without_discriminators() -> None:

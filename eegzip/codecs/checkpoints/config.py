@@ -18,7 +18,12 @@ from eegzip.formats.errors import ModelError
 FORMAT = "eegzip-model"
 FORMAT_VERSION = 1
 MAX_BEAM = 64
-ARCHITECTURES = ("dac-sc", "dac-mc")
+ARCHITECTURES = ("dac-sc", "dac-mc", "biocodec")
+CAUSAL = "biocodec"
+"""The architecture whose frames depend on no later sample."""
+WARM_UP_FRAMES = 128
+"""Frames before a window by which a causal network, whose memory has no end, finds its state (SPEC.md, section 9.2)."""
+SCALINGS = ("adaptive", "fixed", "robust")
 GROUPINGS = ("manual", "random", "single")
 MAX_MIXTURE = 64
 JOINT_BINS = 128
@@ -30,6 +35,7 @@ _MAX_NAME_LENGTH = 80
 # Scores of an attention that one frame computes at most; the default's are 1700.
 _MAX_SCORES = 1 << 20
 _MAX_WINDOW_SAMPLES = 1 << 24
+_WIDEST_LSTM = 4096
 
 
 class ChannelCoding(Enum):
@@ -50,7 +56,7 @@ class NetworkConfig:
     Attributes
     ----------
     encoder_dim, encoder_rates, decoder_dim, decoder_rates
-        Widths and strides, as in ``dac.DAC``.
+        Widths and strides, as in ``dac.DAC``: before the encoder's and before the decoder's first stride.
     latent_dim : int
         Latent width; 0 means DAC's rule ``encoder_dim * 2**len(encoder_rates)``.
     n_codebooks, codebook_size, codebook_dim
@@ -92,7 +98,7 @@ class NetworkConfig:
         """Whether the codebooks live in the latent space itself, without projections."""
         return self.search == "euclid" and self.codebook_dim == self.latent_width
 
-    def check(self) -> None:
+    def check(self, *, causal: bool = False) -> None:
         """Raise :class:`ModelError` where the numbers make no network (or one beyond all measure)."""
         for name, low, high in (
             ("encoder_dim", 1, 1024),
@@ -107,9 +113,10 @@ class NetworkConfig:
                 raise ModelError(f"The model's {name} is {value}; it must lie between {low} and {high}.")
         for name in ("encoder_rates", "decoder_rates"):
             rates = getattr(self, name)
-            if not 1 <= len(rates) <= 8 or any(not 2 <= r <= 64 or r % 2 for r in rates):
-                # DAC's layers lose samples at odd strides, so frames would not line up.
-                raise ModelError(f"The model's {name} {list(rates)} must be 1 to 8 even numbers from 2 to 64.")
+            # DAC's layers lose samples at odd strides, so frames would not line up.
+            if not 1 <= len(rates) <= 8 or any(not 2 <= r <= 64 or (r % 2 and not causal) for r in rates):
+                kind = "" if causal else "even "
+                raise ModelError(f"The model's {name} {list(rates)} must be 1 to 8 {kind}numbers from 2 to 64.")
         if self.hop != math.prod(self.decoder_rates) or self.hop > 65536:
             raise ModelError("The model's encoder and decoder strides must give the same hop, at most 65536.")
         if self.decoder_dim >> len(self.decoder_rates) == 0:
@@ -118,6 +125,15 @@ class NetworkConfig:
             raise ModelError(f"The model's search {self.search!r} is neither 'cosine' nor 'euclid'.")
         if self.linear_path and self.latent_width < self.hop:
             raise ModelError("A linear path needs at least as many latent dimensions as the hop has samples.")
+        if causal:
+            self._check_causal()
+
+    def _check_causal(self) -> None:
+        if self.linear_path or self.final_tanh or self.search != "cosine":
+            raise ModelError("A causal network has no linear path and no tanh, and searches by cosine.")
+        widest = max(self.encoder_dim << len(self.encoder_rates), self.decoder_dim)
+        if widest > _WIDEST_LSTM:
+            raise ModelError(f"The model's LSTM would be {widest} wide; {_WIDEST_LSTM} is the most.")
 
 
 @dataclass(frozen=True)
@@ -127,15 +143,17 @@ class ScalingConfig:
     Attributes
     ----------
     kind : str
-        The default way: ``adaptive`` or ``fixed``.
+        The default way: ``adaptive``, ``fixed`` or ``robust``.
     spacing, level_rms, level_peak
         Of the adaptive scaling.
     limit_uv : float
         Of the fixed scaling: the amplitude in microvolts that becomes 1.
     highpass_hz : float
-        Of the fixed scaling: corner in Hz of the high-pass filter before it
+        Of the fixed and the robust scaling: corner in Hz of the high-pass filter before it
         (:mod:`eegzip.codecs.signal.highpass`); 0: none. The adaptive scaling takes offset and drift away itself, and
         gives them back.
+    clamp : float
+        Of the robust scaling, by each signal's own interquartile range: how many of these are the most.
     """
 
     kind: str = "adaptive"
@@ -144,22 +162,28 @@ class ScalingConfig:
     level_peak: float = 0.9
     limit_uv: float = 200.0
     highpass_hz: float = 0.0
+    clamp: float = 10.0
+
+    @property
+    def bound(self) -> float:
+        """What the network's input is clipped to where its scale is a signal's own or fixed."""
+        return self.clamp if self.kind == "robust" else 1.0
 
     def check(self) -> None:
         """Raise :class:`ModelError` where the numbers make no sense."""
-        if self.kind not in ("adaptive", "fixed"):
-            raise ModelError(f"The model's scaling {self.kind!r} is neither 'adaptive' nor 'fixed'.")
+        if self.kind not in SCALINGS:
+            raise ModelError(f"The model's scaling {self.kind!r} is none of {', '.join(SCALINGS)}.")
         if not 16 <= self.spacing <= 1 << 20:
             raise ModelError("The model's scaling.spacing must lie between 16 and 1048576 samples.")
-        for name in ("level_rms", "level_peak", "limit_uv"):
+        for name in ("level_rms", "level_peak", "limit_uv", "clamp"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 1e-6 <= value <= 1e6):
                 raise ModelError(f"The model's scaling.{name} must be a positive number, it is {value}.")
         low, high = _CORNERS_HZ
-        if self.highpass_hz and not (self.kind == "fixed" and low <= self.highpass_hz <= high):
+        if self.highpass_hz and not (self.kind != "adaptive" and low <= self.highpass_hz <= high):
             raise ModelError(
                 f"The model's scaling.highpass_hz is {self.highpass_hz:g}; it must be 0, or {low:g} to {high:g} Hz "
-                "where the scaling is fixed."
+                "where the scaling is fixed or robust."
             )
 
 
@@ -291,7 +315,8 @@ class ModelConfig:
     beam : int
         Hypotheses kept by the search over the codebooks; 1 is DAC's greedy search.
     architecture : str
-        ``dac-sc``: every channel is coded alone; ``dac-mc``: groups of channels share their tokens.
+        ``dac-sc``: every channel is coded alone; ``dac-mc``: groups of channels share their tokens; ``biocodec``: every
+        channel alone, by a causal network.
     multichannel : MultichannelConfig or None
         Of ``dac-mc``, and only there.
     prior : str or None
@@ -313,6 +338,11 @@ class ModelConfig:
     joint: JointConfig | None = None
 
     @property
+    def causal(self) -> bool:
+        """Whether a frame depends on no sample after its own."""
+        return self.architecture == CAUSAL
+
+    @property
     def adapters(self) -> MultichannelConfig | None:
         """What of `multichannel` is in the network; ``None`` where each of its streams is a single waveform's."""
         return self.multichannel if self.channel_coding is ChannelCoding.BY_NAME else None
@@ -324,12 +354,14 @@ class ModelConfig:
 
     def check(self) -> None:
         """Raise :class:`ModelError` where a value is out of its range."""
-        self.network.check()
+        self.network.check(causal=self.causal)
         self.scaling.check()
         if not (math.isfinite(self.rate) and 1 <= self.rate <= 1e6):
             raise ModelError(f"The model's rate must lie between 1 and 1000000 Hz, it is {self.rate}.")
         if not 1 <= self.window_frames <= 65536 or self.window_frames * self.network.hop > _MAX_WINDOW_SAMPLES:
             raise ModelError("The model's window_frames is out of range.")
+        if self.causal and self.window_frames < WARM_UP_FRAMES:
+            raise ModelError(f"A causal model's window_frames must be {WARM_UP_FRAMES} or more.")
         if not 1 <= self.beam <= MAX_BEAM:
             raise ModelError(f"The model's beam must lie between 1 and {MAX_BEAM}.")
         if self.beam > 1 and self.network.search != "euclid":
@@ -341,7 +373,7 @@ class ModelConfig:
         if self.prior is not None and not re.fullmatch("[0-9a-f]{64}", self.prior):
             raise ModelError("The model's prior must be a SHA-256 of 64 hexadecimal digits.")
         if self.joint is not None:
-            if self.multichannel is not None:
+            if self.architecture != "dac-sc":
                 raise ModelError("A joint decoder is for models of single channels, 'dac-sc'.")
             self.joint.check(self.network)
         if self.multichannel is not None:
@@ -359,6 +391,8 @@ class ModelConfig:
         if not self.scaling.highpass_hz:
             # Most models are older than this entry, and their digests don't count it.
             del body["scaling"]["highpass_hz"]
+        if self.scaling.kind != "robust":
+            del body["scaling"]["clamp"]  # likewise
         if self.multichannel is None:
             # Models of single channels are older than this entry, and their digests don't count it.
             del body["multichannel"]

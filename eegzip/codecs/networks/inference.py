@@ -8,14 +8,17 @@ import torch
 from torch import nn
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
+from eegzip.codecs.checkpoints.config import NetworkConfig
+from eegzip.codecs.networks.biocodec import Level, fuse_parametrizations
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac, fuse_weight_norm, skip_silent_branches
 from eegzip.codecs.networks.descript import Snake1d, VectorQuantize
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.formats.errors import ModelError
 
 _MOST_KEPT = 3
 _LARGEST_KEPT = 1 << 24  # weights: the bundled models have some millions, the official one of 44.1 kHz 77
-_kept: OrderedDict[str, EegDac] = OrderedDict()
+_kept: OrderedDict[str, TokenNetwork] = OrderedDict()
 
 
 class FusedSnake(nn.Module):
@@ -35,7 +38,7 @@ class FusedSnake(nn.Module):
         return torch.addcmul(x, wave.sin_().square_(), self.inverse)
 
 
-def build_network(checkpoint: Checkpoint) -> EegDac:
+def build_network(checkpoint: Checkpoint) -> TokenNetwork:
     """Build the network of a checkpoint and load its weights strictly.
 
     Parameters
@@ -64,6 +67,9 @@ def _check_widths(checkpoint: Checkpoint) -> None:
     the same, but takes more than a second.
     """
     shape, adapters = checkpoint.config.network, checkpoint.config.adapters
+    if checkpoint.config.causal:
+        _check_shapes(checkpoint, _causal_shapes(shape))
+        return
     depth, width = len(shape.encoder_rates), shape.latent_width
     expected: dict[str, tuple[int, ...]] = {
         "encoder.block.0.weight_v": (shape.encoder_dim, 1, 7),
@@ -81,6 +87,22 @@ def _check_widths(checkpoint: Checkpoint) -> None:
             f"{last}.time_bias": (adapters.heads, 2 * adapters.reach + 1),
             "projection.weight": (width, adapters.max_channels * width),
         }
+    _check_shapes(checkpoint, expected)
+
+
+def _causal_shapes(shape: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Return the largest tensors of a causal network, which bound all others."""
+    wide, last = shape.encoder_dim << len(shape.encoder_rates), 4 * len(shape.encoder_rates) + 1
+    return {
+        f"encoder.model.{last}.lstm.weight_hh_l1": (4 * wide, wide),
+        f"encoder.model.{last + 2}.conv.parametrizations.weight.original1": (shape.latent_width, wide, 3),
+        "decoder.model.0.conv.parametrizations.weight.original1": (shape.decoder_dim, shape.latent_width, 3),
+        "decoder.model.1.lstm.weight_hh_l1": (4 * shape.decoder_dim, shape.decoder_dim),
+        f"quantizer.quantizers.{shape.n_codebooks - 1}.codebook.weight": (shape.codebook_size, shape.codebook_dim),
+    }
+
+
+def _check_shapes(checkpoint: Checkpoint, expected: dict[str, tuple[int, ...]]) -> None:
     for name, size in expected.items():
         found = tuple(checkpoint.state[name].shape) if name in checkpoint.state else None
         if found != size:
@@ -90,7 +112,7 @@ def _check_widths(checkpoint: Checkpoint) -> None:
             )
 
 
-def ready_network(checkpoint: Checkpoint) -> EegDac:
+def ready_network(checkpoint: Checkpoint) -> TokenNetwork:
     """Return the network of a checkpoint on the CPU, prepared for inference; nobody changes it.
 
     The last few that are small are kept, by the digest that says what is in them: building one takes as long as coding
@@ -114,10 +136,13 @@ def ready_network(checkpoint: Checkpoint) -> EegDac:
     return network
 
 
-def prepare_for_inference(network: EegDac) -> None:
+def prepare_for_inference(network: TokenNetwork) -> None:
     """Fuse weight norms and activations and leave out what contributes nothing, in place."""
-    fuse_weight_norm(network)
-    skip_silent_branches(network)
+    if isinstance(network, EegDac):
+        fuse_weight_norm(network)
+        skip_silent_branches(network)
+    else:
+        fuse_parametrizations(network)
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, Snake1d):
@@ -125,7 +150,7 @@ def prepare_for_inference(network: EegDac) -> None:
     network.requires_grad_(False)
 
 
-def codewords(quantizer: VectorQuantize) -> torch.Tensor:
+def codewords(quantizer: VectorQuantize | Level) -> torch.Tensor:
     """Return the latents [size, D] that the entries of a codebook stand for."""
     projected: torch.Tensor = quantizer.out_proj(quantizer.codebook.weight.t()[None])
     return projected[0].t()

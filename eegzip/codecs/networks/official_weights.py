@@ -1,16 +1,18 @@
-"""Read Descript Audio Codec weights, in its own layout or another, without running anything that is in the file."""
+"""Read published weights, Descript's and BioCodec's, without running anything that is in the file."""
 
 from __future__ import annotations
 
 import contextlib
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, NetworkConfig, ScalingConfig
 from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
+from eegzip.codecs.networks import biocodec_weights
 from eegzip.codecs.networks.hugging_face import is_hugging_face, network_of, read_weights, safetensors_of
 from eegzip.formats.errors import ModelError
 from eegzip.formats.files import sha256_of
@@ -47,11 +49,11 @@ def weights_of(path: str | Path) -> Path:
     return file
 
 
-def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) -> Checkpoint:
-    """Turn weights of the Descript Audio Codec into an eegzip checkpoint folder.
+def import_descript(path: str | Path, out_dir: str | Path, rate: float | None = None) -> Checkpoint:
+    """Turn weights of the Descript Audio Codec, or of BioCodec, into an eegzip checkpoint folder.
 
-    They may be in Descript's layout or in that of Hugging Face's transformers. Nothing in them is run: a ``.pth`` file
-    is read with torch's ``weights_only`` reader, which builds tensors and plain values and nothing else. Names and
+    Descript's may be in its own layout or in that of Hugging Face's transformers. Nothing in them is run: a ``.pth``
+    file is read with torch's ``weights_only`` reader, which builds tensors and plain values and nothing else. Names and
     shapes must be exactly those of the network that metadata or config describe.
 
     Parameters
@@ -59,11 +61,12 @@ def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) 
     path
         Descript's ``.pth`` file, ``{"state_dict": ..., "metadata": {"kwargs": ...}}``; or what
         ``transformers.DacModel.save_pretrained`` writes, its weights plain or weight-normed: the folder, or the
-        ``.safetensors`` file with ``config.json`` beside it.
+        ``.safetensors`` file with ``config.json`` beside it; or BioCodec's ``.pt`` file, ``{"model_state_dict": ...}``.
     out_dir
         Folder to write.
     rate
-        Sampling rate in Hz at which EEG is to be fed to it (the paper: 256 or 512).
+        Sampling rate in Hz at which EEG is to be fed to it (the paper on DAC: 256, which is the default, or 512);
+        BioCodec knows its own.
 
     Raises
     ------
@@ -82,11 +85,14 @@ def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) 
     if renamed:
         shape = network_of(path)
     else:
-        kwargs, state = _read_pth(file)
+        content = _read_pth(file)
+        if biocodec_weights.published(content):
+            return _import_biocodec(content[biocodec_weights.STATE], file, out_dir, rate)
+        kwargs, state = _descript(content, file)
         shape = _network_config(kwargs, file)
     config = ModelConfig(
         name=file.resolve().parent.name if renamed else file.stem,
-        rate=rate,
+        rate=256.0 if rate is None else rate,
         network=shape,
         scaling=ScalingConfig(kind="fixed"),
         window_frames=_WINDOW_FRAMES,
@@ -109,8 +115,28 @@ def import_descript(path: str | Path, out_dir: str | Path, rate: float = 256.0) 
     return save_checkpoint(out_dir, config, network.state_dict(), card)
 
 
-def _read_pth(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read metadata and state dict of a ``.pth`` file; tensors and plain values only."""
+def _import_biocodec(state: dict[str, Any], file: Path, out_dir: str | Path, rate: float | None) -> Checkpoint:
+    """Turn BioCodec's weights into a checkpoint folder."""
+    from eegzip.codecs.networks.build import build
+
+    _check_tensors(state, file)
+    config, weights = biocodec_weights.imported(state, file.stem)
+    config = config if rate is None else replace(config, rate=rate)
+    network = build(config)
+    try:
+        network.load_state_dict(weights, strict=True, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"{file} does not hold the weights of a BioCodec: {reason}") from error
+    card = (
+        f"# {config.name}\n\nBioCodec's published weights, imported from `{file.name}`, SHA-256 {sha256_of(file)}.\n"
+        "Its codewords are what the file holds; see the paper, arXiv 2510.09095, for what it was trained on.\n"
+    )
+    return save_checkpoint(out_dir, config, network.state_dict(), card)
+
+
+def _read_pth(path: Path) -> dict[str, Any]:
+    """Read a ``.pth`` file; tensors and plain values only."""
     import torch
 
     if path.stat().st_size > MAX_WEIGHT_BYTES:
@@ -119,7 +145,6 @@ def _read_pth(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if zipfile.is_zipfile(path):
             _refuse_inflated(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-        kwargs, state = content["metadata"]["kwargs"], content["state_dict"]
     except ModelError:
         raise
     except pickle.UnpicklingError as error:
@@ -128,11 +153,28 @@ def _read_pth(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         ) from error
     except Exception as error:
         raise ModelError(f"{path} is no Descript Audio Codec checkpoint; download it again.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is no Descript Audio Codec checkpoint; download it again.")
+    return content
+
+
+def _descript(content: dict[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return constructor arguments and weights of what Descript's file holds."""
+    try:
+        kwargs, state = content["metadata"]["kwargs"], content["state_dict"]
+    except (KeyError, TypeError, IndexError):
+        kwargs = state = None
     if not isinstance(kwargs, dict) or not isinstance(state, dict):
         raise ModelError(f"{path} is no Descript Audio Codec checkpoint; download it again.")
+    _check_tensors(state, path)
+    return kwargs, state
+
+
+def _check_tensors(state: dict[str, Any], path: Path) -> None:
+    import torch
+
     if any(not isinstance(v, torch.Tensor) or v.dtype != torch.float32 for v in state.values()):
         raise ModelError(f"{path} holds something other than float32 tensors among its weights.")
-    return kwargs, state
 
 
 def _refuse_inflated(path: Path) -> None:

@@ -10,20 +10,20 @@ from eegzip.codecs.channels.vocabulary import styles_of
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig
 from eegzip.codecs.networks.codebook_reduction import first_codebooks
-from eegzip.codecs.networks.dac import ADAPTERS, EegDac
 from eegzip.codecs.networks.dac_mc import EegDacMc
+from eegzip.codecs.networks.network import ADAPTERS, TokenNetwork
 from eegzip.formats.errors import ModelError
 
 # Weights that have a row for each style.
 _BY_STYLE = (".channel", "styles.scale", "styles.bias")
 
 
-def start_from(network: EegDac, checkpoint: Checkpoint) -> None:
+def start_from(network: TokenNetwork, checkpoint: Checkpoint) -> None:
     """Load the weights of a checkpoint into a network; see :func:`start_from_state`."""
     start_from_state(network, checkpoint.state, checkpoint.config)
 
 
-def start_from_state(network: EegDac, state: Mapping[str, torch.Tensor], config: ModelConfig) -> None:
+def start_from_state(network: TokenNetwork, state: Mapping[str, torch.Tensor], config: ModelConfig) -> None:
     """Load the weights of a checkpoint into a network, as far as it goes and strictly so far.
 
     The backbone always comes from the checkpoint. A multi-channel network takes a multi-channel checkpoint's adapters

@@ -29,8 +29,25 @@ def window_size(n_frames: int, longest: int) -> int:
     return max(-(-n_frames // windows), 1)
 
 
+def window_of(n_frames: int, network: Windowed) -> int:
+    """Frames of each window of a recording that a network sees in windows.
+
+    A causal one has them at places that don't depend on where the recording ends: it may not have ended yet.
+    """
+    if network.causal:
+        return min(max(n_frames, 1), network.window_frames)
+    return window_size(n_frames, network.window_frames)
+
+
 SampleReader = Callable[[int, int], np.ndarray]
 """Gives the digital values [channels, stop - start] of the samples from start up to stop."""
+
+
+class Windowed(Protocol):
+    """What sees recordings in windows."""
+
+    window_frames: int
+    causal: bool
 
 
 class Encoder(Protocol):
@@ -40,16 +57,24 @@ class Encoder(Protocol):
     window_frames: int
     encoder_context: int
     decoder_context: int
+    causal: bool
 
     def encode(
-        self, samples: np.ndarray, n_codebooks: int | None = None, multipliers: np.ndarray | None = None
+        self,
+        samples: np.ndarray,
+        n_codebooks: int | None = None,
+        multipliers: np.ndarray | None = None,
+        missing: int = 0,
     ) -> np.ndarray:
         """Return uint16 codes [groups, codebooks, frames] of windows with `encoder_context` frames on each side.
 
-        With `multipliers` [groups, frames], none but those that take so much squared error away.
+        With `multipliers` [groups, frames], none but those that take so much squared error away. `missing` frames of
+        the context before lie before the recording.
         """
 
-    def encode_with_latents(self, samples: np.ndarray, n_codebooks: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def encode_with_latents(
+        self, samples: np.ndarray, n_codebooks: int | None = None, missing: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the codes and the latents [groups, D, frames] that they stand for."""
 
 
@@ -125,7 +150,7 @@ class Analysis:
         self._components = components
         self._choose = choose
         self._resampler = Resampler(grid.up, grid.down)
-        self.window_frames = window_size(grid.n_frames, encoder.window_frames)
+        self.window_frames = window_of(grid.n_frames, encoder)
         self.n_windows = -(-grid.n_frames // self.window_frames)
         self._codes: dict[int, np.ndarray] = {}
         self._knots: dict[int, np.ndarray] = {}
@@ -165,6 +190,10 @@ class Analysis:
         start = (window * frames - context) * hop - hop // 2
         return self._normalised(start, start + (frames + 2 * context) * hop)
 
+    def _missing(self, window: int) -> int:
+        """Frames of the context before a window that lie before the recording."""
+        return max(self._encoder.encoder_context - window * self.window_frames, 0)
+
     def _window(self, window: int) -> np.ndarray:
         if window not in self._codes:
             if self._choose is not None:
@@ -175,12 +204,14 @@ class Analysis:
                 multipliers = self._components.distortion.multiplier / np.square(scales)
                 self._codes[window] = self._encoder.encode(samples, self._codebooks, multipliers)
             else:
-                self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks)
+                missing = self._missing(window)
+                self._codes[window] = self._encoder.encode(self._samples(window), self._codebooks, missing=missing)
         return self._codes[window]
 
     def analyse(self, window: int) -> WindowAnalysis:
         """What is to be coded in a window, with the codes of least error."""
-        codes, latents = self._encoder.encode_with_latents(self._samples(window), self._codebooks)
+        samples, missing = self._samples(window), self._missing(window)
+        codes, latents = self._encoder.encode_with_latents(samples, self._codebooks, missing)
         first = window * self.window_frames
         return WindowAnalysis(codes, latents, self._scales(first, first + self.window_frames))
 

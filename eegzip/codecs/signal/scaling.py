@@ -9,6 +9,7 @@ A knot costs two small integers: a scale code ``c`` for ``s = 2**(c/4)`` and an 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ _QUARTER_POWERS = np.array([1.0, 1.189207115002721, 1.4142135623730951, 1.681792
 _EIGHTH_POWER = 1.0905077326652577
 MIN_SCALE_CODE = -4
 MAX_SCALE_CODE = 123
+GAUSSIAN_SPREAD = 1.3489795003921634
+"""Interquartile range of a normal distribution of standard deviation 1."""
 
 
 def scale_of(code: npt.NDArray[np.integer] | int) -> npt.NDArray[np.float64]:
@@ -70,6 +73,35 @@ def choose_offset_step(level: npt.ArrayLike) -> npt.NDArray[np.float64]:
     # frexp's exponent is one more than the floor of the logarithm, and exact.
     exponent = np.frexp(np.maximum(np.asarray(level, dtype=np.float64), 0.5))[1] - 3
     return np.ldexp(1.0, np.maximum(exponent, -4))
+
+
+@dataclass(frozen=True)
+class RobustLevel:
+    """Where a signal lies and how large it is, whatever artefacts there are.
+
+    Attributes
+    ----------
+    median : float
+        Median over stretches of their medians.
+    spread : float
+        Median over stretches of their interquartile ranges; where that is 0, of their standard deviations; else 1.
+        Stretch by stretch, as drift would widen that of the whole.
+    """
+
+    median: float
+    spread: float
+
+    @classmethod
+    def of(cls, stretches: Iterable[FloatArray | npt.NDArray[np.integer]]) -> RobustLevel:
+        """Measure stretches of a signal, some seconds each."""
+        found = []
+        for stretch in stretches:
+            low, middle, high = np.percentile(stretch, (25, 50, 75))
+            found.append((middle, high - low, stretch.std()))
+        if not found:
+            return cls(0.0, 1.0)
+        middle, spread, deviation = (float(value) for value in np.median(found, axis=0))
+        return cls(middle, spread or deviation or 1.0)
 
 
 def normalise(x: FloatArray, offset: FloatArray, scale: FloatArray) -> npt.NDArray[np.float32]:
@@ -239,23 +271,26 @@ class AdaptiveScaling:
 
 @dataclass(frozen=True)
 class FixedScaling:
-    """The paper's scaling: clip at a fixed amplitude, map it to [-1, 1].
+    """One offset and scale for a whole channel, and a bound that clips: the papers' scalings.
 
     Attributes
     ----------
     limit : ndarray
         The amplitude that becomes 1, for each channel in its digital units.
     centre : ndarray
-        The digital value that stands for zero microvolts, for each channel.
+        The digital value that becomes 0, for each channel.
+    clamp : float
+        What becomes larger is clipped to it.
     """
 
     limit: npt.NDArray[np.float64]
     centre: npt.NDArray[np.float64]
+    clamp: float = 1.0
 
     def normalise(self, x: FloatArray) -> npt.NDArray[np.float32]:
-        """Return samples [C, n] clipped and mapped to [-1, 1]."""
+        """Return samples [C, n] mapped and clipped."""
         offset, scale = self.curves(0, x.shape[1])
-        return np.clip(normalise(x, offset, scale), -1.0, 1.0)
+        return np.clip(normalise(x, offset, scale), -self.clamp, self.clamp)
 
     def curves(self, start: int, stop: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the constant offset and scale, each [C, stop - start]."""

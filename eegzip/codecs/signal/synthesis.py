@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from eegzip.codecs.signal.analysis import read_extended, window_size
+from eegzip.codecs.signal.analysis import read_extended, window_of
 from eegzip.codecs.signal.resampling import Resampler
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, denormalise
 from eegzip.formats.eegz.recent import Recent
@@ -21,6 +21,7 @@ class Decoder(Protocol):
 
     window_frames: int
     decoder_context: int
+    causal: bool
 
     def decode(self, codes: np.ndarray, valid: tuple[int, int]) -> np.ndarray:
         """Return float32 samples [channels, n] of the inner frames of codes [groups, codebooks, frames].
@@ -96,7 +97,7 @@ class Synthesis:
         self._highest = np.asarray(highest)[:, None]
         self._rows = rows
         self._resampler = Resampler(grid.down, grid.up)
-        self._size = window_size(grid.n_frames, decoder.window_frames)
+        self._size = window_of(grid.n_frames, decoder)
         self._windows: Recent[int, tuple[int, np.ndarray]] = Recent(_WINDOWS_KEPT)
 
     def _window(self, window: int) -> tuple[int, np.ndarray]:

@@ -13,7 +13,7 @@ from eegzip.codecs.checkpoints.checkpoint import Checkpoint, load_checkpoint, sa
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.networks.dac import EegDac, mdct_basis
+from eegzip.codecs.networks.dac import mdct_basis
 from eegzip.formats.errors import UsageError
 from eegzip.training.base_model import BaseModel
 from eegzip.training.codebooks.card import codebooks_card
@@ -122,7 +122,7 @@ def _material(settings: TrainSettings, transform: Transform, progress: Progress 
 def _untrained(settings: TrainSettings, hop: int) -> dict[str, torch.Tensor]:
     """Return the weights of a network that is an MDCT: its convolutional branches are silent."""
     torch.manual_seed(settings.run.seed)
-    network: EegDac = build(model_config(settings, "untrained", ()))
+    network = build(model_config(settings, "untrained", ()))
     with torch.no_grad():
         for path in (network.encoder.linear, network.decoder.linear):
             path.weight.view(hop, 2 * hop).copy_(mdct_basis(hop))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
@@ -18,8 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from eegzip.codecs.signal.highpass import HighPass
-from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling
-from eegzip.formats.edf import EdfFile, SignalHeader, SignalKind, classify_signals, normalise_channel_name, parse_header
+from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, RobustLevel
+from eegzip.encoding.statistics import LEVEL_SECONDS
+from eegzip.formats.edf import (
+    EdfFile,
+    EdfHeader,
+    SignalHeader,
+    SignalKind,
+    classify_signals,
+    normalise_channel_name,
+    parse_header,
+)
+from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
 from eegzip.training.data.waveforms import at_level, resampled
@@ -48,6 +58,8 @@ class Preprocessing:
     spacing: int = 1024
     level_rms: float = 0.2
     level_peak: float = 0.9
+    clamp: float = 10.0
+    signals: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: DataSettings) -> Preprocessing:
@@ -58,6 +70,14 @@ class Preprocessing:
     def adaptive_scaling(self) -> AdaptiveScaling:
         """The codec's adaptive scaling with these settings."""
         return AdaptiveScaling(self.spacing, self.level_rms, self.level_peak)
+
+    def robust_scaling(self, x: npt.NDArray[np.integer] | Wave, rate: float) -> FixedScaling:
+        """Return the codec's robust scaling of a signal [n], as it is before any filter."""
+        size = max(round(LEVEL_SECONDS * rate), 1)
+        level = RobustLevel.of(x[start : start + size] for start in range(0, len(x), size))
+        # A filter has taken the offset away.
+        centre = 0.0 if self.highpass_hz else level.median
+        return FixedScaling(np.array([level.spread]), np.array([centre]), self.clamp)
 
     @property
     def digest(self) -> str:
@@ -100,7 +120,8 @@ def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[st
     empty = True
     reasons: dict[str, None] = {}
     with EegzReader(path) if path.suffix.lower() == ".eegz" else EdfFile.open(path) as file:
-        channels = exact_channels(file) if isinstance(file, EegzReader) else edf_channels(file)
+        patterns = preprocessing.signals
+        channels = exact_channels(file, patterns) if isinstance(file, EegzReader) else edf_channels(file, patterns)
         for channel in channels:
             reason = _obstacle(channel, preprocessing)
             wave = None if reason else _wave(channel, preprocessing)
@@ -113,21 +134,32 @@ def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[st
         raise BadInputError(f"{path} has no channel to train on: {'; '.join(reasons) or 'none is EEG'}.")
 
 
-def edf_channels(file: EdfFile) -> list[Channel]:
-    """Return the EEG of a recording."""
-    kinds = classify_signals(file.header)
+def _wanted(header: EdfHeader, patterns: Sequence[str]) -> list[bool]:
+    """Whether each signal is to be trained on: one that a pattern names; without patterns, EEG."""
+    kinds = classify_signals(header)
+    if not patterns:
+        return [kind is SignalKind.EEG for kind in kinds]
+    signals = zip(header.signals, kinds, strict=True)
+    return [
+        kind is not SignalKind.ANNOTATIONS and any(matches(pattern, signal.label) for pattern in patterns)
+        for signal, kind in signals
+    ]
+
+
+def edf_channels(file: EdfFile, patterns: Sequence[str] = ()) -> list[Channel]:
+    """Return the signals of a recording that `patterns` name; without any, its EEG."""
     return [
         Channel(
             s,
             file.header.sample_rate_exact(s.index) or Fraction(0),
             partial(file.read_signal, s.index, 0, file.n_samples(s.index)),
         )
-        for s, kind in zip(file.header.signals, kinds, strict=True)
-        if kind is SignalKind.EEG
+        for s, wanted in zip(file.header.signals, _wanted(file.header, patterns), strict=True)
+        if wanted
     ]
 
 
-def exact_channels(reader: EegzReader) -> list[Channel]:
+def exact_channels(reader: EegzReader, patterns: Sequence[str] = ()) -> list[Channel]:
     """Channels that a container keeps exactly: lossy ones would teach a codec its own errors."""
     header = reader.header
     size = len(header.edf_header) + header.record_bytes * header.n_records + header.trailing_bytes
@@ -138,13 +170,15 @@ def exact_channels(reader: EegzReader) -> list[Channel]:
         parts = [reader.chunk_exact(chunk, index).reshape(-1) for chunk in range(header.n_chunks)]
         return np.concatenate(parts) if parts else np.zeros(0, np.int32)
 
-    kinds = classify_signals(edf)
-    if not any(kind is SignalKind.EEG and s.index in exact for s, kind in zip(edf.signals, kinds, strict=True)):
-        raise BadInputError(f"{reader.path} keeps no EEG exactly; a codec should not be trained on another's errors.")
+    chosen = [s for s, wanted in zip(edf.signals, _wanted(edf, patterns), strict=True) if wanted and s.index in exact]
+    if not chosen:
+        what = "signal of these names" if patterns else "EEG"
+        raise BadInputError(
+            f"{reader.path} keeps no {what} exactly; a codec should not be trained on another's errors."
+        )
     return [
         Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), partial(read, s.index))
-        for s, kind in zip(edf.signals, kinds, strict=True)
-        if kind is SignalKind.EEG and s.index in exact
+        for s in chosen
     ]
 
 
@@ -172,7 +206,10 @@ def _wave(channel: Channel, preprocessing: Preprocessing) -> npt.NDArray[np.floa
     if len(digital) < channel.rate or (preprocessing.drop_empty and digital.min() == digital.max()):
         return None
     x = high_passed(digital.astype(np.float64), float(channel.rate), preprocessing.highpass_hz)
+    robust = preprocessing.robust_scaling(digital, float(channel.rate)) if preprocessing.scaling == "robust" else None
     x = resampled(x[None], channel.rate, preprocessing.rate)
+    if robust is not None:
+        return robust.normalise(x)[0]
     calibration = _calibration(channel.signal)
     if preprocessing.scaling == "adaptive" or calibration is None:
         return at_level(x, preprocessing.adaptive_scaling)[0][0]

@@ -40,6 +40,9 @@ def synthetic_corpus(preprocessing: Preprocessing, subjects: int = 4, seconds: f
         microvolts = _recording(rng, preprocessing.rate, round(seconds * preprocessing.rate))
         if preprocessing.scaling == "fixed":
             waves = np.clip(microvolts / preprocessing.limit_uv, -1, 1).astype(np.float32)
+        elif preprocessing.scaling == "robust":
+            rows = [preprocessing.robust_scaling(row, preprocessing.rate).normalise(row[None]) for row in microvolts]
+            waves = np.concatenate(rows)
         else:
             # As digital values of a tenth of a microvolt: the scaling knows no finer steps.
             waves, _ = at_level(10 * microvolts, preprocessing.adaptive_scaling)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.biocodec import Level
 from eegzip.codecs.networks.descript import VectorQuantize
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.training.initialisation import kmeans
 from eegzip.training.initialisation.weight_norm import set_weight
 
 
 @torch.no_grad()
-def start_codebooks(network: EegDac, latent: torch.Tensor, seed: int) -> None:
+def start_codebooks(network: TokenNetwork, latent: torch.Tensor, seed: int) -> None:
     """Start the quantiser from data, level by level, each from what those before it leave.
 
     A level's projections become the principal components of its residual, its codebook k-means of what they give: of
@@ -46,7 +47,7 @@ def start_codebooks(network: EegDac, latent: torch.Tensor, seed: int) -> None:
         residual = residual - quantizer.out_proj(quantizer.decode_latents(entering)[0])
 
 
-def _project_on_components(quantizer: VectorQuantize, residual: torch.Tensor) -> None:
+def _project_on_components(quantizer: VectorQuantize | Level, residual: torch.Tensor) -> None:
     """Set a level's projections to the principal components of residuals [B, D, F], and back."""
     rows = residual.transpose(1, 2).reshape(-1, residual.shape[1])
     mean = rows.mean(0)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from eegzip.codecs.networks.dac import EegDac
 from eegzip.codecs.networks.dac_mc import EegDacMc
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.training.data.batches import Batches, Tensors
 from eegzip.training.initialisation.channels import Group, set_channels_apart
 from eegzip.training.initialisation.codebooks import start_codebooks
@@ -43,13 +43,13 @@ class DataStart:
     batch: int
     seed: int
 
-    def gains(self, network: EegDac) -> str:
+    def gains(self, network: TokenNetwork) -> str:
         """Bring untrained weights to a level at which they learn; return what was done."""
         set_gains(network, *self.batches.batch(_FIRST, _GAIN_ROWS))
         return f"gains set by {_GAIN_ROWS} segments"
 
     @torch.no_grad()
-    def codebooks(self, network: EegDac) -> str:
+    def codebooks(self, network: TokenNetwork) -> str:
         """Set the codebooks by k-means; return what was done."""
         latent = torch.cat([network.latents(*tensors).float() for tensors in self._batches(network)])
         start_codebooks(network, latent, self.seed)
@@ -65,7 +65,7 @@ class DataStart:
                 groups.append(Group(latent, tuple(style[exists].tolist())))
         return set_channels_apart(network, groups, self.seed)
 
-    def _batches(self, network: EegDac) -> Iterator[Tensors]:
+    def _batches(self, network: TokenNetwork) -> Iterator[Tensors]:
         """Yield batches until there are enough latent vectors for k-means."""
         wanted, rows = _ROWS_PER_ENTRY * network.config.codebook_size, 0
         for number in range(_MAX_BATCHES):

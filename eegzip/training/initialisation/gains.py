@@ -12,7 +12,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.training.initialisation.weight_norm import gain_of
 from eegzip.training.quantiser import quantise
 
 # What three residual units add up to is then about what came in.
@@ -20,7 +21,7 @@ _BRANCH = 0.5
 
 
 @torch.no_grad()
-def set_gains(network: EegDac, wave: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> None:
+def set_gains(network: TokenNetwork, wave: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> None:
     """Set the gains of encoder, quantiser projections and decoder by what a batch makes of them, in place.
 
     Parameters
@@ -30,21 +31,22 @@ def set_gains(network: EegDac, wave: torch.Tensor, styles: torch.Tensor, present
     wave, styles, present
         A batch [B, G, T] with the channels' styles and presence [B, G].
     """
-    last = network.decoder.model[-2]
-    branches = {id(m.block[-1]) for m in network.modules() if m.__class__.__name__ == "ResidualUnit"}
+    gained = {module: gain for module in network.modules() if (gain := gain_of(module)) is not None}
+    # What comes last, but for an activation; and the last of each residual unit.
+    last = [module for module in network.decoder.modules() if module in gained][-1]
+    units = [unit for unit in network.modules() if unit.__class__.__name__ == "ResidualUnit"]
+    branches = {id([module for module in unit.modules() if module in gained][-1]) for unit in units}
     level = float(wave[present].std())
 
     def set_gain(module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-        weights = dict(module.named_parameters(recurse=False))
-        bias = weights["bias"][None, :, None]
+        bias = dict(module.named_parameters(recurse=False))["bias"][None, :, None]
         target = level if module is last else _BRANCH if id(module) in branches else 1.0
         found = float((output - bias).std())
         if found <= 0:
             return output
-        weights["weight_g"].mul_(target / found)
+        gained[module].mul_(target / found)
         return (output - bias) * (target / found) + bias
 
-    gained = [m for m in network.modules() if hasattr(m, "weight_g")]
     hooks = [module.register_forward_hook(set_gain) for module in gained]
     try:
         latent = network.latents(wave, styles, present)

@@ -10,7 +10,7 @@ import torch
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.codebook_reduction import reduced
-from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.formats.errors import UsageError
 from eegzip.training.loop.distributed import Processes
 from eegzip.training.loop.ema import WeightAverage
@@ -44,7 +44,7 @@ class TrainedModel:
     """
 
     def __init__(
-        self, settings: TrainSettings, config: ModelConfig, network: EegDac, processes: Processes
+        self, settings: TrainSettings, config: ModelConfig, network: TokenNetwork, processes: Processes
     ) -> None:
         self._settings, self._processes = settings, processes
         optimiser, device = settings.optimiser, processes.device

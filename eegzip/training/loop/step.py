@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.training.quantiser import quantise
 
 Outcome = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, list[torch.Tensor]]
@@ -23,7 +23,7 @@ class CodecStep(nn.Module):
         nearest codeword is where a lost bit shows.
     """
 
-    def __init__(self, network: EegDac, *, autocast: bool) -> None:
+    def __init__(self, network: TokenNetwork, *, autocast: bool) -> None:
         super().__init__()
         self.network = network
         self.autocast = autocast

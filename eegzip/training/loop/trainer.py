@@ -17,8 +17,8 @@ from torch import nn
 
 from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
-from eegzip.codecs.networks.dac import EegDac
 from eegzip.codecs.networks.dac_mc import EegDacMc
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.training.data.batches import Batches
 from eegzip.training.initialisation.from_data import DataStart
 from eegzip.training.loop.distributed import Processes
@@ -69,7 +69,7 @@ class Trainer:
         self,
         settings: TrainSettings,
         config: ModelConfig,
-        network: EegDac,
+        network: TokenNetwork,
         batches: Batches,
         validation: Validation,
         processes: Processes,
@@ -184,8 +184,7 @@ class Trainer:
         x, y = wave[present], restored[present]
         # Groups differ in size, so processes differ in how many channels they see.
         part = self.processes.weight(len(x))
-        kind, stft = settings.losses.waveform_kind, bool(settings.losses.stft)
-        losses = {name: part * loss for name, loss in losses_of(x, y, kind=kind, stft=stft).items()}
+        losses = {name: part * loss for name, loss in losses_of(x, y, settings.losses).items()}
         losses.update(commitment=commitment, codebook=codebook)
         playing = self.adversary is not None and self.phase.active(step) and not is_open
         discrimination = x.new_zeros(())

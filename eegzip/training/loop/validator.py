@@ -7,7 +7,7 @@ from pathlib import Path
 from eegzip.codecs.checkpoints.checkpoint import as_stored, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.training.loop.history import History
 from eegzip.training.loop.model import TrainedModel
 from eegzip.training.validation.windows import Validation
@@ -30,7 +30,7 @@ class Validator:
 
     def __init__(self, validation: Validation, history: History, out: Path, dtype: str) -> None:
         self._validation, self._history, self._out, self._dtype = validation, history, out, dtype
-        self._network: tuple[ModelConfig, EegDac] | None = None
+        self._network: tuple[ModelConfig, TokenNetwork] | None = None
 
     def __call__(self, model: TrainedModel, step: int, spent: float) -> None:
         """Validate a model after so many steps and seconds."""

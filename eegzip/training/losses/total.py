@@ -6,28 +6,29 @@ import torch
 
 from eegzip.evaluation.spectrogram import spectrogram_loss
 from eegzip.training.losses.adversarial import Adversary
-from eegzip.training.losses.waveform import stft_loss, waveform_loss
+from eegzip.training.losses.waveform import phase_loss, stft_loss, waveform_loss
 from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.settings.sections import LossSettings
 
 Losses = dict[str, torch.Tensor]
 
 
-def losses_of(x: torch.Tensor, y: torch.Tensor, *, kind: str, stft: bool) -> Losses:
+def losses_of(x: torch.Tensor, y: torch.Tensor, settings: LossSettings) -> Losses:
     """Return the reconstruction losses of waveforms [N, T] and what became of them, unweighted.
 
     Parameters
     ----------
     x, y
         Original and restored.
-    kind
-        Of the waveform loss.
-    stft
-        Whether the multi-scale STFT loss is wanted; it costs as much as the spectrogram loss.
+    settings
+        Kind of the waveform loss, and which others are wanted: what has no weight is not computed, and zero.
     """
+    nothing = x.new_zeros(())
     return {
-        "waveform": waveform_loss(x, y, kind=kind),
-        "stft": stft_loss(x, y) if stft else x.new_zeros(()),
-        "spectrogram": spectrogram_loss(x, y),
+        "waveform": waveform_loss(x, y, kind=settings.waveform_kind),
+        "stft": stft_loss(x, y) if settings.stft else nothing,
+        "spectrogram": spectrogram_loss(x, y) if settings.spectrogram else nothing,
+        "phase": phase_loss(x, y, windows=settings.phase_windows) if settings.phase else nothing,
     }
 
 
@@ -38,6 +39,7 @@ def weights_at(settings: TrainSettings, step: int) -> dict[str, float]:
         "waveform": losses.waveform(step),
         "stft": losses.stft,
         "spectrogram": losses.spectrogram,
+        "phase": losses.phase,
         "commitment": losses.commitment,
         "codebook": losses.codebook,
         "adversarial": adversarial.weight * adversarial.adversarial,

@@ -107,6 +107,8 @@ def preprocessing_in_words(settings: TrainSettings) -> list[str]:
     steps.append(f"resampled to {data.rate:g} Hz")
     if data.scaling == "fixed" and data.domain == "eeg":
         steps.append(f"clipped at {data.limit_uv:g} uV and mapped to [-1, 1]")
+    elif data.scaling == "robust" and data.domain == "eeg":
+        steps.append(f"divided by each signal's interquartile range and clipped at {data.clamp:g} of these")
     elif data.domain == "eeg":
         steps.append("brought to one level by the codec's adaptive scaling")
     steps.append(f"segments of {data.window_seconds:g} s")

@@ -99,8 +99,9 @@ def _architecture(facts: CardFacts) -> str:
     bits = math.log2(shape.codebook_size)
     frames = config.rate / shape.hop
     depth = shape.n_codebooks
+    network = "BioCodec's causal SEANet with LSTMs" if config.causal else "network of the Descript Audio Codec"
     lines = [
-        f"* `{config.architecture}`, {_millions(facts.parameters)} parameters; network of the Descript Audio Codec.",
+        f"* `{config.architecture}`, {_millions(facts.parameters)} parameters; {network}.",
         f"* Encoder: {shape.encoder_dim} wide, strides {_list(shape.encoder_rates)}.",
         f"* Decoder: {shape.decoder_dim} wide, strides {_list(shape.decoder_rates)}.",
         f"* Latent vectors of {shape.latent_width}; {depth} codebooks of {shape.codebook_size} x {shape.codebook_dim}.",
@@ -129,6 +130,8 @@ def _scaling(config: ModelConfig) -> str:
     level = config.scaling
     if level.kind == "fixed":
         return f"clipped at +-{level.limit_uv:g} uV, which becomes +-1"
+    if level.kind == "robust":
+        return f"each signal's interquartile range becomes 1, and what is beyond +-{level.clamp:g} of these is clipped"
     return f"offset and scale at knots of {level.spacing} samples; nothing is clipped"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from eegzip.codecs.checkpoints.config import ARCHITECTURES, SCALINGS
 from eegzip.codecs.checkpoints.schema import WrongTypeError, typed
 from eegzip.formats.errors import UsageError
 from eegzip.training.settings.sections import (
@@ -90,12 +91,12 @@ class TrainSettings:
         """Raise :class:`UsageError` where a value makes no sense."""
         for section, name, allowed in (
             ("data", "domain", ("eeg", "audio")),
-            ("data", "scaling", ("adaptive", "fixed")),
-            ("model", "architecture", ("dac-sc", "dac-mc")),
+            ("data", "scaling", SCALINGS),
+            ("model", "architecture", ARCHITECTURES),
             ("start", "channels", ("apart", "mean")),
             ("quantiser", "start", ("kmeans", "random")),
             ("quantiser", "update", ("gradient", "ema")),
-            ("losses", "waveform_kind", ("l1", "squared", "log_relative")),
+            ("losses", "waveform_kind", ("l1", "squared", "log_relative", "huber")),
             ("optimiser", "autocast", ("auto", "bfloat16", "off")),
             ("run", "best", ("prd", "spectrogram")),
             ("run", "weights", ("float32", "float16")),
@@ -107,6 +108,8 @@ class TrainSettings:
             value = getattr(getattr(self, section), name)
             if not (math.isfinite(value) and low <= value <= high):
                 raise UsageError(f"{section}.{name} is {value:g}; it must lie between {low:g} and {high:g}.")
+        if not self.losses.phase_windows or any(not 8 <= window <= 65536 for window in self.losses.phase_windows):
+            raise UsageError("losses.phase_windows must be lengths from 8 to 65536 samples, such as 32, 64.")
         if len(self.optimiser.betas) != 2 or not all(0 <= b < 1 for b in self.optimiser.betas):
             raise UsageError("optimiser.betas must be two numbers from 0 to 1, such as 0.8, 0.99.")
         if self.losses.waveform_kind == "log_relative" and self.adversarial.weight:
@@ -160,6 +163,7 @@ _RANGES = (
     ("data", "rate", 1, 1e6),
     ("data", "highpass_hz", 0, 1e5),
     ("data", "limit_uv", 1e-3, 1e6),
+    ("data", "clamp", 1e-3, 1e6),
     ("data", "window_seconds", 1e-3, 3600),
     ("data", "workers", 0, 1024),
     ("start", "reduce_every", 1, 1e9),
@@ -174,7 +178,7 @@ _RANGES = (
     ("losses", "waveform_half_life", 1e-3, 1e12),
     *(
         ("losses", name, 0, 1e6)
-        for name in ("waveform_start", "waveform_end", "stft", "spectrogram", "commitment", "codebook")
+        for name in ("waveform_start", "waveform_end", "stft", "spectrogram", "phase", "commitment", "codebook")
     ),
     *(("adversarial", name, 0, 1e6) for name in ("weight", "adversarial", "feature", "rise")),
     ("adversarial", "patience", 1, 1e6),
@@ -203,6 +207,7 @@ _RANGES = (
     *(("optimiser", part, 0, 1000) for part in PARTS),
     ("optimiser", "warmup", 0, 1e9),
     ("optimiser", "half_life", 0, 1e12),
+    ("optimiser", "cosine_steps", 0, 1e12),
     ("optimiser", "batch", 1, 1e6),
     ("optimiser", "clip", 1e-6, 1e9),
     ("optimiser", "average", 0, 0.9999999),

@@ -8,6 +8,7 @@ from typing import Any
 
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import (
+    CAUSAL,
     STANDARD_VOCABULARY,
     ModelConfig,
     MultichannelConfig,
@@ -53,7 +54,7 @@ def model_config(settings: TrainSettings, name: str, labels: Iterable[str]) -> M
         rate=data.rate,
         network=shape,
         scaling=ScalingConfig(
-            data.scaling, data.spacing, data.level_rms, data.level_peak, data.limit_uv, _highpass_hz(data)
+            data.scaling, data.spacing, data.level_rms, data.level_peak, data.limit_uv, _highpass_hz(data), data.clamp
         ),
         window_frames=model.window_frames,
         beam=model.beam,
@@ -66,7 +67,7 @@ def model_config(settings: TrainSettings, name: str, labels: Iterable[str]) -> M
 
 def _highpass_hz(data: DataSettings) -> float:
     """Return the corner at which `compress` is to filter, too; adaptive scaling takes drift away by itself."""
-    return data.highpass_hz if data.domain == "eeg" and data.scaling == "fixed" else 0.0
+    return data.highpass_hz if data.domain == "eeg" and data.scaling != "adaptive" else 0.0
 
 
 def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
@@ -77,7 +78,8 @@ def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     """
     config = checkpoint.config
     model: dict[str, Any] = {f.name: getattr(config.network, f.name) for f in fields(NetworkConfig)}
-    model.update(architecture="dac-sc" if config.adapters is None else "dac-mc")
+    single = CAUSAL if config.causal else "dac-sc"
+    model.update(architecture=single if config.adapters is None else "dac-mc")
     model.update(window_frames=config.window_frames, beam=config.beam)
     if config.adapters is not None:
         for name in ("max_channels", "heads", "layers", "reach"):
@@ -92,7 +94,10 @@ def settings_of(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
             "level_rms": scaling.level_rms,
             "level_peak": scaling.level_peak,
             "limit_uv": scaling.limit_uv,
+            "clamp": scaling.clamp,
         }
         if scaling.highpass_hz:
             values["data"]["highpass_hz"] = scaling.highpass_hz
+        elif scaling.kind == "robust":
+            values["data"]["highpass_hz"] = 0.0
     return values

@@ -36,6 +36,38 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "optimiser": {"lr": 1e-5, "betas": [0.8, 0.999], "half_life": 0.0, "batch": 8},
         "run": {"best": "spectrogram"},
     },
+    # Of "Neural Codecs as Biosignal Tokenizers" (arXiv 2510.09095) and its published settings: 250 Hz, windows of 5 s,
+    # by median and interquartile range, clamped at 10; Huber loss 0.2, magnitude and phase 1. Its commitment loss, 0.25
+    # of the mean over levels and counted twice, is 0.5 / 6 of our sum. It starts k-means from the first batch; the open
+    # steps, in which encoder and decoder learn before, are ours. `--model biocodec` has all this by itself. Batches of
+    # 512 and 20 rounds of 5 million windows are for machines that have them.
+    "biocodec": {
+        "data": {
+            "rate": 250.0, "scaling": "robust", "clamp": 10.0, "window_seconds": 5.04,
+            # What `compress --scaling adaptive` then brings signals to: the level that the network knows.
+            "level_rms": 0.75, "level_peak": 10.0,
+        },
+        "model": {
+            "architecture": "biocodec", "encoder_dim": 32, "encoder_rates": [2, 2, 3], "latent_dim": 128,
+            "decoder_dim": 256, "decoder_rates": [3, 2, 2], "n_codebooks": 6, "codebook_size": 256, "codebook_dim": 16,
+            "linear_path": False, "search": "cosine", "final_tanh": False, "window_frames": 1260,
+        },
+        "quantiser": {"update": "ema", "ema_decay": 0.99, "dropout": 0.0},
+        "losses": {
+            "waveform_kind": "huber", "waveform_start": 0.2, "waveform_end": 0.2, "spectrogram": 0.0, "stft": 0.0,
+            "phase": 1.0, "commitment": 0.0833, "codebook": 0.0,
+        },
+        "optimiser": {"lr": 1e-4, "betas": [0.5, 0.9], "batch": 16},
+    },
+    # An eighth of the weights.
+    "biocodec-small": {"model": {"architecture": "biocodec", "encoder_dim": 12, "decoder_dim": 96}},
+    # The paper's model of surface EMG: 1 kHz, 18 samples a frame.
+    "biocodec-emg": {
+        "data": {"rate": 1000.0, "highpass_hz": 0.0, "signals": ["EMG*"], "window_seconds": 5.004},
+        "model": {"architecture": "biocodec", "encoder_rates": [2, 3, 3], "decoder_rates": [3, 3, 2]},
+        "losses": {"phase_windows": [128, 256, 512, 1024]},
+        "optimiser": {"lr": 5e-4},
+    },
     # What differs for audio: its own rate, no filter, as many frames a segment as 30 s of EEG have at 256 Hz. It is
     # scaled as EEG is: left at their own level, loud noises rule the loss and quiet notes are never learned.
     "audio": {

@@ -5,6 +5,7 @@ What the numbers mean in use, and why they are what they are, stands in ``docs/t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -35,9 +36,14 @@ class DataSettings:
     highpass_hz : float
         Corner of the high-pass filter; 0: none.
     scaling : str
-        ``adaptive``, or ``fixed``: clip at `limit_uv` and map to [-1, 1].
+        ``adaptive``; ``fixed``: clip at `limit_uv` and map to [-1, 1]; or ``robust``: divide each signal by its
+        interquartile range and clip at `clamp`.
     limit_uv : float
         Microvolts.
+    clamp : float
+        Interquartile ranges.
+    signals : tuple of str
+        Patterns of labels to train on in place of EEG, as ``compress --lossy`` takes them: ``EMG*``.
     spacing, level_rms, level_peak
         Of the adaptive scaling, as in :class:`eegzip.codecs.checkpoints.config.ScalingConfig`.
     window_seconds : float
@@ -56,6 +62,8 @@ class DataSettings:
     highpass_hz: float = 0.1
     scaling: str = "adaptive"
     limit_uv: float = 200.0
+    clamp: float = 10.0
+    signals: tuple[str, ...] = ()
     spacing: int = 1024
     level_rms: float = 0.2
     level_peak: float = 0.9
@@ -71,7 +79,7 @@ class ModelSettings:
     name : str
         Of the checkpoint; empty: the name of the run's folder.
     architecture : str
-        ``dac-sc`` or ``dac-mc``.
+        ``dac-sc``, ``dac-mc`` or ``biocodec``.
     max_channels, heads, layers, reach
         Of DAC-MC: largest group, and its attention.
     window_frames : int
@@ -190,7 +198,11 @@ class LossSettings:
     waveform_half_life : float
         Steps in which what lies between the two halves.
     waveform_kind : str
-        ``l1``, ``squared`` or ``log_relative``; see :func:`eegzip.training.losses.waveform.waveform_loss`.
+        ``l1``, ``squared``, ``huber`` or ``log_relative``; see :func:`eegzip.training.losses.waveform.waveform_loss`.
+    phase : float
+        Weight of the loss in magnitude and phase (:func:`eegzip.training.losses.waveform.phase_loss`).
+    phase_windows : tuple of int
+        Its window lengths in samples.
     """
 
     waveform_start: float = 100.0
@@ -199,6 +211,8 @@ class LossSettings:
     waveform_kind: str = "l1"
     stft: float = 0.0
     spectrogram: float = 0.05
+    phase: float = 0.0
+    phase_windows: tuple[int, ...] = (32, 64, 128, 256)
     commitment: float = 0.25
     codebook: float = 1.0
 
@@ -342,6 +356,8 @@ class OptimiserSettings:
         Steps over which the learning rate rises from nothing.
     half_life : float
         Steps in which it then halves; 0: it stays.
+    cosine_steps : int
+        Steps in which it falls to nothing along half a cosine; 0: it does not.
     batch : int
         Segments a step, over all processes together.
     clip : float
@@ -360,14 +376,17 @@ class OptimiserSettings:
     betas: tuple[float, ...] = (0.8, 0.99)
     warmup: int = 50
     half_life: float = 0.0
+    cosine_steps: int = 0
     batch: int = 4
     clip: float = 10.0
     average: float = 0.995
     autocast: str = "auto"
 
     def rate_at(self, step: int) -> float:
-        """Return Adam's learning rate at a step: a linear rise, then halving ever again."""
+        """Return Adam's learning rate at a step: a linear rise, then halving ever again, or half a cosine."""
         rate = self.lr * min(1.0, (step + 1) / max(self.warmup, 1))
+        if self.cosine_steps:
+            rate *= 0.5 + 0.5 * math.cos(math.pi * min(step / self.cosine_steps, 1.0))
         return rate * 0.5 ** (step / self.half_life) if self.half_life else rate
 
 

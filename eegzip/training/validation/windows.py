@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegzip.codecs.networks.dac import EegDac
+from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.training.data.corpus import CachedRecording
 from eegzip.training.data.sampling import Grouping, segment_of
 from eegzip.training.quantiser import quantise
@@ -104,7 +104,7 @@ class Validation:
                 self._batches.append((waves, styles, [window.recording.subject for window in part]))
 
     @torch.no_grad()
-    def measure(self, network: EegDac, levels: int | None = None) -> dict[str, Any]:
+    def measure(self, network: TokenNetwork, levels: int | None = None) -> dict[str, Any]:
         """Return metrics of a network, all in the waveform that it sees.
 
         Parameters
