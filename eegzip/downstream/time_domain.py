@@ -41,9 +41,9 @@ from eegzip.downstream.bands import entropy_terms, quotient
 
 OF_TIME = (
     "detrended_fluctuation", "energy", "fisher_information", "fractal_dimension", "higuchi_dimension",
-    "hjorth_activity", "hjorth_complexity", "hjorth_mobility", "hurst_exponent", "kurtosis", "largest_lyapunov", "line_length",
-    "maximum", "mean", "median", "minimum", "non_linear_energy", "petrosian_dimension", "skewness", "svd_entropy", "zero_crossing",
-    "zero_crossing_derivative",
+    "hjorth_activity", "hjorth_complexity", "hjorth_mobility", "hurst_exponent", "kurtosis", "largest_lyapunov",
+    "line_length", "maximum", "mean", "median", "minimum", "non_linear_energy", "petrosian_dimension", "skewness",
+    "svd_entropy", "zero_crossing", "zero_crossing_derivative",
 )  # fmt: skip
 EMBEDDING = (10, 4)
 """Dimensions, and samples between them, of the singular values."""
@@ -124,7 +124,7 @@ def higuchi_dimensions(x: np.ndarray, largest: int = 3) -> np.ndarray:
         curves = []
         for first in range(k):
             steps = (size - 1 - first) // k
-            length = np.abs(np.diff(x[..., first :: k][..., : steps + 1], axis=-1)).sum(axis=-1)
+            length = np.abs(np.diff(x[..., first::k][..., : steps + 1], axis=-1)).sum(axis=-1)
             curves.append(length * (size - 1) / (steps * k) / k)
         lengths[..., k - 1] = np.mean(curves, axis=0)
     found = _slopes(-np.log(np.arange(1, largest + 1)), lengths)
