@@ -12,7 +12,7 @@ from eegzip.downstream.scores import Predictions
 from eegzip.formats.errors import UsageError
 
 CLASSIFIERS = ("forest", "tree")
-TREES = 200
+TREES = 100
 """Of a forest."""
 
 
@@ -39,7 +39,7 @@ def cross_validate(
         Versions of the features of the same examples, in the same order: ``{"restored": ...}``. By default those of
         `train` themselves, as ``"train"``.
     classifier : {'forest', 'tree'}
-        A random forest of 200 trees, or one decision tree, as scikit-learn has them, classes weighted to be alike.
+        A random forest of 100 trees, or one decision tree, as scikit-learn has them, classes weighted to be alike.
     folds, repeats : int
     seed : int
         Of folds and trees: the same seed deals the same folds whatever the features.

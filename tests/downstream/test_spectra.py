@@ -31,8 +31,7 @@ def _figures(magnitudes: np.ndarray) -> dict[str, float]:
         "power": math.fsum(value * value for value in values),
         "value_range": max(values) - min(values),
         "variance": math.fsum((value - mean) ** 2 for value in values) / len(values),
-        "bounded_variation": math.fsum(abs(b - a) for a, b in pairwise(values))
-        / (max(values) - min(values)),
+        "bounded_variation": math.fsum(abs(b - a) for a, b in pairwise(values)) / (max(values) - min(values)),
     }
 
 
