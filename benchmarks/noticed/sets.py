@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import eegzip
+from cutting import cut_middle
+
+from eegzip.formats.edf import EdfFile, read_timeline
 
 TEN_TWENTY = (
     "Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8", "T7", "T8", "P7", "P8", "Fz", "Cz", "Pz",
@@ -75,7 +75,11 @@ def pieces(of: LabelledSet, data: Path, cache: Path, seconds: float) -> list[Pie
         first = {path.stem.split("_")[0]: path for path in reversed(files)}
         return [_trials(path, subject) for subject, path in sorted(first.items())]
     return [
-        Piece(_cut(path, cache, seconds, of.channels), _subject(of.name, path), (_label(of.name, path),))
+        Piece(
+            cut_middle(path, cache / f"{path.stem}-{seconds:g}s.edf", seconds, of.channels),
+            _subject(of.name, path),
+            (_label(of.name, path),),
+        )
         for path in files
     ]
 
@@ -93,25 +97,9 @@ def _subject(group: str, path: Path) -> str:
 
 
 def _trials(path: Path, subject: str) -> Piece:
-    with tempfile.TemporaryDirectory() as folder:
-        eegzip.compress(path, Path(folder) / "whole.eegz", lossless=True)
-        with eegzip.open(Path(folder) / "whole.eegz") as recording:
-            found = [(note.onset, note.text) for note in recording.annotations if note.text.startswith("cls")]
-            inside = [(onset, text) for onset, text in found if onset + 6 <= (recording.duration or 0)]
+    with EdfFile.open(path) as file:
+        notes = read_timeline(file).annotations
+        length = file.n_records * (file.header.record_duration or 0.0)
+    inside = [(note.onset, note.text) for note in notes if note.text.startswith("cls") and note.onset + 6 <= length]
     onsets, labels = zip(*inside, strict=True)
     return Piece(path, subject, tuple(labels), tuple(onsets))
-
-
-def _cut(path: Path, cache: Path, seconds: float, channels: Sequence[str]) -> Path:
-    part = cache / f"{path.stem}-{seconds:g}s.edf"
-    if not part.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        whole = cache / f"{path.stem}.eegz"
-        eegzip.compress(path, whole, exact=["*"], overwrite=True)
-        with eegzip.open(whole) as recording:
-            start = float(int(((recording.duration or 0.0) - seconds) / 2))
-        eegzip.decompress(
-            whole, part, start=start, stop=start + seconds, channels=list(channels) or None, overwrite=True
-        )
-        whole.unlink()
-    return part

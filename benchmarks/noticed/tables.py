@@ -73,7 +73,8 @@ def _moved(row: Restored, originals: Restored) -> dict[str, float]:
     far = step > 0.5 * deviation
     domain = np.array([name.partition(".")[0] for name in originals.names])
     varied = deviation > 0
-    return {name: float(far[varied & (domain == name)].mean()) for name in DOMAINS}
+    chosen = {name: varied & (domain == name) for name in DOMAINS}
+    return {name: float(far[mask].mean()) if mask.any() else 0.0 for name, mask in chosen.items()}
 
 
 def markdown(lines: list[Line], facts: dict[str, str], seconds: float, repeats: int) -> str:
