@@ -49,7 +49,7 @@ _PUBLIC = {
 }
 _HOMES = {name: module for module, names in _PUBLIC.items() for name in names}
 
-_MODULES = ("mne", "models")
+_MODULES = ("downstream", "mne", "models")
 
 __all__ = sorted([*_HOMES, *_MODULES, "__version__"])
 

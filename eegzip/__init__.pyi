@@ -1,3 +1,4 @@
+from eegzip import downstream as downstream
 from eegzip import mne as mne
 from eegzip import models as models
 from eegzip._version import __version__ as __version__

@@ -1,52 +1,44 @@
-"""Table 1a of the paper, from the logs of real runs: whether audio is a good place to start from.
+"""Table 1a of the paper: whether audio is a good place to start from.
+
+    python examples/paper/table1a.py
 
 The paper compares the spectrogram loss on test people of three models: a codec trained on audio and never shown
-EEG, one trained on EEG from scratch, and one fine-tuned from audio to EEG. This prints those rows from the logs of two
-runs with the same settings but for their start; the first validation of one is the row without fine-tuning.
-
-    eegzip train --data ../shared/data/audio --domain audio --preset compact --max-time 20m --out audio
-    eegzip train --data ../shared/data/eeg/eegmat --preset compact --max-steps 1000 --out scratch
-    eegzip train --data ../shared/data/eeg/eegmat --init audio/ --max-steps 1000 --out transfer
-    python examples/paper/table1a.py scratch transfer
-
-The rows are taken at the same step: the last one that both runs validated. Audio's official weights need a download;
-``--init audio --sha256 ...`` starts from those.
+EEG, one trained on EEG from scratch, and one fine-tuned from audio to EEG. With `here.toml` the first is trained on the
+audio folder, with `paper.toml` it is DAC with its official weights, which need a download.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Any
+from experiment import ROOT, Experiment, table
 
-from eegzip.training.reporting.journal import read_log
-
-FIGURES = ("spectrogram", "prd", "snr")
 PAPER = {"Audio-pretrained": 2.50, "Scratch": 1.46, "Audio-to-EEG": 1.05}
-
-
-def validations(run: str) -> dict[int, dict[str, Any]]:
-    """Validations of a run, by step."""
-    return {entry["step"]: entry for entry in read_log(Path(run) / "log.jsonl") if entry["kind"] == "validation"}
 
 
 def main() -> None:
     """Run from the command line."""
-    if len(sys.argv) != 3:
-        sys.exit("Usage: python examples/paper/table1a.py SCRATCH_RUN AUDIO_TO_EEG_RUN")
-    scratch, transfer = validations(sys.argv[1]), validations(sys.argv[2])
-    step = max(set(scratch) & set(transfer), default=0)
-    if step == 0:
-        sys.exit("The two runs share no validation after step 0: nothing was trained that could be compared.")
-    rows = {"Audio-pretrained": transfer[0], "Scratch": scratch[step], "Audio-to-EEG": transfer[step]}
-    print(f"People held out, at step {step} of both runs.\n")
-    print("| model | spectrogram loss | PRD % | SNR dB | the paper's loss |")
-    print("| --- | --- | --- | --- | --- |")
-    for name, entry in rows.items():
-        figures = " | ".join(f"{entry[figure]:.2f}" for figure in FIGURES)
-        print(f"| {name} | {figures} | {PAPER[name]:.2f} |")
-    ratio = rows["Audio-to-EEG"]["spectrogram"] / rows["Scratch"]["spectrogram"]
-    print(f"\nAudio-to-EEG over Scratch: {ratio:.3f} (the paper: {1.05 / 1.46:.3f}).")
+    work = Experiment("table1a", "Table 1a: audio as a start")
+    own = work.own
+    how = {"presets": own["presets"], "values": own["values"]}
+    heard: str = "audio"
+    if work.config["audio"]:
+        values = {**own["values"], **own["audio_values"]}
+        values["data"] = own["audio_values"]["data"]
+        sources = (ROOT / work.config["audio"]).resolve()
+        heard = str(work.trained("table1a-audio", presets=[*own["presets"], "audio"], values=values, sources=sources))
+    models = {
+        "Audio-pretrained": heard,
+        "Scratch": str(work.trained("table1a-scratch", **how)),
+        "Audio-to-EEG": str(work.trained("table1a-transfer", init=heard, **how)),
+    }
+    pieces = work.test_pieces()
+    found = {name: work.loss(model, pieces, rate=256) for name, model in models.items()}
+    rows = [
+        [name, f"{loss.spectrogram:.2f}", f"{loss.prd:.1f}", f"{loss.bits:.0f}", f"{PAPER[name]:.2f}"]
+        for name, loss in found.items()
+    ]
+    ratio = found["Audio-to-EEG"].spectrogram / found["Scratch"].spectrogram
+    told = f"Audio-to-EEG over Scratch: {ratio:.3f} (the paper: {PAPER['Audio-to-EEG'] / PAPER['Scratch']:.3f})."
+    work.page([*table(["model", "spectrogram loss", "PRD %", "bit/s", "the paper's loss"], rows), "", told])
 
 
 if __name__ == "__main__":

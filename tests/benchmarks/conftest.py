@@ -7,10 +7,14 @@ from importlib.util import module_from_spec, spec_from_file_location
 
 from api.recordings import ROOT
 
-for _name in ("rivals", "race"):
+for _name in ("rivals", "race", "cutting", "noticed"):
     _folder = ROOT / "benchmarks" / _name
     if _name not in sys.modules:
-        _spec = spec_from_file_location(_name, _folder / "__init__.py", submodule_search_locations=[str(_folder)])
+        _spec = (
+            spec_from_file_location(_name, _folder / "__init__.py", submodule_search_locations=[str(_folder)])
+            if _folder.is_dir()
+            else spec_from_file_location(_name, _folder.with_suffix(".py"))
+        )
         assert _spec is not None
         assert _spec.loader is not None
         sys.modules[_name] = module_from_spec(_spec)
