@@ -28,7 +28,6 @@ from eegzip.training.data.sampling import Sampler
 from eegzip.training.data.sources import SYNTHETIC, find_sources
 from eegzip.training.data.synthetic import synthetic_corpus
 from eegzip.training.loop.distributed import Processes, processes
-from eegzip.training.loop.history import Watcher
 from eegzip.training.loop.parts import makes_the_same_tokens
 from eegzip.training.loop.trainer import Trainer
 from eegzip.training.outcome import FinishedRun
@@ -36,6 +35,7 @@ from eegzip.training.reporting.artifacts import write_card_and_curves
 from eegzip.training.reporting.journal import Journal
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import model_config
+from eegzip.training.stage_work import StageWork
 from eegzip.training.validation.windows import Validation, chosen_windows
 
 if TYPE_CHECKING:
@@ -45,36 +45,10 @@ if TYPE_CHECKING:
 _SHORTEST_JUDGED = 1024
 
 
-def run(
-    settings: TrainSettings,
-    out: Path,
-    name: str,
-    start: Checkpoint | None,
-    *,
-    resume: bool,
-    progress: Progress | None,
-    watch: Watcher | None,
-    command: Sequence[str],
-) -> FinishedRun:
-    """Do a run in a folder.
-
-    Parameters
-    ----------
-    settings
-        Of the run.
-    out
-        Its folder.
-    name
-        Of the checkpoint.
-    start
-        Checkpoint to start from; ``None``: untrained.
-    resume
-        Go on from the state in the folder.
-    progress, watch
-        As in :func:`eegzip.training.api.train`.
-    command
-        The command line, for the card.
-    """
+def run(work: StageWork) -> FinishedRun:
+    """Do the stage ``network``; return what came of it."""
+    settings, out, name, start = work.settings, work.out, work.name, work.start
+    progress, watch = work.progress, work.watch
     tune_malloc()
     if settings.run.threads:
         torch.set_num_threads(settings.run.threads)
@@ -92,7 +66,7 @@ def run(
         train, validation = divide(corpus, settings.data.held_out, settings.run.seed)
         with Journal(out) if group.leads else nullcontext() as journal:
             trainer = trainer_of(settings, name, start, train, validation, group, journal, out)
-            if resume:
+            if work.resume:
                 trainer.resume()
             elif journal is not None:
                 journal.begin(name, settings.to_dict())
@@ -105,7 +79,7 @@ def run(
                     BaseModel(start, name, joint=True).write(out)
                 elif start.config.prior is not None and makes_the_same_tokens(settings.optimiser):
                     add_prior(out, (start.folder / PRIOR).read_bytes())
-            write_card_and_curves(out, settings, outcome, corpus, train, validation, command, initial)
+            write_card_and_curves(out, settings, outcome, corpus, train, validation, work.command, initial)
         group.wait()
     subjects, held_out = (sorted({r.subject for r in side}) for side in (train, validation))
     return FinishedRun(outcome, subjects, held_out, list(corpus.skipped))

@@ -26,6 +26,7 @@ from eegzip.training.reporting.stage_facts import write_card
 from eegzip.training.segments.gathering import parts_of
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import settings_of
+from eegzip.training.stage_work import StageWork
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
@@ -45,7 +46,7 @@ def run_stages(
     watch: Watcher | None,
     command: Sequence[str],
 ) -> list[FinishedStage]:
-    """Do the stages of a run, to the last or to a signal; parameters as in :func:`eegzip.training.run.run`.
+    """Do the stages of a run, to the last or to a signal; parameters as of :class:`StageWork`.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def run_stages(
             if last and resume and len(stages) == 1 and not goes_on:
                 raise ModelError(f"{folder} holds no run that could be resumed: it has no {STATE}.")
             done = _run_stage(
-                stage, here, folder, name, model, start, resume=goes_on, progress=progress, watch=watch, command=command
+                stage, StageWork(here, folder, name, model, start, goes_on, progress, watch, tuple(command))
             )
             if not last and not done.outcome.signal:
                 _write_finished(folder, done)
@@ -88,41 +89,18 @@ def _shape_of(model: Checkpoint) -> dict[str, dict[str, object]]:
     return {"model": settings_of(model)["model"]}
 
 
-def _run_stage(
-    stage: str,
-    settings: TrainSettings,
-    folder: Path,
-    name: str,
-    model: Checkpoint | None,
-    origin: Checkpoint | None,
-    *,
-    resume: bool,
-    progress: Progress | None,
-    watch: Watcher | None,
-    command: Sequence[str],
-) -> FinishedRun:
-    folder.mkdir(parents=True, exist_ok=True)
+def _run_stage(stage: str, work: StageWork) -> FinishedRun:
+    work.out.mkdir(parents=True, exist_ok=True)
+    # Each loads what it needs, torch first of all.
     if stage == "network":
         from eegzip.training.run import run
-
-        return run(settings, folder, name, model, resume=resume, progress=progress, watch=watch, command=command)
-    if stage == "codebooks":
-        from eegzip.training.codebooks.run import run as run_codebooks
-
-        return run_codebooks(
-            settings, folder, name, model, resume=resume, progress=progress, watch=watch, command=command
-        )
-    if model is None:
-        raise UsageError(f"the stage {stage} needs a model to build on: --init.")
-    if stage == "prior":
-        from eegzip.training.prior.run import run as run_prior
-
-        return run_prior(
-            settings, folder, name, model, origin=origin, resume=resume, progress=progress, watch=watch, command=command
-        )
-    from eegzip.training.joint.run import run as run_joint
-
-    return run_joint(settings, folder, name, model, resume=resume, progress=progress, watch=watch, command=command)
+    elif stage == "codebooks":
+        from eegzip.training.codebooks.run import run
+    elif stage == "prior":
+        from eegzip.training.prior.run import run
+    else:
+        from eegzip.training.joint.run import run
+    return run(work)
 
 
 def _never_worse(

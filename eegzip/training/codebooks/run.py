@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from eegzip.codecs.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.malloc import tune_malloc
 from eegzip.codecs.networks.build import build
@@ -28,27 +26,18 @@ from eegzip.training.segments.gathering import Gathered, cache_of, gathered, par
 from eegzip.training.segments.recordings import Part
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import model_config
+from eegzip.training.stage_work import StageWork
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
-    from eegzip.training.loop.history import Watcher
 
 # Times the frames of a round that are kept of all recordings together: rounds see other segments.
 _ROUNDS_KEPT = 6
 
 
-def run(
-    settings: TrainSettings,
-    out: Path,
-    name: str,
-    start: Checkpoint | None,
-    *,
-    resume: bool,
-    progress: Progress | None,
-    watch: Watcher | None,
-    command: Sequence[str],
-) -> FinishedRun:
-    """Do a run in a folder; parameters as in :func:`eegzip.training.run.run`."""
+def run(work: StageWork) -> FinishedRun:
+    """Do the stage; return what came of it."""
+    settings, out, name, start = work.settings, work.out, work.name, work.start
     tune_malloc()
     # The searches have threads of their own, which don't wait for one another as torch's do.
     torch.set_num_threads(1)
@@ -56,7 +45,7 @@ def run(
     transform = Transform(config) if start is None else Codec(start)
     _check(settings, transform, config)
     known = transform.codebooks if isinstance(transform, Codec) else None
-    material = _material(settings, transform, progress)
+    material = _material(settings, transform, work.progress)
     state = _untrained(settings, config.network.hop) if start is None else dict(start.state)
     base = None if start is None else BaseModel(start, name)
     # New codebooks make other tokens, which a prior and a joint decoder for the old ones don't know.
@@ -70,9 +59,9 @@ def run(
     with Journal(out) as journal:
         validation = Validation(Pool(material.validation), transform.beam)
         trainer = CodebookTrainer(
-            settings, known, Pool(material.train), validation, journal, out, save, progress, watch
+            settings, known, Pool(material.train), validation, journal, out, save, work.progress, work.watch
         )
-        if resume:
+        if work.resume:
             trainer.resume()
         else:
             journal.begin(name, settings.to_dict())
@@ -80,7 +69,7 @@ def run(
     if base is not None and not outcome.best_step:
         base.write(out)
     finished = material.finished(outcome)
-    facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, command)
+    facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, work.command)
     write_card(out, codebooks_card(facts))
     return finished
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from eegzip.codecs.checkpoints.checkpoint import Checkpoint, add_joint, load_checkpoint
+from eegzip.codecs.checkpoints.checkpoint import add_joint, load_checkpoint
 from eegzip.codecs.checkpoints.config import JointConfig
 from eegzip.codecs.networks.joint import JointDecoder, joint_decoder
 from eegzip.training.base_model import BaseModel
@@ -25,29 +23,20 @@ from eegzip.training.segments.gathering import Gathered, cache_of, gathered, par
 from eegzip.training.segments.recordings import Part
 from eegzip.training.segments.segments import Segments, segments_of
 from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.stage_work import StageWork
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
-    from eegzip.training.loop.history import Watcher
 
 
-def run(
-    settings: TrainSettings,
-    out: Path,
-    name: str,
-    start: Checkpoint,
-    *,
-    resume: bool,
-    progress: Progress | None,
-    watch: Watcher | None,
-    command: Sequence[str],
-) -> FinishedRun:
-    """Do a run in a folder; parameters as in :func:`eegzip.training.run.run`."""
+def run(work: StageWork) -> FinishedRun:
+    """Do the stage; return what came of it."""
+    settings, out, name, start = work.settings, work.out, work.name, work.model_for("joint")
     # One thread unless told otherwise: sums of others differ, and small products gain nothing.
     torch.set_num_threads(settings.run.threads or 1)
     device = chosen_device(settings.run.device)
     codec = Codec(start)
-    material = _material(settings, codec, progress)
+    material = _material(settings, codec, work.progress)
     train, validation = ([s for one in side for s in one.segments] for side in (material.train, material.validation))
     torch.manual_seed(settings.run.seed)
     shape = JointConfig(
@@ -79,13 +68,13 @@ def run(
             save,
             tuning=known is not None,
         )
-        if resume:
+        if work.resume:
             trainer.resume()
         else:
             journal.begin(name, settings.to_dict())
-        outcome = trainer.run(watch)
+        outcome = trainer.run(work.watch)
     finished = material.finished(outcome)
-    facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, command)
+    facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, work.command)
     parameters = sum(value.numel() for value in decoder.parameters())
     trained_on = "a CPU" if device.type == "cpu" else f"one {torch.cuda.get_device_name(device)}"
     write_card(out, joint_card(facts, start, parameters, trained_on))

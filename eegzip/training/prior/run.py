@@ -28,6 +28,7 @@ from eegzip.training.reporting.stage_facts import StageFacts, write_card
 from eegzip.training.segments.gathering import Gathered, cache_of, gathered, parts_of
 from eegzip.training.segments.recordings import Part
 from eegzip.training.settings.checked import TrainSettings
+from eegzip.training.stage_work import StageWork
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
@@ -36,25 +37,16 @@ if TYPE_CHECKING:
 _SAVED_EVERY = 100
 
 
-def run(
-    settings: TrainSettings,
-    out: Path,
-    name: str,
-    start: Checkpoint,
-    *,
-    origin: Checkpoint | None,
-    resume: bool,
-    progress: Progress | None,
-    watch: Watcher | None,
-    command: Sequence[str],
-) -> FinishedRun:
-    """Do a run in a folder; parameters as in :func:`eegzip.training.run.run`.
+def run(work: StageWork) -> FinishedRun:
+    """Do the stage; return what came of it.
 
-    `origin` is the model that the whole run began with: its prior is gone on from where the start has none.
+    Where the start has no prior, that of the run's origin is gone on from.
     """
+    settings, out, name, origin = work.settings, work.out, work.name, work.origin
+    start = work.model_for("prior")
     torch.set_num_threads(settings.run.threads or 1)
     model = _begun(settings, out, name, start)
-    material = _material(settings, model, progress)
+    material = _material(settings, model, work.progress)
     seen, held_out = ([p for one in side for p in one.pieces] for side in (material.train, material.validation))
     known, older = _prior_of(start), None if origin is None else _prior_of(origin)
     if known is not None:
@@ -65,18 +57,18 @@ def run(
         words, begin = words_of(model), None
     fit = PriorFit(words, seen, settings.prior, settings.run.seed, begin)
     with Journal(out) as journal:
-        if resume:
+        if work.resume:
             fit.load(load_state(out, torch.device("cpu")))
             journal.truncate_after(fit.step)
             journal.record("resume", fit.step, seconds=round(fit.seconds, 2))
         else:
             journal.begin(name, settings.to_dict())
             save_state(out, fit.state())
-        signal = _fitted(fit, settings, out, journal, progress, watch)
+        signal = _fitted(fit, settings, out, journal, work.progress, work.watch)
         outcome = _judged(fit, model, known, held_out, signal)
         journal.record("validation", fit.step, seconds=round(fit.seconds, 2), **outcome.last)
     finished = material.finished(outcome)
-    facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, command)
+    facts = StageFacts(load_checkpoint(out), start, settings, finished, material.hours, material.files, work.command)
     write_card(out, prior_card(facts))
     return finished
 
