@@ -1,6 +1,7 @@
 """Settings: files and the command line say the same things, and wrong ones are told in a sentence."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def test_recipes_of_the_papers_models_keep_its_network(name):
     other = load_settings(RECIPES / "eegz-sc-2.toml")
     assert settings.data.held_out == other.data.held_out
 
+
+
+def test_the_recipe_of_biocodec_keeps_its_network():
+    settings, preset = load_settings(RECIPES / "biocodec-1.toml"), with_presets(TrainSettings(), ["biocodec"])
+    settings.check()
+    assert settings.model == replace(preset.model, name="biocodec-1")
+    assert settings.data == replace(preset.data, held_out=load_settings(RECIPES / "eegz-sc-2.toml").data.held_out)
+    assert settings.run.weights == "float16"
 
 
 def test_the_same_settings_from_toml_yaml_json_and_overrides(tmp_path):
