@@ -24,7 +24,7 @@ def main() -> None:
     own = work.own
     piece = work.piece(work.data / own["file"], [own["channel"]], work.config["test"]["seconds"])
     heard = own["pretrained"] or str(work.runs / "table1a-audio")
-    models = {"fine-tuned on EEG": own["tuned"]}
+    models = {own["label"]: own["tuned"]}
     if own["pretrained"] or (work.runs / "table1a-audio" / "done").is_file():
         models = {"trained on audio only": heard, **models}
     original = read_signals(piece)
