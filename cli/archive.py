@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from eegzip.cli.common import json_option, quiet_option
 from eegzip.cli.many import Many, run_many
 from eegzip.cli.values import FILE, FOLDER
+from eegzip.formats.remote.path import RemotePath, place_of
 
 _EPILOG = """\b
 Examples:
@@ -46,7 +45,9 @@ def archive(
     that fails costs itself only; the exit code is then 1. Restore with 'eegzip decompress -r ARCHIVE -o DIR'.
     """
     if manifest is None:
-        folder = Path(output or paths[0])
+        folder = place_of(output or paths[0])
+        if isinstance(folder, RemotePath):
+            raise click.UsageError(f"{folder} has no place for a record that grows; name one here: --manifest FILE.")
         manifest = str((folder if output or folder.is_dir() else folder.parent) / "manifest.jsonl")
     flags = {"skip_existing": False, "check": True, "remove_source": remove_source}
     many = Many(paths, True, None, output, manifest, jobs, flags)

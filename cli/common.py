@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eegzip.formats.errors import EegzipError, OutputError
+from eegzip.formats.remote.path import RemotePath, place_of
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -65,13 +66,13 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def input_file(name: str) -> Iterator[Path]:
-    """Yield the path of an input; standard input is spooled to a temporary file, as formats need to seek.
+def input_file(name: str) -> Iterator[Path | RemotePath]:
+    """Yield the path or URL of an input; standard input is spooled to a temporary file, as formats need to seek.
 
     Like any copy, the temporary file has the permissions and the time of a file that is redirected to standard input.
     """
     if name != STANDARD:
-        yield Path(name)
+        yield place_of(name)
         return
     # In a folder that nobody else may look into, so that the file's own permissions may be what they should.
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
@@ -90,10 +91,10 @@ def input_file(name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def output_file(name: str) -> Iterator[Path]:
-    """Yield the path of an output; for standard output it is a temporary file that is copied there when complete."""
+def output_file(name: str) -> Iterator[Path | RemotePath]:
+    """Yield where an output goes; for standard output to a temporary file that is copied there when complete."""
     if name != STANDARD:
-        yield Path(name)
+        yield place_of(name)
         return
     if sys.stdout.isatty():
         raise click.UsageError("Binary data are not written to a terminal; redirect the output or name a file.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +23,7 @@ from eegzip.cli.common import (
 )
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE, FOLDER, TIME
+from eegzip.formats.remote.path import place_of
 from eegzip.notebook import CODING_NAMES
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def compress(
         return
     source, target = paths if len(paths) == 2 else (paths[0], None)
     if target is None:
-        target = STANDARD if source == STANDARD else str(Path(source).with_suffix(".eegz"))
+        target = STANDARD if source == STANDARD else str(place_of(source).with_suffix(".eegz"))
     with input_file(source) as read, output_file(target) as write, progress_bar(quiet=quiet) as progress:
         report = eegzip.compress(read, write, overwrite=force, progress=progress, **options)
     report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))

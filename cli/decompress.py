@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -25,6 +24,7 @@ from eegzip.cli.common import (
 )
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.values import FILE, FOLDER, TIME
+from eegzip.formats.remote.path import place_of
 
 _EPILOG = """\b
 Examples:
@@ -107,7 +107,8 @@ def decompress(
     source, target = paths if len(paths) == 2 else (paths[0], None)
     with input_file(source) as read, progress_bar(quiet=quiet) as progress:
         if target is None:
-            target = STANDARD if source == STANDARD else str(Path(source).with_name(restored_name(Path(source))))
+            place = place_of(source)
+            target = STANDARD if source == STANDARD else str(place.with_name(restored_name(place)))
         with output_file(target) as write:
             report = eegzip.decompress(read, write, overwrite=force, progress=progress, **options)
     report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from eegzip.formats.remote.path import RemotePath
     from eegzip.info import EdfInfo, EegzInfo
 
 _EPILOG = """\b
@@ -53,7 +54,7 @@ def info(paths: tuple[str, ...], *, many: Many, as_json: bool) -> None:
         click.echo(line)
 
 
-def _info(source: Path, *, compressed: bool) -> EdfInfo | EegzInfo:
+def _info(source: Path | RemotePath, *, compressed: bool) -> EdfInfo | EegzInfo:
     if compressed:
         import eegzip
 

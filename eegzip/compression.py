@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -23,13 +24,14 @@ from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
+from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
 
 
 def compress(
-    source: str | Path,
-    target: str | Path,
+    source: Source,
+    target: Target,
     *,
     model: str | Path | None = None,
     codebooks: int | None = None,
@@ -54,9 +56,9 @@ def compress(
 
     Parameters
     ----------
-    source : path-like
+    source : path-like, URL, bytes or binary file
         The recording: EDF, EDF+C, EDF+D, BDF or BDF+.
-    target : path-like
+    target : path-like, URL or binary file
         The ``.eegz`` file to make. It appears when it is complete, or not at all; nobody may read it who may not read
         the source, and it keeps the source's time of modification.
     model : str or path-like, optional
@@ -134,7 +136,6 @@ def compress(
     night.edf: 111 kB -> ... kB (...:1); 20 channels at ... bit/s each; ...
     """
     started = time.monotonic()
-    report_progress = progress or (lambda *_: None)
     options = CompressionOptions.checked(
         model=model,
         codebooks=codebooks,
@@ -156,10 +157,21 @@ def compress(
     refuse_own_source(source, target)
     _refuse_recording(target)
     with (
-        EdfFile.open(source) as file,
-        atomic_output(Path(target), overwrite=overwrite, source=source) as output,
+        local_target(target, overwrite=overwrite) as write,
+        local_source(source) as read,
+        EdfFile.open(read) as file,
     ):
         _refuse_unknown_labels(file, lossy, exact)
+        report = _compress(file, write, options, progress or (lambda *_: None), overwrite=overwrite)
+    elapsed = time.monotonic() - started
+    return replace(report, source=name_of(source), target=name_of(target), elapsed=elapsed)
+
+
+def _compress(
+    file: EdfFile, target: Path, options: CompressionOptions, report_progress: Progress, *, overwrite: bool
+) -> CompressionReport:
+    """Compress one local file to another."""
+    with atomic_output(target, overwrite=overwrite, source=file.path) as output:
         verdicts = judge_signals(file.header)
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
@@ -179,7 +191,7 @@ def compress(
                 notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
     model_used = codec.checkpoint if codec is not None and header.groups else None
     return CompressionReport(
-        source=str(source),
+        source=str(file.path),
         target=str(target),
         original_bytes=summary.original_bytes,
         compressed_bytes=size,
@@ -190,7 +202,7 @@ def compress(
         line_bytes=summary.line_bytes,
         overhead_bytes=_overhead_bytes(header, summary, size),
         duration=_duration(header),
-        elapsed=time.monotonic() - started,
+        elapsed=0.0,  # of a file elsewhere, fetching counts as well
         model=None if model_used is None else model_used.config.name,
         digest=None if model_used is None else model_used.digest,
         signals=signal_reports(header, summary),
@@ -215,12 +227,12 @@ def _exact_file(file: EdfFile, statistics: RecordingStatistics, options: Compres
     return _ExactFile(output.getvalue(), planned.header, summary)
 
 
-def _refuse_recording(target: str | Path) -> None:
+def _refuse_recording(target: Target) -> None:
     """Refuse to replace a recording by compressed data: ``compress *.edf`` takes the second of two for the output."""
     if begins_as_recording(first_bytes(target, FIXED_BYTES)):
         raise UsageError(
-            f"{target} is an EDF or BDF recording, which compressed data never replace; name another output. Several "
-            "recordings are compressed one by one, each to an output of its own."
+            f"{name_of(target)} is an EDF or BDF recording, which compressed data never replace; name another output. "
+            "Several recordings are compressed one by one, each to an output of its own."
         )
 
 

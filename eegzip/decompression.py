@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.priors import priors
@@ -17,13 +18,15 @@ from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, UsageError
 from eegzip.formats.files import atomic_output, begins_as_eegz, first_bytes, refuse_own_source
+from eegzip.formats.remote.path import RemotePath
+from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of, path_of
 from eegzip.progress import Progress
 from eegzip.reports import DecompressionReport
 
 
 def decompress(
-    source: str | Path,
-    target: str | Path,
+    source: Source,
+    target: Target,
     *,
     start: float | None = None,
     stop: float | None = None,
@@ -42,9 +45,9 @@ def decompress(
 
     Parameters
     ----------
-    source : path-like
-        The ``.eegz`` file.
-    target : path-like
+    source : path-like, URL, bytes or binary file
+        The ``.eegz`` file. Of one at a URL, a cut fetches what it needs only.
+    target : path-like, URL or binary file
         The EDF or BDF file to make. It appears when it is complete, or not at all; nobody may read it who may not read
         the source, and it keeps the source's time of modification.
     start, stop : float, optional
@@ -83,18 +86,26 @@ def decompress(
     report = progress or (lambda *_: None)
     refuse_own_source(source, target)
     if begins_as_eegz(first_bytes(target, 5)):
-        raise UsageError(f"{target} is an .eegz file, which a restored recording never replaces; name another output.")
-    with EegzReader(source, priors(model)) as reader:
+        raise UsageError(
+            f"{name_of(target)} is an .eegz file, which a restored recording never replaces; name another output."
+        )
+    whole = start is None and stop is None and not channels
+    with ExitStack() as stack:
+        write = stack.enter_context(local_target(target, overwrite=overwrite))
+        # For a part of a file at a URL, parts of it are fetched.
+        in_parts = isinstance(path_of(source), RemotePath) and not (whole or salvage)
+        read = source if in_parts else stack.enter_context(local_source(source))
+        reader = stack.enter_context(EegzReader(read, priors(model)))
         header = reader.header
         lost = damaged_chunks(reader) if salvage else frozenset[int]()
         if not salvage and not reader.complete and len(reader.chunks) < header.n_chunks:
-            raise ContainerError(f"{source}: {'; '.join(reader.problems)}. Use --salvage to get what is there.")
+            raise ContainerError(f"{reader.path}: {'; '.join(reader.problems)}. Use --salvage to get what is there.")
         notes = list(reader.problems)
-        whole = start is None and stop is None and not channels
         first, end = record_range(header, start, stop)
         signals = chosen_signals(header, channels) if channels else None
         network = StoredNetwork(header, model, device)
-        with atomic_output(Path(target), overwrite=overwrite, source=source) as output:
+        origin = read if isinstance(read, Path) else None
+        with atomic_output(write, overwrite=overwrite, source=origin) as output:
             writer = EdfWriter(output)
             if whole:
                 decoder = RecordingDecoder(reader, network, lost=lost, alone=alone)
@@ -105,8 +116,8 @@ def decompress(
                 _write_cut(decoder, cut, writer, (first, end), report)
             size = output.tell()
     return DecompressionReport(
-        source=str(source),
-        target=str(target),
+        source=name_of(source),
+        target=name_of(target),
         restored_bytes=size,
         n_records=end - first,
         elapsed=time.monotonic() - started,

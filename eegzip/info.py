@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TypedDict
 
 from eegzip.formats.edf import EdfFile, EdfHeader, judge_signals, read_timeline
@@ -11,6 +10,7 @@ from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.summary import FileSummary
+from eegzip.formats.remote.spooled import Source, local_source, name_of
 from eegzip.reports import signal_reports
 
 
@@ -152,7 +152,7 @@ class EegzInfo(RecordingInfo):
     line_bits_per_second: float | None
 
 
-def edf_info(path: str | Path) -> EdfInfo:
+def edf_info(path: Source) -> EdfInfo:
     """Read what an EDF or BDF recording says of itself, and how eegzip takes its signals.
 
     Raises
@@ -160,10 +160,10 @@ def edf_info(path: str | Path) -> EdfInfo:
     EdfError
         It can't be read.
     """
-    with EdfFile.open(path) as file:
+    with local_source(path) as place, EdfFile.open(place) as file:
         header = file.header
         return EdfInfo(
-            path=str(path),
+            path=name_of(path),
             original_bytes=file.file_size,
             variant=header.variant,
             patient=header.patient,

@@ -20,6 +20,7 @@ from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import ContainerError, UsageError
+from eegzip.formats.remote.spooled import Source, name_of, path_of
 from eegzip.info import EegzInfo, eegz_info
 from eegzip.notebook import card
 from eegzip.reports import SIGNAL_HEADS, human_size, signal_reports, signal_rows
@@ -33,8 +34,8 @@ class Recording:
 
     Parameters
     ----------
-    path : path-like
-        The file.
+    path : path-like, URL, bytes or binary file
+        The file. Of one at a URL, what is asked for is fetched in parts; see :doc:`/how-to/remote`.
     model : path-like, optional
         Checkpoint, where it is neither bundled nor cached.
     device : str
@@ -56,10 +57,11 @@ class Recording:
     """
 
     def __init__(
-        self, path: str | Path, *, model: str | Path | None = None, device: str = "cpu", alone: bool = False
+        self, path: Source, *, model: str | Path | None = None, device: str = "cpu", alone: bool = False
     ) -> None:
         # An absolute path, as a process that opens it again may work in another folder.
-        self._how = (Path(path).absolute(), model, device, alone)
+        place = path_of(path)
+        self._how = (place.absolute() if isinstance(place, Path) else path, model, device, alone)
         self._reader = EegzReader(path, priors(model))
         self._network = StoredNetwork(self._reader.header, model, device)
         self._alone = alone
@@ -278,6 +280,9 @@ class Recording:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle it as what it takes to open it again."""
+        place = self._how[0]
+        if not isinstance(place, bytes) and path_of(place) is None:
+            raise UsageError(f"{name_of(place)} is an open file, which no other process has; open it by its path.")
         return _reopened, (*self._how, self._reader.blocks.seed, self._reader.size)
 
     def close(self) -> None:
@@ -294,12 +299,12 @@ class Recording:
 
 
 def _reopened(
-    path: Path, model: str | Path | None, device: str, alone: bool, seed: int, size: int
+    path: Source, model: str | Path | None, device: str, alone: bool, seed: int, size: int
 ) -> Recording:
     """Open a pickled recording again, unless the file is another one by now."""
     recording = Recording(path, model=model, device=device, alone=alone)
     reader = recording._reader
     if (reader.blocks.seed, reader.size) != (seed, size):
         recording.close()
-        raise ContainerError(f"{path} is not the file any more that it was when it was opened; open it again.")
+        raise ContainerError(f"{name_of(path)} is not the file any more that it was when it was opened; open it again.")
     return recording

@@ -22,6 +22,7 @@ from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.errors import ContainerError, UsageError
+from eegzip.formats.remote.path import RemotePath, place_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -40,7 +41,7 @@ class RestoredFile(io.RawIOBase):
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or URL
         The ``.eegz`` file. It is opened again as needed, so closing costs nothing and many may be at hand.
     signals : iterable of int, optional
         Only these are decoded; the samples of all others read as 0. By default all.
@@ -73,7 +74,7 @@ class RestoredFile(io.RawIOBase):
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | RemotePath,
         *,
         signals: Iterable[int] | None = None,
         model: str | Path | None = None,
@@ -82,7 +83,9 @@ class RestoredFile(io.RawIOBase):
     ) -> None:
         super().__init__()
         # An absolute path, as a process that opens it again may work in another folder.
-        place = Path(path).absolute()
+        place = place_of(path)
+        if isinstance(place, Path):
+            place = place.absolute()
         self._how = _How(place, model, device, alone, _stamp(place))
         content = _opened(self._how)
         self._identity = content.identity
@@ -164,15 +167,18 @@ class RestoredFile(io.RawIOBase):
 class _How(NamedTuple):
     """What it takes to open a file."""
 
-    path: Path
+    path: Path | RemotePath
     model: str | Path | None
     device: str
     alone: bool
-    stamp: tuple[int, ...]
+    stamp: tuple[int | str | None, ...]
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _stamp(path: Path | RemotePath) -> tuple[int | str | None, ...]:
     """What tells a file from another that takes its name; nothing where there is none."""
+    if isinstance(path, RemotePath):
+        status = path.status()
+        return status.size, status.mtime_ns, status.etag
     try:
         found = path.stat()
     except OSError:

@@ -14,12 +14,13 @@ from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError
+from eegzip.formats.remote.spooled import Source, local_source, name_of
 from eegzip.progress import Progress
 from eegzip.reports import Verification
 
 
 def verify(
-    source: str | Path,
+    source: Source,
     *,
     deep: bool = False,
     model: str | Path | None = None,
@@ -30,7 +31,7 @@ def verify(
 
     Parameters
     ----------
-    source : path-like
+    source : path-like, URL, bytes or binary file
     deep : bool
         Also synthesise every waveform, which needs the model; where everything is kept exactly, also compare the
         restored file's SHA-256 with that of the original.
@@ -50,7 +51,8 @@ def verify(
         The file is not an ``.eegz`` file, or its header is damaged, so that nothing can be checked.
     """
     report = progress or (lambda *_: None)
-    with EegzReader(source, priors(model)) as reader:
+    # All of it is read, so one at a URL is fetched in one piece.
+    with local_source(source) as place, EegzReader(place, priors(model)) as reader:
         header = reader.header
         problems = list(reader.problems)
         if reader.summary is None:
@@ -82,7 +84,7 @@ def verify(
         if deep and not problems:
             problems += _check_waveforms(RecordingDecoder(reader, network), report)
         return Verification(
-            source=str(source),
+            source=name_of(source),
             intact=not problems,
             deep=deep,
             blocks=blocks,

@@ -12,7 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from eegzip.formats.errors import BadInputError, OutputError, OutputExistsError, UsageError
+from eegzip.formats.errors import BadInputError, EegzipError, OutputError, OutputExistsError, UsageError
+from eegzip.formats.remote.path import RemotePath, place_of
+from eegzip.formats.remote.spooled import Source, Target, path_of
 
 _BLOCK_BYTES = 1 << 20
 
@@ -61,19 +63,22 @@ def begins_as_eegz(start: bytes) -> bool:
     return start[1:5] == b"EEGZ"
 
 
-def is_eegz(path: str | Path) -> bool:
+def is_eegz(path: str | Path | RemotePath) -> bool:
     """Whether a file begins as an ``.eegz`` file does.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or URL
 
     Raises
     ------
     BadInputError
         It does not exist, is a folder or a pipe, or may not be read.
     """
-    with open_for_reading(path) as file:
+    place = place_of(path)
+    if isinstance(place, RemotePath):
+        return begins_as_eegz(place.read(0, 5)[:5])
+    with open_for_reading(place) as file:
         return begins_as_eegz(file.read(5))
 
 
@@ -262,7 +267,7 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
     )
 
 
-def refuse_own_source(source: str | Path, target: str | Path) -> None:
+def refuse_own_source(source: Source, target: Target) -> None:
     """Refuse to write over what is being read, which no option makes sensible.
 
     Raises
@@ -270,17 +275,26 @@ def refuse_own_source(source: str | Path, target: str | Path) -> None:
     UsageError
         Both are one file, by whatever names.
     """
-    with suppress(OSError):  # one is not there, so they are two
-        if Path(target).samefile(source):
-            raise UsageError(f"{target} is the input itself; name another output.")
+    read, written = path_of(source), path_of(target)
+    same = read is not None and read == written
+    if isinstance(read, Path) and isinstance(written, Path):
+        with suppress(OSError):  # one is not there, so they are two
+            same = written.samefile(read)
+    if same:
+        raise UsageError(f"{target} is the input itself; name another output.")
 
 
-def first_bytes(path: str | Path, count: int) -> bytes:
+def first_bytes(target: Target, count: int) -> bytes:
     """The first bytes of a file, to see what is about to be replaced; none where there is no file to be read."""
+    path = path_of(target)
+    if isinstance(path, RemotePath):
+        with suppress(EegzipError):
+            return path.read(0, count)[:count]
+        return b""
     try:
         # Looked at before it is opened: opening a pipe would wait for ever.
-        if Path(path).is_file():
-            with Path(path).open("rb") as file:
+        if path is not None and path.is_file():
+            with path.open("rb") as file:
                 return file.read(count)
     except OSError:
         pass

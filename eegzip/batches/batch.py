@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eegzip.batches.files import Found, Job, find, make_folders, restored_beside, target_of
+from eegzip.batches.elsewhere import Seen, fields_in, status_fields
+from eegzip.batches.files import Found, Job, Place, find, make_folders, restored_beside, target_of
 from eegzip.batches.manifest import Line, Manifest
-from eegzip.batches.work import Task, status_fields
+from eegzip.batches.work import Task
 from eegzip.batches.workers import results
 from eegzip.formats.errors import EegzipError, OutputError, UsageError
 from eegzip.formats.files import sync_folder
 from eegzip.formats.parallel import cores
+from eegzip.formats.remote.path import RemotePath, place_of, refuse_memory_elsewhere
 
 _OF_EVERY_LINE = {"manifest", "time", "job", "state", "source"}
 
@@ -100,12 +102,12 @@ class BatchReport:
 
 
 def batch(
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Path | RemotePath],
     *,
     job: str = "compress",
-    output: str | Path | None = None,
+    output: str | Path | RemotePath | None = None,
     recursive: bool = False,
-    listed: Iterable[str | Path] = (),
+    listed: Iterable[str | Path | RemotePath] = (),
     jobs: int | None = None,
     manifest: str | Path | None = None,
     skip_existing: bool = False,
@@ -123,22 +125,22 @@ def batch(
 
     Parameters
     ----------
-    paths : sequence of path-like
+    paths : sequence of path-like or URLs
         Files, folders (see `recursive`) and patterns.
     job : str
         ``'compress'``, ``'decompress'``, ``'verify'``, ``'info'`` or ``'evaluate'``.
-    output : path-like, optional
+    output : path-like or URL, optional
         Folder of the results, made where it is missing; trees are mirrored in it. Beside their sources by default.
         Names keep all of the source's (``night.edf.eegz``). To evaluate: where the restored files are.
     recursive : bool
         Take all recordings (or ``.eegz`` files) below folders.
-    listed : iterable of path-like
+    listed : iterable of path-like or URLs
         More files, whose own folders are kept below `output`.
     jobs : int, optional
         Files at a time, each in a process of its own; as many as there are cores by default. With one file at a time
         all cores work on it. 0 works in this very process.
     manifest : path-like, optional
-        The record, a line of JSON a step; see :class:`~eegzip.batches.manifest.Manifest`.
+        The record, a line of JSON a step, here and not at a URL; see :class:`~eegzip.batches.manifest.Manifest`.
     skip_existing : bool
         Leave alone files whose result is there.
     overwrite : bool
@@ -176,7 +178,12 @@ def batch(
     if jobs is not None and jobs < 0:
         raise UsageError(f"{jobs} files at a time can't be worked on; say 1 or more.")
     found = list(find(paths, kind, recursive=recursive, listed=listed))
-    folder = None if output is None else Path(output)
+    folder = None if output is None else place_of(output)
+    if manifest is not None and isinstance(place_of(manifest), RemotePath):
+        raise UsageError(f"the manifest {manifest} must be a file here, as stores have none that grow; copy it there.")
+    if jobs != 0:
+        for place in [item.source for item in found] + [folder or Path()]:
+            refuse_memory_elsewhere(place)
     with ExitStack() as stack:
         record = None if manifest is None else stack.enter_context(Manifest(Path(manifest)))
         run = _Run(
@@ -220,7 +227,7 @@ class _Run:
     def __init__(
         self,
         job: Job,
-        folder: Path | None,
+        folder: Place | None,
         manifest: Manifest | None,
         options: dict[str, Any],
         *,
@@ -238,14 +245,16 @@ class _Run:
         said = {name: value for name, value in options.items() if value not in (None, False, (), [])}
         self._settings = json.loads(json.dumps(said, default=str))
         self._pace = Pace(0, 0)
-        self._under_way: dict[Path, float] = {}
-        self._written: dict[Path, Path] = {}
+        self._under_way: dict[Place, float] = {}
+        self._written: dict[Place, Place] = {}
+        self._seen = Seen((), folder)
         self._errors: list[str] = []
         self._bytes = [0, 0]
 
     def all_of(self, found: list[Found], jobs: int) -> BatchReport:
         """Work on all files."""
-        self._pace = Pace(len(found), sum(_size(item.source) for item in found), started=time.monotonic())
+        self._seen = Seen(found, self._folder)
+        self._pace = Pace(len(found), sum(self._seen.size(item.source) for item in found), started=time.monotonic())
         for task, outcome in results(self._tasks(found), jobs, self._tell):
             self._under_way.pop(task.source, None)
             self._pace.bytes_under_way = sum(self._under_way.values())
@@ -264,7 +273,8 @@ class _Run:
                     make_folders(item, task.target, self._folder)
             except (EegzipError, OSError) as error:
                 said = str(error) if isinstance(error, EegzipError) else f"{item.source}: {error.strerror or error}."
-                self._finish(Task(self._job, item.source, _size(item.source)), {"state": "failed", "error": said})
+                failed = Task(self._job, item.source, self._seen.size(item.source))
+                self._finish(failed, {"state": "failed", "error": said})
                 continue
             if task is None:
                 self._skip(item.source)
@@ -275,12 +285,12 @@ class _Run:
 
     def _task(self, item: Found) -> Task | None:
         """What there is to do for a file; ``None`` where nothing is."""
-        source, size = item.source, _size(item.source)
+        source, size = item.source, self._seen.size(item.source)
         last = None if self._manifest is None else self._manifest.last(self._job.value, source)
-        if last is not None and last["state"] == "removed" and not source.exists() and self._is_there(last):
+        if last is not None and last["state"] == "removed" and not self._seen.exists(source) and self._is_there(last):
             return None
         if self._job is Job.EVALUATE:
-            target: Path | None = restored_beside(item, self._folder)
+            target: Place | None = restored_beside(item, self._folder)
         else:
             target = target_of(item, self._job, self._folder)
         task = Task(self._job, source, size, target, self._options, overwrite=self._overwrite, check=self._check)
@@ -294,13 +304,13 @@ class _Run:
             )
         return self._task_that_writes(task, target, last)
 
-    def _task_that_writes(self, task: Task, target: Path, last: Line | None) -> Task | None:
+    def _task_that_writes(self, task: Task, target: Place, last: Line | None) -> Task | None:
         ours = last is not None and self._names(task).get("target") == last.get("target")
         if ours and last is not None and self._same(last, task) and not self._overwrite:
             if (task.check and "checked" not in last) or self._remove_source:
                 return Task(**{**vars(task), "made": last["target_sha256"]})
             return None
-        if target.exists() and not ours and not self._overwrite:
+        if not ours and self._seen.exists(target) and not self._overwrite:
             if self._skip_existing:
                 return None
             raise OutputError(
@@ -312,16 +322,16 @@ class _Run:
     def _same(self, last: Line, task: Task) -> bool:
         """Whether a file was done before, and neither it nor its result nor what is asked for has changed."""
         try:
-            now = status_fields(task.source)
-        except OSError:
+            now = self._seen.fields(task.source)
+        except (OSError, EegzipError):
             return False
         same = last["state"] == "done" and last.get("settings") == self._settings
-        return same and all(last.get(key) == value for key, value in now.items()) and self._is_there(last)
+        return same and fields_in(last) == now and self._is_there(last)
 
     def _is_there(self, last: Line) -> bool:
         if not self._job.writes or self._manifest is None:
             return not self._job.writes
-        return "target" in last and _size(self._manifest.path_of(last["target"])) == last.get("target_bytes")
+        return "target" in last and self._seen.size(self._manifest.path_of(last["target"])) == last.get("target_bytes")
 
     def _names(self, task: Task) -> dict[str, Any]:
         """What a line says of a task before it is done."""
@@ -329,9 +339,9 @@ class _Run:
             return {}
         return {"target": str(task.target) if self._manifest is None else self._manifest.name(task.target)}
 
-    def _skip(self, source: Path) -> None:
+    def _skip(self, source: Place) -> None:
         self._pace.skipped += 1
-        self._pace.bytes_skipped += _size(source)
+        self._pace.bytes_skipped += self._seen.size(source)
         self._on_file({"job": self._job.value, "state": "skipped", "source": str(source)}, self._pace)
 
     def _finish(self, task: Task, outcome: dict[str, Any]) -> None:
@@ -356,7 +366,7 @@ class _Run:
             self._errors.append(outcome["error"])
         self._on_file({**said, "source": str(task.source)}, self._pace)
 
-    def _append(self, state: str, source: Path, fields: dict[str, Any]) -> Line:
+    def _append(self, state: str, source: Place, fields: dict[str, Any]) -> Line:
         if self._manifest is not None:
             return self._manifest.append(self._job.value, state, source, **fields)
         return {"job": self._job.value, "state": state, "source": str(source), **fields}
@@ -365,14 +375,16 @@ class _Run:
         """Remove a source whose result lies on the disk, was compared with it, and is recorded."""
         source = task.source
         try:
-            if any(fields[key] != value for key, value in status_fields(source).items()):
+            if fields_in(fields) != status_fields(source):
                 error = f"{source} changed after it was read, and is kept; run the same command again."
             else:
                 source.unlink()
-                sync_folder(source.parent)
+                if isinstance(source, Path):
+                    sync_folder(source.parent)
                 return self._append("removed", source, fields)
-        except OSError as found:
-            error = f"{source} could not be removed ({found.strerror}); its result is complete."
+        except (OSError, EegzipError) as found:
+            what = (found.strerror if isinstance(found, OSError) else None) or found
+            error = f"{source} could not be removed ({what}); its result is complete."
         self._pace.done -= 1
         self._pace.failed += 1
         self._errors.append(error)
@@ -397,10 +409,3 @@ _MAIN = {
     Job.INFO: "",
     Job.EVALUATE: "comparing",
 }
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

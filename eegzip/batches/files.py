@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from eegzip.formats.errors import UsageError
+from eegzip.formats.remote.path import RemotePath, RemoteStatus, is_url, place_of
 
 RECORDINGS = (".edf", ".bdf")
 COMPRESSED = (".eegz",)
@@ -39,37 +40,47 @@ class Job(str, Enum):
         return COMPRESSED if self is not Job.INFO else RECORDINGS + COMPRESSED
 
 
+Place = Path | RemotePath
+
+Named = str | Path | RemotePath
+
+
 @dataclass(frozen=True)
 class Found:
     """A file of a batch.
 
     Parameters
     ----------
-    source : Path
-    place : Path
+    source : Path or RemotePath
+    place : PurePath
         Where below the folder of results its result belongs, by the name of the source.
-    root : Path
+    root : Path or RemotePath
         The folder whose tree is mirrored there.
+    status : RemoteStatus, optional
+        What a list of remote files says of it, which saves asking for each.
     """
 
-    source: Path
-    place: Path
-    root: Path
+    source: Place
+    place: PurePath
+    root: Place
+    status: RemoteStatus | None = None
 
 
 def is_pattern(path: str) -> bool:
     """Whether a PATH is a pattern for names, and not itself the name of a file."""
+    if is_url(path):
+        return any(letter in path for letter in "*[")  # a question mark begins a query
     return glob.has_magic(path) and not os.path.lexists(path)
 
 
 def find(
-    paths: Iterable[str | Path], job: Job, *, recursive: bool, listed: Iterable[str | Path] = ()
+    paths: Iterable[Named], job: Job, *, recursive: bool, listed: Iterable[Named] = ()
 ) -> Iterator[Found]:
     """Find the files of a batch, each once, in an order that stays the same.
 
     Parameters
     ----------
-    paths : iterable of path-like
+    paths : iterable of path-like or URLs
         Files, whatever their names; folders, of which with `recursive` all files of the job's endings are taken, hidden
         ones aside; patterns as of a shell, with ``**`` for folders below.
     job : Job
@@ -84,17 +95,22 @@ def find(
     """
     known: set[str] = set()
     for found in _all(paths, job, recursive=recursive, listed=listed):
-        name = os.path.abspath(found.source)  # noqa: PTH100 - not resolved: links are files of their own
+        name = str(found.source)
+        if isinstance(found.source, Path):
+            name = os.path.abspath(name)  # noqa: PTH100 - not resolved: links are files of their own
         if name not in known:
             known.add(name)
             yield found
 
 
 def _all(
-    paths: Iterable[str | Path], job: Job, *, recursive: bool, listed: Iterable[str | Path]
+    paths: Iterable[Named], job: Job, *, recursive: bool, listed: Iterable[Named]
 ) -> Iterator[Found]:
     for path in map(str, paths):
-        if is_pattern(path):
+        remote = place_of(path)
+        if isinstance(remote, RemotePath):
+            yield from _elsewhere(remote, job, recursive=recursive)
+        elif is_pattern(path):
             yield from _matching(path, job, recursive=recursive)
         elif recursive and Path(path).is_dir():
             yield from _below(Path(path), Path(path), job)
@@ -102,11 +118,41 @@ def _all(
             # A folder without -r as well: whoever opens it says what is wrong with it.
             yield Found(Path(path), Path(Path(path).name), Path(path).parent)
     for path in map(str, listed):
+        remote = place_of(path)
+        if isinstance(remote, RemotePath):
+            parts = [part for part in remote.parent.url.split("://", 1)[1].split("/") if part]
+            yield Found(remote, PurePosixPath(*parts, remote.name), remote.parent)
+            continue
         place, root = Path(os.path.normpath(path)), Path()
         if place.is_absolute() or ".." in place.parts:
             whole = Path(os.path.abspath(path))  # noqa: PTH100
             place, root = whole.relative_to(whole.anchor), Path(whole.anchor)
         yield Found(Path(path), place, root)
+
+
+def _elsewhere(path: RemotePath, job: Job, *, recursive: bool) -> Iterator[Found]:
+    """Files at a URL, which may be a pattern, or with `recursive` a folder."""
+    if is_pattern(path.url):
+        start = min(path.url.find(letter) for letter in "*[" if letter in path.url)
+        cut = path.url.rfind("/", 0, start) + 1
+        folder, pattern = RemotePath(path.url[:cut]), path.url[cut:]
+        files = [(place, file, status) for place, file, status in folder.matching(pattern) if _wanted(place, None)]
+        if not files:
+            raise UsageError(f"no file matches '{path}'; check the pattern and the folder.")
+    elif recursive and not path.suffix.lower().endswith(job.endings):
+        folder = path
+        files = [(place, file, status) for place, file, status in path.below() if _wanted(place, job)]
+    else:
+        yield Found(path, PurePosixPath(path.name), path.parent)
+        return
+    for place, file, status in files:
+        yield Found(file, place, folder, status)
+
+
+def _wanted(place: PurePosixPath, job: Job | None) -> bool:
+    """Whether a file below a folder is one to take: not hidden, and of the endings of a job, where one is named."""
+    ours = job is None or place.name.lower().endswith(job.endings)
+    return ours and not any(part.startswith(".") and part != ".." for part in place.parts)
 
 
 def _matching(pattern: str, job: Job, *, recursive: bool) -> Iterator[Found]:
@@ -133,7 +179,7 @@ def _below(folder: Path, root: Path, job: Job) -> Iterator[Found]:
                 yield Found(path, path.relative_to(root), root)
 
 
-def target_of(found: Found, job: Job, folder: Path | None) -> Path | None:
+def target_of(found: Found, job: Job, folder: Place | None) -> Place | None:
     """Where the result of a file goes: beside it, or to its place below a folder.
 
     The name of a recording is kept whole (``night.edf.eegz``), so that ``night.bdf`` beside it makes another; of an
@@ -143,16 +189,20 @@ def target_of(found: Found, job: Job, folder: Path | None) -> Path | None:
     ------
     ContainerError
         The file has to be opened for the ending of its recording, and can't be read.
+    UsageError
+        The name of a remote file leads out of the folder.
     """
     if not job.writes:
         return None
+    if ".." in found.place.parts:
+        raise UsageError(f"{found.source} has '..' in its name, which would lead out of the folder of results.")
     place = found.source if folder is None else folder / found.place
     if job is Job.COMPRESS:
         return place.with_name(f"{place.name}.eegz")
     return place.with_name(restored_name(found.source))
 
 
-def restored_name(source: Path) -> str:
+def restored_name(source: Place) -> str:
     """The name of the recording in an ``.eegz`` file: ``night.edf`` of ``night.edf.eegz``, as of ``night.eegz``."""
     from eegzip.formats.eegz.reader import EegzReader
 
@@ -163,22 +213,26 @@ def restored_name(source: Path) -> str:
         return name + (".edf" if reader.header.sample_bytes == 2 else ".bdf")
 
 
-def restored_beside(found: Found, folder: Path | None) -> Path:
+def restored_beside(found: Found, folder: Place | None) -> Place:
     """What a recording is evaluated with: the ``.eegz`` file of its name beside it or in a folder, or a recording."""
     place = found.source if folder is None else folder / found.place
-    candidates = [place.with_name(f"{place.name}.eegz"), place.with_suffix(".eegz"), *([place] if folder else [])]
+    candidates: list[Place] = [place.with_name(f"{place.name}.eegz"), place.with_suffix(".eegz")]
+    candidates += [place] if folder else []
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
-def make_folders(found: Found, target: Path, folder: Path | None) -> None:
+def make_folders(found: Found, target: Place, folder: Place | None) -> None:
     """Make the folders of a mirrored tree, no wider open than those they mirror, and as root of the same owners."""
-    if folder is None:
-        return
+    if not isinstance(folder, Path) or not isinstance(target, Path):
+        return  # those elsewhere are made with their files
     folder.mkdir(parents=True, exist_ok=True)
-    here, there = folder, found.root
+    here, there = folder, Path() if isinstance(found.root, RemotePath) else found.root
     for part in target.parent.relative_to(folder).parts:
         here, there = here / part, there / part
         if here.is_dir():
+            continue
+        if isinstance(found.root, RemotePath):
+            here.mkdir(exist_ok=True)
             continue
         status = there.stat()
         here.mkdir(mode=(status.st_mode & 0o777) | 0o700, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from eegzip.formats.errors import BadInputError, OutputError, UsageError
 from eegzip.formats.files import sync_folder
+from eegzip.formats.remote.path import RemotePath, is_url, place_of
 
 FORMAT = 1
 
@@ -97,22 +98,24 @@ class Manifest:
         if not content:
             sync_folder(self._folder)
 
-    def name(self, path: Path) -> str:
+    def name(self, path: Path | RemotePath) -> str:
         """How the manifest names a file."""
+        if isinstance(path, RemotePath):
+            return path.url
         whole = Path(os.path.abspath(path))  # noqa: PTH100 - a link is a file of its own
         if whole.is_relative_to(self._folder):
             return whole.relative_to(self._folder).as_posix()
         return str(whole)
 
-    def path_of(self, name: str) -> Path:
+    def path_of(self, name: str) -> Path | RemotePath:
         """The file that the manifest names so."""
-        return self._folder / name
+        return place_of(name) if is_url(name) else self._folder / name
 
-    def last(self, job: str, source: Path) -> Line | None:
+    def last(self, job: str, source: Path | RemotePath) -> Line | None:
         """The last line about a file, if there is one."""
         return self._last.get((job, self.name(source)))
 
-    def append(self, job: str, state: str, source: Path, **fields: Any) -> Line:
+    def append(self, job: str, state: str, source: Path | RemotePath, **fields: Any) -> Line:
         """Append a line and wait until it is on the disk.
 
         Raises

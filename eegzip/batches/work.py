@@ -11,9 +11,11 @@ from statistics import median
 from typing import Any
 
 from eegzip._version import __version__
-from eegzip.batches.files import Job
+from eegzip.batches.elsewhere import status_fields, work_elsewhere
+from eegzip.batches.files import Job, Place
 from eegzip.formats.errors import BadInputError, EegzipError
 from eegzip.formats.files import forget_cached, remove_leftovers, sha256_of, sync_folder
+from eegzip.formats.remote.path import RemotePath
 
 Progress = Callable[[str, int, int], None]
 
@@ -25,10 +27,10 @@ class Task:
     Parameters
     ----------
     job : Job
-    source : Path
+    source : Path or RemotePath
     size : int
         Bytes, for who wants to know how much is left.
-    target : Path or None
+    target : Path, RemotePath or None
         The file to make, where one is made; what `source` is compared with, where that is the job.
     options : dict
         Keywords of the function that does the job.
@@ -43,9 +45,9 @@ class Task:
     """
 
     job: Job
-    source: Path
+    source: Place
     size: int
-    target: Path | None = None
+    target: Place | None = None
     options: dict[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     check: bool = False
@@ -53,10 +55,21 @@ class Task:
     leftovers: bool = False
 
 
+@dataclass(frozen=True)
+class LocalTask(Task):
+    """One whose files are here."""
+
+    source: Path
+    target: Path | None = None
+
+
 def do(task: Task, progress: Progress) -> dict[str, Any]:
     """Work on one file; return what is to be said of it: its ``state``, ``done`` or ``failed``, the ``error``..."""
     try:
-        return {"state": "done", **_JOBS[task.job](task, progress)}
+        work = _JOBS[task.job]
+        if isinstance(task.source, RemotePath) or isinstance(task.target, RemotePath):
+            return {"state": "done", **work_elsewhere(task, progress, work)}
+        return {"state": "done", **work(LocalTask(**vars(task)), progress)}
     except EegzipError as error:
         return {"state": "failed", "error": str(error)}
     except MemoryError:
@@ -69,13 +82,7 @@ def do(task: Task, progress: Progress) -> dict[str, Any]:
         return {"state": "failed", "error": f"{task.source}: failed as nobody foresaw ({what}); report this."}
 
 
-def status_fields(path: Path) -> dict[str, Any]:
-    """Size and time of a file, by which a change is noticed."""
-    status = path.stat()
-    return {"source_bytes": status.st_size, "source_mtime_ns": status.st_mtime_ns}
-
-
-def _compress(task: Task, progress: Progress) -> dict[str, Any]:
+def _compress(task: LocalTask, progress: Progress) -> dict[str, Any]:
     from eegzip.compression import compress
     from eegzip.evaluation.read_back import read_back
     from eegzip.formats.eegz.reader import EegzReader
@@ -128,7 +135,7 @@ def _fidelity(report: Any) -> dict[str, Any]:
     }
 
 
-def _decompress(task: Task, progress: Progress) -> dict[str, Any]:
+def _decompress(task: LocalTask, progress: Progress) -> dict[str, Any]:
     from eegzip.decompression import decompress
 
     target = _target(task)
@@ -148,7 +155,7 @@ def _decompress(task: Task, progress: Progress) -> dict[str, Any]:
     return {**before, "source_sha256": sha256_of(task.source), **fields}
 
 
-def _check_restored(task: Task, found: str) -> None:
+def _check_restored(task: LocalTask, found: str) -> None:
     """Decode once more and compare with what lies on the disk."""
     from eegzip.codecs.checkpoints.priors import priors
     from eegzip.decoding.recording_decoder import RecordingDecoder, restored_sha256
@@ -162,7 +169,7 @@ def _check_restored(task: Task, found: str) -> None:
             raise BadInputError(f"{task.target} is not what {task.source} restores; keep the compressed file.")
 
 
-def _verify(task: Task, progress: Progress) -> dict[str, Any]:
+def _verify(task: LocalTask, progress: Progress) -> dict[str, Any]:
     from eegzip.verification import verify
 
     before = _status(task.source)
@@ -173,7 +180,7 @@ def _verify(task: Task, progress: Progress) -> dict[str, Any]:
     return fields
 
 
-def _info(task: Task, progress: Progress) -> dict[str, Any]:  # noqa: ARG001 - as its like
+def _info(task: LocalTask, progress: Progress) -> dict[str, Any]:  # noqa: ARG001 - as its like
     from eegzip.formats.files import is_eegz
 
     before = _status(task.source)
@@ -187,7 +194,7 @@ def _info(task: Task, progress: Progress) -> dict[str, Any]:  # noqa: ARG001 - a
     return {**before, "result": dict(edf_info(task.source))}
 
 
-def _evaluate(task: Task, progress: Progress) -> dict[str, Any]:
+def _evaluate(task: LocalTask, progress: Progress) -> dict[str, Any]:
     from eegzip.evaluation.evaluate import evaluate
 
     before = _status(task.source)
@@ -195,7 +202,7 @@ def _evaluate(task: Task, progress: Progress) -> dict[str, Any]:
     return {**before, "result": found.to_dict(), "sentence": found.sentence(), "tier": found.tier_line()}
 
 
-def _report(task: Task, progress: Progress) -> dict[str, Any]:
+def _report(task: LocalTask, progress: Progress) -> dict[str, Any]:
     """Measure a pair as a report does, which loads no torch where nothing has tokens; write the report if asked."""
     options = dict(task.options)
     page, other = options.pop("page"), _target(task)
@@ -211,7 +218,7 @@ def _report(task: Task, progress: Progress) -> dict[str, Any]:
     return {"result": judge(first, second, progress, spectrogram=False).to_dict()}
 
 
-_JOBS: dict[Job, Callable[[Task, Progress], dict[str, Any]]] = {
+_JOBS: dict[Job, Callable[[LocalTask, Progress], dict[str, Any]]] = {
     Job.COMPRESS: _compress,
     Job.DECOMPRESS: _decompress,
     Job.VERIFY: _verify,
@@ -221,7 +228,7 @@ _JOBS: dict[Job, Callable[[Task, Progress], dict[str, Any]]] = {
 }
 
 
-def _target(task: Task) -> Path:
+def _target(task: LocalTask) -> Path:
     assert task.target is not None  # noqa: S101 - of these jobs each task has one
     if task.leftovers:
         remove_leftovers(task.target)

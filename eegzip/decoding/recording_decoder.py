@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,6 +20,9 @@ from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
 from eegzip.progress import Progress
+
+_REACH = 30.0
+"""Seconds of tokens on either side that may be wanted."""
 
 
 def stages_of(
@@ -86,6 +90,10 @@ class RecordingDecoder:
             return
         step = block_records(header)
         chunks = range(first // header.chunk_records, -(-stop // header.chunk_records))
+        # At the edges of chunks the network looks at tokens of those beside.
+        seconds = header.chunk_records * (header.record_duration or _REACH)
+        beyond = math.ceil(_REACH / seconds) if header.groups else 0
+        self.reader.expect(chunks.start - beyond, chunks.stop + beyond)
         for chunk, *parts in zip(chunks, *(stage.restore(chunks) for stage in self._stages), strict=True):
             chunk_first, chunk_stop = header.records_of_chunk(chunk)
             end = min(stop, chunk_stop)

@@ -15,14 +15,15 @@ from eegzip.evaluation.report import ChannelEvaluation, EvaluationReport
 from eegzip.evaluation.sides import Side, read_side, refuse_other
 from eegzip.evaluation.tiers import TierMeter
 from eegzip.formats.edf import SignalKind, classify_signals
+from eegzip.formats.remote.spooled import Source
 
 if TYPE_CHECKING:
     from eegzip.progress import Progress
 
 
 def evaluate(
-    original: str | Path,
-    restored: str | Path,
+    original: Source,
+    restored: Source,
     *,
     model: str | Path | None = None,
     device: str = "cpu",
@@ -37,9 +38,9 @@ def evaluate(
 
     Parameters
     ----------
-    original : path-like
+    original : path-like, URL, bytes or binary file
         EDF or BDF; or an ``.eegz`` file, which is restored in memory.
-    restored : path-like
+    restored : path-like, URL, bytes or binary file
         The same recording again, with the same channels, rates and records.
     model : path-like, optional
         As for :func:`eegzip.decompress`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,7 @@ from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
 from eegzip.formats.files import is_eegz
+from eegzip.formats.remote.spooled import Source, local_source, name_of
 
 if TYPE_CHECKING:
     from eegzip.formats.edf import EdfHeader
@@ -67,7 +68,7 @@ class Side:
         return self.n_records * (self.header.record_duration or 0.0) or None
 
 
-def read_side(path: str | Path, model: str | Path | None, device: str, progress: Progress) -> Side:
+def read_side(path: Source, model: str | Path | None, device: str, progress: Progress) -> Side:
     """Read a recording, or restore it from an ``.eegz`` file.
 
     Raises
@@ -75,8 +76,13 @@ def read_side(path: str | Path, model: str | Path | None, device: str, progress:
     EdfError, ContainerError, ModelError
         It can't be read.
     """
+    with local_source(path) as place:
+        return replace(_read_local(place, model, device, progress), path=name_of(path))
+
+
+def _read_local(path: Path, model: str | Path | None, device: str, progress: Progress) -> Side:
     # What is not there or no file has a better sentence from the reader of EDF.
-    if not (Path(path).is_file() and is_eegz(path)):
+    if not (path.is_file() and is_eegz(path)):
         with EdfFile.open(path) as file:
             kinds = classify_signals(file.header)
             return Side(

@@ -14,6 +14,7 @@ from mne.io import BaseRaw
 from mne.io.edf.edf import RawBDF, RawEDF
 from mne.utils import warn
 
+from eegzip.formats.remote.path import is_url
 from eegzip.mne.gaps import Run, find_runs
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class _WithGaps(BaseRaw):
 
     def __init__(self, info: Any, preload: Any = False, **rest: Any) -> None:
         runs = rest["raw_extras"][0]["runs"] = _runs(rest["raw_extras"][0])
+        if is_url(rest["raw_extras"][0]["blob"].name):
+            rest["filenames"] = [None]  # MNE wants files that are here
         rest["last_samps"] = [runs[-1].first + runs[-1].length - 1]
         super().__init__(info, preload, **rest)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eegzip.formats.remote.path import RemotePath
 from eegzip.mne.extra import require_mne
 from eegzip.restored_file import RestoredFile
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_raw_eegz(
-    fname: str | Path,
+    fname: str | Path | RemotePath,
     preload: bool | str = False,
     verbose: bool | str | int | None = None,
     *,
@@ -44,7 +45,7 @@ def read_raw_eegz(
 
     Parameters
     ----------
-    fname : path-like
+    fname : path-like or URL
         The ``.eegz`` file. It is opened when samples are read and need not stay open: thousands may be at hand.
     preload, verbose, eog, misc, stim_channel, exclude, infer_types, include, units, encoding, exclude_after_unique
         As for :func:`mne.io.read_raw_edf`.

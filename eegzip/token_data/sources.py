@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eegzip.batches.files import COMPRESSED, RECORDINGS, Job, find
+from eegzip.batches.files import COMPRESSED, RECORDINGS, Job, Place, find
 from eegzip.batches.manifest import read_manifest
 from eegzip.formats.errors import UsageError
 from eegzip.token_data.labels import Labels
@@ -57,7 +57,7 @@ def found(
     for path in paths:
         named += _of_manifest(Path(path)) if str(path).endswith(".jsonl") else [path]
     job = Job.INFO if recordings else Job.VERIFY
-    files = [each.source for each in find(named, job, recursive=True)]
+    files = [_here(each.source) for each in find(named, job, recursive=True)]
     stated = {Path(path) for path in named}
     known = {path.name for path in files if path.suffix.lower() in COMPRESSED}
     chosen = [path for path in files if path in stated or not _is_compressed_beside(path, known)]
@@ -69,6 +69,12 @@ def found(
         who = subject_of(path, subject) if who is None else who
         sources.append(Source(path, who, None if labels is None else labels.of(path, who)))
     return sources
+
+
+def _here(path: Place) -> Path:
+    if isinstance(path, Path):
+        return path
+    raise UsageError(f"{path} is not here, where tokens are taken from; fetch it first.")
 
 
 def _is_compressed_beside(path: Path, known: set[str]) -> bool:

@@ -13,12 +13,14 @@ from eegzip.formats.eegz.chunk import PREFIX_BYTES, ChunkDirectory, directory_si
 from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace
+from eegzip.formats.eegz.positioned import positioned
 from eegzip.formats.eegz.scan import BlockMap, map_blocks
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_HEADER_BYTES
-from eegzip.formats.shared_file import SharedFile
+from eegzip.formats.remote.path import RemotePath
+from eegzip.formats.remote.spooled import Source
 
 _Self = TypeVar("_Self", bound="Container")
 
@@ -28,12 +30,12 @@ class Container:
 
     Parameters
     ----------
-    path : path-like
+    source : path-like, URL, bytes or binary file
         The file.
 
     Attributes
     ----------
-    path : Path
+    path : Path or RemotePath
     size : int
         Bytes of the file.
     header : FileHeader
@@ -58,9 +60,9 @@ class Container:
         The file can't be opened.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._file = SharedFile(self.path)
+    def __init__(self, source: Source) -> None:
+        self._file = positioned(source)
+        self.path = self._file.path
         try:
             self._open()
         except ContainerError as error:
@@ -202,6 +204,13 @@ class Container:
         """Bytes of the file from `offset`: `length` of them, or fewer where it ends."""
         return self._file.read_at(offset, length)
 
+    def expect(self, first: int, stop: int) -> None:
+        """Fetch chunks from `first` up to `stop` at once, where each request has its price."""
+        places = [self.chunks[number] for number in range(first, stop) if number in self.chunks]
+        if places:
+            start = places[0].offset
+            self._file.expect(start, places[-1].payload_offset + places[-1].length - start)
+
     def trailing(self) -> Iterator[bytes]:
         """What followed the last complete record in the original, piece by piece.
 
@@ -247,6 +256,6 @@ class Container:
         self.close()
 
 
-def _named(path: Path, error: ContainerError) -> str:
+def _named(path: Path | RemotePath, error: ContainerError) -> str:
     text = str(error)
     return text if text.startswith(str(path)) else f"{path}: {text}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +18,7 @@ from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.eegz.token_chains import StoredStream, TokenChains
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.predictive.chunk import ExactDecoder
+from eegzip.formats.remote.spooled import Source
 
 _Content = TypeVar("_Content")
 
@@ -47,7 +47,7 @@ class EegzReader(Container):
 
     Parameters
     ----------
-    path : path-like
+    source : path-like, URL, bytes or binary file
         The file.
     priors : callable, optional
         Gives the prior that a codec names (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`). Asked when tokens
@@ -61,8 +61,8 @@ class EegzReader(Container):
         The file can't be opened.
     """
 
-    def __init__(self, path: str | Path, priors: PriorSource = no_priors) -> None:
-        super().__init__(path)
+    def __init__(self, source: Source, priors: PriorSource = no_priors) -> None:
+        super().__init__(source)
         self._priors = priors
         self._directories: Recent[int, ChunkDirectory] = Recent(_CACHED_DIRECTORIES)
         self._knots: Recent[int, list[np.ndarray]] = Recent(_CACHED_DIRECTORIES)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.index import BlockPlace, unpack_index
+from eegzip.formats.eegz.positioned import PositionedFile
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
-from eegzip.formats.shared_file import SharedFile
 
-_WINDOW = 1 << 18
+_FIRST_WINDOW, _WINDOW = 1 << 10, 1 << 18
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class BlockMap:
     seed: int
 
 
-def map_blocks(file: SharedFile, size: int) -> BlockMap:
+def map_blocks(file: PositionedFile, size: int) -> BlockMap:
     """List the blocks of a file of `size` bytes whose signature was checked already."""
     found = _find_head(file, size)
     if found is None:
@@ -54,7 +54,7 @@ def map_blocks(file: SharedFile, size: int) -> BlockMap:
     return BlockMap(places, False, [note, *problems], head, seed)
 
 
-def _find_head(file: SharedFile, size: int) -> tuple[BlockPlace, int] | None:
+def _find_head(file: PositionedFile, size: int) -> tuple[BlockPlace, int] | None:
     """The header block and its payload's checksum: the first block, or the copy at the end of a long file."""
     for offset in _marks(file, layout.SYNC + layout.HEAD, layout.SIGNATURE_BYTES, size):
         header = layout.unpack_block_header(file.read_at(offset, layout.BLOCK_HEADER_BYTES), 0)
@@ -65,7 +65,7 @@ def _find_head(file: SharedFile, size: int) -> tuple[BlockPlace, int] | None:
     return None
 
 
-def _from_index(file: SharedFile, size: int, head: BlockPlace, seed: int) -> list[BlockPlace] | None:
+def _from_index(file: PositionedFile, size: int, head: BlockPlace, seed: int) -> list[BlockPlace] | None:
     """Blocks as the index lists them, or ``None`` when there is no intact index that fits the file."""
     trailer_offset = size - layout.TRAILER_BYTES
     if trailer_offset < layout.SIGNATURE_BYTES:
@@ -89,7 +89,7 @@ def _from_index(file: SharedFile, size: int, head: BlockPlace, seed: int) -> lis
     return places
 
 
-def _scan_blocks(file: SharedFile, size: int, seed: int) -> tuple[list[BlockPlace], list[str]]:
+def _scan_blocks(file: PositionedFile, size: int, seed: int) -> tuple[list[BlockPlace], list[str]]:
     """Find blocks one after another, and search for the next sync mark wherever one is damaged.
 
     Returns
@@ -119,12 +119,12 @@ def _scan_blocks(file: SharedFile, size: int, seed: int) -> tuple[list[BlockPlac
     return places, problems
 
 
-def _is_trailer(file: SharedFile, offset: int, size: int) -> bool:
+def _is_trailer(file: PositionedFile, offset: int, size: int) -> bool:
     data = file.read_at(offset, layout.TRAILER_BYTES + 1)
     return size - offset == layout.TRAILER_BYTES and layout.unpack_trailer(data) is not None
 
 
-def _block_at(file: SharedFile, offset: int, size: int, seed: int) -> BlockPlace | None:
+def _block_at(file: PositionedFile, offset: int, size: int, seed: int) -> BlockPlace | None:
     header = layout.unpack_block_header(file.read_at(offset, layout.BLOCK_HEADER_BYTES), seed)
     if header is None or header.length > MAX_PAYLOAD_BYTES:
         return None
@@ -134,18 +134,20 @@ def _block_at(file: SharedFile, offset: int, size: int, seed: int) -> BlockPlace
     return place if place.payload_offset + place.length <= size else None
 
 
-def _next_block(file: SharedFile, offset: int, size: int, seed: int) -> int | None:
+def _next_block(file: PositionedFile, offset: int, size: int, seed: int) -> int | None:
     """Offset of the next intact block at or after `offset`."""
     marks = _marks(file, layout.SYNC, offset, size)
     return next((mark for mark in marks if _block_at(file, mark, size, seed) is not None), None)
 
 
-def _marks(file: SharedFile, mark: bytes, offset: int, size: int) -> Iterator[int]:
+def _marks(file: PositionedFile, mark: bytes, offset: int, size: int) -> Iterator[int]:
     """Offsets at which some bytes stand, from `offset` on."""
+    length = _FIRST_WINDOW
     while offset < size:
-        window = file.read_at(offset, _WINDOW + len(mark) - 1)
+        window = file.read_at(offset, length + len(mark) - 1)
         found = window.find(mark)
         while found >= 0:
             yield offset + found
             found = window.find(mark, found + 1)
-        offset += _WINDOW
+        offset += length
+        length = _WINDOW

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from eegzip._version import __version__
-from eegzip.batches.files import Found, Job, find, restored_beside
+from eegzip.batches.files import Found, Job, Place, find, restored_beside
 from eegzip.batches.manifest import read_manifest
 from eegzip.batches.overview.rows import FIGURES, Row, from_evaluation, from_manifest, with_outliers
 from eegzip.batches.work import Task
@@ -158,7 +158,7 @@ def _compared(
     second = None if others is None else Path(others)
     tasks = [_task(number, item, second, folder, options) for number, item in enumerate(found, 1)]
     names = {task.source: item.place.as_posix() for task, item in zip(tasks, found, strict=True)}
-    rows: dict[Path, Row] = {}
+    rows: dict[Place, Row] = {}
     wanted = min(len(tasks), cores()) if jobs is None else jobs
     for task, outcome in results(tasks, wanted, lambda *_: None):
         page = task.options["page"]

@@ -1,0 +1,1 @@
+"""Files that lie elsewhere: at a URL, in memory, or in a file object."""
