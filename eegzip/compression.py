@@ -14,13 +14,14 @@ from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
+from eegzip.evaluation.read_back import read_back
 from eegzip.formats.edf import EdfFile, judge_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.errors import UsageError
+from eegzip.formats.errors import BadInputError, UsageError
 from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
 from eegzip.progress import Progress
@@ -48,6 +49,7 @@ def compress(
     chunk_seconds: float | None = None,
     device: str = "cpu",
     overwrite: bool = False,
+    verify: bool = False,
     progress: Progress | None = None,
 ) -> CompressionReport:
     """Compress an EDF or BDF recording.
@@ -107,6 +109,9 @@ def compress(
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
     overwrite : bool
         Replace an existing target, unless it is a recording.
+    verify : bool
+        Read the file back from the disk and compare all of it with the source before it takes its name: exact signals,
+        header and trailing bytes, bounds, and that tokens lose what the file says.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -118,7 +123,9 @@ def compress(
     Raises
     ------
     EdfError
-        The source can't be read without guessing.
+        The source can't be read without guessing, or changed while it was read.
+    BadInputError
+        With `verify`: what was written does not hold what it should.
     ModelError
         The model is missing or damaged.
     OutputExistsError, OutputError
@@ -155,9 +162,16 @@ def compress(
     )
     refuse_own_source(source, target)
     _refuse_recording(target)
+
+    def check(written: Path) -> None:
+        try:
+            read_back(source, written, model=model, device=device)
+        except BadInputError as error:
+            raise BadInputError(str(error).replace(str(written), str(target))) from error
+
     with (
         EdfFile.open(source) as file,
-        atomic_output(Path(target), overwrite=overwrite, source=source) as output,
+        atomic_output(Path(target), overwrite=overwrite, source=source, check=check if verify else None) as output,
     ):
         _refuse_unknown_labels(file, lossy, exact)
         verdicts = judge_signals(file.header)

@@ -12,7 +12,9 @@ from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
 from eegzip.formats.shared_file import SharedFile
 
-_WINDOW = 1 << 18
+_FIRST_WINDOW, _WINDOW = 1 << 12, 1 << 18
+# Header blocks may claim payloads that overlap: a search reads the file twice, and what is little anyway, but no more.
+_SEARCHED = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,13 @@ def map_blocks(file: SharedFile, size: int) -> BlockMap:
 
 def _find_head(file: SharedFile, size: int) -> tuple[BlockPlace, int] | None:
     """The header block and its payload's checksum: the first block, or the copy at the end of a long file."""
+    left = 2 * size + _SEARCHED
     for offset in _marks(file, layout.SYNC + layout.HEAD, layout.SIGNATURE_BYTES, size):
         header = layout.unpack_block_header(file.read_at(offset, layout.BLOCK_HEADER_BYTES), 0)
         if header is not None and header.length <= MAX_HEADER_BYTES:
+            left -= min(header.length, size - offset)
+            if left < 0:
+                break
             payload = file.read_at(offset + layout.BLOCK_HEADER_BYTES, header.length)
             if len(payload) == header.length and zlib.crc32(payload) == header.payload_crc:
                 return BlockPlace(header.type, offset, header.length), header.payload_crc
@@ -142,10 +148,13 @@ def _next_block(file: SharedFile, offset: int, size: int, seed: int) -> int | No
 
 def _marks(file: SharedFile, mark: bytes, offset: int, size: int) -> Iterator[int]:
     """Offsets at which some bytes stand, from `offset` on."""
+    # Small at first, as the next one is mostly near.
+    length = _FIRST_WINDOW
     while offset < size:
-        window = file.read_at(offset, _WINDOW + len(mark) - 1)
+        window = file.read_at(offset, length + len(mark) - 1)
         found = window.find(mark)
         while found >= 0:
             yield offset + found
             found = window.find(mark, found + 1)
-        offset += _WINDOW
+        offset += length
+        length = min(2 * length, _WINDOW)
