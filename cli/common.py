@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eegzip.cli.saying import in_one_line, say
+from eegzip.cli.values import SIZE
 from eegzip.formats.errors import EegzipError, OutputError
 from eegzip.formats.remote.path import RemotePath, place_of
 
@@ -30,6 +32,9 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: one line a channel, deviations, notes.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
+max_memory_option = click.option(
+    "--max-memory", type=SIZE, metavar="SIZE", help="Refuse files whose chunks take more memory to decode: 500M, 1GiB."
+)
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Where the network runs: cpu, cuda, cuda:1."
 )
@@ -37,7 +42,7 @@ device_option = click.option(
 
 def sentence(error: Exception) -> str:
     """What an error says, with a full stop."""
-    text = str(error)
+    text = in_one_line(error)
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
@@ -134,8 +139,8 @@ def print_report(sentence: str, details: list[str], content: dict[str, Any], *, 
     """
     aside = output == STANDARD
     if flags["as_json"]:
-        click.echo(json.dumps(content, indent=2), err=aside)
+        say(json.dumps(content, indent=2), err=aside)
     elif not flags["quiet"]:
-        click.echo(sentence, err=aside)
+        say(in_one_line(sentence), err=aside)
         for line in details if flags["verbose"] else []:
-            click.echo(f"  {line}", err=aside)
+            say(f"  {in_one_line(line)}", err=aside)

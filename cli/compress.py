@@ -22,6 +22,7 @@ from eegzip.cli.common import (
     verbose_option,
 )
 from eegzip.cli.many import Many, many_options, run_many
+from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE, FOLDER, TIME
 from eegzip.formats.remote.path import place_of
 from eegzip.notebook import CODING_NAMES
@@ -107,6 +108,7 @@ Examples:
 @click.option(
     "--chunk", type=TIME, metavar="TIME", help="Length of a chunk: 30, 5m.  [default: 60, or 120 where all is exact]"
 )
+@click.option("--verify", is_flag=True, help="Read the file back and compare it with IN before it appears.")
 @many_options(output="Write results there, trees mirrored.", writes=True)
 @device_option
 @force_option
@@ -137,6 +139,7 @@ def compress(
     verbose: bool,
     as_json: bool,
     lossless: bool,
+    verify: bool,
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
@@ -171,13 +174,14 @@ def compress(
         "device": device,
     }
     if many.wanted(2):
+        many.flags["check"] |= verify
         run_many("compress", many, overwrite=force, quiet=quiet, as_json=as_json, **options)
         return
     source, target = paths if len(paths) == 2 else (paths[0], None)
     if target is None:
         target = STANDARD if source == STANDARD else str(place_of(source).with_suffix(".eegz"))
     with input_file(source) as read, output_file(target) as write, progress_bar(quiet=quiet) as progress:
-        report = eegzip.compress(read, write, overwrite=force, progress=progress, **options)
+        report = eegzip.compress(read, write, overwrite=force, verify=verify, progress=progress, **options)
     report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     print_report(
         report.sentence(),
@@ -190,7 +194,7 @@ def compress(
     )
     if not verbose and not quiet and not as_json:
         for note in report.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {in_one_line(note)}", err=True)
 
 
 def _details(report: CompressionReport) -> list[str]:

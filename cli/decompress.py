@@ -15,6 +15,7 @@ from eegzip.cli.common import (
     force_option,
     input_file,
     json_option,
+    max_memory_option,
     output_file,
     print_report,
     progress_bar,
@@ -23,7 +24,8 @@ from eegzip.cli.common import (
     verbose_option,
 )
 from eegzip.cli.many import Many, many_options, run_many
-from eegzip.cli.values import FILE, FOLDER, TIME
+from eegzip.cli.saying import say
+from eegzip.cli.values import FILE, FOLDER, SIZE, TIME
 from eegzip.formats.remote.path import place_of
 
 _EPILOG = """\b
@@ -56,6 +58,10 @@ Examples:
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @many_options(output="Write recordings there, trees mirrored.", writes=True)
 @device_option
+@click.option(
+    "--max-output", type=SIZE, metavar="SIZE", help="Write no larger file; how much --salvage may fill with zeros."
+)
+@max_memory_option
 @force_option
 @quiet_option
 @verbose_option
@@ -66,6 +72,8 @@ def decompress(
     stop: float | None,
     channels: tuple[str, ...],
     model: str | None,
+    max_output: int | None,
+    max_memory: int | None,
     device: str,
     *,
     many: Many,
@@ -100,6 +108,8 @@ def decompress(
         "alone": alone,
         "model": model,
         "device": device,
+        "max_output": max_output,
+        "max_memory": max_memory,
     }
     if many.wanted(2):
         run_many("decompress", many, overwrite=force, quiet=quiet, as_json=as_json, **options)
@@ -117,6 +127,6 @@ def decompress(
         report.sentence(), details, report.to_dict(), output=target, quiet=quiet, verbose=verbose, as_json=as_json
     )
     for first, last in report.lost_records:
-        click.echo(f"lost: data records {first} to {last}", err=True)
+        say(f"lost: data records {first} to {last}", err=True)
     if report.lost_records:
         sys.exit(1)

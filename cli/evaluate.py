@@ -9,6 +9,7 @@ import click
 
 from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option
 from eegzip.cli.many import Many, many_options, run_many
+from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE, FOLDER
 
 if TYPE_CHECKING:
@@ -77,24 +78,24 @@ def evaluate(
     with progress_bar(quiet=quiet) as progress:
         report = eegzip.evaluate(original, restored, model=model, device=device, progress=progress)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        say(json.dumps(report.to_dict(), indent=2))
     elif as_csv:
-        click.echo(report.csv(), nl=False)
+        say(report.csv(), nl=False)
     elif not quiet:
         _print(report)
 
 
 def _print(report: EvaluationReport) -> None:
     for line in report.table():
-        click.echo(line)
+        say(line)
     if report.eeg:
         for table in (report.band_table(), report.peak_table()):
-            click.echo()
+            say()
             for line in table:
-                click.echo(line)
-        click.echo()
-    click.echo(report.sentence())
-    click.echo(report.tier_line())
+                say(line)
+        say()
+    say(report.sentence())
+    say(report.tier_line())
 
 
 def _alone(path: str, *, quiet: bool, as_json: bool, as_csv: bool) -> None:
@@ -113,7 +114,7 @@ def _alone(path: str, *, quiet: bool, as_json: bool, as_csv: bool) -> None:
     with eegzip.open(path) as recording:
         content = recording.info
     if as_json:
-        click.echo(json.dumps(content, indent=2))
+        say(json.dumps(content, indent=2))
     elif not quiet:
         for line in said_of_itself(content):
-            click.echo(line)
+            say(in_one_line(line))

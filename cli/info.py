@@ -9,6 +9,7 @@ import click
 
 from eegzip.cli.common import STANDARD_INPUT, input_file, json_option, shown_name
 from eegzip.cli.many import Many, many_options, run_many
+from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE
 from eegzip.notebook import CODING_NAMES
 
@@ -48,10 +49,10 @@ def info(paths: tuple[str, ...], *, many: Many, as_json: bool) -> None:
         content = _info(path, compressed=compressed)
     content["path"] = shown_name(source, STANDARD_INPUT)
     if as_json:
-        click.echo(json.dumps(content, indent=2))
+        say(json.dumps(content, indent=2))
         return
     for line in text_of(content):
-        click.echo(line)
+        say(in_one_line(line))
 
 
 def _info(source: Path | RemotePath, *, compressed: bool) -> EdfInfo | EegzInfo:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from io import StringIO
 from types import FrameType
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ from eegzip.cli.info import info
 from eegzip.cli.models import models
 from eegzip.cli.plot import plot
 from eegzip.cli.report import report
+from eegzip.cli.saying import say
 from eegzip.cli.tokens import tokens
 from eegzip.cli.train import train
 from eegzip.cli.verify import verify
@@ -80,27 +82,34 @@ def run() -> NoReturn:
         sys.stdout.flush()
         sys.exit(outcome if isinstance(outcome, int) else 0)
     except click.UsageError as error:
-        error.show()
+        _show(error)
         sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except EegzipError as error:
-        click.echo(f"eegzip: {sentence(error)}", err=True)
+        say(f"eegzip: {sentence(error)}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("eegzip: interrupted; nothing half-written was left behind.", err=True)
+        say("eegzip: interrupted; nothing half-written was left behind.", err=True)
         sys.exit(130)
     except MemoryError:
-        click.echo("eegzip: there is not enough memory; close other programs or use a smaller model.", err=True)
+        say("eegzip: there is not enough memory; close other programs or use a smaller model.", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output went away, as `head` does.
         _leave_silently(1)
     except OSError as error:
         # What no file of ours explains: a full temporary folder, or standard output on a full disk.
-        click.echo(f"eegzip: the operating system refused: {error.strerror or error}.", err=True)
+        say(f"eegzip: the operating system refused: {error.strerror or error}.", err=True)
         _leave_silently(1)
+
+
+def _show(error: click.ClickException) -> None:
+    """Show an error as click does, with whatever it quotes made harmless."""
+    text = StringIO()
+    error.show(text)
+    say(text.getvalue(), err=True, nl=False)
 
 
 def _leave_silently(code: int) -> NoReturn:

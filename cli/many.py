@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eegzip.cli.common import STANDARD, sentence
+from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import BadInputError
 
@@ -125,7 +126,7 @@ def run_many(job: str, many: Many, *, overwrite: bool = False, quiet: bool, as_j
             **options,
         )
     if not quiet or report.failed:
-        click.echo(report.sentence(), err=as_json or quiet)
+        say(report.sentence(), err=as_json or quiet)
     sys.exit(int(report.failed > 0))
 
 
@@ -165,12 +166,12 @@ def _shown(*, quiet: bool, as_json: bool) -> Iterator[tuple[OnFile, OnProgress]]
         if bar is not None:
             bar.clear()
         if as_json:
-            click.echo(json.dumps(line))
+            say(json.dumps(line))
         elif line["state"] == "failed":
-            click.echo(f"eegzip: {sentence(Exception(line['error']))}", err=True)
+            say(f"eegzip: {sentence(Exception(line['error']))}", err=True)
         elif not quiet:
             for text in _lines(line):
-                click.echo(text)
+                say(in_one_line(text))
         on_progress(pace)
 
     try:

@@ -9,6 +9,7 @@ import click
 
 from eegzip.cli.common import json_option, quiet_option
 from eegzip.cli.downloading import download_bar
+from eegzip.cli.saying import say
 from eegzip.cli.values import FILE, FOLDER
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ def list_models(*, as_json: bool) -> None:
 
     found = describe_all()
     if as_json:
-        click.echo(json.dumps([model.to_dict() for model in found], indent=2))
+        say(json.dumps([model.to_dict() for model in found], indent=2))
         return
     wide = max((len(model.name) for model in found), default=0)
     head = f"{'model':<{wide}}  {'kind':<7}{'Hz':>6}{'codebooks':>11}{'bit/s':>8}{'size':>9}  {'digest':<14}where"
-    click.echo(head)
+    say(head)
     for model in found:
-        click.echo(_row(model, wide))
-    click.echo("\nbit/s: per channel, all codebooks (of dac-mc: in a full group)")
+        say(_row(model, wide))
+    say("\nbit/s: per channel, all codebooks (of dac-mc: in a full group)")
 
 
 @models.command()
@@ -76,16 +77,16 @@ def show(model: str, *, only_path: bool, as_json: bool) -> None:
     from eegzip.models import card, describe
 
     if only_path:
-        click.echo(json.dumps(str(resolve(model))) if as_json else str(resolve(model)))
+        say(json.dumps(str(resolve(model))) if as_json else str(resolve(model)))
         return
     found = describe(model)
     text = card(model)
     if as_json:
-        click.echo(json.dumps({**found.to_dict(), "card": text}, indent=2))
+        say(json.dumps({**found.to_dict(), "card": text}, indent=2))
         return
     for line in _figures(found):
-        click.echo(line)
-    click.echo(f"\n{text}" if text else "\nIt has no card.")
+        say(line)
+    say(f"\n{text}" if text else "\nIt has no card.")
 
 
 @models.command("import")
@@ -131,9 +132,9 @@ def _report(folder: object, *, as_json: bool, quiet: bool = False) -> None:
 
     made = describe(str(folder))
     if as_json:
-        click.echo(json.dumps(made.to_dict(), indent=2))
+        say(json.dumps(made.to_dict(), indent=2))
     elif not quiet:
-        click.echo(f"{made.folder}: {_kind(made)}, digest {_digest(made)}")
+        say(f"{made.folder}: {_kind(made)}, digest {_digest(made)}")
 
 
 def _row(model: ModelDescription, wide: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from eegzip.cli.common import device_option, force_option, quiet_option
+from eegzip.cli.saying import say
 from eegzip.cli.values import FILE, FOLDER, TIME
 
 _EPILOG = """\b
@@ -76,4 +77,4 @@ def plot(
         overwrite=force,
     )
     if not quiet:
-        click.echo(output)
+        say(output)

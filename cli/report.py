@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from eegzip.cli.common import device_option, force_option, json_option, progress_bar, quiet_option
+from eegzip.cli.saying import say
 from eegzip.cli.values import FILE, FOLDER
 
 _EPILOG = """\b
@@ -78,9 +79,9 @@ def report(
                 on_file=tell,
             )
         if as_json:
-            click.echo(json.dumps(many.to_dict(), indent=2))
+            say(json.dumps(many.to_dict(), indent=2))
         elif not quiet:
-            click.echo(f"{output}: {many.sentence()}")
+            say(f"{output}: {many.sentence()}")
         sys.exit(int(many.failed > 0 and Path(original).is_dir()))
     if other is None:
         raise click.UsageError("Missing argument 'OTHER': name the other file, or a folder or a manifest alone.")
@@ -98,6 +99,6 @@ def report(
             progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        say(json.dumps(found.to_dict(), indent=2))
     elif not quiet:
-        click.echo(f"{output}: {found.sentence()}")
+        say(f"{output}: {found.sentence()}")

@@ -7,6 +7,7 @@ import json
 import click
 
 from eegzip.cli.common import device_option, force_option, json_option, progress_bar, quiet_option
+from eegzip.cli.saying import say
 from eegzip.cli.values import FILE
 
 _EPILOG = """\b
@@ -73,6 +74,6 @@ def tokens(
             progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        say(json.dumps(report.to_dict(), indent=2))
     elif not quiet:
-        click.echo(report.sentence())
+        say(report.sentence())

@@ -14,6 +14,7 @@ import click
 
 from eegzip.cli.common import force_option, json_option, progress_bar, quiet_option
 from eegzip.cli.downloading import download_bar
+from eegzip.cli.saying import say
 from eegzip.cli.train_settings import absent_sources, changes, sections, to_toml
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import BadInputError, EegzipError, UsageError
@@ -158,7 +159,7 @@ def train(
     def begin() -> None:
         preparing.close()  # its bar would stay beside that of the training
         if not (silent or settings.run.max_steps or settings.run.max_seconds):
-            click.echo("note: no --max-steps and no --max-time: it trains until Ctrl-C, which saves", err=True)
+            say("note: no --max-steps and no --max-time: it trains until Ctrl-C, which saves", err=True)
 
     with (
         preparing,
@@ -208,7 +209,7 @@ def _settings(
     stored, wanted = api.settings_to_resume(out, config=config, presets=presets, values=values, assignments=assignments)
     changed = changes(stored, wanted)
     if changed and not quiet:
-        click.echo(f"note: the run goes on differently than it began: {'; '.join(changed)}", err=True)
+        say(f"note: the run goes on differently than it began: {'; '.join(changed)}", err=True)
     return wanted
 
 
@@ -219,18 +220,18 @@ def _print_plan(settings: TrainSettings, out: str, *, as_json: bool) -> None:
 
     config = planned_model(settings, settings.model.name or Path(out).resolve().name or "model")
     if as_json:
-        click.echo(json.dumps({"settings": settings.to_dict(), "model": config.to_json()}, indent=2))
+        say(json.dumps({"settings": settings.to_dict(), "model": config.to_json()}, indent=2))
         return
     shape, groups = config.network, config.multichannel
     stream = "channel" if groups is None else f"group of up to {groups.max_channels} channels"
-    click.echo(
+    say(
         f"# {config.architecture} '{config.name}' at {config.rate:g} Hz, hop {shape.hop}, "
         f"{shape.n_codebooks} codebooks of {shape.codebook_size}: {bits_per_second(config):g} bit/s a {stream}"
     )
     limits = [f"{settings.run.max_steps} steps"] * bool(settings.run.max_steps)
     limits += [f"{settings.run.max_seconds:g} s"] * bool(settings.run.max_seconds)
-    click.echo(f"# from {settings.start.init}, until {' or '.join(limits) or 'it is stopped'}, into {out}\n")
-    click.echo(to_toml(settings), nl=False)
+    say(f"# from {settings.start.init}, until {' or '.join(limits) or 'it is stopped'}, into {out}\n")
+    say(to_toml(settings), nl=False)
 
 
 def _print_report(
@@ -242,13 +243,13 @@ def _print_report(
     if not quiet:
         shown = report.skipped if verbose else report.skipped[:_MAX_SKIPPED]
         for name, why in shown:
-            click.echo(f"skipped: {name}: {why.removeprefix(name).lstrip(': ')}", err=True)
+            say(f"skipped: {name}: {why.removeprefix(name).lstrip(': ')}", err=True)
         if len(shown) < len(report.skipped):
-            click.echo(f"skipped: {len(report.skipped) - len(shown)} more (-v lists them)", err=True)
+            say(f"skipped: {len(report.skipped) - len(shown)} more (-v lists them)", err=True)
     if as_json:
         from eegzip.reports import finite
 
-        click.echo(json.dumps(finite(report.to_dict()), indent=2))
+        say(json.dumps(finite(report.to_dict()), indent=2))
     elif not quiet:
         people = "1 person" if len(report.held_out) == 1 else f"{len(report.held_out)} people"
         done: list[StageReport | TrainingReport] = [*report.earlier, report]
@@ -256,15 +257,15 @@ def _print_report(
             what, figure, unit = _FIGURES[stage.stage]
             before, after = (number((side or {}).get(figure), 3) for side in (stage.before, stage.after))
             kind = f"{settings.model.architecture} model" if stage.stage in ("network", "joint") else stage.stage
-            click.echo(
+            say(
                 f"{report.folder}: {kind}, {stage.steps} {unit}s in {clock(stage.seconds)}; "
                 f"{what} of {people} held out {before} -> {after} % (best at {unit} {stage.best_step})"
             )
             if not stage.best_step and stage.steps:
-                click.echo(f"{report.folder}: {_NO_BETTER[stage.stage]} ({settings.start.init}).")
+                say(f"{report.folder}: {_NO_BETTER[stage.stage]} ({settings.start.init}).")
         _print_comparison(report, settings)
     if report.stopped_by and not quiet:
-        click.echo(
+        say(
             f"eegzip: stopped after step {report.steps}; the state is saved. Go on with: "
             f"eegzip train --resume --out {out}",
             err=True,
@@ -275,14 +276,14 @@ def _print_comparison(report: TrainingReport, settings: TrainSettings) -> None:
     """Say what came of files as a whole, and what a model lacks that it began with."""
     change, start = report.at_equal_bytes, settings.start.init
     if change is not None and change < 0:
-        click.echo(
+        say(
             f"{report.folder}: at equal bytes the PRD of people held out is {-change:.2f} % below that of {start}."
         )
     elif change is not None:
-        click.echo(f"{report.folder}: at equal bytes that is no better than {start}, so the model is the start.")
+        say(f"{report.folder}: at equal bytes that is no better than {start}, so the model is the start.")
     elif report.prior_lost:
         stages = ",".join([*(stage.stage for stage in report.earlier), report.stage, "prior"])
-        click.echo(
+        say(
             f"{report.folder}: its codebooks are not those of {start}, whose prior it can't have; "
             f"--stages {stages} fits one, and --stages prior to this model."
         )

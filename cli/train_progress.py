@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import click
+from eegzip.cli.saying import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ class TrainingWatch:
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)
         else:
-            click.echo(line, err=True)
+            say(line, err=True)
 
 
 @contextmanager

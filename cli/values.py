@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+_SIZE = re.compile(r"(\d+\.?\d*|\.\d+) ?([kmgt]?)(i?)b?", re.IGNORECASE)
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):([0-5]?\d(?:\.\d*)?)")
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(min|[smhd]|$)")
@@ -45,6 +46,22 @@ class Name(click.ParamType):
 FILE, FOLDER = Name("file"), Name("dir")
 
 
+class Size(click.ParamType):
+    """Bytes, as ``200000``, ``200k``, ``64MiB``, ``1.5G``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes."""
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"'{value}' is no size; write 200000, 200k, 64MiB or 1.5G.", param, ctx)
+        power = "kmgt".index(found[2].lower()) + 1 if found[2] else 0
+        return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
 class Time(click.ParamType):
     """Seconds, as ``90``, ``1m30s``, ``1:30`` or ``00:01:30.5``."""
 
@@ -60,7 +77,7 @@ class Time(click.ParamType):
         return found
 
 
-TIME = Time()
+SIZE, TIME = Size(), Time()
 
 
 def seconds(text: str) -> float | None:

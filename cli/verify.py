@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -13,6 +14,7 @@ from eegzip.cli.common import (
     device_option,
     input_file,
     json_option,
+    max_memory_option,
     progress_bar,
     quiet_option,
     sentence,
@@ -20,6 +22,7 @@ from eegzip.cli.common import (
     verbose_option,
 )
 from eegzip.cli.many import Many, many_options, run_many
+from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import EegzipError
 
@@ -37,6 +40,7 @@ Examples:
 @click.option("--deep", is_flag=True, help="Synthesise every waveform too; needs the model.")
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @many_options(output=None, writes=False)
+@max_memory_option
 @device_option
 @quiet_option
 @verbose_option
@@ -44,6 +48,7 @@ Examples:
 def verify(
     paths: tuple[str, ...],
     model: str | None,
+    max_memory: int | None,
     device: str,
     *,
     many: Many,
@@ -60,20 +65,21 @@ def verify(
     from eegzip.codecs.malloc import tune_malloc
 
     tune_malloc()
+    options: dict[str, Any] = {"deep": deep, "model": model, "max_memory": max_memory, "device": device}
     if many.wanted(sys.maxsize):
-        run_many("verify", many, quiet=quiet, as_json=as_json, deep=deep, model=model, device=device)
+        run_many("verify", many, quiet=quiet, as_json=as_json, **options)
         return
     results = []
     damaged = False
     for source in paths:
         try:
             with input_file(source) as path, progress_bar(quiet=quiet) as progress:
-                found = eegzip.verify(path, deep=deep, model=model, device=device, progress=progress)
+                found = eegzip.verify(path, progress=progress, **options)
         except EegzipError as error:
             damaged = True
             results.append({"source": shown_name(source, STANDARD_INPUT), "intact": False, "problems": [str(error)]})
             if not as_json:
-                click.echo(f"eegzip: {sentence(error)}", err=True)
+                say(f"eegzip: {sentence(error)}", err=True)
             continue
         found = replace(found, source=shown_name(source, STANDARD_INPUT))
         damaged = damaged or not found.intact
@@ -81,13 +87,13 @@ def verify(
         if as_json:
             continue
         if not quiet:
-            click.echo(found.sentence())
+            say(found.sentence())
         for problem in found.problems:
-            click.echo(f"  problem: {problem}", err=True)
+            say(f"  problem: {in_one_line(problem)}", err=True)
         for missing in found.unchecked:
-            click.echo(f"  not checked: {missing}", err=True)
+            say(f"  not checked: {in_one_line(missing)}", err=True)
         for deviation in found.deviations if verbose else ():
-            click.echo(f"  deviation of the original: {deviation}")
+            say(f"  deviation of the original: {in_one_line(deviation)}")
     if as_json:
-        click.echo(json.dumps(results[0] if len(paths) == 1 else results, indent=2))
+        say(json.dumps(results[0] if len(paths) == 1 else results, indent=2))
     sys.exit(int(damaged))

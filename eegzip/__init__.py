@@ -33,6 +33,7 @@ _PUBLIC = {
         "EdfError",
         "EegzipError",
         "ModelError",
+        "OutOfMemoryError",
         "OutputError",
         "OutputExistsError",
         "UsageError",

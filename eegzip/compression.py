@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,13 +15,14 @@ from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
+from eegzip.evaluation.read_back import read_back
 from eegzip.formats.edf import EdfFile, judge_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.errors import UsageError
+from eegzip.formats.errors import BadInputError, UsageError
 from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
 from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of
@@ -50,6 +51,7 @@ def compress(
     chunk_seconds: float | None = None,
     device: str = "cpu",
     overwrite: bool = False,
+    verify: bool = False,
     progress: Progress | None = None,
 ) -> CompressionReport:
     """Compress an EDF or BDF recording.
@@ -109,6 +111,9 @@ def compress(
         ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
     overwrite : bool
         Replace an existing target, unless it is a recording.
+    verify : bool
+        Read the file back from the disk and compare all of it with the source before it takes its name: exact signals,
+        header and trailing bytes, bounds, and that tokens lose what the file says.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -120,7 +125,9 @@ def compress(
     Raises
     ------
     EdfError
-        The source can't be read without guessing.
+        The source can't be read without guessing, or changed while it was read.
+    BadInputError
+        With `verify`: what was written does not hold what it should.
     ModelError
         The model is missing or damaged.
     OutputExistsError, OutputError
@@ -162,16 +169,31 @@ def compress(
         EdfFile.open(read) as file,
     ):
         _refuse_unknown_labels(file, lossy, exact)
-        report = _compress(file, write, options, progress or (lambda *_: None), overwrite=overwrite)
+
+        def check(written: Path) -> None:
+            try:
+                read_back(read, written, model=model, device=device)
+            except BadInputError as error:
+                raise BadInputError(str(error).replace(str(written), name_of(target))) from error
+
+        report = _compress(
+            file, write, options, progress or (lambda *_: None), overwrite=overwrite, check=check if verify else None
+        )
     elapsed = time.monotonic() - started
     return replace(report, source=name_of(source), target=name_of(target), elapsed=elapsed)
 
 
 def _compress(
-    file: EdfFile, target: Path, options: CompressionOptions, report_progress: Progress, *, overwrite: bool
+    file: EdfFile,
+    target: Path,
+    options: CompressionOptions,
+    report_progress: Progress,
+    *,
+    overwrite: bool,
+    check: Callable[[Path], None] | None,
 ) -> CompressionReport:
-    """Compress one local file to another."""
-    with atomic_output(target, overwrite=overwrite, source=file.path) as output:
+    """Compress one local file to another, which is checked before it is in its place."""
+    with atomic_output(target, overwrite=overwrite, source=file.path, check=check) as output:
         verdicts = judge_signals(file.header)
         codec = codec_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))

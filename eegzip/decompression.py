@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.decoding.memory import refuse_more_memory
 from eegzip.decoding.recording_decoder import RecordingDecoder, damaged_chunks
 from eegzip.decoding.selection import chosen_signals, record_range
 from eegzip.decoding.stored_tokens import StoredNetwork
@@ -16,8 +17,9 @@ from eegzip.formats.edf import EdfWriter, assemble_records
 from eegzip.formats.edf.cut import Cut, plan_cut
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import ContainerError, UsageError
+from eegzip.formats.errors import ContainerError, OutputError, UsageError, naming_memory
 from eegzip.formats.files import atomic_output, begins_as_eegz, first_bytes, refuse_own_source
+from eegzip.formats.limits import SALVAGED_A_BYTE, SALVAGED_BYTES
 from eegzip.formats.remote.path import RemotePath
 from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of, path_of
 from eegzip.progress import Progress
@@ -36,6 +38,8 @@ def decompress(
     model: str | Path | None = None,
     device: str = "cpu",
     overwrite: bool = False,
+    max_output: int | None = None,
+    max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> DecompressionReport:
     """Restore a recording from an ``.eegz`` file.
@@ -65,6 +69,11 @@ def decompress(
     device : str
     overwrite : bool
         Replace an existing target, unless it is an ``.eegz`` file.
+    max_output : int, optional
+        Bytes that the restored file may have. Any number by default, but with `salvage`, where lost samples may then
+        not be more than 64 MiB and not more than a thousand times the bytes of the damaged file.
+    max_memory : int, optional
+        Bytes of memory that a chunk may take to be decoded, network and program apart; any number by default.
     progress : callable, optional
 
     Returns
@@ -77,8 +86,10 @@ def decompress(
         The file is damaged (and `salvage` is false) or not an ``.eegz`` file.
     ModelError
         The model that the file names is not at hand.
+    OutOfMemoryError
+        There is not enough memory, or `max_memory` is not.
     OutputExistsError, OutputError
-        The target exists, or can't be written.
+        The target exists, can't be written, or would be larger than `max_output`.
     UsageError
         An option makes no sense, or the target is an ``.eegz`` file.
     """
@@ -95,14 +106,19 @@ def decompress(
         # For a part of a file at a URL, parts of it are fetched.
         in_parts = isinstance(path_of(source), RemotePath) and not (whole or salvage)
         read = source if in_parts else stack.enter_context(local_source(source))
+        stack.enter_context(naming_memory(name_of(source)))
         reader = stack.enter_context(EegzReader(read, priors(model)))
         header = reader.header
+        refuse_more_memory(reader, max_memory)
         lost = damaged_chunks(reader) if salvage else frozenset[int]()
         if not salvage and not reader.complete and len(reader.chunks) < header.n_chunks:
             raise ContainerError(f"{reader.path}: {'; '.join(reader.problems)}. Use --salvage to get what is there.")
         notes = list(reader.problems)
         first, end = record_range(header, start, stop)
+        if not salvage:
+            reader.require_chunks(first, end)
         signals = chosen_signals(header, channels) if channels else None
+        _refuse_more_output(reader, (first, end), lost, max_output)
         network = StoredNetwork(header, model, device)
         origin = read if isinstance(read, Path) else None
         with atomic_output(write, overwrite=overwrite, source=origin) as output:
@@ -128,6 +144,26 @@ def decompress(
         ),
         notes=tuple(notes),
     )
+
+
+def _refuse_more_output(
+    reader: EegzReader, records: tuple[int, int], lost: frozenset[int], most: int | None
+) -> None:
+    """Refuse to write more than is allowed; of a damaged file, whose header may claim anything, not much in zeros."""
+    header = reader.header
+    whole = len(header.edf_header) + header.record_bytes * (records[1] - records[0]) + header.trailing_bytes
+    if most is not None and whole > most:
+        raise OutputError(
+            f"{reader.path}: restores to {whole} bytes, more than the {most} allowed; allow more with --max-output "
+            "(max_output=)."
+        )
+    spans = (header.records_of_chunk(chunk) for chunk in lost)
+    zeros = header.record_bytes * sum(max(0, min(stop, records[1]) - max(first, records[0])) for first, stop in spans)
+    if most is None and zeros > max(SALVAGED_BYTES, SALVAGED_A_BYTE * reader.size):
+        raise ContainerError(
+            f"{reader.path}: {zeros} bytes of the recording are lost, which is much for a file of {reader.size} bytes; "
+            f"where the recording really had so many, allow them with --max-output {whole} (max_output=)."
+        )
 
 
 def _write_whole(decoder: RecordingDecoder, writer: EdfWriter, progress: Progress, *, salvage: bool) -> list[str]:

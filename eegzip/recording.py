@@ -19,7 +19,7 @@ from eegzip.formats.edf import Annotation, EdfHeader, Timeline
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
-from eegzip.formats.errors import ContainerError, UsageError
+from eegzip.formats.errors import ContainerError, UsageError, naming_memory
 from eegzip.formats.remote.spooled import Source, name_of, path_of
 from eegzip.info import EegzInfo, eegz_info
 from eegzip.notebook import card
@@ -86,7 +86,8 @@ class Recording:
 
     @cached_property
     def _timeline(self) -> Timeline:
-        return stored_timeline(self._reader, self.edf_header)
+        with naming_memory(self._reader.path):
+            return stored_timeline(self._reader, self.edf_header)
 
     @property
     def annotations(self) -> list[Annotation]:
@@ -180,8 +181,16 @@ class Recording:
         begin, end = round(start * rate), total if stop is None else round(stop * rate)
         if not 0 <= begin <= end <= total:
             raise UsageError(f"{start:g} to {end / rate:g} s is not within the {total / rate:g} s of the recording.")
-        result = np.empty((len(chosen), end - begin))
         first_record, stop_record = begin // samples, -(-end // samples)
+        self._reader.require_chunks(first_record, stop_record)
+        with naming_memory(self._reader.path):
+            return self._restored(chosen, begin, end, tokens_only=tokens_only)
+
+    def _restored(self, chosen: Sequence[int], begin: int, end: int, *, tokens_only: bool) -> np.ndarray:
+        """Samples from `begin` up to `end` of signals that have as many a record, in their units."""
+        samples = self._reader.header.signals[chosen[0]].samples_per_record
+        first_record, stop_record = begin // samples, -(-end // samples)
+        result = np.empty((len(chosen), end - begin))
         for first, _, block in self._decoder(tuple(chosen), tokens_only=tokens_only).blocks(first_record, stop_record):
             offset = first * samples
             for row, index in enumerate(chosen):
@@ -260,7 +269,8 @@ class Recording:
         if wanted is not None and not groups:
             named = "', '".join(patterns or ())
             raise UsageError(f"'{named}' has no tokens: it is kept exactly, or coded without them.")
-        return [read_tokens(self._reader, number, *self._frames(number, start, stop)) for number in groups]
+        with naming_memory(self._reader.path):
+            return [read_tokens(self._reader, number, *self._frames(number, start, stop)) for number in groups]
 
     def _frames(self, group: int, start: float, stop: float | None) -> tuple[int, int]:
         """Frames of a group whose centres lie in a stretch of time: first, and one past the last."""

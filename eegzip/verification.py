@@ -8,12 +8,13 @@ from pathlib import Path
 
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.decoding.lines import StoredLines
+from eegzip.decoding.memory import refuse_more_memory
 from eegzip.decoding.recording_decoder import RecordingDecoder, restored_sha256, stages_of
 from eegzip.decoding.stage import Check, Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import BadInputError, ContainerError
+from eegzip.formats.errors import BadInputError, ContainerError, ModelError, OutOfMemoryError, naming_memory
 from eegzip.formats.remote.spooled import Source, local_source, name_of
 from eegzip.progress import Progress
 from eegzip.reports import Verification
@@ -25,6 +26,7 @@ def verify(
     deep: bool = False,
     model: str | Path | None = None,
     device: str = "cpu",
+    max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Check an ``.eegz`` file.
@@ -38,6 +40,8 @@ def verify(
     model : path-like, optional
         As for :func:`eegzip.decompress`; used when `deep`, and for tokens that are coded with a model's prior.
     device : str
+    max_memory : int, optional
+        As for :func:`eegzip.decompress`.
     progress : callable, optional
 
     Returns
@@ -49,40 +53,52 @@ def verify(
     ------
     ContainerError
         The file is not an ``.eegz`` file, or its header is damaged, so that nothing can be checked.
+    OutOfMemoryError
+        There is not enough memory, or `max_memory` is not.
     """
     report = progress or (lambda *_: None)
     # All of it is read, so one at a URL is fetched in one piece.
-    with local_source(source) as place, EegzReader(place, priors(model)) as reader:
+    with (
+        local_source(source) as place,
+        naming_memory(name_of(source)),
+        EegzReader(place, priors(model)) as reader,
+    ):
         header = reader.header
-        problems = list(reader.problems)
+        refuse_more_memory(reader, max_memory)
+        problems = dict.fromkeys(reader.problems)
         if reader.summary is None:
-            problems.append("the summary of what was lost is missing")
-        try:
-            stored_edf_header(header)
-        except BadInputError as error:
-            problems.append(str(error))
+            problems["the summary of what was lost is missing"] = None
+        for check in (lambda: stored_edf_header(header), reader.require_records):
+            try:
+                check()
+            except BadInputError as error:
+                problems[str(error)] = None
         blocks = 0
         for _, problem in reader.verify_blocks():
             blocks += 1
             if problem is not None:
-                problems.append(problem)
+                problems[problem] = None
         network = StoredNetwork(header, model, device)
         counts = Counter[str]()
-        unchecked: list[str] = []
+        unchecked: dict[str, None] = {}
+        if header.groups:
+            _check_model(network, problems, unchecked)
         stages, lines = stages_of(reader, network), StoredLines(reader)
         for chunk in reader.chunks:
-            for check in _check_chunk(reader, chunk, stages, lines):
-                counts[check.kind] += check.size
-                _add_new(problems, check.problem)
-                _add_new(unchecked, check.unchecked)
+            for found in _check_chunk(reader, chunk, stages, lines):
+                counts[found.kind] += found.size
+                if found.problem is not None:
+                    problems[found.problem] = None
+                if found.unchecked is not None:
+                    unchecked[found.unchecked] = None
             report("verifying", header.records_of_chunk(chunk)[1], header.n_records)
         try:
             for _ in reader.trailing():
                 pass
         except ContainerError as error:
-            problems.append(str(error))
+            problems[str(error)] = None
         if deep and not problems:
-            problems += _check_waveforms(RecordingDecoder(reader, network), report)
+            problems.update(dict.fromkeys(_check_waveforms(RecordingDecoder(reader, network), report)))
         return Verification(
             source=name_of(source),
             intact=not problems,
@@ -96,6 +112,19 @@ def verify(
             unchecked=tuple(unchecked),
             deviations=header.deviations,
         )
+
+
+def _check_model(network: StoredNetwork, problems: dict[str, None], unchecked: dict[str, None]) -> None:
+    """Hold what the file says of its model against the model, where that is at hand; no torch is loaded."""
+    try:
+        checkpoint = network.checkpoint()
+    except ModelError as error:
+        unchecked[str(error)] = None
+        return
+    try:
+        network.refuse_contradiction(checkpoint)
+    except ModelError as error:
+        problems[str(error)] = None
 
 
 def _check_chunk(
@@ -112,14 +141,14 @@ def _check_chunk(
     yield from lines.verify(chunk)
 
 
-def _add_new(sentences: list[str], sentence: str | None) -> None:
-    if sentence is not None and sentence not in sentences:
-        sentences.append(sentence)
-
-
 def _check_waveforms(decoder: RecordingDecoder, progress: Progress) -> list[str]:
     reader, header = decoder.reader, decoder.reader.header
-    digest = restored_sha256(decoder, progress)
+    try:
+        digest = restored_sha256(decoder, progress)
+    except BadInputError as error:
+        if isinstance(error, (ModelError, OutOfMemoryError)):
+            raise
+        return [str(error)]
     if not header.groups and not header.layer_sets and digest != header.source_sha256:
         sentence = (
             f"{reader.path}: everything is kept exactly, but the restored file's SHA-256 {digest[:16]}... is not the "

@@ -6,6 +6,9 @@ The command line turns :attr:`EegzipError.exit_code` into its exit status.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class EegzipError(Exception):
     """Base of everything that eegzip raises on purpose; its text is one sentence fit for a user."""
@@ -29,6 +32,10 @@ class ModelError(BadInputError):
     """A checkpoint is missing, damaged or not the one that a file asks for."""
 
 
+class OutOfMemoryError(BadInputError, MemoryError):
+    """Reading a file takes more memory than there is, or than was allowed; also a ``MemoryError``."""
+
+
 class UsageError(EegzipError, ValueError):
     """The caller asked for something that makes no sense (unknown channel, empty time range, bad option)."""
 
@@ -41,3 +48,22 @@ class OutputExistsError(UsageError):
 
 class OutputError(EegzipError, OSError):
     """The output could not be written (no space, no permission, no such folder)."""
+
+
+@contextmanager
+def naming_memory(path: object) -> Iterator[None]:
+    """Make a ``MemoryError`` of the block an error with a sentence that names the file.
+
+    Raises
+    ------
+    OutOfMemoryError
+        There is not enough memory.
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            f"{path}: there is not enough memory to read it; read a part of it, or close other programs."
+        ) from error

@@ -7,7 +7,8 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,9 @@ from typing import BinaryIO
 from eegzip.formats.errors import BadInputError, EegzipError, OutputError, OutputExistsError, UsageError
 from eegzip.formats.remote.path import RemotePath, place_of
 from eegzip.formats.remote.spooled import Source, Target, path_of
+
+if sys.platform != "win32":  # where a file that somebody writes can't be removed anyway
+    import fcntl
 
 _BLOCK_BYTES = 1 << 20
 
@@ -102,18 +106,26 @@ def sha256_of(path: str | Path) -> str:
 
 
 @contextmanager
-def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = None) -> Iterator[BinaryIO]:
+def atomic_output(
+    path: Path,
+    *,
+    overwrite: bool,
+    source: str | Path | None = None,
+    check: Callable[[Path], object] | None = None,
+) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` that takes its name once everything is written and synced.
 
     Parameters
     ----------
     path : Path
-        The file to make.
+        The file to make. Where it is a link, what it leads to; a pipe or a device is never replaced.
     overwrite : bool
         Whether an existing file may be replaced.
     source : path-like, optional
         What the file is made of: who may not read that may not read the file either, and the file keeps its time of
         modification and, where root writes it, its owner and group. Until it is complete, only its owner may read it.
+    check : callable, optional
+        Called with the temporary file when all of it is on the disk; when it raises, the file never appears.
 
     Yields
     ------
@@ -127,24 +139,13 @@ def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = No
     OutputError
         The folder does not exist, can't be written, or is full.
     """
-    path = Path(path)
-    try:
-        is_folder, exists = path.is_dir(), path.exists()
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    if is_folder:
-        raise OutputError(f"{path} is a folder; name a file to write.")
-    if exists and not overwrite:
-        raise _exists(path)
-    # Names may have 255 bytes, and a letter up to four of them.
-    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
+    named, path = Path(path), _real_place(Path(path), overwrite=overwrite)
+    remove_leftovers(path)
     try:
         origin = None if source is None else Path(source).stat()
-        # Exclusive creation; the mode then follows the user's umask as for any new file.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o666 if origin is None else 0o666 & origin.st_mode)
+        temporary, descriptor, lock = _temporary(path, 0o666 if origin is None else 0o666 & origin.st_mode)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(named, error) from error
     try:
         with os.fdopen(descriptor, "w+b") as file:
             if origin is not None:
@@ -155,6 +156,8 @@ def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = No
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if check is not None:
+            check(temporary)
         if origin is not None:
             _set_mode(temporary, _mode_like(origin, created))
             os.utime(temporary, ns=(origin.st_atime_ns, origin.st_mtime_ns))
@@ -162,10 +165,61 @@ def atomic_output(path: Path, *, overwrite: bool, source: str | Path | None = No
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(named, error) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        if lock is not None:
+            os.close(lock)
+
+
+def _real_place(path: Path, *, overwrite: bool) -> Path:
+    """Where an output really goes: a link is followed, so that it stays one.
+
+    Raises
+    ------
+    OutputError, OutputExistsError
+        What is there can't be replaced, or may not.
+    """
+    try:
+        there = _status_of(path)
+        place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if there is not None and stat.S_ISDIR(there.st_mode):
+        raise OutputError(f"{path} is a folder; name a file to write.")
+    if (there is not None or path.is_symlink()) and not overwrite:
+        raise _exists(path)
+    if there is not None and not stat.S_ISREG(there.st_mode):
+        raise OutputError(f"{path} is a pipe or a device, which no option replaces; name a file, or - for a pipe.")
+    return place
+
+
+def _status_of(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _temporary(path: Path, mode: int) -> tuple[Path, int, int | None]:
+    """Make a temporary file beside a path: its name, a descriptor, and one that keeps it locked while it is open.
+
+    By the lock others know that somebody writes the file, until its writer dies, however that happens.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        # Names may have 255 bytes, and a letter up to four of them.
+        temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
+        # Exclusive creation; the mode follows the user's umask as for any new file.
+        descriptor = os.open(temporary, flags, mode)
+        if sys.platform == "win32":
+            return temporary, descriptor, None
+        with suppress(OSError):  # some file systems know no locks; there nobody takes the file for a leftover
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return temporary, descriptor, os.dup(descriptor)
+        os.close(descriptor)  # taken for a leftover before it was locked
 
 
 def _keep_owner(path: Path, origin: os.stat_result) -> None:
@@ -239,10 +293,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what :func:`atomic_output` left of `path` where it was killed; not while another process writes it."""
+    """Remove what :func:`atomic_output` left of `path` where it was killed, and nothing that somebody is writing."""
     for leftover in path.parent.glob(f".{glob.escape(path.name[:50])}.????????.part"):
         with suppress(OSError):
-            leftover.unlink()
+            if not stat.S_ISREG(leftover.lstat().st_mode):
+                continue
+            if sys.platform == "win32":
+                leftover.unlink()
+                continue
+            descriptor = os.open(leftover, os.O_RDONLY)
+            try:
+                # Fails where somebody writes it, and where there are no locks to tell.
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def forget_cached(path: Path) -> None:

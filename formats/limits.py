@@ -32,11 +32,35 @@ MAX_CONTEXT_TOKENS = 1 << 20
 MAX_KNOTS = 1 << 22
 """Of all signals in one chunk."""
 
+MAX_SCALE_CODE = 127
+"""Magnitude of a scale code: 2**32 digital units and their inverse."""
+
+MAX_KNOT_CODE = (1 << 31) - 1
+"""Magnitude of a code of either kind."""
+
+MAX_LEVEL = 2.0**64
+"""Magnitude of centres, ranges (their inverses too) and of what offset codes stand for, in digital units: far beyond
+any sample, and near enough that no sum of them leaves the numbers of a float."""
+
 MAX_CODEBOOKS = 256
 MAX_CODEBOOK_SIZE = 1 << 16
 MAX_HOP = 1 << 20
 MAX_RATIO = 1 << 24
-"""Numerator or denominator of a resampling ratio or a rate."""
+"""Numerator or denominator of a model's rate."""
+
+MAX_RESAMPLING = 1 << 16
+"""Numerator or denominator of a resampling ratio; the filter has 64 taps for each."""
+
+MAX_MAGNITUDE = 1e290
+"""Of seconds of a data record, and of sample rates and their inverses: what follows from them stays a number."""
+
+LEAST_CHUNKS, LEAST_RECORDS, RECORDS_A_BYTE = 1 << 12, 1 << 16, 1 << 10
+"""A file of n bytes is not believed to hold more chunks than the first and n, nor more data records than the second
+and n times the third: what it claims beyond that is neither there nor was it ever."""
+
+SALVAGED_BYTES, SALVAGED_A_BYTE = 64 << 20, 1000
+"""Lost samples that salvage fills in with zeros, unless it is told otherwise: the first and the second times the bytes
+of the file."""
 
 MAX_STYLE = 1 << 16
 """Number of a channel name in a checkpoint's vocabulary."""

@@ -107,7 +107,14 @@ class RecordingDecoder:
 
 
 def damaged_chunks(reader: EegzReader) -> frozenset[int]:
-    """Numbers of the chunks that are missing or fail a checksum."""
+    """Numbers of the chunks that are missing or fail a checksum.
+
+    Raises
+    ------
+    ContainerError
+        The file claims more chunks than its bytes could ever hold.
+    """
+    reader.require_records()
     bad = set(range(reader.header.n_chunks)) - set(reader.chunks)
     for number, place in reader.chunks.items():
         try:

@@ -16,6 +16,7 @@ from eegzip.formats.errors import ModelError
 from eegzip.formats.processes import PerProcess
 
 if TYPE_CHECKING:
+    from eegzip.codecs.checkpoints.checkpoint import Checkpoint
     from eegzip.codecs.runtime import CodecRuntime
 
 
@@ -120,10 +121,14 @@ class StoredNetwork:
                 self._runtime = self._loaded()
             return self._runtime
 
-    def _loaded(self) -> CodecRuntime:
-        # Here, so that reading tokens and exact signals needs no torch.
-        from eegzip.codecs.runtime import CodecRuntime
+    def checkpoint(self) -> Checkpoint:
+        """Find the model; no torch is loaded.
 
+        Raises
+        ------
+        ModelError
+            It is not at hand, or another one was named.
+        """
         codec = self._header.codecs[0]
         try:
             checkpoint = registry.load(codec.digest if self._model is None else self._model)
@@ -136,13 +141,37 @@ class StoredNetwork:
                 f"the file was coded with the model '{codec.model}' (digest {codec.digest[:16]}...), but "
                 f"{checkpoint.folder} is another ({checkpoint.digest[:16]}...); name the right folder with --model."
             )
-        network = checkpoint.config.network
+        return checkpoint
+
+    def refuse_contradiction(self, checkpoint: Checkpoint) -> None:
+        """Refuse a file that says of its model what the model does not say of itself.
+
+        Raises
+        ------
+        ModelError
+            It does.
+        """
+        header, codec = self._header, self._header.codecs[0]
+        network, adapters = checkpoint.config.network, checkpoint.config.adapters
         stated = (codec.name, codec.hop, codec.codebooks, codec.codebook_size)
         known = (checkpoint.config.architecture, network.hop, network.n_codebooks, network.codebook_size)
-        if stated != known:
-            raise ModelError(
-                f"the file contradicts its model '{codec.model}' about kind, hop or codebooks; it is damaged."
-            )
-        if codec.joint and checkpoint.config.joint is None:
-            raise ModelError(f"the file contradicts its model '{codec.model}' about a joint decoder; it is damaged.")
+        what = None
+        if stated != known or any(group.codec for group in header.groups):
+            what = "kind, hop or codebooks"
+        elif codec.joint and checkpoint.config.joint is None:
+            what = "a joint decoder"
+        elif (adapters is not None and any(
+            len(group.signals) > adapters.max_channels or max(group.styles or (0,)) > len(adapters.vocabulary)
+            for group in header.groups
+        )) or (adapters is None and any(len(group.signals) > 1 for group in header.groups)):
+            what = "the channels of a group"
+        if what is not None:
+            raise ModelError(f"the file contradicts its model '{codec.model}' about {what}; it is damaged.")
+
+    def _loaded(self) -> CodecRuntime:
+        checkpoint = self.checkpoint()
+        self.refuse_contradiction(checkpoint)
+        # Here, so that reading tokens and exact signals needs no torch.
+        from eegzip.codecs.runtime import CodecRuntime
+
         return CodecRuntime(checkpoint, device=self._device)

@@ -34,6 +34,9 @@ def stored_timeline(reader: EegzReader, edf: EdfHeader, lost: frozenset[int] = f
         A chunk is missing or damaged.
     """
     header = reader.header
+    reader.require_records()
+    if not lost:
+        reader.require_chunks(0, header.n_records)
     indices = text_signals(edf)
     # The same recording with nothing but its annotation signals: no other stream need be read.
     bare = replace(edf, signals=tuple(replace(edf.signals[i], index=place) for place, i in enumerate(indices)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from eegzip.encoding.lossless import LosslessStage
@@ -35,15 +36,29 @@ def stages_of(file: EdfFile, statistics: RecordingStatistics, plan: Plan) -> tup
 def write_recording(
     file: EdfFile, plan: Plan, stages: Sequence[Stage], writer: EegzWriter, progress: Progress
 ) -> tuple[int, FileSummary]:
-    """Write all blocks; return the size of the file and its summary."""
+    """Write all blocks; return the size of the file and its summary.
+
+    Raises
+    ------
+    EdfError
+        The recording is not any more what it was when it was first read.
+    """
     header, lines = plan.header, plan.lines
+    digest = hashlib.sha256(file.header.raw)
     for chunk in range(header.n_chunks):
         streams = joined(stage.encode(chunk) for stage in stages)
         beside = () if lines is None else lines.streams(header, chunk)
         writer.write_chunk(streams.tokens, streams.knots, streams.exact, streams.bounded, beside)
+        # The chunk as it was coded just now; the first pass must have seen the same.
+        for _, block in file.blocks(*header.records_of_chunk(chunk)):
+            digest.update(block.reshape(-1).data)
         progress("compressing", header.records_of_chunk(chunk)[1], header.n_records)
     for piece in trailing_pieces(file):
+        digest.update(piece)
         writer.write_trailing(piece)
+    file.refuse_changed()
+    if digest.hexdigest() != header.source_sha256:
+        raise file.changed()
     fidelities = {signal: found for stage in stages for signal, found in stage.fidelities().items()}
     summary = _summary(file, plan, writer, fidelities)
     return writer.finish(summary), summary

@@ -15,7 +15,7 @@ from eegzip.evaluation.coded_size import coded_bytes
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import BadInputError
+from eegzip.formats.errors import BadInputError, naming_memory
 from eegzip.formats.files import is_eegz
 from eegzip.formats.remote.spooled import Source, local_source, name_of
 
@@ -96,7 +96,8 @@ def _read_local(path: Path, model: str | Path | None, device: str, progress: Pro
             )
     from eegzip.reports import signal_reports
 
-    with EegzReader(path, priors(model)) as reader:
+    with naming_memory(path), EegzReader(path, priors(model)) as reader:
+        reader.require_chunks(0, reader.header.n_records)
         header = stored_edf_header(reader.header)
         kinds = classify_signals(header)
         lossy = {signal for group in reader.header.groups for signal in group.signals}

@@ -47,6 +47,7 @@ class EdfFile:
         self.header = header
         self.file_size = file_size
         self._stream = stream
+        self._status = self._status_now()
         self.n_records, found = count_records(header, file_size)
         self.deviations = (*header.deviations, *found)
 
@@ -267,6 +268,28 @@ class EdfFile:
         data = bytearray(stop - start)
         self._read_into(memoryview(data), self.trailing_offset + start)
         return bytes(data)
+
+    def _status_now(self) -> tuple[int, int, int]:
+        try:
+            status = os.fstat(self._stream.fileno())
+        except OSError as error:
+            raise EdfError(f"{self.path}: can't be read ({error.strerror})") from error
+        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    def refuse_changed(self) -> None:
+        """Refuse a file that was written to since it was opened, as size and times say.
+
+        Raises
+        ------
+        EdfError
+            It was.
+        """
+        if self._status_now()[:2] != self._status[:2]:
+            raise self.changed()
+
+    def changed(self) -> EdfError:
+        """The error to raise where the file is not what it was."""
+        return EdfError(f"{self.path}: changed while it was read; try again when nobody writes to it")
 
     def _read_into(self, target: memoryview, offset: int) -> None:
         try:

@@ -18,7 +18,7 @@ from eegzip.formats.eegz.scan import BlockMap, map_blocks
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.limits import MAX_HEADER_BYTES
+from eegzip.formats.limits import LEAST_CHUNKS, LEAST_RECORDS, MAX_HEADER_BYTES, RECORDS_A_BYTE
 from eegzip.formats.remote.path import RemotePath
 from eegzip.formats.remote.spooled import Source
 
@@ -133,6 +133,41 @@ class Container:
             if directory.number < self.header.n_chunks:
                 numbered[directory.number] = place
         return dict(sorted(numbered.items()))
+
+    def require_chunks(self, first_record: int, stop_record: int) -> None:
+        """Refuse a stretch of data records of which chunks are missing, before memory is taken for it.
+
+        Raises
+        ------
+        ContainerError
+            A chunk is not there.
+        """
+        if first_record >= stop_record:
+            return
+        header = self.header
+        self.require_records()
+        first, stop = first_record // header.chunk_records, -(-stop_record // header.chunk_records)
+        missing = stop - first - sum(first <= number < stop for number in self.chunks)
+        if missing:
+            raise ContainerError(
+                f"{self.path}: {missing} of {stop - first} chunks are missing. Use --salvage to get what is there."
+            )
+
+    def require_records(self) -> None:
+        """Refuse a file that claims more data records than its bytes could ever stand for.
+
+        Raises
+        ------
+        ContainerError
+            It does.
+        """
+        records, chunks = self.header.n_records, self.header.n_chunks
+        most = LEAST_RECORDS + RECORDS_A_BYTE * self.size
+        if records > most or chunks > LEAST_CHUNKS + self.size or (records and not self.header.record_bytes):
+            raise ContainerError(
+                f"{self.path}: claims {records} data records in {chunks} chunks, more than {self.size} bytes can hold; "
+                "nothing can be restored. Restore the file from a copy."
+            )
 
     def _refuse_unknown_critical(self) -> None:
         for place in self.blocks.places:

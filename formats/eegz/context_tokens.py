@@ -59,6 +59,8 @@ def stored_stream(header: FileHeader, group: int, frames: int, data: bytes, prio
             raise ContainerError(f"a token stream refers to group {other}, which is not of its kind.")
     prior = priors(codec)
     stream.check_shape(prior, shape, codec.codebook_size)
+    for other in parameters.references:
+        stream.check_shape(prior, (header.groups[other].codebooks, frames), codec.codebook_size)
     return StoredStream(
         parameters.references,
         size,

@@ -125,14 +125,19 @@ def _group(fields: Fields, codecs: tuple[CodecEntry, ...]) -> GroupEntry:
     codec = fields.integer("codec", 0, limits.MAX_SIGNALS)
     # Of other codecs the field means nothing, and what a reader does not know it ignores.
     styled = codec < len(codecs) and codecs[codec].name == MULTICHANNEL
+    ranges, centres = fields.numbers("ranges", limits.MAX_SIGNALS), fields.numbers("centres", limits.MAX_SIGNALS)
+    if any(not 1 / limits.MAX_LEVEL <= size <= limits.MAX_LEVEL for size in ranges) or any(
+        abs(centre) > limits.MAX_LEVEL for centre in centres
+    ):
+        raise ContainerError("the header has a group whose centres or ranges are out of range.")
     return GroupEntry(
         signals=fields.integers("signals", limits.MAX_SIGNALS, 0, limits.MAX_SIGNALS),
         codec=codec,
         codebooks=fields.integer("codebooks", 1, limits.MAX_CODEBOOKS),
         up=fields.integer("up", 1, limits.MAX_RATIO),
         down=fields.integer("down", 1, limits.MAX_RATIO),
-        centres=fields.numbers("centres", limits.MAX_SIGNALS),
-        ranges=fields.numbers("ranges", limits.MAX_SIGNALS),
+        centres=centres,
+        ranges=ranges,
         lowest=fields.integers("lowest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
         highest=fields.integers("highest", limits.MAX_SIGNALS, -(1 << 23), 1 << 23),
         bits_per_second=fields.number("bits_per_second"),
@@ -186,6 +191,11 @@ def _check(header: FileHeader) -> None:
         raise ContainerError("the header declares chunks larger than can be.")
     if header.record_duration is not None and header.record_duration < 0:
         raise ContainerError(f"the header declares data records of {header.record_duration:g} seconds.")
+    if (header.record_duration or 0.0) > limits.MAX_MAGNITUDE:
+        raise ContainerError(f"the header declares data records of {header.record_duration:g} seconds.")
+    rates = [signal.sample_rate for signal in header.signals if signal.sample_rate]
+    if any(not 1 / limits.MAX_MAGNITUDE <= rate <= limits.MAX_MAGNITUDE for rate in rates):
+        raise ContainerError("the header declares a sample rate that can't be.")
     grouped: set[int] = set()
     knots = 0
     for number, group in enumerate(header.groups):
@@ -219,6 +229,8 @@ def _check(header: FileHeader) -> None:
             knots += (end - begin) * len(group.signals)
     if knots > limits.MAX_KNOTS:
         raise ContainerError("the header declares more scaling knots a chunk than can be.")
+    if any(max(group.up, group.down) > limits.MAX_RESAMPLING for group in header.groups):
+        raise ContainerError("the header declares a resampling ratio that takes a larger filter than can be.")
     if not grouped >= {index for index, signal in enumerate(header.signals) if signal.coding is Coding.TOKENS}:
         raise ContainerError("the header codes a signal with tokens but puts it in no group.")
 

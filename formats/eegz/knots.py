@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import MAX_KNOT_CODE
 from eegzip.formats.packing import (
     byte_planes,
     join_byte_planes,
@@ -54,7 +55,7 @@ def decode_knots(data: bytes, counts: list[int]) -> list[np.ndarray]:
     Raises
     ------
     ContainerError
-        The payload holds another number of knots.
+        The payload holds another number of knots, or one that is out of range.
     """
     if not data or data[0] > 4:
         raise ContainerError("scaling knots are coded with a method that this version does not know.")
@@ -65,6 +66,9 @@ def decode_knots(data: bytes, counts: list[int]) -> list[np.ndarray]:
     position = 0
     for value in range(2):
         for codes, count in zip(result, counts, strict=True):
-            codes[:, value] = np.cumsum(flat[position : position + count])
+            sums = np.cumsum(flat[position : position + count])
+            if count and max(int(sums.max()), -int(sums.min())) > MAX_KNOT_CODE:
+                raise ContainerError("a scaling knot is out of range.")
+            codes[:, value] = sums
             position += count
     return result

@@ -17,6 +17,7 @@ from eegzip.formats.eegz.knots import decode_knots
 from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.eegz.token_chains import StoredStream, TokenChains
 from eegzip.formats.errors import ContainerError
+from eegzip.formats.limits import MAX_LEVEL, MAX_SCALE_CODE
 from eegzip.formats.predictive.chunk import ExactDecoder
 from eegzip.formats.remote.spooled import Source
 
@@ -189,6 +190,9 @@ class EegzReader(Container):
             A chunk that is not among `lost` is missing or damaged.
         """
         header, grid = self.header, self.header.grid(group)
+        if stop > start and not lost:
+            chunks = header.chunk_of_frame(group, start), header.chunk_of_frame(group, stop - 1) + 1
+            self.require_chunks(*(chunk * header.chunk_records for chunk in chunks))
         codes = np.zeros((header.groups[group].codebooks, stop - start), np.uint16)
         if stop <= start:
             return codes
@@ -223,7 +227,11 @@ class EegzReader(Container):
             knots = decode_knots(data, [stop - first for first, stop in ranges])
         except ContainerError as error:
             raise self._damaged(chunk, error) from error
-        for codes in knots:
+        for codes, owner in zip(knots, self.knot_owners(), strict=True):
+            # An offset code is worth its signal's range, so that what it stands for can be anything.
+            most = self.header.groups[owner.group].ranges[owner.member] * np.abs(codes[:, 1]).max(initial=0)
+            if most > MAX_LEVEL or np.abs(codes[:, 0]).max(initial=0) > MAX_SCALE_CODE:
+                raise self._damaged(chunk, f"a scaling knot of signal {owner.signal} is out of range")
             codes.setflags(write=False)
         return knots
 

@@ -13,6 +13,8 @@ from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
 
 _FIRST_WINDOW, _WINDOW = 1 << 10, 1 << 18
+# Header blocks may claim payloads that overlap: a search reads the file twice, and what is little anyway, but no more.
+_SEARCHED = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,13 @@ def map_blocks(file: PositionedFile, size: int) -> BlockMap:
 
 def _find_head(file: PositionedFile, size: int) -> tuple[BlockPlace, int] | None:
     """The header block and its payload's checksum: the first block, or the copy at the end of a long file."""
+    left = 2 * size + _SEARCHED
     for offset in _marks(file, layout.SYNC + layout.HEAD, layout.SIGNATURE_BYTES, size):
         header = layout.unpack_block_header(file.read_at(offset, layout.BLOCK_HEADER_BYTES), 0)
         if header is not None and header.length <= MAX_HEADER_BYTES:
+            left -= min(header.length, size - offset)
+            if left < 0:
+                break
             payload = file.read_at(offset + layout.BLOCK_HEADER_BYTES, header.length)
             if len(payload) == header.length and zlib.crc32(payload) == header.payload_crc:
                 return BlockPlace(header.type, offset, header.length), header.payload_crc
@@ -142,6 +148,7 @@ def _next_block(file: PositionedFile, offset: int, size: int, seed: int) -> int 
 
 def _marks(file: PositionedFile, mark: bytes, offset: int, size: int) -> Iterator[int]:
     """Offsets at which some bytes stand, from `offset` on."""
+    # Small at first, as the next one is mostly near.
     length = _FIRST_WINDOW
     while offset < size:
         window = file.read_at(offset, length + len(mark) - 1)
@@ -150,4 +157,4 @@ def _marks(file: PositionedFile, mark: bytes, offset: int, size: int) -> Iterato
             yield offset + found
             found = window.find(mark, found + 1)
         offset += length
-        length = _WINDOW
+        length = min(2 * length, _WINDOW)

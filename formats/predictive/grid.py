@@ -66,6 +66,7 @@ class Grid:
 
 def kept_times(grid: Grid, count: int) -> np.ndarray:
     """Times from 0 to `count` - 1 at which a value may differ from the one before: 0 and those of the grid, int64."""
-    ranks = np.arange(max(0, -((grid.origin - (count << FRACTION_BITS)) // grid.step)))
-    times = grid.values(ranks)
+    # From the first time above 0, so that an origin far below it costs nothing: values rise by 1 at least.
+    first, stop = (max(0, -((grid.origin - (time << FRACTION_BITS)) // grid.step)) for time in (1, count))
+    times = grid.values(np.arange(first, stop))
     return np.concatenate([np.zeros(1, np.int64), times[times > 0]])

@@ -160,12 +160,23 @@ def decode_stream(
     codes = np.full(shape, ABSENT, np.uint16)
     # A copy can be written to, as the coder wants for both directions; so it is compiled once.
     body = np.frombuffer(data, np.uint8)[parameters.size :].copy()
-    others = stacked([known[group] for group in parameters.references], shape[1])
+    references = [known[group] for group in parameters.references]
+    for codes_of_other in references:
+        _check_reference(prior, codes_of_other, shape[1])
+    others = stacked(references, shape[1])
     weights = np.zeros((len(others), BANDS), np.int32)
     varying = int(parameters.varying)
     if code_tokens(prior.tables, codes, others, weights, parameters.start_class, varying, body, 1):
         raise ContainerError(f"a token is outside its codebook of {codebook_size} entries.")
     return codes
+
+
+def _check_reference(prior: TokenPrior, codes: np.ndarray, frames: int) -> None:
+    """Refuse tokens that the tables have no rows for: the compiled coder looks without asking."""
+    if codes.shape[1] != frames or len(codes) > prior.levels:
+        raise ContainerError("a token stream refers to one that does not fit the tables that it was coded with.")
+    if (codes[codes != ABSENT] >= prior.entries).any():
+        raise ContainerError("a token stream refers to a token that is none of its tables' entries.")
 
 
 def check_shape(prior: TokenPrior, shape: tuple[int, int], codebook_size: int) -> None:

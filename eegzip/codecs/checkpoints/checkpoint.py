@@ -63,7 +63,7 @@ class Checkpoint:
             state: dict[str, torch.Tensor] = safetensors.torch.load(content)
         except Exception as error:
             raise ModelError(f"{path} is damaged ({error}); get the model again.") from error
-        return {name: value.float() for name, value in state.items()}
+        return _finite(path, {name: value.float() for name, value in state.items()})
 
     @cached_property
     def joint_state(self) -> dict[str, torch.Tensor]:
@@ -78,7 +78,15 @@ class Checkpoint:
             raise
         except Exception as error:
             raise ModelError(f"{self.folder / JOINT} is damaged ({error}); get the model again.") from error
-        return state
+        return _finite(self.folder / JOINT, state)
+
+
+def _finite(path: Path, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Refuse weights that are no numbers: what they touch would be none either, without an error anywhere."""
+    for name, value in state.items():
+        if not bool(value.isfinite().all()):
+            raise ModelError(f"{path} holds weights that are no finite numbers ({name[:60]}); get the model again.")
+    return state
 
 
 def canonical_json(data: dict[str, Any]) -> bytes:

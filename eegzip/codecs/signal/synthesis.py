@@ -11,6 +11,7 @@ from eegzip.codecs.signal.resampling import Resampler
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, denormalise
 from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.eegz.timeline import FrameGrid
+from eegzip.formats.errors import BadInputError
 
 # The window in work and the one before it: a stretch of time needs a little of its neighbour's.
 _WINDOWS_KEPT = 3
@@ -132,7 +133,10 @@ class Synthesis:
 
             values = product(self._rows, values)
         # float32 holds 24 bits, as many as the widest samples have; it halves the memory.
-        return begin, values.astype(np.float32)
+        narrow = values.astype(np.float32)
+        if not np.isfinite(narrow).all():
+            raise BadInputError("tokens and knots make a waveform without finite values; model or file is damaged.")
+        return begin, narrow
 
     def _model_samples(self, start: int, stop: int) -> np.ndarray:
         """Restored samples at the model's rate, for places inside the recording."""

@@ -1,0 +1,39 @@
+"""How much memory it takes to decode a file, as its header has it, before any is taken."""
+
+from __future__ import annotations
+
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import OutOfMemoryError
+
+_BYTES_A_SAMPLE = 24
+"""Of a chunk at work: integers of all its signals, and floats of those in hand."""
+
+_BYTES_A_TOKEN = 8
+
+
+def memory_of(reader: EegzReader) -> int:
+    """Bytes that a chunk of a file takes to decode, about and at most; network and program apart."""
+    header = reader.header
+    records = min(header.chunk_records, header.n_records)
+    samples = records * sum(signal.samples_per_record for signal in header.signals)
+    tokens = 0
+    for number, group in enumerate(header.groups):
+        first, stop = header.grid(number).frames_of_records(0, records)
+        tokens += (stop - first) * group.codebooks
+    return _BYTES_A_SAMPLE * samples + _BYTES_A_TOKEN * tokens
+
+
+def refuse_more_memory(reader: EegzReader, most: int | None) -> None:
+    """Refuse a file whose chunks take more memory than is allowed.
+
+    Raises
+    ------
+    OutOfMemoryError
+        They do.
+    """
+    needed = memory_of(reader) if most is not None else 0
+    if most is not None and needed > most:
+        raise OutOfMemoryError(
+            f"{reader.path}: a chunk of it takes about {needed / 1e6:.0f} MB of memory to decode, more than the "
+            f"{most / 1e6:.0f} MB allowed; allow more with --max-memory (max_memory=)."
+        )

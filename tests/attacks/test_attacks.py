@@ -1,0 +1,140 @@
+"""Files made to hurt end in a sentence, in little memory, and verify fails wherever decompress would."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import eegzip
+from eegzip.cli.main import main
+from eegzip.decoding.stored_tokens import StoredNetwork
+from eegzip.formats.eegz import layout
+from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.errors import ContainerError, EegzipError, OutputError
+from eegzip.formats.predictive.grid import Grid, kept_times
+
+HERE = Path(__file__).parent
+FILES = sorted(HERE.glob("*.eegz"))
+REFUSED = [path for path in FILES if path.name.startswith("poc")]
+
+
+def _attempts(path: Path, folder: Path) -> list[Callable[[], object]]:
+    def opened(use: Callable[[eegzip.Recording], object]) -> Callable[[], object]:
+        def call() -> object:
+            with eegzip.open(path) as recording:
+                return use(recording)
+
+        return call
+
+    return [
+        lambda: eegzip.decompress(path, folder / "a.edf"),
+        lambda: eegzip.decompress(path, folder / "b.edf", salvage=True),
+        lambda: eegzip.evaluate(path, path),
+        opened(lambda recording: recording.read()),
+        opened(lambda recording: recording.annotations),
+        opened(lambda recording: recording.tokens()),
+        opened(lambda recording: recording.info),
+    ]
+
+
+@pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
+def test_they_end_in_a_sentence(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is refused is refused before there is need of a network.
+    monkeypatch.setattr(StoredNetwork, "__call__", lambda _: pytest.fail("the network was loaded"))
+    assert not eegzip.verify(path).intact
+    said = []
+    for attempt in _attempts(path, tmp_path):
+        try:
+            attempt()
+        except pytest.fail.Exception:
+            # Only what is wrong with tokens or knots shows when these are read, after the network.
+            assert path.stem in ("poc_B_levels", "poc_F_knots")
+        except EegzipError as error:
+            said.append(str(error))
+    assert all(len(sentence) < 1000 for sentence in said)
+    assert said or path.stem == "poc_F_knots"
+    assert not list(tmp_path.glob("*.edf"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_nothing_commands_the_terminal(command: str, path: Path) -> None:
+    shown = CliRunner().invoke(main, [command, str(path)])
+    text = shown.output
+    assert text
+    assert not set(text) & set(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
+
+
+def test_a_search_among_header_blocks_is_linear(tmp_path: Path) -> None:
+    """Each of them claims all that follows: 2048 of them would make a reader hash a gigabyte."""
+    size = 1 << 20
+    data = bytearray(size)
+    step = size // 2048
+    for place in range(layout.SIGNATURE_BYTES, size - layout.BLOCK_HEADER_BYTES, step):
+        length = size - place - layout.BLOCK_HEADER_BYTES
+        data[place : place + layout.BLOCK_HEADER_BYTES] = layout.BlockHeader(layout.HEAD, 1, 0, length, 1).pack(0)
+    data[: layout.SIGNATURE_BYTES] = layout.pack_signature(5)
+    path = tmp_path / "heads.eegz"
+    path.write_bytes(data)
+    hashed = 0
+    crc32 = zlib.crc32
+
+    def counting(block: bytes, start: int = 0) -> int:
+        nonlocal hashed
+        hashed += len(block)
+        return crc32(block, start)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zlib, "crc32", counting)
+        with pytest.raises(ContainerError, match="the header block is missing or damaged"):
+            EegzReader(path)
+    assert hashed < 2 * size + (65 << 20)
+
+
+def test_times_far_from_the_signal_cost_nothing() -> None:
+    # As SPEC.md has it, by counting all values from the first one on.
+    for origin in (-(1 << 40), -(1 << 26), 0, 5 << 24, 1 << 40):
+        for step in (1 << 24, 3 << 23, 5 << 24):
+            grid = Grid(step, origin, towards_zero=False)
+            ranks = np.arange(max(0, -origin // step - 2), max(0, -origin // step - 2) + 60)
+            values = grid.values(ranks)
+            expected = [0, *(value for value in values if 0 < value < 40)]
+            assert kept_times(grid, 40).tolist() == expected
+    assert len(kept_times(Grid(1 << 24, -(1 << 55), towards_zero=False), 100)) == 100
+
+
+def test_output_and_memory_have_limits(tmp_path: Path) -> None:
+    path = HERE.parent / "golden" / "v1" / "edf.eegz"
+    with EegzReader(path) as reader:
+        whole = len(reader.header.edf_header) + reader.header.n_records * reader.header.record_bytes
+    with pytest.raises(OutputError, match="max-output"):
+        eegzip.decompress(path, tmp_path / "a.edf", max_output=whole - 1)
+    for attempt in (
+        lambda: eegzip.decompress(path, tmp_path / "a.edf", max_memory=1000),
+        lambda: eegzip.verify(path, max_memory=1000),
+    ):
+        with pytest.raises(eegzip.OutOfMemoryError, match="max-memory") as caught:
+            attempt()
+        assert isinstance(caught.value, MemoryError)
+    assert not list(tmp_path.iterdir())
+    assert eegzip.verify(path, max_memory=1 << 30) == eegzip.verify(path)
+
+
+def test_salvage_fills_in_no_more_than_the_file_makes_likely(tmp_path: Path, eegmat: Path) -> None:
+    eegzip.compress(eegmat, tmp_path / "a.eegz", lossless=True, chunk_seconds=2)
+    with EegzReader(tmp_path / "a.eegz") as reader:
+        cut = reader.chunks[1].offset
+    (tmp_path / "cut.eegz").write_bytes((tmp_path / "a.eegz").read_bytes()[:cut])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eegzip.decompression.SALVAGED_BYTES", 1000)
+        patch.setattr("eegzip.decompression.SALVAGED_A_BYTE", 0)
+        with pytest.raises(ContainerError, match="max-output"):
+            eegzip.decompress(tmp_path / "cut.eegz", tmp_path / "a.edf", salvage=True)
+        report = eegzip.decompress(tmp_path / "cut.eegz", tmp_path / "a.edf", salvage=True, max_output=1 << 30)
+    assert report.restored_bytes == eegmat.stat().st_size
+    assert report.lost_records
