@@ -74,7 +74,7 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
 def test_a_source_that_changes_meanwhile_is_noticed(source: Path, tmp_path: Path, where: str) -> None:
     size, times = source.stat().st_size, source.stat()
 
-    def meddle(what: str, done: int, total: int) -> None:  # noqa: ARG001
+    def meddle(what: str, done: int, total: int) -> None:
         if what == "compressing" and done < total:
             with source.open("r+b") as file:
                 file.seek(size - 1 if where == "not coded yet" else 5000)
@@ -95,7 +95,7 @@ def test_a_result_is_read_back_before_it_appears(source: Path, tmp_path: Path, m
     before = target.read_bytes()
     # A disk that gives back another byte than it was given.
     monkeypatch.setattr("eegzip.formats.files.os.fsync", lambda descriptor: os.pwrite(descriptor, b"\x55\xaa", 3000))
-    with pytest.raises(eegzip.BadInputError, match="out.eegz"):
+    with pytest.raises(eegzip.BadInputError, match=r"out\.eegz"):
         eegzip.compress(source, target, lossless=True, overwrite=True, verify=True)
     assert target.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2

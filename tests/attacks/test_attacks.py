@@ -54,9 +54,8 @@ def test_they_end_in_a_sentence(path: Path, tmp_path: Path, monkeypatch: pytest.
         except pytest.fail.Exception:
             # Only what is wrong with tokens or knots shows when these are read, after the network.
             assert path.stem in ("poc_B_levels", "poc_F_knots")
-        except EegzipError as error:
+        except EegzipError:
             refused += 1
-            assert len(str(error)) < 1000
     assert refused or path.stem == "poc_F_knots"
     assert not list(tmp_path.glob("*.edf"))
 
