@@ -60,6 +60,16 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def boundscheck(session: nox.Session) -> None:
+    """Run the tests of compiled decoders, and what is made to hurt them, with every index checked; some minutes."""
+    session.env["NUMBA_BOUNDSCHECK"] = "1"
+    # What was compiled without the checks is not to be taken from the disk.
+    session.env["NUMBA_CACHE_DIR"] = session.create_tmp()
+    folders = ["attacks", "eegz", "entropy", "golden", "lines", "predictive", "tokens", "transform"]
+    _python(session, "-m", "pytest", "-q", *(session.posargs or [f"tests/{folder}" for folder in folders]))
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run every test and say which lines none of them ran. Compiled functions count as far as Python runs them."""
     words = session.posargs or ["tests"]

@@ -30,23 +30,26 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("paths", metavar="IN...", nargs=-1, type=FILE)
+@click.option("--patient", is_flag=True, help="Show the patient's and the recording's fields and the date.")
 @many_options(output=None, writes=False)
 @json_option
-def info(paths: tuple[str, ...], *, many: Many, as_json: bool) -> None:
+def info(paths: tuple[str, ...], *, many: Many, patient: bool, as_json: bool) -> None:
     """Show what an .eegz file (or an EDF or BDF recording) holds; '-' stands for standard input.
 
     For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
     """
     from eegzip.formats.files import is_eegz
+    from eegzip.info import without_patient
 
     if many.wanted(1):
-        run_many("info", many, quiet=False, as_json=as_json)
+        run_many("info", many, quiet=False, as_json=as_json, patient=patient)
         return
     (source,) = paths
     # What was an .eegz file once has a reader of its own, who says what is wrong with it.
     with input_file(source) as path:
         compressed = is_eegz(path) or path.suffix.lower() == ".eegz"
-        content = _info(path, compressed=compressed)
+        found = _info(path, compressed=compressed)
+    content = dict(found) if patient else without_patient(found)
     content["path"] = shown_name(source, STANDARD_INPUT)
     if as_json:
         say(json.dumps(content, indent=2))
@@ -70,9 +73,12 @@ def text_of(content: Mapping[str, Any]) -> Iterator[str]:
     """What a person reads of a recording or an ``.eegz`` file: its :class:`EdfInfo` or :class:`EegzInfo` in lines."""
     compressed = "compressed_bytes" in content
     yield f"{content['path']}: {content['variant']} recording, {_duration(content['duration'])}"
-    yield f"  patient     {content['patient'] or '-'}"
-    yield f"  recording   {content['recording'] or '-'}"
-    yield f"  start       {content['start'] or 'unknown'}"
+    if content["patient"] is None:
+        yield "  patient     not shown, nor recording and start; --patient shows them"
+    else:
+        yield f"  patient     {content['patient'] or '-'}"
+        yield f"  recording   {content['recording'] or '-'}"
+        yield f"  start       {content['start'] or 'unknown'}"
     yield f"  records     {content['n_records']}{_each(content['record_duration'])}"
     if content["trailing_bytes"]:
         yield f"  trailing    {content['trailing_bytes']} bytes after the last record"

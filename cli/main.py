@@ -21,6 +21,7 @@ from eegzip.cli.evaluate import evaluate
 from eegzip.cli.info import info
 from eegzip.cli.models import models
 from eegzip.cli.plot import plot
+from eegzip.cli.repair import repair
 from eegzip.cli.report import report
 from eegzip.cli.saying import say
 from eegzip.cli.tokens import tokens
@@ -35,6 +36,7 @@ Examples:
   eegzip archive recordings/ -o /archive      all of them, compared, recorded, resumed
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
+  eegzip repair broken.eegz                   a sound container around what is left
   eegzip evaluate night.edf night.eegz        how far it is from the original
   eegzip report night.edf night.eegz -o a.html  the same to look at in a browser
   eegzip plot night.edf -o page.png           ten seconds of it
@@ -62,7 +64,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, archive, info, verify, evaluate, report, plot, models, tokens, train):
+for _command in (compress, decompress, archive, info, verify, repair, evaluate, report, plot, models, tokens, train):
     main.add_command(_command)
 
 

@@ -39,6 +39,7 @@ _PUBLIC = {
         "UsageError",
     ),
     "eegzip.recording": ("Recording", "open"),
+    "eegzip.repairing": ("RepairReport", "repair"),
     "eegzip.reports": ("CompressionReport", "DecompressionReport", "Verification"),
     "eegzip.token_data.data_set": ("TokenDataset",),
     "eegzip.token_data.export": ("TokenExport", "export_tokens"),

@@ -20,10 +20,13 @@ from eegzip.formats.errors import ContainerError as ContainerError
 from eegzip.formats.errors import EdfError as EdfError
 from eegzip.formats.errors import EegzipError as EegzipError
 from eegzip.formats.errors import ModelError as ModelError
+from eegzip.formats.errors import OutOfMemoryError as OutOfMemoryError
 from eegzip.formats.errors import OutputError as OutputError
 from eegzip.formats.errors import OutputExistsError as OutputExistsError
 from eegzip.formats.errors import UsageError as UsageError
 from eegzip.recording import Recording as Recording
+from eegzip.repairing import RepairReport as RepairReport
+from eegzip.repairing import repair as repair
 from eegzip.reports import CompressionReport as CompressionReport
 from eegzip.reports import DecompressionReport as DecompressionReport
 from eegzip.reports import Verification as Verification

@@ -152,6 +152,11 @@ class EegzInfo(RecordingInfo):
     line_bits_per_second: float | None
 
 
+def without_patient(content: EdfInfo | EegzInfo) -> dict[str, Any]:
+    """What a file says of itself without the fields that tell whose it is and of when: these are ``None``."""
+    return {**content, "patient": None, "recording": None, "start": None}
+
+
 def edf_info(path: Source) -> EdfInfo:
     """Read what an EDF or BDF recording says of itself, and how eegzip takes its signals.
 

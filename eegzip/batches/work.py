@@ -182,16 +182,18 @@ def _verify(task: LocalTask, progress: Progress) -> dict[str, Any]:
 
 def _info(task: LocalTask, progress: Progress) -> dict[str, Any]:  # noqa: ARG001 - as its like
     from eegzip.formats.files import is_eegz
+    from eegzip.info import without_patient
 
     before = _status(task.source)
+    shown: Callable[[Any], dict[str, Any]] = dict if task.options.get("patient") else without_patient
     if is_eegz(task.source) or task.source.suffix.lower() == ".eegz":
         from eegzip.recording import Recording
 
         with Recording(task.source) as recording:
-            return {**before, "result": dict(recording.info)}
+            return {**before, "result": shown(recording.info)}
     from eegzip.info import edf_info
 
-    return {**before, "result": dict(edf_info(task.source))}
+    return {**before, "result": shown(edf_info(task.source))}
 
 
 def _evaluate(task: LocalTask, progress: Progress) -> dict[str, Any]:

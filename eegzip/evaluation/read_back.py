@@ -91,6 +91,8 @@ class _Comparison:
         for first, stop, samples in self._decoder.blocks(0, header.n_records):
             block = file.read_records(first, stop)
             for index, signal in enumerate(header.signals):
+                if not signal.samples_per_record:
+                    continue
                 original = decode_signal(block, file.header, index).reshape(-1)
                 restored = samples[index].reshape(-1)
                 if index in rows:

@@ -44,16 +44,27 @@ class BlockMap:
 
 def map_blocks(file: PositionedFile, size: int) -> BlockMap:
     """List the blocks of a file of `size` bytes whose signature was checked already."""
-    found = _find_head(file, size)
-    if found is None:
-        raise ContainerError("the header block is missing or damaged, so nothing can be decoded.")
-    head, seed = found
+    head, seed = _head(file, size)
     places = _from_index(file, size, head, seed)
     if places is not None:
         return BlockMap(places, True, [], head, seed)
-    places, problems = _scan_blocks(file, size, seed)
+    found = scan_file(file, size)
     note = "the index at the end is missing or damaged; the file was scanned"
-    return BlockMap(places, False, [note, *problems], head, seed)
+    return BlockMap(found.places, False, [note, *found.problems], head, seed)
+
+
+def scan_file(file: PositionedFile, size: int) -> BlockMap:
+    """List the blocks of a file of `size` bytes as they lie there, whatever its signature and its index say."""
+    head, seed = _head(file, size)
+    places, problems = _scan_blocks(file, size, seed)
+    return BlockMap(places, False, problems, head, seed)
+
+
+def _head(file: PositionedFile, size: int) -> tuple[BlockPlace, int]:
+    found = _find_head(file, size)
+    if found is None:
+        raise ContainerError("the header block is missing or damaged, so nothing can be decoded.")
+    return found
 
 
 def _find_head(file: PositionedFile, size: int) -> tuple[BlockPlace, int] | None:

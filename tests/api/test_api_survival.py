@@ -99,3 +99,9 @@ def test_a_result_is_read_back_before_it_appears(source: Path, tmp_path: Path, m
         eegzip.compress(source, target, lossless=True, overwrite=True, verify=True)
     assert target.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_signal_without_samples_is_read_back_too(eegmat: Path, tmp_path: Path) -> None:
+    source = eegmat.parents[1] / "edf" / "annotations_of_0_samples.edf"
+    eegzip.compress(source, tmp_path / "a.eegz", max_prd=9, verify=True)
+    assert eegzip.verify(tmp_path / "a.eegz").intact

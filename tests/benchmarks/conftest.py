@@ -19,3 +19,10 @@ for _name in ("rivals", "race", "cutting", "noticed"):
         assert _spec.loader is not None
         sys.modules[_name] = module_from_spec(_spec)
         _spec.loader.exec_module(sys.modules[_name])
+
+# A script that is one module.
+_spec = spec_from_file_location("robustness", ROOT / "benchmarks" / "robustness.py")
+assert _spec is not None
+assert _spec.loader is not None
+sys.modules["robustness"] = module_from_spec(_spec)
+_spec.loader.exec_module(sys.modules["robustness"])
