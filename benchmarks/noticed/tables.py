@@ -93,6 +93,7 @@ def markdown(lines: list[Line], facts: dict[str, str], seconds: float, repeats: 
         mine = [line for line in lines if line.group == group]
         parts += ["", f"## {group}: {SETS[group].what} ({mine[0].subjects} subjects)", ""]
         parts += _table(mine)
+    parts += ["", "## What the measures say", "", *_losses(lines)]
     parts += ["", "## Which measures go with it", "", *_measures(lines), ""]
     return "\n".join(parts)
 
@@ -178,6 +179,17 @@ def _measures(lines: list[Line]) -> Iterator[str]:
             loss, learned, deployed = zip(*ranked, strict=True)
             cells = [f"{spearmanr(loss, other).statistic:+.2f}" for other in (learned, deployed)]
             yield f"| {what} | {len(ranked)} | {cells[0]} | {cells[1]} |"
+
+
+def _losses(lines: list[Line]) -> Iterator[str]:
+    yield "Medians over recordings (of every third) of means over channels; 0 where nothing is lost, powers in percent."
+    yield ""
+    yield "| set | row | " + " | ".join(MEASURES.values()) + " |"
+    yield "|" + " --- |" * (len(MEASURES) + 2)
+    for line in lines:
+        if line.classifier == "forest" and line.measures:
+            cells = [f"{line.measures[name]:.3g}" if name in line.measures else "-" for name in MEASURES]
+            yield f"| {line.group} | {line.row} | " + " | ".join(cells) + " |"
 
 
 def _ranks(values: Iterable[float]) -> list[float]:

@@ -91,11 +91,11 @@ class Experiment:
         sources: Path | None = None,
         more: Sequence[str] = (),
     ) -> Path:
-        """Train a model, unless its run is there already; return its folder."""
+        """Train a model, unless its run is there already; return its folder: of its last step, not its best."""
         folder = self.runs / run
         if (folder / "done").is_file():
             self.say(f"{run}: is there already")
-            return folder
+            return folder / "last"
         settings = eegzip.settings_for(
             presets=presets,
             values={
@@ -112,7 +112,7 @@ class Experiment:
             sys.exit(f"{run} was interrupted; the next call begins it anew.")
         (folder / "done").write_text(f"{report.steps}\n", encoding="utf-8")
         self.say(f"{run}: {report.steps} steps in {report.seconds:.0f} s")
-        return folder
+        return folder / "last"
 
     def test_pieces(self) -> list[Path]:
         """Cut what losses are measured on, once."""

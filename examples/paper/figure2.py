@@ -23,7 +23,7 @@ def main() -> None:
     work = Experiment("figure2", "Figure 2: a channel before and after")
     own = work.own
     piece = work.piece(work.data / own["file"], [own["channel"]], work.config["test"]["seconds"])
-    heard = own["pretrained"] or str(work.runs / "table1a-audio")
+    heard = own["pretrained"] or str(work.runs / "table1a-audio" / "last")
     models = {own["label"]: own["tuned"]}
     if own["pretrained"] or (work.runs / "table1a-audio" / "done").is_file():
         models = {"trained on audio only": heard, **models}
