@@ -130,7 +130,7 @@ def test_the_path_is_for_scripts(run: Run, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [
-        (["nonesuch"], 1, "There is no model 'nonesuch'; at hand are: dac-mc-paper, dac-sc-compact-1"),
+        (["nonesuch"], 1, "There is no model 'nonesuch'; at hand are: biocodec-1, dac-mc-paper, dac-sc-compact-1"),
         (["--path", "nonesuch"], 1, "There is no model"),
         (["0123456789abcdef"], 1, "is not here"),
         (["eegz-mc-1"], 1, "eegz-mc-1 never was in a release of eegzip, and eegz-mc-2 took its place"),
