@@ -124,8 +124,8 @@ def _measured(path: Path, model: str | Path, depth: int, scratch: Path, groups: 
 
 def _comparison(rows: dict[tuple[str, str, int], list[Row]]) -> Iterator[str]:
     yield f"*{BESIDE}*: the same at as many bit/s. A ratio above 1: the model is worse. EEG %: the PRD of the EEG part,"
-    yield "above 0.5 Hz and beside the mains; what lies below the high-pass of a model's training is not in it. -: so many"
-    yield f"bit/s {BESIDE} never takes; what it reaches with all its codebooks has a row of its own."
+    yield "above 0.5 Hz and beside the mains; what lies below the high-pass of a model's training is not in it."
+    yield f"-: so many bit/s {BESIDE} never takes; what it reaches with all its codebooks has a row of its own."
     yield ""
     yield (
         f"| model | set | -k | bit/s a channel | PRD % | EEG % | spectrogram | {BESIDE}: PRD | EEG | spectrogram | "
@@ -137,7 +137,8 @@ def _comparison(rows: dict[tuple[str, str, int], list[Row]]) -> Iterator[str]:
         if model == BESIDE:
             if depth == BESIDE_DEPTHS[-1]:
                 # All that it has.
-                yield f"| {model} | {group} | {depth} | {bits:.1f} | {error:.1f} | {part:.1f} | {loss:.2f} |" + " - |" * 5
+                own = f"{bits:.1f} | {error:.1f} | {part:.1f} | {loss:.2f}"
+                yield f"| {model} | {group} | {depth} | {own} |" + " - |" * 5
             continue
         # Depths that every recording of the set got to.
         full = max(len(found) for (name, other, _), found in rows.items() if (name, other) == (BESIDE, group))
