@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--per-set", type=int, default=2, help="recordings of each set at most (2)")
     parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
     parser.add_argument("--groups", help="how the models group channels; else as each does by itself")
+    parser.add_argument("--no-parts", action="store_true", help="don't take parts away, which takes longer than the rest")
     parser.add_argument("--name", default="paper_models", help="of the file that results go to (paper_models)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
@@ -67,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eegzip-paper-") as temporary:
         scratch = Path(temporary)
         models = [eegzip.models.load(model) for model in options.models]
-        bare = {m.config.name: dict(_taken_away(m, scratch)) for m in models}
+        bare = {m.config.name: {} if options.no_parts else dict(_taken_away(m, scratch)) for m in models}
         for group, path in unseen_recordings(options.data, options.per_set, scratch):
             if group not in sets:
                 continue
@@ -88,7 +89,7 @@ def main() -> None:
                     break
             print(group, piece.stem, flush=True)
     lines = ["# Networks of papers on people they never saw", "", *made.values(), ""]
-    lines += [*_comparison(rows), "", *_parts(rows, parts)]
+    lines += [*_comparison(rows), *(["", *_parts(rows, parts)] if parts else [])]
     print("\n".join(lines))
     name = f"{options.name}.md" if options.groups is None else f"{options.name}-{options.groups}.md"
     (options.out / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
