@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--per-set", type=int, default=2, help="recordings of each set at most (2)")
     parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
     parser.add_argument("--groups", help="how the models group channels; else as each does by itself")
-    parser.add_argument("--no-parts", action="store_true", help="don't take parts away, which takes longer than the rest")
+    parser.add_argument("--no-parts", action="store_true", help="take no parts away")
     parser.add_argument("--name", default="paper_models", help="of the file that results go to (paper_models)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
