@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--per-set", type=int, default=2, help="recordings of each set at most (2)")
     parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
     parser.add_argument("--groups", help="how the models group channels; else as each does by itself")
+    parser.add_argument("--no-parts", action="store_true", help="take no parts away")
     parser.add_argument("--name", default="paper_models", help="of the file that results go to (paper_models)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
@@ -67,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eegzip-paper-") as temporary:
         scratch = Path(temporary)
         models = [eegzip.models.load(model) for model in options.models]
-        bare = {m.config.name: dict(_taken_away(m, scratch)) for m in models}
+        bare = {m.config.name: {} if options.no_parts else dict(_taken_away(m, scratch)) for m in models}
         for group, path in unseen_recordings(options.data, options.per_set, scratch):
             if group not in sets:
                 continue
@@ -88,7 +89,7 @@ def main() -> None:
                     break
             print(group, piece.stem, flush=True)
     lines = ["# Networks of papers on people they never saw", "", *made.values(), ""]
-    lines += [*_comparison(rows), "", *_parts(rows, parts)]
+    lines += [*_comparison(rows), *(["", *_parts(rows, parts)] if parts else [])]
     print("\n".join(lines))
     name = f"{options.name}.md" if options.groups is None else f"{options.name}-{options.groups}.md"
     (options.out / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -125,6 +126,7 @@ def _measured(path: Path, model: str | Path, depth: int, scratch: Path, groups: 
 def _comparison(rows: dict[tuple[str, str, int], list[Row]]) -> Iterator[str]:
     yield f"*{BESIDE}*: the same at as many bit/s. A ratio above 1: the model is worse. EEG %: the PRD of the EEG part,"
     yield "above 0.5 Hz and beside the mains; what lies below the high-pass of a model's training is not in it."
+    yield f"-: so many bit/s {BESIDE} never takes; what it reaches with all its codebooks has a row of its own."
     yield ""
     yield (
         f"| model | set | -k | bit/s a channel | PRD % | EEG % | spectrogram | {BESIDE}: PRD | EEG | spectrogram | "
@@ -134,6 +136,10 @@ def _comparison(rows: dict[tuple[str, str, int], list[Row]]) -> Iterator[str]:
     means = {key: np.mean(found, axis=0) for key, found in rows.items()}
     for (model, group, depth), (bits, error, part, loss) in means.items():
         if model == BESIDE:
+            if depth == BESIDE_DEPTHS[-1]:
+                # All that it has.
+                own = f"{bits:.1f} | {error:.1f} | {part:.1f} | {loss:.2f}"
+                yield f"| {model} | {group} | {depth} | {own} |" + " - |" * 5
             continue
         # Depths that every recording of the set got to.
         full = max(len(found) for (name, other, _), found in rows.items() if (name, other) == (BESIDE, group))

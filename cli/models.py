@@ -60,7 +60,7 @@ def list_models(*, as_json: bool) -> None:
         say(json.dumps([model.to_dict() for model in found], indent=2))
         return
     wide = max((len(model.name) for model in found), default=0)
-    head = f"{'model':<{wide}}  {'kind':<7}{'Hz':>6}{'codebooks':>11}{'bit/s':>8}{'size':>9}  {'digest':<14}where"
+    head = f"{'model':<{wide}}  {'kind':<9}{'Hz':>6}{'codebooks':>11}{'bit/s':>8}{'size':>9}  {'digest':<14}where"
     say(head)
     for model in found:
         say(_row(model, wide))
@@ -143,10 +143,10 @@ def _row(model: ModelDescription, wide: int) -> str:
 
     size = human_size(model.size)
     if model.problem is not None:
-        return f"{model.name:<{wide}}  DAMAGED {size:>33}  {'-':<14}{model.where}: {model.problem}"
+        return f"{model.name:<{wide}}  DAMAGED {size:>35}  {'-':<14}{model.where}: {model.problem}"
     books = f"{model.codebooks} x {model.codebook_size}"
     rates = f"{model.rate:>6g}{books:>11}{model.channel_bits_per_second:>8.4g}"
-    return f"{model.name:<{wide}}  {model.architecture:<7}{rates}{size:>9}  {_digest(model):<14}{model.where}"
+    return f"{model.name:<{wide}}  {model.architecture:<9}{rates}{size:>9}  {_digest(model):<14}{model.where}"
 
 
 def _figures(model: ModelDescription) -> list[str]:

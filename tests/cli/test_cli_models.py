@@ -20,7 +20,7 @@ from eegzip.formats.errors import ModelError, OutputExistsError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BUNDLED = models.DEFAULT_MODEL
-ALL_BUNDLED = ["dac-mc-paper", "dac-sc-compact-1", "dac-sc-paper", "eegz-mc-2", "eegz-sc-1", "eegz-sc-2"]
+ALL_BUNDLED = ["biocodec-1", "dac-mc-paper", "dac-sc-compact-1", "dac-sc-paper", "eegz-mc-2", "eegz-sc-1", "eegz-sc-2"]
 HEAVY = {"torch", "scipy", "numba", "dac", "matplotlib", "pandas", "mne"}
 KWARGS = {
     "encoder_dim": 4, "encoder_rates": [2, 4], "latent_dim": None, "decoder_dim": 16, "decoder_rates": [4, 2],
@@ -130,7 +130,7 @@ def test_the_path_is_for_scripts(run: Run, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [
-        (["nonesuch"], 1, "There is no model 'nonesuch'; at hand are: dac-mc-paper, dac-sc-compact-1"),
+        (["nonesuch"], 1, "There is no model 'nonesuch'; at hand are: biocodec-1, dac-mc-paper, dac-sc-compact-1"),
         (["--path", "nonesuch"], 1, "There is no model"),
         (["0123456789abcdef"], 1, "is not here"),
         (["eegz-mc-1"], 1, "eegz-mc-1 never was in a release of eegzip, and eegz-mc-2 took its place"),

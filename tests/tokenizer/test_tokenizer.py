@@ -18,7 +18,7 @@ import eegzip
 from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
 from eegzip.codecs.checkpoints.config import ScalingConfig
 
-BUNDLED = ["dac-sc-compact-1", "eegz-sc-1", "eegz-sc-2", "eegz-mc-2"]
+BUNDLED = ["dac-sc-compact-1", "eegz-sc-1", "eegz-sc-2", "eegz-mc-2", "biocodec-1"]
 LABELS = ["Fp1", "T3", "C3"]
 RATE, SECONDS = 500, 8
 
@@ -161,7 +161,8 @@ def test_what_a_tokenizer_says_of_itself(tokenizer: eegzip.Tokenizer) -> None:
     assert (tokenizer.frame_rate, tokenizer.bits_per_second) == (2.0, 768.0)
     assert tokenizer.digest == eegzip.models.describe("eegz-sc-1").digest
     assert tokenizer.codewords.shape == (48, 256, 128)
-    assert [eegzip.Tokenizer.from_pretrained(name).unit for name in BUNDLED] == ["channel"] * 3 + ["component"]
+    units = [eegzip.Tokenizer.from_pretrained(name).unit for name in BUNDLED]
+    assert units == ["channel", "channel", "channel", "component", "channel"]
 
 
 def test_it_is_frozen_and_can_be_sent_around(tokenizer: eegzip.Tokenizer) -> None:
