@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from eegzip.codecs.types import CodeArray, FloatArray
 from eegzip.formats.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from eegzip.codecs.runtime import CodecRuntime, RowIndex
+    from eegzip.codecs.networks.network import IndexArray
+    from eegzip.codecs.runtime import CodecRuntime
 
 
 class GroupCoder:
@@ -59,10 +59,7 @@ class GroupCoder:
         # For each size: which groups are that large, their rows [groups, size] and styles [groups, size].
         self._members = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
         self._rows = [first[members][:, None] + np.arange(sizes[members[0]]) for members in self._members]
-        self._styles = [
-            torch.tensor([list(groups[int(i)]) for i in members], dtype=torch.int64, device=runtime.device)
-            for members in self._members
-        ]
+        self._styles = [np.array([groups[int(i)] for i in members], np.int64) for members in self._members]
 
     @staticmethod
     def _check(runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
@@ -121,31 +118,18 @@ class GroupCoder:
         levels = runtime.levels(n_codebooks)
         codes = np.empty((self.n_groups, levels, frames), dtype=np.uint16)
 
-        def encode_batch(kind: int, part: RowIndex) -> None:
+        def encode_batch(kind: int, part: IndexArray) -> None:
             rows, styles = self._rows[kind][part], self._styles[kind][part]
             members = self._members[kind][part]
-            wave = torch.from_numpy(np.ascontiguousarray(samples[rows.reshape(-1)], dtype=np.float32))
-            latent = runtime.network.encoder(wave[:, None].to(runtime.device)).unflatten(0, styles.shape)
-            joined = self._joined(latent, styles)[:, :, context : context + frames]
+            waves = np.ascontiguousarray(samples[rows], dtype=np.float32)
+            least = None if multipliers is None else multipliers[members].astype(np.float32)
+            inner = slice(context, context + frames)
+            codes[members], found = runtime.network.encode(waves, styles, inner, levels, least)
             if latents is not None:
-                latents[members] = joined.cpu().numpy()
-            least = None
-            if multipliers is not None:
-                least = torch.from_numpy(multipliers[members].astype(np.float32)).to(runtime.device)
-            found = runtime.quantise(joined, levels, least)
-            codes[members] = found.to("cpu", torch.int32).numpy()
+                latents[members] = found
 
-        runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
+        runtime.network.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
         return codes
-
-    def _joined(self, latent: torch.Tensor, styles: torch.Tensor) -> torch.Tensor:
-        """Return the latent of each group [B, D, F] from those of its channels [B, G, D, F]."""
-        network = self._runtime.network
-        present = torch.ones_like(styles, dtype=torch.bool)
-        if self._runtime.checkpoint.config.adapters is None:
-            return network.joined(latent, styles, present)
-        each = zip(latent.split(1), styles.split(1), present.split(1), strict=True)
-        return torch.cat([network.joined(*group) for group in each])
 
     def decode(self, codes: CodeArray, valid: tuple[int, int] | None = None) -> FloatArray:
         """Return the waveforms [channels, n * hop] of codes [groups, k, n + 2 * decoder_context].
@@ -169,16 +153,13 @@ class GroupCoder:
         first, last = valid if valid is not None else (0, frames)
         wave = np.empty((self.n_channels, n * runtime.hop), dtype=np.float32)
 
-        def decode_batch(kind: int, part: RowIndex) -> None:
+        def decode_batch(kind: int, part: IndexArray) -> None:
             rows, styles = self._rows[kind][part], self._styles[kind][part]
-            latent = runtime.network.styled(runtime.codewords(codes[self._members[kind][part]]), styles).flatten(0, 1)
-            # After the styles, whose biases would make something of nothing.
-            latent[:, :, : max(first, 0)] = 0
-            latent[:, :, max(last, 0) :] = 0
-            out = runtime.network.decoder(latent)[:, 0, context * runtime.hop : (context + n) * runtime.hop]
-            wave[rows.reshape(-1)] = out.cpu().numpy()
+            made = runtime.network.decode(codes[self._members[kind][part]], styles, first, last)
+            wave[rows.reshape(-1)] = made[:, context * runtime.hop : (context + n) * runtime.hop]
 
-        runtime.in_batches(decode_batch, [(len(rows), rows.shape[1] * frames * runtime.hop) for rows in self._rows])
+        sizes = [(len(rows), rows.shape[1] * frames * runtime.hop) for rows in self._rows]
+        runtime.network.in_batches(decode_batch, sizes)
         return wave
 
     def synthesise(self, latents: FloatArray) -> FloatArray:
@@ -195,10 +176,9 @@ class GroupCoder:
         hop, n = runtime.hop, frames - 2 * context
         wave = np.empty((self.n_channels, n * hop), dtype=np.float32)
 
-        def synthesise_batch(_kind: int, part: RowIndex) -> None:
-            row = torch.from_numpy(np.ascontiguousarray(latents[part])).to(runtime.device)
-            out = runtime.network.decoder(row)[:, 0, context * hop : (context + n) * hop]
-            wave[part] = out.cpu().numpy()
+        def synthesise_batch(_kind: int, part: IndexArray) -> None:
+            made = runtime.network.synthesise(latents[part])
+            wave[part] = made[:, context * hop : (context + n) * hop]
 
-        runtime.in_batches(synthesise_batch, [(self.n_channels, frames * hop)])
+        runtime.network.in_batches(synthesise_batch, [(self.n_channels, frames * hop)])
         return wave

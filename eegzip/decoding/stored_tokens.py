@@ -121,7 +121,7 @@ class StoredNetwork:
             return self._runtime
 
     def _loaded(self) -> CodecRuntime:
-        # Here, so that reading tokens and exact signals needs no torch.
+        # Here, as it needs numba, which reading a header does not.
         from eegzip.codecs.runtime import CodecRuntime
 
         codec = self._header.codecs[0]

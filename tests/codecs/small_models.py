@@ -92,5 +92,4 @@ def decode(runtime: CodecRuntime, codes: np.ndarray, valid: tuple[int, int] | No
 
 def latents(runtime: CodecRuntime, codes: np.ndarray) -> np.ndarray:
     """Quantised latents [B, D, F] that codes [B, k, F] stand for."""
-    with torch.inference_mode():
-        return runtime.codewords(codes).cpu().numpy()
+    return runtime.codewords(codes)
