@@ -52,6 +52,8 @@ _PUBLIC = {
 _HOMES = {name: module for module, names in _PUBLIC.items() for name in names}
 
 _MODULES = ("downstream", "mne", "models")
+_OF_TORCH = ("TokenDataset", "TokenSampler", "Tokenizer")
+"""Classes that are torch's own kind."""
 
 __all__ = sorted([*_HOMES, *_MODULES, "__version__"])
 
@@ -60,6 +62,10 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"eegzip.{name}")
     if name in _HOMES:
+        if name in _OF_TORCH:
+            from eegzip.codecs.extra import require_torch
+
+            require_torch(f"eegzip.{name}")
         return getattr(import_module(_HOMES[name]), "Recording" if name == "open" else name)
     raise AttributeError(f"module 'eegzip' has no attribute '{name}'")
 

@@ -16,6 +16,7 @@ from eegzip.codecs.checkpoints.config import bits_per_second
 from eegzip.codecs.checkpoints.download import OFFICIAL, download_official
 from eegzip.codecs.checkpoints.registry import BUNDLED, DEFAULT_MODEL, available, cache_dir, load, resolve
 from eegzip.codecs.checkpoints.weights import weights_file
+from eegzip.codecs.extra import require_torch
 from eegzip.codecs.networks.official_weights import import_descript, is_descript, weights_of
 from eegzip.formats.errors import ModelError, OutputExistsError
 from eegzip.formats.files import sha256_of
@@ -172,6 +173,7 @@ def fetch_official(
     target = Path(folder) if folder is not None else cache_dir() / "models" / f"dac-{release}"
     if (target / CONFIG).exists():
         raise OutputExistsError(f"{target} already holds a model; choose another folder or remove it.")
+    require_torch("importing weights")
     return import_descript(download_official(sha256, release, progress=progress), target, rate)
 
 

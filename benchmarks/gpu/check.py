@@ -121,22 +121,22 @@ def directly(runtime: Any, x: np.ndarray, codes: np.ndarray, *, half: bool) -> t
 
     from eegzip.codecs.networks.inference import build_network
 
-    network = build_network(runtime.checkpoint).to(runtime.device)
-    styles = torch.zeros((len(x), 1), dtype=torch.int64, device=runtime.device)
+    network = build_network(runtime.checkpoint).to(runtime.network.device)
+    styles = torch.zeros((len(x), 1), dtype=torch.int64, device=runtime.network.device)
     context, decoding, hop, frames = runtime.encoder_context, runtime.decoder_context, runtime.hop, codes.shape[2]
 
     def decoded(tokens: np.ndarray) -> np.ndarray:
-        latent = runtime.codewords(tokens)
-        with torch.autocast(runtime.device.type, torch.bfloat16, enabled=half):
+        latent = runtime.network.summed(tokens)
+        with torch.autocast(runtime.network.device.type, torch.bfloat16, enabled=half):
             wave = network.decoder(network.styled(latent, styles)[:, 0])
         return wave[:, 0, decoding * hop : (frames - decoding) * hop].float().cpu().numpy()
 
     with torch.inference_mode():
-        wave = torch.from_numpy(x)[:, None].to(runtime.device)
-        with torch.autocast(runtime.device.type, torch.bfloat16, enabled=half):
+        wave = torch.from_numpy(x)[:, None].to(runtime.network.device)
+        with torch.autocast(runtime.network.device.type, torch.bfloat16, enabled=half):
             latent = network.joined(network.encoder(wave)[:, None], styles, torch.ones_like(styles, dtype=torch.bool))
         latent = latent.float()[:, :, context : context + frames]
-        found = runtime.quantise(latent, codes.shape[1]).to("cpu", torch.int32).numpy().astype(np.uint16)
+        found = runtime.network.quantise(latent, codes.shape[1]).to("cpu", torch.int32).numpy().astype(np.uint16)
         return found, latent.cpu().numpy(), decoded(codes), decoded(found)
 
 

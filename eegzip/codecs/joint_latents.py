@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
 from eegzip.codecs.signal.analysis import window_size
 from eegzip.codecs.types import CodeArray, FloatArray
@@ -20,7 +19,7 @@ from eegzip.formats.eegz.timeline import FrameGrid
 from eegzip.formats.tokens.packed import ABSENT
 
 if TYPE_CHECKING:
-    from eegzip.codecs.runtime import CodecRuntime, RowIndex
+    from eegzip.codecs.runtime import CodecRuntime
 
 # A window of samples needs frames of those beside it.
 _WINDOWS_KEPT = 4
@@ -83,18 +82,12 @@ class JointLatents:
         stop = min(first + self._size, count)
         low, high = max(first - reach, 0), min(stop + reach, count)
         codes = self._source.frames(low, high)
-        decoded = self._runtime.codewords(codes).cpu()
-        own: FloatArray = decoded.numpy()[self._wanted, :, first - low : stop - low]
+        decoded = self._runtime.codewords(codes)
+        own: FloatArray = decoded[self._wanted, :, first - low : stop - low]
         # Where a chunk of it is lost, nothing is known of what channels have in common.
         if not any(self._refined) or not self._source.whole(low, high):
             return own
-        depth = torch.from_numpy((codes != ABSENT).sum(axis=1))
-        made: list[FloatArray] = []
-
-        def refine(_kind: int, _rows: RowIndex) -> None:
-            made.append(self._decoder(decoded.transpose(1, 2).contiguous(), depth)[0].transpose(1, 2).numpy())
-
-        # As one row: alone, in one thread.
-        self._runtime.in_batches(refine, [(1, (high - low) * self._grid.hop)])
-        refined = made[0][self._wanted, :, first - low : stop - low]
+        depth = (codes != ABSENT).sum(axis=1)
+        refined = self._decoder(decoded.transpose(0, 2, 1), depth).transpose(0, 2, 1)
+        refined = refined[self._wanted, :, first - low : stop - low]
         return np.where(np.array(self._refined)[:, None, None], refined, own)

@@ -16,6 +16,7 @@ from eegzip.codecs.signal.highpass import HighPass
 from eegzip.codecs.signal.klt import Distortion, KltComponents
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, scale_of
 from eegzip.codecs.signal.synthesis import Synthesis, TokenSource
+from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.formats.edf import EdfHeader
 from eegzip.formats.eegz.header import FileHeader, ScalingKind
 from eegzip.formats.eegz.klt import KLT
@@ -24,7 +25,6 @@ from eegzip.formats.eegz.timeline import FrameGrid
 if TYPE_CHECKING:
     from eegzip.codecs.joint_latents import JointLatents, JointSource
     from eegzip.codecs.runtime import CodecRuntime
-    from eegzip.codecs.stream_coder import GroupCoder
 
 BLOCK_SECONDS = 60.0
 BATCH_SAMPLES = 1 << 23
@@ -193,9 +193,6 @@ def largest_scales(header: FileHeader, batch: StreamBatch, knots: np.ndarray) ->
 
 def _coder(header: FileHeader, batch: StreamBatch, runtime: CodecRuntime) -> GroupCoder:
     """The network for a batch's groups; where every channel is coded alone, styles mean nothing."""
-    # Here, as it needs torch.
-    from eegzip.codecs.stream_coder import GroupCoder
-
     styles = [header.groups[group].styles or (0,) * len(header.groups[group].signals) for group in batch.groups]
     places = _members(header, batch, batch.owners(header))
     return GroupCoder(runtime, [[row[place] for place in part] for row, part in zip(styles, places, strict=True)])
@@ -255,7 +252,7 @@ def joint_latents_of(
     header: FileHeader, batch: StreamBatch, source: JointSource, runtime: CodecRuntime, refined: Collection[int]
 ) -> JointLatents:
     """Latents of a batch, some signals of it `refined`; `source` gives the tokens of its whole joint set."""
-    # Here, as it needs torch.
+    # Here, as it needs numba, which takes a while to load.
     from eegzip.codecs.joint_latents import JointLatents
 
     together = joint_set_of(header, batch)

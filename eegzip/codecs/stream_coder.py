@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from eegzip.codecs.types import CodeArray, FloatArray
 from eegzip.formats.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from eegzip.codecs.runtime import CodecRuntime, RowIndex
+    from eegzip.codecs.networks.network import IndexArray
+    from eegzip.codecs.runtime import CodecRuntime
 
 
 class GroupCoder:
@@ -62,10 +62,7 @@ class GroupCoder:
         # For each size: which groups are that large, their rows [groups, size] and styles [groups, size].
         self._members = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
         self._rows = [first[members][:, None] + np.arange(sizes[members[0]]) for members in self._members]
-        self._styles = [
-            torch.tensor([list(groups[int(i)]) for i in members], dtype=torch.int64, device=runtime.device)
-            for members in self._members
-        ]
+        self._styles = [np.array([groups[int(i)] for i in members], np.int64) for members in self._members]
 
     @staticmethod
     def _check(runtime: CodecRuntime, groups: Sequence[Sequence[int]]) -> None:
@@ -137,32 +134,18 @@ class GroupCoder:
         if self.causal:
             begin, length = min(missing, context), (context + frames) * runtime.hop
 
-        def encode_batch(kind: int, part: RowIndex) -> None:
+        def encode_batch(kind: int, part: IndexArray) -> None:
             rows, styles = self._rows[kind][part], self._styles[kind][part]
             members = self._members[kind][part]
-            taken = samples[rows.reshape(-1), begin * runtime.hop : length]
-            wave = torch.from_numpy(np.ascontiguousarray(taken, dtype=np.float32))
-            latent = runtime.network.encoder(wave[:, None].to(runtime.device)).unflatten(0, styles.shape)
-            joined = self._joined(latent, styles)[:, :, context - begin : context - begin + frames]
+            waves = np.ascontiguousarray(samples[rows, begin * runtime.hop : length], dtype=np.float32)
+            least = None if multipliers is None else multipliers[members].astype(np.float32)
+            inner = slice(context - begin, context - begin + frames)
+            codes[members], found = runtime.network.encode(waves, styles, inner, levels, least)
             if latents is not None:
-                latents[members] = joined.cpu().numpy()
-            least = None
-            if multipliers is not None:
-                least = torch.from_numpy(multipliers[members].astype(np.float32)).to(runtime.device)
-            found = runtime.quantise(joined, levels, least)
-            codes[members] = found.to("cpu", torch.int32).numpy()
+                latents[members] = found
 
-        runtime.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
+        runtime.network.in_batches(encode_batch, [(len(rows), rows.shape[1] * length) for rows in self._rows])
         return codes
-
-    def _joined(self, latent: torch.Tensor, styles: torch.Tensor) -> torch.Tensor:
-        """Return the latent of each group [B, D, F] from those of its channels [B, G, D, F]."""
-        network = self._runtime.network
-        present = torch.ones_like(styles, dtype=torch.bool)
-        if self._runtime.checkpoint.config.adapters is None:
-            return network.joined(latent, styles, present)
-        each = zip(latent.split(1), styles.split(1), present.split(1), strict=True)
-        return torch.cat([network.joined(*group) for group in each])
 
     def decode(self, codes: CodeArray, valid: tuple[int, int] | None = None) -> FloatArray:
         """Return the waveforms [channels, n * hop] of codes [groups, k, n + 2 * decoder_context].
@@ -185,28 +168,20 @@ class GroupCoder:
             )
         first, last = valid if valid is not None else (0, frames)
         wave = np.empty((self.n_channels, n * runtime.hop), dtype=np.float32)
-
-        def decode_batch(kind: int, part: RowIndex) -> None:
-            rows, styles = self._rows[kind][part], self._styles[kind][part]
-            latent = runtime.network.styled(runtime.codewords(codes[self._members[kind][part]]), styles).flatten(0, 1)
-            # After the styles, whose biases would make something of nothing.
-            latent[:, :, : max(first, 0)] = 0
-            latent[:, :, max(last, 0) :] = 0
-            wave[rows.reshape(-1)] = self._sounded(latent, first)
-
-        runtime.in_batches(decode_batch, [(len(rows), rows.shape[1] * frames * runtime.hop) for rows in self._rows])
-        return wave
-
-    def _sounded(self, latent: torch.Tensor, first: int) -> FloatArray:
-        """Waveforms of the inner frames of latents [rows, D, n + 2 * decoder_context]; `first` is the first of all."""
-        hop, context = self._runtime.hop, self.decoder_context
-        begin, stop = 0, latent.shape[-1]
+        begin, stop = 0, frames
         if self.causal:
             # It begins with the first frame there is; later ones don't show.
-            begin, stop = min(max(first, 0), context), stop - context
-        wave = self._runtime.network.decoder(latent[:, :, begin:stop])[:, 0, (context - begin) * hop :]
-        result: FloatArray = wave[:, : (latent.shape[-1] - 2 * context) * hop].cpu().numpy()
-        return result
+            begin, stop = min(max(first, 0), context), frames - context
+
+        def decode_batch(kind: int, part: IndexArray) -> None:
+            rows, styles = self._rows[kind][part], self._styles[kind][part]
+            shown = codes[self._members[kind][part], :, begin:stop]
+            made = runtime.network.decode(shown, styles, first - begin, last - begin)
+            wave[rows.reshape(-1)] = made[:, (context - begin) * runtime.hop :][:, : n * runtime.hop]
+
+        sizes = [(len(rows), rows.shape[1] * (stop - begin) * runtime.hop) for rows in self._rows]
+        runtime.network.in_batches(decode_batch, sizes)
+        return wave
 
     def synthesise(self, latents: FloatArray) -> FloatArray:
         """Return the waveforms [channels, n * hop] of latents [channels, D, n + 2 * decoder_context].
@@ -222,10 +197,9 @@ class GroupCoder:
         hop, n = runtime.hop, frames - 2 * context
         wave = np.empty((self.n_channels, n * hop), dtype=np.float32)
 
-        def synthesise_batch(_kind: int, part: RowIndex) -> None:
-            row = torch.from_numpy(np.ascontiguousarray(latents[part])).to(runtime.device)
-            out = runtime.network.decoder(row)[:, 0, context * hop : (context + n) * hop]
-            wave[part] = out.cpu().numpy()
+        def synthesise_batch(_kind: int, part: IndexArray) -> None:
+            made = runtime.network.synthesise(latents[part])
+            wave[part] = made[:, context * hop : (context + n) * hop]
 
-        runtime.in_batches(synthesise_batch, [(self.n_channels, frames * hop)])
+        runtime.network.in_batches(synthesise_batch, [(self.n_channels, frames * hop)])
         return wave

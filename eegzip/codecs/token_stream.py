@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 
 from eegzip.codecs.checkpoints.config import WARM_UP_FRAMES
 from eegzip.codecs.networks.seanet import Memory
+from eegzip.codecs.networks.torch_network import TorchNetwork
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.types import CodeArray, FloatArray
 from eegzip.formats.errors import UsageError
@@ -40,6 +43,8 @@ class TokenStream:
                 f"the model {runtime.checkpoint.config.name} looks ahead, so it can't code what has not come yet."
             )
         self._runtime = runtime
+        # A causal model has trained convolutions.
+        self._network = cast(TorchNetwork, runtime.network)
         self._levels = runtime.levels(codebooks)
         self._frame = 0
         self._now: Memory = {}
@@ -70,7 +75,7 @@ class TokenStream:
             raise UsageError(
                 f"a block must be {least} or more whole frames of {hop} samples a row; its shape is {block.shape}."
             )
-        wave = torch.from_numpy(np.ascontiguousarray(block, np.float32))[:, None].to(self._runtime.device)
+        wave = torch.from_numpy(np.ascontiguousarray(block, np.float32))[:, None].to(self._network.device)
         found = []
         while wave.shape[-1]:
             place = self._frame % longest
@@ -80,8 +85,8 @@ class TokenStream:
             part, wave = wave[..., : (stop - place) * hop], wave[..., (stop - place) * hop :]
             if warming:
                 self._warm_up(part)
-            latent = self._runtime.network.encoder(part, self._now)
-            found.append(self._runtime.quantise(latent, self._levels).to("cpu", torch.int32).numpy())
+            latent = self._network.module.encoder(part, self._now)
+            found.append(self._network.quantise(latent, self._levels).to("cpu", torch.int32).numpy())
             self._frame += part.shape[-1] // hop
             if self._frame % longest == 0:
                 self._now, self._next = self._next, {}
@@ -92,5 +97,5 @@ class TokenStream:
         self._held.append(part)
         held = torch.cat(self._held, -1)
         if self._next or held.shape[-1] >= FIRST_FRAMES * self._runtime.hop:
-            self._runtime.network.encoder(held, self._next)
+            self._network.module.encoder(held, self._next)
             self._held = []

@@ -171,7 +171,7 @@ class StoredNetwork:
     def _loaded(self) -> CodecRuntime:
         checkpoint = self.checkpoint()
         self.refuse_contradiction(checkpoint)
-        # Here, so that reading tokens and exact signals needs no torch.
+        # Here, as it needs numba, which reading a header does not.
         from eegzip.codecs.runtime import CodecRuntime
 
         return CodecRuntime(checkpoint, device=self._device)

@@ -86,14 +86,20 @@ def codec_for(file: EdfFile, options: CompressionOptions) -> CodecChoice | None:
     ModelError
         It is missing or damaged.
     UsageError
-        It can't do what `options` ask for.
+        It can't do what `options` ask for, or takes packages that are not installed.
     """
     if options.model is None:
         # As far as can be said before the recording is read: what turns out to be flat gets no tokens.
         signals = signal_entries(file, [False] * len(file.header.signals), options, fixed_scaling=False)
         if not options.tokens or all(signal.coding is eegz.Coding.EXACT for signal in signals):
             return None
-    return choose(registry.load(registry.DEFAULT_MODEL if options.model is None else options.model), options)
+    chosen = choose(registry.load(registry.DEFAULT_MODEL if options.model is None else options.model), options)
+    if options.tokens:
+        # Here, as it needs numba, which takes a while to load.
+        from eegzip.codecs.runtime import require
+
+        require(chosen.checkpoint, options.device)
+    return chosen
 
 
 def plan(
@@ -129,7 +135,7 @@ def plan(
     if codec is None or not header.groups:
         return Plan(header, None, {}, None, lines)
     if runtime is None:
-        # Only now, so that a recording without EEG needs no torch.
+        # Only now, as it needs numba, which takes a while to load.
         from eegzip.codecs.runtime import CodecRuntime
 
         runtime = CodecRuntime(codec.checkpoint, device=options.device)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from eegzip.codecs.checkpoints.checkpoint import read_prior
 from eegzip.codecs.quantisation.rate_search import RateSearch
@@ -109,9 +108,7 @@ def _rate_search(runtime: CodecRuntime) -> RateSearch:
             f"the model '{config.name}' can't aim at a number of bits: it has no prior, or codebooks of another kind. "
             "Choose a number of codebooks instead."
         )
-    with torch.inference_mode():
-        codebooks = torch.stack([quantizer.codebook.weight for quantizer in runtime.network.quantizer.quantizers])
-    return RateSearch(prior, codebooks.cpu().numpy(), config.beam)
+    return RateSearch(prior, runtime.codebooks, config.beam)
 
 
 def coded_bits(prior: TokenPrior, codes: Sequence[np.ndarray]) -> int:

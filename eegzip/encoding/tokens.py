@@ -114,7 +114,7 @@ class TokenStage:
         self._restores = not header.layer_sets
         target = None
         if bitrate is not None:
-            # Here, as it needs torch and numba.
+            # Here, as it needs numba, which takes a while to load.
             from eegzip.encoding.target_bitrate import TargetBitrate
 
             target = TargetBitrate(header, runtime, bitrate)

@@ -36,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegzip.evaluation.peaks import PeakErrors, largest_peaks, spikes
+from eegzip.evaluation.spectrogram_loss import WINDOWS, spectrogram_difference
 
 BANDS = {"delta": (0.5, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0), "gamma": (30.0, 45.0)}
 """Edges in Hz. Gamma ends below mains hum and below the low-pass filter of most clinical exports."""
@@ -257,15 +258,7 @@ def _coherence(x: np.ndarray, y: np.ndarray, rate: float | None) -> dict[str, fl
 
 
 def _spectrogram_loss(x: np.ndarray, y: np.ndarray) -> float | None:
-    from eegzip.evaluation.spectrogram import WINDOWS
-
     deviation = float(x.std()) if len(x) else 0.0
     if deviation == 0 or len(x) <= min(WINDOWS) // 2:
         return None
-    import torch
-
-    from eegzip.evaluation.spectrogram import spectrogram_losses
-
-    pair = torch.from_numpy(np.stack([x, y]) / deviation).float()
-    with torch.no_grad():
-        return float(spectrogram_losses(pair[:1], pair[1:])[0])
+    return spectrogram_difference(x / deviation, y / deviation)

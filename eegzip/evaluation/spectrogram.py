@@ -1,28 +1,11 @@
-"""The paper's spectrogram loss, made exact.
-
-The paper (section 2.3) replaces DAC's mel loss by "a standard spectrogram loss" and says no more. Here it is DAC's
-multi-scale mel loss with the mel filterbank left out. For waveforms x and y of T samples, as the network sees them:
-
-* window lengths w = 32, 64, 128, 256, 512, 1024, 2048 samples; those with T <= w / 2 are left out;
-* S_w: magnitude of the short-time Fourier transform with a periodic Hann window of w samples (not normalised: the
-  plain sum over windowed samples), hop w / 4, the waveform mirrored by w / 2 samples at both ends without repeating
-  the end itself, so that frame i is centred on sample i * w / 4; 1 + floor(T / (w / 4)) frames, w / 2 + 1 bins;
-* the loss is the sum over w of the mean, over bins and frames, of
-  |log10 max(S_w(x), 1e-5) - log10 max(S_w(y), 1e-5)|.
-
-A difference of 1 in one scale is a factor of 10 in magnitude (20 dB), on average over time and frequency. The window
-lengths are DAC's own, in samples: the codec feeds EEG at audio's framing, so they bear the same relation to its hop of
-512 samples, and at 256 Hz they last from 1/8 s (a spike) to 8 s (slow waves).
-"""
+"""The spectrogram loss of :mod:`eegzip.evaluation.spectrogram_loss`, which defines it, on torch: with gradients."""
 
 from __future__ import annotations
 
 import torch
 
+from eegzip.evaluation.spectrogram_loss import FLOOR, WINDOWS
 from eegzip.formats.errors import UsageError
-
-WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
-FLOOR = 1e-5
 
 
 def present_rows(

@@ -16,7 +16,6 @@ from eegzip.codecs.channels.grouping import grouping_for, styles_for
 from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ChannelCoding, bits_per_second
-from eegzip.codecs.networks.inference import codewords
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.encoding.options import CompressionOptions, choose
 from eegzip.formats.edf import EdfHeader
@@ -87,10 +86,8 @@ class Tokenizer(nn.Module):
         super().__init__()
         self.checkpoint = checkpoint
         self._made: CodecRuntime | None = CodecRuntime(checkpoint)
-        with torch.no_grad():
-            tables = [codewords(quantizer) for quantizer in self._made.network.quantizer.quantizers]
         # Not persistent: who saves a model that was trained on tokens saves no copy of this.
-        self.register_buffer("codewords", torch.stack(tables).contiguous(), persistent=False)
+        self.register_buffer("codewords", torch.tensor(self._made.codebooks), persistent=False)
 
     @classmethod
     def from_pretrained(cls, model: str | Path, *, revision: str | None = None) -> Tokenizer:
@@ -208,9 +205,9 @@ class Tokenizer(nn.Module):
     @property
     def _runtime(self) -> CodecRuntime:
         """The network on the device where the module is."""
-        device = self.codewords.device
+        device = str(self.codewords.device)
         if self._made is None or self._made.device != device:
-            self._made = CodecRuntime(self.checkpoint, device=str(device))
+            self._made = CodecRuntime(self.checkpoint, device=device)
         return self._made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -395,8 +392,7 @@ class Tokenizer(nn.Module):
             A token is beyond the vocabulary.
         """
         values = packed(codes, self.name, self.codebooks, self.vocabulary_size)
-        with torch.no_grad():
-            latents = self._runtime.codewords(values.reshape(-1, *values.shape[2:]))
+        latents = torch.from_numpy(self._runtime.codewords(values.reshape(-1, *values.shape[2:])))
         return latents.reshape(*values.shape[:2], *latents.shape[1:]).to(codes.device)
 
     def _check_samples(self, x: torch.Tensor) -> None:

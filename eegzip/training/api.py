@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from eegzip import models
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint
 from eegzip.codecs.checkpoints.config import CAUSAL
+from eegzip.codecs.extra import require_torch
 from eegzip.formats.errors import OutputExistsError, UsageError
 from eegzip.training.extras import require
 from eegzip.training.loop.state import STATE, load_run_settings, save_settings
@@ -276,7 +277,7 @@ def train(
     OutputExistsError
         The folder holds something already.
     UsageError
-        A setting makes no sense.
+        A setting makes no sense, or a package is not installed that training takes.
 
     Examples
     --------
@@ -284,6 +285,7 @@ def train(
     >>> report = eegzip.train(settings, "my-model")  # doctest: +SKIP
     >>> eegzip.compress("night.edf", "night.eegz", model="my-model")  # doctest: +SKIP
     """
+    require_torch("training")
     out = Path(out)
     if resume:
         settings = settings or load_run_settings(out)

@@ -66,7 +66,9 @@ def _code(
         entries = size - column
         most = 0
         if not decoding:
-            largest = np.abs(values[place : place + entries]).max()
+            largest = 0
+            for number in range(place, place + entries):
+                largest = max(largest, abs(values[number]))
             while largest >> most:
                 most += 1
         most = _raw(state, data, decoding, most, _DIGITS_BITS)

@@ -17,7 +17,7 @@ from eegzip.codecs.checkpoints.config import (
     ScalingConfig,
 )
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.networks.network import ADAPTERS, TokenNetwork
+from eegzip.codecs.networks.token_network import ADAPTERS, TokenNetwork
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.stream_coder import GroupCoder
 
@@ -92,5 +92,4 @@ def decode(runtime: CodecRuntime, codes: np.ndarray, valid: tuple[int, int] | No
 
 def latents(runtime: CodecRuntime, codes: np.ndarray) -> np.ndarray:
     """Quantised latents [B, D, F] that codes [B, k, F] stand for."""
-    with torch.inference_mode():
-        return runtime.codewords(codes).cpu().numpy()
+    return runtime.codewords(codes)

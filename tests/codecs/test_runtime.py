@@ -12,6 +12,7 @@ from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.networks.dac import EegDac, mdct_basis
 from eegzip.codecs.networks.descript import DAC
 from eegzip.codecs.networks.inference import build_network
+from eegzip.codecs.networks.linear_network import LinearNetwork
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.signal.analysis import mirror_indices
 from eegzip.codecs.stream_coder import GroupCoder
@@ -73,8 +74,8 @@ def test_windows_equal_the_whole(checkpoint: Checkpoint) -> None:
         start = -context * hop - hop // 2
         total = 3 * size * hop + 2 * context * hop
         x = y[:, mirror_indices(y.shape[1], start, start + total)]
-        z = runtime.network.encoder(torch.from_numpy(x)[:, None])[:, :, context:-context]
-        parts = runtime.network.encoder(torch.from_numpy(windows(runtime, y)[:6])[:, None])
+        z = runtime.network.module.encoder(torch.from_numpy(x)[:, None])[:, :, context:-context]
+        parts = runtime.network.module.encoder(torch.from_numpy(windows(runtime, y)[:6])[:, None])
         parts = parts[:, :, context : context + size].reshape(3, 2, -1, size)
     joined = torch.cat(list(parts), dim=2)
     assert torch.allclose(joined, z[:, :, : joined.shape[2]], atol=2e-5)
@@ -137,7 +138,7 @@ def test_fewer_codebooks(linear: Checkpoint, plain: Checkpoint) -> None:
     found = latents(beam, codes)
     assert found.shape == (2, LINEAR.network.latent_width, beam.window_frames)
     with torch.inference_mode():
-        z = beam.network.encoder(torch.from_numpy(x)[:, None])
+        z = beam.network.module.encoder(torch.from_numpy(x)[:, None])
     z = z[:, :, beam.encoder_context : beam.encoder_context + beam.window_frames].numpy()
     cut = latents(beam, encode(beam, x)[:, :2])
     assert np.square(found - z).sum() <= np.square(cut - z).sum()
@@ -171,18 +172,19 @@ def test_another_beam(linear: Checkpoint, plain: Checkpoint) -> None:
 def test_silent_branches_are_left_out_without_a_trace(tmp_path: Path) -> None:
     network = EegDac(LINEAR.network, LINEAR.rate)
     runtime = CodecRuntime(save_checkpoint(tmp_path / "m", LINEAR, network.state_dict()))
-    assert runtime.network.encoder.skips_branch
-    assert runtime.network.decoder.skips_branch
-    x = torch.from_numpy(noise(3, 3200))[:, None]
+    assert isinstance(runtime.network, LinearNetwork)
+    x, whole, alone = noise(3, 3200)[:, None], slice(None), np.zeros((3, 1), np.int64)
     exact = network.double()
+    _, z = runtime.network.encode(x, alone, whole, 1)
+    wave = runtime.network.synthesise(z)
     with torch.inference_mode():
-        z, wanted = runtime.network.encoder(x), exact.encoder(x.double())
-        wave, back = runtime.network.decoder(z), exact.decoder(z.double())
-        # As near as float32 comes in sums of so many terms.
-        assert torch.allclose(z.double(), wanted, rtol=0, atol=4e-6)
-        assert torch.allclose(wave.double(), back, rtol=0, atol=4e-6)
-        assert torch.equal(torch.cat([runtime.network.encoder(row) for row in x.split(1)]), z)
-        assert torch.equal(torch.cat([runtime.network.decoder(row) for row in z.split(1)]), wave)
+        wanted, back = exact.encoder(torch.from_numpy(x).double()), exact.decoder(torch.from_numpy(z).double())
+    # As near as float32 comes in sums of so many terms.
+    np.testing.assert_allclose(z, wanted.numpy(), rtol=0, atol=4e-6)
+    np.testing.assert_allclose(wave, back[:, 0].numpy(), rtol=0, atol=4e-6)
+    rows = [runtime.network.encode(row[None], alone[:1], whole, 1)[1] for row in x]
+    assert np.array_equal(np.concatenate(rows), z)
+    assert np.array_equal(np.concatenate([runtime.network.synthesise(row[None]) for row in z]), wave)
 
 
 def test_frames_and_mirror() -> None:

@@ -64,7 +64,7 @@ def test_small_batches_give_the_same(checkpoint: Checkpoint, monkeypatch: pytest
     runtime = CodecRuntime(checkpoint)
     x = samples_for(runtime)
     codes = GroupCoder(runtime, GROUPS).encode(x)
-    monkeypatch.setattr(runtime, "_batch_samples", 1)
+    monkeypatch.setattr(runtime.network, "batch_samples", 1)
     assert np.array_equal(GroupCoder(runtime, GROUPS).encode(x), codes)
 
 
@@ -102,7 +102,7 @@ def latents_of(runtime: CodecRuntime, x: np.ndarray, group: tuple[int, ...]) -> 
     """Latents before the quantiser of a stretch, context included."""
     with torch.inference_mode():
         styles, present = torch.tensor([group]), torch.ones(1, len(group), dtype=torch.bool)
-        return runtime.network.latents(torch.from_numpy(x)[None], styles, present)[0]
+        return runtime.network.module.latents(torch.from_numpy(x)[None], styles, present)[0]
 
 
 def test_random_access_gives_what_the_whole_gives(checkpoint: Checkpoint) -> None:
@@ -147,9 +147,9 @@ def test_before_training_single_channels_give_the_backbones_tokens(backbone: Mod
     # From the very same windows the tokens are the same to the last; a frame of context more changes no sums inside.
     codes = GroupCoder(together, [(i,) for i in range(7)]).encode(x)
     with torch.inference_mode():
-        latent = alone.network.encoder(torch.from_numpy(x)[:, None])
+        latent = alone.network.module.encoder(torch.from_numpy(x)[:, None])
         context = together.encoder_context
-        assert np.array_equal(codes, alone.quantise(latent[:, :, context:-context], alone.n_codebooks).numpy())
+        assert np.array_equal(codes, alone.network.quantise(latent[:, :, context:-context], alone.n_codebooks).numpy())
     assert (codes == encode(alone, inner)).mean() > 0.999
     assert np.array_equal(encode(together, x), codes)
     beyond = alone.decoder_context

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eegzip.codecs.checkpoints.config import JointConfig, ModelConfig
 from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header, weights_file
+from eegzip.codecs.types import FloatArray
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
 from eegzip.formats.files import replaced, sha256_of
 from eegzip.formats.tokens.tables import MAX_PRIOR_BYTES, PRIOR, TokenPrior
@@ -52,41 +56,53 @@ class Checkpoint:
     @cached_property
     def state(self) -> dict[str, torch.Tensor]:
         """The weights, float32 whatever they are stored as (imports torch)."""
-        import safetensors.torch
+        import torch
 
+        # A copy, as networks change their weights in training.
+        return {name: torch.tensor(value) for name, value in self.arrays.items()}
+
+    @cached_property
+    def arrays(self) -> Mapping[str, FloatArray]:
+        """The weights as read-only arrays, float32 whatever they are stored as."""
         path = weights_file(self.folder)
         check_header(path)
         content = path.read_bytes()
         if compute_digest(self.config, hashlib.sha256(content).digest()) != self.digest:
             raise ModelError(f"The model in {self.folder} changed while it was being read; load it again.")
-        try:
-            state: dict[str, torch.Tensor] = safetensors.torch.load(content)
-        except Exception as error:
-            raise ModelError(f"{path} is damaged ({error}); get the model again.") from error
-        return _finite(path, {name: value.float() for name, value in state.items()})
+        return _arrays(path, content)
+
+    @cached_property
+    def joint_arrays(self) -> Mapping[str, FloatArray]:
+        """The weights of the joint decoder, likewise; a model without one has none."""
+        if self.config.joint is None:
+            return {}
+        return _arrays(self.folder / JOINT, _read_joint(self.folder, self.config.joint.weights))
 
     @cached_property
     def joint_state(self) -> dict[str, torch.Tensor]:
-        """The weights of the joint decoder; a model without one has none (imports torch)."""
-        import safetensors.torch
+        """The weights of the joint decoder as tensors (imports torch)."""
+        import torch
 
-        if self.config.joint is None:
-            return {}
-        try:
-            state: dict[str, torch.Tensor] = safetensors.torch.load(_read_joint(self.folder, self.config.joint.weights))
-        except ModelError:
-            raise
-        except Exception as error:
-            raise ModelError(f"{self.folder / JOINT} is damaged ({error}); get the model again.") from error
-        return _finite(self.folder / JOINT, state)
+        return {name: torch.tensor(value) for name, value in self.joint_arrays.items()}
 
 
-def _finite(path: Path, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Refuse weights that are no numbers: what they touch would be none either, without an error anywhere."""
-    for name, value in state.items():
-        if not bool(value.isfinite().all()):
+def _arrays(path: Path, content: bytes) -> dict[str, FloatArray]:
+    """Return what a safetensors file holds, as float32.
+
+    Weights that are no numbers are refused: what they touch would be none either, without an error anywhere.
+    """
+    import safetensors.numpy
+
+    try:
+        found = safetensors.numpy.load(content)
+    except Exception as error:
+        raise ModelError(f"{path} is damaged ({error}); get the model again.") from error
+    arrays = {name: value.astype(np.float32, copy=False) for name, value in found.items()}
+    for name, value in arrays.items():
+        if not np.isfinite(value).all():
             raise ModelError(f"{path} holds weights that are no finite numbers ({name[:60]}); get the model again.")
-    return state
+        value.flags.writeable = False
+    return arrays
 
 
 def canonical_json(data: dict[str, Any]) -> bytes:

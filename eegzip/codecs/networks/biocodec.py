@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from eegzip.codecs.checkpoints.config import NetworkConfig
-from eegzip.codecs.networks.network import TokenNetwork
 from eegzip.codecs.networks.seanet import CausalDecoder, CausalEncoder
+from eegzip.codecs.networks.token_network import TokenNetwork
 
 
 class Level(nn.Module):

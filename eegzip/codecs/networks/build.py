@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eegzip.codecs.checkpoints.config import ModelConfig
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 
 
 def build(config: ModelConfig, quantizer_dropout: float = 0.0) -> TokenNetwork:

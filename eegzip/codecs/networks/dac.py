@@ -20,7 +20,7 @@ from torch import nn
 from eegzip.codecs.checkpoints.config import NetworkConfig
 from eegzip.codecs.networks.descript import DAC, Decoder, Encoder, VectorQuantize, without_deprecations
 from eegzip.codecs.networks.linear import analyse, synthesise
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 
 
 def mdct_basis(hop: int) -> torch.Tensor:
@@ -159,28 +159,3 @@ def skip_silent_branches(network: EegDac) -> None:
     if network.config.linear_path:
         for half, last in ((network.encoder, network.encoder.block[-1]), (network.decoder, network.decoder.model[-2])):
             half.skips_branch = not bool(last.weight.any() or last.bias.any())
-
-
-# Three residual units of kernel 7 at dilations 1, 3 and 9.
-_UNITS_REACH = 3 * (1 + 3 + 9)
-
-
-def encoder_reach(config: NetworkConfig) -> int:
-    """Return how many samples beyond its own hop, to either side, a frame of the encoder depends on."""
-    scale, reach = 1, 3
-    for rate in config.encoder_rates:
-        # A strided convolution covers two strides: half a stride more than its own on each side.
-        reach += (_UNITS_REACH + rate // 2) * scale
-        scale *= rate
-    return reach + scale
-
-
-def decoder_reach(config: NetworkConfig) -> int:
-    """Return how far from a sample, in samples, lie the frames that its synthesis depends on."""
-    scale = config.hop
-    reach = 3 * scale
-    for rate in config.decoder_rates:
-        reach += scale // 2
-        scale //= rate
-        reach += _UNITS_REACH * scale
-    return reach + 3

@@ -13,7 +13,7 @@ from eegzip.codecs.networks.biocodec import Level, fuse_parametrizations
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac, fuse_weight_norm, skip_silent_branches
 from eegzip.codecs.networks.descript import Snake1d, VectorQuantize
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.formats.errors import ModelError
 
 _MOST_KEPT = 3

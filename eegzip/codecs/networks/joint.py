@@ -9,6 +9,9 @@ on latents, which are MDCT coefficients here (one bin a hertz):
    correlations and the Wiener weights themselves, so any number of channels in any order will do; no weight belongs to
    a channel. The last layer starts at zero: an untrained network gives step 1.
 
+This is for training; files are decoded by :mod:`eegzip.codecs.networks.joint_inference`, which takes no torch. A test
+holds the two to each other.
+
 The covariances are those of one window (SPEC.md, section 9.1), so nothing depends on chunks or on what was asked for.
 """
 
@@ -23,17 +26,8 @@ from torch.nn import functional
 
 from eegzip.codecs.checkpoints.checkpoint import JOINT, Checkpoint
 from eegzip.codecs.checkpoints.config import JointConfig
+from eegzip.codecs.networks.joint_inference import BANDS, ITERATIONS, LEAST_KEPT, LEAST_NOISE, N_BANDS, SHRINKAGE
 from eegzip.formats.errors import ModelError
-
-BANDS = (0, 2, 4, 6, 8, 11, 14, 18, 24, 32, 44, 60, 128)
-"""First bin of each band, and the end of the last."""
-_N_BANDS = len(BANDS) - 1
-_ITERATIONS = 8
-# Share of each covariance that is given up for the sake of its inverse.
-_SHRINKAGE = 0.03
-# Least share of its variance that a decoded band is taken to have kept.
-_LEAST_KEPT = 0.05
-_LEAST_NOISE = 1e-4
 
 
 class Neighbours(NamedTuple):
@@ -73,26 +67,26 @@ def neighbours_of(decoded: torch.Tensor, noise: torch.Tensor) -> Neighbours:
         covariances.append(rows @ rows.T / rows.shape[1])
         noises.append(noise[:, :, first:stop].double().mean((1, 2)))
     found = torch.stack(covariances)
-    error = torch.stack(noises).clamp_min(_LEAST_NOISE)
+    error = torch.stack(noises).clamp_min(LEAST_NOISE)
     energy = torch.diagonal(found, dim1=1, dim2=2)
     variance = energy + error
     size = variance.sqrt()
-    kept = (energy / variance).clamp_min(_LEAST_KEPT)
+    kept = (energy / variance).clamp_min(LEAST_KEPT)
     # Errors don't correlate with what was decoded, so coding takes the same share from all of a channel's covariances.
     whole = found / (kept[:, :, None] * kept[:, None] * size[:, :, None] * size[:, None])
     whole = whole - torch.diag_embed(torch.diagonal(whole, dim1=1, dim2=2)) + torch.eye(channels).to(whole)
     values, vectors = torch.linalg.eigh(whole)
-    whole = (vectors * values.clamp_min(_SHRINKAGE)[:, None]) @ vectors.transpose(1, 2)
+    whole = (vectors * values.clamp_min(SHRINKAGE)[:, None]) @ vectors.transpose(1, 2)
     size = size / torch.diagonal(whole, dim1=1, dim2=2).sqrt()
     whole = whole * size[:, :, None] * size[:, None]
-    for _ in range(_ITERATIONS):
+    for _ in range(ITERATIONS):
         spread = torch.diagonal(whole, dim1=1, dim2=2)
         sureness = (1 / error - 1 / spread).clamp_min(1e-6)
         posterior = torch.linalg.inv(torch.linalg.inv(whole) + torch.diag_embed(sureness))
         weights = posterior / error[:, None]
         whole = weights @ found @ weights.transpose(1, 2) + posterior
         own = torch.diag_embed(torch.diagonal(whole, dim1=1, dim2=2))
-        whole = (1 - _SHRINKAGE) * whole + _SHRINKAGE * own
+        whole = (1 - SHRINKAGE) * whole + SHRINKAGE * own
         whole = 0.5 * (whole + whole.transpose(1, 2))
     size = torch.diagonal(whole, dim1=1, dim2=2).sqrt()
     correlations = whole / (size[:, :, None] * size[:, None])
@@ -139,8 +133,8 @@ class JointBlock(nn.Module):
         self.time = nn.Conv1d(width, width, config.kernel, padding=config.kernel // 2, groups=width)
         self.mix_norm = nn.LayerNorm(width)
         self.value = nn.Linear(width, 2 * width)
-        self.by_correlation = nn.Parameter(torch.zeros(config.heads, _N_BANDS))
-        self.by_weight = nn.Parameter(torch.zeros(config.heads, _N_BANDS))
+        self.by_correlation = nn.Parameter(torch.zeros(config.heads, N_BANDS))
+        self.by_weight = nn.Parameter(torch.zeros(config.heads, N_BANDS))
         self.mixed = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
         self.inner = nn.Linear(width, 2 * width)
@@ -191,10 +185,10 @@ class JointDecoder(nn.Module):
         self.config = config
         self.bins = bins
         self.register_buffer("noise", torch.ones(depths + 1, bins))
-        self.first = nn.Linear(2 * bins + 4 * _N_BANDS, config.width)
+        self.first = nn.Linear(2 * bins + 4 * N_BANDS, config.width)
         self.blocks = nn.ModuleList(JointBlock(config) for _ in range(config.blocks))
         self.last_norm = nn.LayerNorm(config.width)
-        self.last = nn.Linear(config.width, 2 * bins + _N_BANDS)
+        self.last = nn.Linear(config.width, 2 * bins + N_BANDS)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
@@ -222,7 +216,7 @@ class JointDecoder(nn.Module):
         if neighbours is None:
             neighbours = neighbours_of(decoded, noise)
         wiener = banded(neighbours.weights, decoded)
-        size = noise.clamp_min(_LEAST_NOISE).sqrt()
+        size = noise.clamp_min(LEAST_NOISE).sqrt()
         frames = decoded.shape[-2]
         of_bands = [
             torch.log(_band_means(decoded.square()) / neighbours.noise.mT.unsqueeze(-2) + 0.1),
@@ -232,7 +226,7 @@ class JointDecoder(nn.Module):
             ),
             torch.log(_band_means(noise) + 1e-3),
         ]
-        level = self.noise[0].clamp_min(_LEAST_NOISE).sqrt()
+        level = self.noise[0].clamp_min(LEAST_NOISE).sqrt()
         features = [torch.asinh(decoded / level), torch.asinh((wiener - decoded) / size), *of_bands]
         h = self.first(torch.cat(features, dim=-1))
         # In units of each channel's spread, so that weights mean the same between loud channels and quiet ones.
@@ -241,7 +235,7 @@ class JointDecoder(nn.Module):
         fellows = decoded.shape[-3] ** 0.5 if count is None else count.sqrt()[..., None, None, None]
         for block in self.blocks:
             h = block(h, neighbours.correlations, others, fellows)
-        own, shared, trust = self.last(self.last_norm(h)).split([self.bins, self.bins, _N_BANDS], dim=-1)
+        own, shared, trust = self.last(self.last_norm(h)).split([self.bins, self.bins, N_BANDS], dim=-1)
         apart = _apart(neighbours.weights)
         refined = wiener + _spread(trust) * (wiener - decoded) + size * own + banded(apart, size * shared)
         return refined, wiener

@@ -1,114 +1,137 @@
-"""What every network of tokens has in common, whatever its layers are: waveforms to latents, latents to waveforms."""
+"""What a model does to rows of waveforms, latents and tokens, whatever computes it: numpy or torch.
+
+Arrays go in, arrays come out. On CPUs every row is done by itself, so what it gives depends neither on the other rows
+nor on the number of threads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-import torch
-from torch import nn
+import numpy as np
+import numpy.typing as npt
 
-from eegzip.codecs.checkpoints.config import NetworkConfig
-from eegzip.formats.errors import ModelError
+from eegzip.codecs.types import CodeArray, FloatArray
+from eegzip.formats.errors import ModelError, UsageError
+from eegzip.formats.processes import PerProcess
+from eegzip.formats.tokens.packed import ABSENT
 
-# Beginnings of the names of weights that a multi-channel network has besides its backbone's.
-ADAPTERS = ("attention.", "projection.", "styles.")
+IndexArray = npt.NDArray[np.int64]
 
 
-class TokenNetwork(nn.Module):
-    """An encoder, a residual quantiser and a decoder; every channel alone, unless a subclass brings channels together.
+class Network(ABC):
+    """A model's transform, codebooks and search.
 
-    Attributes
+    Parameters
     ----------
-    config : NetworkConfig
-        Shape of the network.
-    encoder, decoder : Module
-        Waveforms [B, 1, T] to latents [B, D, T / hop], and back.
-    quantizer : Module
-        Its ``quantizers`` have ``in_proj``, ``codebook`` and ``out_proj``.
+    workers
+        Rows that are done at a time on a CPU, each in a thread of its own.
+    n_codebooks, codebook_size
+        Of the quantiser.
     """
 
-    config: NetworkConfig
-    encoder: Any
-    decoder: Any
-    quantizer: Any
+    def __init__(self, workers: int, n_codebooks: int, codebook_size: int) -> None:
+        self.n_codebooks = n_codebooks
+        self.codebook_size = codebook_size
+        self._workers = workers
+        self._pool = PerProcess(self._new_pool)
 
-    def latents(self, wave: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """Return one latent for each group of channels [B, D, T / hop].
+    def _new_pool(self) -> ThreadPoolExecutor:
+        pool = ThreadPoolExecutor(self._workers)
+        weakref.finalize(self, pool.shutdown, wait=False)
+        return pool
+
+    @property
+    @abstractmethod
+    def codebooks(self) -> FloatArray:
+        """What the entries of all codebooks add to the latents, [K, S, D]."""
+
+    @abstractmethod
+    def encode(
+        self,
+        waves: FloatArray,
+        styles: IndexArray,
+        inner: slice,
+        levels: int,
+        multipliers: FloatArray | None = None,
+    ) -> tuple[CodeArray, FloatArray]:
+        """Return the codes [B, levels, n] of groups, and the latents [B, D, n] that they stand for.
 
         Parameters
         ----------
-        wave
-            Groups of waveforms [B, G, T], T a whole number of hops; G is 1 where channels are coded alone.
+        waves
+            Normalised waveforms [B, G, T], T a whole number of hops.
         styles
-            Style number of each channel [B, G], int64.
-        present
-            Which channels exist [B, G], bool; the others may hold anything, and count as zero.
+            Style of each channel [B, G].
+        inner
+            The n frames that are to be coded; those beside them are there to be seen.
+        levels
+            How many codebooks to use, the first ones.
+        multipliers
+            Squared error [B, n] that a token must take away to be worth it; a frame has no others. By default all
+            have all. Only of models whose codebooks lie in the latents.
         """
-        batch, group, length = wave.shape
-        rows = wave.reshape(batch * group, 1, length)
-        if group == 1:
-            latent = self.encoder(rows)
-        else:
-            # Most groups are smaller than the largest: what is absent costs nothing.
-            places = present.reshape(-1).nonzero()[:, 0]
-            found = self.encoder(rows[places])
-            latent = found.new_zeros(len(rows), *found.shape[1:]).index_copy(0, places, found)
-        return self.joined(latent.unflatten(0, (batch, group)), styles, present)
 
-    def waves(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the waveforms [B, G, F * hop] of all channels of groups.
+    @abstractmethod
+    def decode(self, codes: CodeArray, styles: IndexArray, first: int, last: int) -> FloatArray:
+        """Return the waveforms [B * G, F * hop] of codes [B, k, F].
 
-        Parameters
-        ----------
-        latent
-            Quantised latents of the groups [B, D, F].
-        styles
-            Style number of each channel [B, G], int64.
-        present
-            Which channels exist [B, G]; the others' waveforms are zero and cost nothing. By default all do.
+        Frames before `first` and from `last` on don't exist: they count as zero latents.
         """
-        styled = self.styled(latent, styles)
-        rows = styled.flatten(0, 1)
-        if present is None or styles.shape[1] == 1:
-            wave = self.decoder(rows)
-        else:
-            places = present.reshape(-1).nonzero()[:, 0]
-            found = self.decoder(rows[places])
-            wave = found.new_zeros(len(rows), *found.shape[1:]).index_copy(0, places, found)
-        result: torch.Tensor = wave[:, 0].unflatten(0, styles.shape)
-        return result
 
-    def joined(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        """Return one latent for each group [B, D, F] from those of its channels [B, G, D, F]: here the only one."""
-        if latent.shape[1] != 1:
-            raise ModelError(f"This model codes every channel alone, not {latent.shape[1]} as one.")
-        return latent[:, 0]
+    @abstractmethod
+    def synthesise(self, latents: FloatArray) -> FloatArray:
+        """Return the waveforms [B, F * hop] of latents [B, D, F]."""
 
-    def styled(self, latent: torch.Tensor, styles: torch.Tensor) -> torch.Tensor:
-        """Return the latents that each channel is decoded from [B, G, D, F]: here the group's own."""
-        if styles.shape[1] != 1:
-            raise ModelError(f"This model codes every channel alone, not {styles.shape[1]} as one.")
-        return latent[:, None]
+    @abstractmethod
+    def codewords(self, codes: CodeArray) -> FloatArray:
+        """Return the sum of the codewords of codes [B, k, F]: latents [B, D, F]; absent ones add nothing."""
 
-    def load_backbone(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Load the weights of single-channel coding strictly; adapters stay as they are.
-
-        Parameters
-        ----------
-        state
-            State dict of a network of this shape, or of a multi-channel network around it, whose adapters are passed
-            over.
+    def there(self, codes: CodeArray) -> npt.NDArray[np.bool_]:
+        """Return which of the codes are there, once they are found to be the model's.
 
         Raises
         ------
         ModelError
-            The weights are those of another network.
+            A code is beyond the codebooks.
+        UsageError
+            The shape is not [B, k, F].
         """
-        backbone = {name: value for name, value in state.items() if not name.startswith(ADAPTERS)}
-        own = {name: value for name, value in self.state_dict().items() if name.startswith(ADAPTERS)}
-        try:
-            self.load_state_dict({**backbone, **own}, strict=True)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
-            raise ModelError(f"These weights are not those of the network to start from them: {reason}") from error
+        if codes.ndim != 3 or not 1 <= codes.shape[1] <= self.n_codebooks:
+            raise UsageError(f"Codes must be [B, 1 to {self.n_codebooks}, frames]; shape {codes.shape}.")
+        # Of the largest codebooks the last entry has that number; frames of such a model have all tokens.
+        there: npt.NDArray[np.bool_] = (codes != ABSENT) | (self.codebook_size > ABSENT)
+        largest = int(codes.max(where=there, initial=0))
+        if largest >= self.codebook_size:
+            raise ModelError(f"A token {largest} is beyond the model's {self.codebook_size} entries.")
+        return there
+
+    def in_batches(self, work: Callable[[int, IndexArray], None], kinds: Sequence[tuple[int, int]]) -> None:
+        """Do rows of several kinds, each by itself; several threads take a row each.
+
+        Libraries choose a layer's kernel, and with it the last bits of what it gives, by the size of the batch.
+
+        Parameters
+        ----------
+        work
+            Does some rows of a kind, given by their numbers.
+        kinds
+            Number of rows of each kind, and samples in a row.
+        """
+
+        def alone(job: tuple[int, int]) -> None:
+            with self.in_thread():
+                work(job[0], np.array([job[1]]))
+
+        jobs = [(kind, row) for kind, (count, _) in enumerate(kinds) for row in range(count)]
+        for _ in self._pool().map(alone, jobs):
+            pass
+
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """What has to hold in a thread that does a row."""
+        yield

@@ -12,6 +12,7 @@ from typing import Any
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, NetworkConfig, ScalingConfig
 from eegzip.codecs.checkpoints.weights import MAX_WEIGHT_BYTES
+from eegzip.codecs.extra import require_torch
 from eegzip.codecs.networks import biocodec_weights
 from eegzip.codecs.networks.hugging_face import is_hugging_face, network_of, read_weights, safetensors_of
 from eegzip.formats.errors import ModelError
@@ -74,7 +75,10 @@ def import_descript(path: str | Path, out_dir: str | Path, rate: float | None = 
         The weights are missing, damaged, of another network, or more than plain numbers.
     OutputExistsError
         There is a model in the folder already.
+    UsageError
+        PyTorch or DAC's network is not installed.
     """
+    require_torch("importing weights")
     import torch
 
     from eegzip.codecs.networks.dac import EegDac

@@ -11,7 +11,7 @@ from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig
 from eegzip.codecs.networks.codebook_reduction import first_codebooks
 from eegzip.codecs.networks.dac_mc import EegDacMc
-from eegzip.codecs.networks.network import ADAPTERS, TokenNetwork
+from eegzip.codecs.networks.token_network import ADAPTERS, TokenNetwork
 from eegzip.formats.errors import ModelError
 
 # Weights that have a row for each style.

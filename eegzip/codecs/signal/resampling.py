@@ -71,10 +71,9 @@ class Resampler:
             self._filter = np.ones(1)
             self.reach = 0
             return
-        # scipy.signal takes most of a second to import, which reading tokens or exact signals need not wait for.
-        from scipy.signal import firwin
-
-        taps = firwin(2 * self.reach + 1, 1.0 / wide, window=("kaiser", _KAISER_BETA)) * self.up
+        places = np.arange(-self.reach, self.reach + 1)
+        taps = np.sinc(places / wide) * np.kaiser(len(places), _KAISER_BETA)
+        taps *= self.up / taps.sum()
         # Each branch sums to one by itself: a constant stays a constant, without ripple at the input's rate.
         for phase in range(self.up):
             branch = taps[phase :: self.up] / taps[phase :: self.up].sum()
@@ -120,12 +119,7 @@ class Resampler:
             return part
         if count <= 0:
             return np.zeros((x.shape[0], 0))
-        from scipy.signal import upfirdn
+        # Here, as it needs numba, which takes a while to load.
+        from eegzip.codecs.signal.polyphase import resampled
 
-        # upfirdn gives y[k] = sum_i h[k*down - i*up] x[i]; leading zeros on h bring output out_start onto a
-        # multiple of `down`. The wanted position of the first output, from the first tap:
-        centre = out_start * self.down - start * self.up + self.reach
-        lead = -centre % self.down
-        taps = np.concatenate([np.zeros(lead), self._filter]) if lead else self._filter
-        skip = (centre + lead) // self.down
-        return upfirdn(taps, part, self.up, self.down, axis=1)[:, skip : skip + count]
+        return resampled(part, self._filter, self.up, self.down, out_start, count, start)

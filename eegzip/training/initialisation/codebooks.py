@@ -7,7 +7,7 @@ from torch import nn
 
 from eegzip.codecs.networks.biocodec import Level
 from eegzip.codecs.networks.descript import VectorQuantize
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.training.initialisation import kmeans
 from eegzip.training.initialisation.weight_norm import set_weight
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from eegzip.codecs.networks.dac_mc import EegDacMc
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.training.data.batches import Batches, Tensors
 from eegzip.training.initialisation.channels import Group, set_channels_apart
 from eegzip.training.initialisation.codebooks import start_codebooks

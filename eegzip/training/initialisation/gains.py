@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.training.initialisation.weight_norm import gain_of
 from eegzip.training.quantiser import quantise
 

@@ -10,7 +10,7 @@ import torch
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.codebook_reduction import reduced
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.formats.errors import UsageError
 from eegzip.training.loop.distributed import Processes
 from eegzip.training.loop.ema import WeightAverage

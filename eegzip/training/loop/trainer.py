@@ -18,7 +18,7 @@ from torch import nn
 from eegzip.codecs.checkpoints.checkpoint import save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.dac_mc import EegDacMc
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.training.data.batches import Batches
 from eegzip.training.initialisation.from_data import DataStart
 from eegzip.training.loop.distributed import Processes

@@ -7,7 +7,7 @@ from pathlib import Path
 from eegzip.codecs.checkpoints.checkpoint import as_stored, save_checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.training.loop.history import History
 from eegzip.training.loop.model import TrainedModel
 from eegzip.training.validation.windows import Validation

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegzip.codecs.networks.network import TokenNetwork
+from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.training.data.corpus import CachedRecording
 from eegzip.training.data.sampling import Grouping, segment_of
 from eegzip.training.quantiser import quantise

@@ -17,6 +17,7 @@ from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.codebook_reduction import codebook_key, first_codebooks, merged, reduced
 from eegzip.codecs.runtime import CodecRuntime
+from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.formats.errors import ModelError
 
 
@@ -122,9 +123,7 @@ def real_windows(runtime: CodecRuntime, path: Path) -> np.ndarray:
 
 
 def error(runtime: CodecRuntime, x: np.ndarray) -> float:
-    context = runtime.encoder_context
-    with torch.inference_mode():
-        z = runtime.network.encoder(torch.from_numpy(x)[:, None])[:, :, context:-context].numpy()
+    z = GroupCoder(runtime, [(0,)] * len(x)).encode_with_latents(x)[1]
     return float(np.square(latents(runtime, encode(runtime, x)) - z).mean() / np.square(z).mean())
 
 

@@ -11,7 +11,7 @@ from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig
 from eegzip.codecs.networks.build import build
 from eegzip.codecs.networks.dac import EegDac
 from eegzip.codecs.networks.dac_mc import BandedAttention, EegDacMc
-from eegzip.codecs.networks.network import ADAPTERS
+from eegzip.codecs.networks.token_network import ADAPTERS
 from eegzip.formats.errors import ModelError
 
 BACKBONES = pytest.mark.parametrize("backbone", [LINEAR, PLAIN], ids=["linear", "plain"])

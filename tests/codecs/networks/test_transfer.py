@@ -10,7 +10,7 @@ from small_models import LINEAR, PLAIN, multichannel, shaken
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ModelConfig
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.networks.network import ADAPTERS
+from eegzip.codecs.networks.token_network import ADAPTERS
 from eegzip.codecs.networks.transfer import start_from, start_from_state
 from eegzip.formats.errors import ModelError
 

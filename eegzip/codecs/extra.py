@@ -1,0 +1,25 @@
+"""Packages that only trained convolutions, GPUs and training need; an installation for archives leaves them out."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from eegzip.formats.errors import UsageError
+
+
+def require_torch(what: str) -> None:
+    """Refuse to begin where PyTorch or DAC's network is missing.
+
+    Parameters
+    ----------
+    what
+        Begins the sentence: what needs them.
+
+    Raises
+    ------
+    UsageError
+        One of them is not installed; the sentence names the extra.
+    """
+    for module, name in (("torch", "PyTorch"), ("dac", "the package descript-audio-codec")):
+        if find_spec(module) is None:
+            raise UsageError(f"{what} needs {name}, which is not here: install eegzip[network].")
