@@ -40,6 +40,7 @@ FOLDERS = {
     "docs": "slow",
     "examples": "slow",
     "golden": "slow",
+    "light": "slow",
     "portability": "slow",
     "spec": "spec",
     "tokenizer": "slow",
