@@ -95,6 +95,14 @@ def identity(session: nox.Session) -> None:
     _python(session, "benchmarks/identity", *(session.posargs or ["--help"]))
 
 
+@nox.session(venv_backend="venv")
+def light(session: nox.Session) -> None:
+    """Install without torch and DAC, in an environment of its own, and do there what that is for."""
+    session.install("-r", "constraints-light.txt")
+    session.install("--no-deps", ".")
+    session.run("python", "tests/light/run.py", *session.posargs)
+
+
 @nox.session
 def dist(session: nox.Session) -> None:
     """Build wheel and source archive into dist."""

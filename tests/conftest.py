@@ -40,6 +40,7 @@ FOLDERS = {
     "docs": "slow",
     "examples": "slow",
     "golden": "slow",
+    "light": "slow",
     "portability": "slow",
     "remote": "network",  # servers on this machine
     "spec": "spec",

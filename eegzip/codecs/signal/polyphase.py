@@ -1,4 +1,4 @@
-"""The sums of a resampler: each output a dot product, oldest sample to newest, all channels side by side."""
+"""The sums of a resampler: each output a dot product from the oldest sample to the newest, channels side by side."""
 
 from __future__ import annotations
 
