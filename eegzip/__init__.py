@@ -37,6 +37,7 @@ _PUBLIC = {
         "OutputExistsError",
         "UsageError",
     ),
+    "eegzip.formats.packed_array": ("dumps", "loads"),
     "eegzip.recording": ("Recording", "open"),
     "eegzip.reports": ("CompressionReport", "DecompressionReport", "Verification"),
     "eegzip.token_data.data_set": ("TokenDataset",),

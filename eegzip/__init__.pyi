@@ -22,6 +22,8 @@ from eegzip.formats.errors import ModelError as ModelError
 from eegzip.formats.errors import OutputError as OutputError
 from eegzip.formats.errors import OutputExistsError as OutputExistsError
 from eegzip.formats.errors import UsageError as UsageError
+from eegzip.formats.packed_array import dumps as dumps
+from eegzip.formats.packed_array import loads as loads
 from eegzip.recording import Recording as Recording
 from eegzip.reports import CompressionReport as CompressionReport
 from eegzip.reports import DecompressionReport as DecompressionReport
