@@ -20,6 +20,7 @@ _PUBLIC = {
     "eegzip.arrays": ("compress_array",),
     "eegzip.batches.batch": ("BatchReport", "batch"),
     "eegzip.batches.overview.overview": ("OverviewReport", "overview"),
+    "eegzip.bids": ("compress_bids", "restore_bids"),
     "eegzip.compression": ("compress",),
     "eegzip.decompression": ("decompress",),
     "eegzip.evaluation.evaluate": ("evaluate",),

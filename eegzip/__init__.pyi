@@ -6,6 +6,8 @@ from eegzip.batches.batch import BatchReport as BatchReport
 from eegzip.batches.batch import batch as batch
 from eegzip.batches.overview.overview import OverviewReport as OverviewReport
 from eegzip.batches.overview.overview import overview as overview
+from eegzip.bids import compress_bids as compress_bids
+from eegzip.bids import restore_bids as restore_bids
 from eegzip.compression import compress as compress
 from eegzip.decompression import decompress as decompress
 from eegzip.evaluation.evaluate import evaluate as evaluate
