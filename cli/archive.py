@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from eegzip.cli.common import json_option, quiet_option
-from eegzip.cli.many import Many, run_many
+from eegzip.cli.many import Many, cluster_option, run_many
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.remote.path import RemotePath, place_of
 
@@ -24,6 +24,7 @@ Examples:
     "--manifest", metavar="FILE.jsonl", type=FILE, help="The record.  [default: manifest.jsonl in -o, or the first DIR]"
 )
 @click.option("-j", "--jobs", type=click.IntRange(0), metavar="N", help="Files at a time.  [default: one a core]")
+@cluster_option
 @click.option("--max-prd", type=float, metavar="PERCENT", help="Not lossless: error at most, as with compress.")
 @click.option("--remove-source", is_flag=True, help="Remove each recording after its file was compared and recorded.")
 @quiet_option
@@ -33,6 +34,7 @@ def archive(
     output: str | None,
     manifest: str | None,
     jobs: int | None,
+    cluster: str | None,
     max_prd: float | None,
     *,
     remove_source: bool,
@@ -50,5 +52,5 @@ def archive(
             raise click.UsageError(f"{folder} has no place for a record that grows; name one here: --manifest FILE.")
         manifest = str((folder if output or folder.is_dir() else folder.parent) / "manifest.jsonl")
     flags = {"skip_existing": False, "check": True, "remove_source": remove_source}
-    many = Many(paths, True, None, output, manifest, jobs, flags)
+    many = Many(paths, True, None, output, manifest, jobs, flags, cluster)
     run_many("compress", many, quiet=quiet, as_json=as_json, max_prd=max_prd, lossless=max_prd is None)

@@ -14,6 +14,7 @@ import click
 
 from eegzip._version import __version__
 from eegzip.cli.archive import archive
+from eegzip.cli.bids import bids
 from eegzip.cli.common import sentence
 from eegzip.cli.compress import compress
 from eegzip.cli.decompress import decompress
@@ -34,6 +35,7 @@ Examples:
   eegzip compress night.edf                   makes night.eegz
   eegzip decompress night.eegz back.edf       restores the recording
   eegzip archive recordings/ -o /archive      all of them, compared, recorded, resumed
+  eegzip bids dataset/ -o small/              a BIDS data set as a derivative one, and back
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
   eegzip repair broken.eegz                   a sound container around what is left
@@ -64,7 +66,7 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, archive, info, verify, repair, evaluate, report, plot, models, tokens, train):
+for _command in (compress, decompress, archive, bids, info, verify, repair, evaluate, report, plot, models, tokens, train):
     main.add_command(_command)
 
 

@@ -31,7 +31,7 @@ class Many:
     ----------
     paths : tuple of str
     recursive : bool
-    files_from, output, manifest : str or None
+    files_from, output, manifest, cluster : str or None
     jobs : int or None
     flags : dict of str to bool
         Options of commands that write: ``skip_existing``, ``check``, ``remove_source``.
@@ -44,13 +44,19 @@ class Many:
     manifest: str | None
     jobs: int | None
     flags: dict[str, bool]
+    cluster: str | None = None
 
     def wanted(self, most: int) -> bool:
         """Whether this is about many files: options or a pattern say so, or there are more PATHs than `most`."""
         from eegzip.batches.files import is_pattern
 
-        said = (self.recursive, self.files_from, self.output, self.manifest, self.jobs is not None)
+        said = (self.recursive, self.files_from, self.output, self.manifest, self.cluster, self.jobs is not None)
         return any((*said, *self.flags.values())) or len(self.paths) > most or any(map(is_pattern, self.paths))
+
+
+cluster_option = click.option(
+    "--cluster", metavar="ADDRESS", help="Work on a Dask cluster: tcp://host:8786, or its scheduler's file (.json)."
+)
 
 
 def many_options(*, output: str | None, writes: bool) -> Callable[[Command], Command]:
@@ -68,6 +74,7 @@ def many_options(*, output: str | None, writes: bool) -> Callable[[Command], Com
         click.option("--files-from", metavar="FILE", type=FILE, help="Take the files that FILE names; '-': stdin."),
         click.option("-j", "--jobs", type=click.IntRange(0), metavar="N", help="At a time.  [default: one a core]"),
         click.option("--manifest", metavar="FILE.jsonl", type=FILE, help="Record all there; go on where it ended."),
+        cluster_option,
     ]
     if output is not None:
         options.insert(0, click.option("-o", "--output", "folder", metavar="DIR", type=FOLDER, help=output))
@@ -89,6 +96,7 @@ def many_options(*, output: str | None, writes: bool) -> Callable[[Command], Com
                 output=values.pop("folder", None),
                 manifest=values.pop("manifest"),
                 jobs=values.pop("jobs"),
+                cluster=values.pop("cluster"),
                 flags={name: values.pop(name) for name in names},
             )
             if not asked.paths and not asked.files_from:
@@ -110,7 +118,7 @@ def run_many(job: str, many: Many, *, overwrite: bool = False, quiet: bool, as_j
     if len(paths) < len(many.paths):
         raise click.UsageError("Standard input is one file; name many in a list (--files-from -).")
     listed = [] if many.files_from is None else _listed(many.files_from)
-    with _shown(quiet=quiet, as_json=as_json) as (on_file, on_progress):
+    with _shown(quiet=quiet, as_json=as_json) as (on_file, on_progress), _cluster(many.cluster) as client:
         report = batch(
             paths,
             job=job,
@@ -119,6 +127,7 @@ def run_many(job: str, many: Many, *, overwrite: bool = False, quiet: bool, as_j
             listed=listed,
             jobs=many.jobs,
             manifest=many.manifest,
+            client=client,
             overwrite=overwrite,
             on_file=on_file,
             on_progress=on_progress,
@@ -128,6 +137,17 @@ def run_many(job: str, many: Many, *, overwrite: bool = False, quiet: bool, as_j
     if not quiet or report.failed:
         say(report.sentence(), err=as_json or quiet)
     sys.exit(int(report.failed > 0))
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    if address is None:
+        yield None
+        return
+    from eegzip.batches.cluster import connected
+
+    with connected(address) as client:
+        yield client
 
 
 def _listed(name: str) -> list[str]:

@@ -7,6 +7,8 @@ from eegzip.batches.batch import BatchReport as BatchReport
 from eegzip.batches.batch import batch as batch
 from eegzip.batches.overview.overview import OverviewReport as OverviewReport
 from eegzip.batches.overview.overview import overview as overview
+from eegzip.bids import compress_bids as compress_bids
+from eegzip.bids import restore_bids as restore_bids
 from eegzip.compression import compress as compress
 from eegzip.decompression import decompress as decompress
 from eegzip.evaluation.evaluate import evaluate as evaluate
@@ -24,6 +26,8 @@ from eegzip.formats.errors import OutOfMemoryError as OutOfMemoryError
 from eegzip.formats.errors import OutputError as OutputError
 from eegzip.formats.errors import OutputExistsError as OutputExistsError
 from eegzip.formats.errors import UsageError as UsageError
+from eegzip.formats.packed_array import dumps as dumps
+from eegzip.formats.packed_array import loads as loads
 from eegzip.recording import Recording as Recording
 from eegzip.repairing import RepairReport as RepairReport
 from eegzip.repairing import repair as repair

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,10 @@ from eegzip.formats.remote.spooled import Source, name_of, path_of
 from eegzip.info import EegzInfo, eegz_info
 from eegzip.notebook import card
 from eegzip.reports import SIGNAL_HEADS, human_size, signal_reports, signal_rows
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from xarray import DataArray
 
 
 class Recording:
@@ -125,6 +130,35 @@ class Recording:
             rows=signal_rows(shown),
         )
 
+    def to_dataframe(
+        self, channels: Sequence[str] | str | None = None, start: float = 0.0, stop: float | None = None
+    ) -> DataFrame:
+        """Read a stretch of some channels as a table of pandas; parameters and errors are those of :meth:`read`.
+
+        Returns
+        -------
+        pandas.DataFrame, shape (samples, channels)
+            Columns are labels; the index ``time`` is in seconds of recorded data.
+        """
+        from eegzip.tables import dataframe
+
+        return dataframe(self, channels, start, stop)
+
+    def to_xarray(
+        self, channels: Sequence[str] | str | None = None, start: float = 0.0, stop: float | None = None
+    ) -> DataArray:
+        """Read a stretch of some channels as a labelled array; parameters and errors are those of :meth:`read`.
+
+        Returns
+        -------
+        xarray.DataArray, shape (channels, samples)
+            Dimensions ``channel`` (with ``unit`` beside it) and ``time`` in seconds of recorded data; attributes
+            ``sample_rate`` in Hz and ``start``, the date and time, where the header has one.
+        """
+        from eegzip.tables import data_array
+
+        return data_array(self, channels, start, stop)
+
     def read(
         self,
         channels: Sequence[str] | str | None = None,
@@ -165,15 +199,10 @@ class Recording:
         tokens_only = layer == 0
         if tokens_only and channels is None:
             channels = self._with_tokens()
-        patterns = ["*"] if channels is None else [channels] if isinstance(channels, str) else list(channels)
-        found = [index for pattern in patterns for index in chosen_signals(header, [pattern])]
-        chosen = [index for index in dict.fromkeys(found) if header.signals[index].samples_per_record]
+        chosen = self.signals_of_one_rate(channels)
         if tokens_only:
             self._refuse_without_tokens(chosen)
-        per_record = {header.signals[index].samples_per_record for index in chosen}
-        if len(per_record) != 1:
-            raise UsageError("channels of different sample rates can't share an array; read each rate by itself.")
-        samples = per_record.pop()
+        samples = header.signals[chosen[0]].samples_per_record
         rate = header.signals[chosen[0]].sample_rate
         total = samples * header.n_records
         if rate is None:
@@ -200,6 +229,16 @@ class Recording:
         for row, index in enumerate(chosen):
             result[row] = self._physical(index, result[row])
         return result
+
+    def signals_of_one_rate(self, channels: Sequence[str] | str | None) -> list[int]:
+        """Numbers of the signals that :meth:`read` reads, in its order; raises :class:`UsageError` as it does."""
+        header = self._reader.header
+        patterns = ["*"] if channels is None else [channels] if isinstance(channels, str) else list(channels)
+        found = [index for pattern in patterns for index in chosen_signals(header, [pattern])]
+        chosen = [index for index in dict.fromkeys(found) if header.signals[index].samples_per_record]
+        if len({header.signals[index].samples_per_record for index in chosen}) != 1:
+            raise UsageError("channels of different sample rates can't share an array; read each rate by itself.")
+        return chosen
 
     def _with_tokens(self) -> list[str]:
         """Labels of the channels that have tokens."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from eegzip.batches.cluster import results_on
 from eegzip.batches.elsewhere import Seen, fields_in, status_fields
 from eegzip.batches.files import Found, Job, Place, find, make_folders, restored_beside, target_of
 from eegzip.batches.manifest import Line, Manifest
@@ -19,6 +20,9 @@ from eegzip.formats.errors import EegzipError, OutputError, UsageError
 from eegzip.formats.files import sync_folder
 from eegzip.formats.parallel import cores
 from eegzip.formats.remote.path import RemotePath, place_of, refuse_memory_elsewhere
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 _OF_EVERY_LINE = {"manifest", "time", "job", "state", "source"}
 
@@ -114,6 +118,7 @@ def batch(
     overwrite: bool = False,
     check: bool = False,
     remove_source: bool = False,
+    client: Client | None = None,
     on_file: OnFile | None = None,
     on_progress: OnProgress | None = None,
     **options: Any,
@@ -149,6 +154,9 @@ def batch(
         Read each file written back from the disk, decode it, and compare it with its source.
     remove_source : bool
         Remove sources whose result was written, checked (as `check` does), synced and recorded.
+    client : distributed.Client, optional
+        A Dask cluster to work on, in place of `jobs`. Its workers must see the files by the same paths or URLs, and
+        have this version of eegzip. What a worker was at when it died is done by another.
     on_file : callable, optional
         Called with what is said of each file, as in the manifest, and the :class:`Pace`, when the file is finished.
     on_progress : callable, optional
@@ -175,13 +183,15 @@ def batch(
     """
     kind = _job(job)
     _refuse_contradictions(kind, options, writes=bool(check or remove_source or skip_existing))
+    if client is not None and jobs is not None:
+        raise UsageError("a cluster decides by itself how many files are worked on at a time; leave jobs out (-j).")
     if jobs is not None and jobs < 0:
         raise UsageError(f"{jobs} files at a time can't be worked on; say 1 or more.")
     found = list(find(paths, kind, recursive=recursive, listed=listed))
     folder = None if output is None else place_of(output)
     if manifest is not None and isinstance(place_of(manifest), RemotePath):
         raise UsageError(f"the manifest {manifest} must be a file here, as stores have none that grow; copy it there.")
-    if jobs != 0:
+    if client is not None or jobs != 0:
         for place in [item.source for item in found] + [folder or Path()]:
             refuse_memory_elsewhere(place)
     with ExitStack() as stack:
@@ -198,7 +208,7 @@ def batch(
             on_file=on_file or (lambda *_: None),
             on_progress=on_progress or (lambda *_: None),
         )
-        return run.all_of(found, min(cores() if jobs is None else jobs, max(1, len(found))))
+        return run.all_of(found, client or min(cores() if jobs is None else jobs, max(1, len(found))))
 
 
 def _job(name: str) -> Job:
@@ -251,11 +261,12 @@ class _Run:
         self._errors: list[str] = []
         self._bytes = [0, 0]
 
-    def all_of(self, found: list[Found], jobs: int) -> BatchReport:
-        """Work on all files."""
+    def all_of(self, found: list[Found], where: int | Client) -> BatchReport:
+        """Work on all files, in so many processes or on a cluster."""
         self._seen = Seen(found, self._folder)
         self._pace = Pace(len(found), sum(self._seen.size(item.source) for item in found), started=time.monotonic())
-        for task, outcome in results(self._tasks(found), jobs, self._tell):
+        tasks = self._tasks(found)
+        for task, outcome in results(tasks, where, self._tell) if isinstance(where, int) else results_on(where, tasks):
             self._under_way.pop(task.source, None)
             self._pace.bytes_under_way = sum(self._under_way.values())
             self._finish(task, outcome)
