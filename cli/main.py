@@ -66,7 +66,10 @@ def main() -> None:
     """
 
 
-for _command in (compress, decompress, archive, bids, info, verify, repair, evaluate, report, plot, models, tokens, train):
+_COMMANDS = (
+    compress, decompress, archive, bids, info, verify, repair, evaluate, report, plot, models, tokens, train,
+)  # fmt: skip
+for _command in _COMMANDS:
     main.add_command(_command)
 
 
