@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +34,9 @@ JOINT = "joint.safetensors"
 """Weights of the decoder that sees all channels, where a model has one."""
 MAX_JOINT_BYTES = 64 << 20
 MAX_CONFIG_BYTES = 1 << 20
+# Priors by digest, the last that were asked for: checking a model, coding tokens and decoding them each ask.
+_parsed: OrderedDict[str, TokenPrior] = OrderedDict()
+_MOST_PARSED = 2
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,13 @@ def read_prior(folder: Path, digest: str) -> TokenPrior | None:
         content = path.read_bytes()
     except (OSError, ModelError):
         return None
-    return TokenPrior(content) if hashlib.sha256(content).hexdigest() == digest else None
+    if hashlib.sha256(content).hexdigest() != digest:
+        return None
+    prior = _parsed.pop(digest, None) or TokenPrior(content)
+    _parsed[digest] = prior
+    while len(_parsed) > _MOST_PARSED:
+        _parsed.popitem(last=False)
+    return prior
 
 
 def _read_joint(folder: Path, digest: str) -> bytes:

@@ -73,7 +73,8 @@ def resolve(model: str | Path) -> Path:
 def _with_digest(wanted: str, models: dict[str, Path]) -> Path:
     """Return the folder of the model whose digest begins with some digits."""
     damaged = []
-    for name, folder in models.items():
+    # Those first that say so: to make sure of a model its weights are read, which none of the others need be.
+    for name, folder in sorted(models.items(), key=lambda item: not _states(item[1], wanted)):
         try:
             if load_checkpoint(folder).digest.startswith(wanted):
                 return folder
@@ -88,6 +89,14 @@ def _with_digest(wanted: str, models: dict[str, Path]) -> Path:
         f"{cache_dir() / 'models'} or name the folder"
         + (f" (damaged, and perhaps the one: {', '.join(damaged)})." if damaged else ".")
     )
+
+
+def _states(folder: Path, wanted: str) -> bool:
+    """Whether a model's config states a digest that begins with some digits."""
+    try:
+        return f'"digest": "{wanted}' in (folder / CONFIG).read_text("utf-8", "replace")
+    except OSError:
+        return False
 
 
 def _withdrawn(name: str) -> ModelError:
