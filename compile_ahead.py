@@ -59,7 +59,7 @@ def run_everything() -> None:
 
 def move(package: Path) -> int:
     """File what numba keeps beside the sources under ``compiled``; return how many functions that are."""
-    from eegzip.formats.entropy.jit import brought_key, level, stamp
+    from eegzip.formats.entropy.brought import brought_key, level, stamp
 
     found = sorted(package.rglob("__pycache__/*.nbi"))
     for index in found:
@@ -84,7 +84,7 @@ def main(folder: Path) -> None:
     if os.environ.get("NUMBA_CPU_NAME"):
         run_everything()
         return
-    from eegzip.formats.entropy.jit import level
+    from eegzip.formats.entropy.brought import level
 
     shutil.rmtree(folder / "eegzip" / "compiled", ignore_errors=True)
     for kept in folder.rglob("__pycache__/*.nb?"):

@@ -14,7 +14,7 @@ import pytest
 from api.recordings import ROOT
 from llvmlite import binding
 
-from eegzip.formats.entropy import jit
+from eegzip.formats.entropy import brought, jit
 
 SOURCE = '''
 from eegzip.formats.entropy.jit import jit
@@ -58,29 +58,35 @@ def test_what_is_brought_along_is_not_compiled(kernel: Path, monkeypatch: pytest
     package = kernel.parents[1]
     assert module(ROOT / "compile_ahead.py", "compile_ahead").move(package) == 1
     assert not list(package.rglob("__pycache__/*.nb?"))
-    monkeypatch.setattr(jit, "COMPILED", package / "compiled")
+    monkeypatch.setattr(brought, "COMPILED", package / "compiled")
     assert called(kernel).stats.cache_hits
     assert not list(package.rglob("__pycache__/*.nb?"))
     # Another source, an older processor: both have to compile.
     monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"sse3": True})
     assert not called(kernel).stats.cache_hits
     monkeypatch.undo()
-    monkeypatch.setattr(jit, "COMPILED", package / "compiled")
+    monkeypatch.setattr(brought, "COMPILED", package / "compiled")
     kernel.write_text(SOURCE.replace("2 *", "1 * 2 *"))
     assert not called(kernel).stats.cache_hits
 
 
 def test_without_a_place_to_write_to_nothing_is_kept(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jit._Place, "_locator_classes", [jit._Nowhere])
+    monkeypatch.setattr(brought._Place, "_locator_classes", [brought._Nowhere])
     for _ in range(2):
         assert not called(kernel).stats.cache_hits
     assert not list(kernel.parent.rglob("*.nb?"))
 
 
+def test_a_numba_that_keeps_code_otherwise_keeps_it_itself(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "BroughtCache", None)
+    assert not called(kernel).stats.cache_hits
+    assert called(kernel).stats.cache_hits
+
+
 def test_levels_are_those_of_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert jit.level() in (*jit.LEVELS, "generic")
+    assert brought.level() in (*brought.LEVELS, "generic")
     monkeypatch.setattr(binding, "get_host_cpu_features", dict)
-    assert jit.level() == "generic"
+    assert brought.level() == "generic"
 
 
 def test_loading_takes_no_compiler(eegmat: Path, tmp_path: Path) -> None:
