@@ -4,8 +4,8 @@ Without fast-math every operation has one order and no fused multiply-add takes 
 the same on every machine.
 
 Compiling all of eegzip takes a minute and more. So an installation brings the compiled functions along, in the folder
-``compiled`` (``compile_ahead.py`` makes it when a wheel is built, :mod:`~eegzip.formats.entropy.brought` reads it); what
-is not there, or for another processor or version of numba, is compiled when it is first called and kept on disk.
+``compiled`` (``compile_ahead.py`` makes it when a wheel is built; :mod:`~eegzip.formats.entropy.brought` reads it).
+What is not there, or for another processor or version of numba, is compiled when it is first called and kept on disk.
 
 While these modules are worked on: numba keeps compiled code beside the source and looks at the caller's file only, so
 after changing a function that functions of other modules call, delete ``__pycache__/*.nb*``.
