@@ -1,14 +1,14 @@
 """An archive from one bucket into another by a Dask cluster, with deaths; and what a petabyte would take.
 
-Usage: ``python benchmarks/elsewhere.py [--files 100] [--copies 4] [--minutes 30] [--out benchmarks/results/elsewhere.md]``
+Usage: ``python benchmarks/elsewhere.py [--files 100] [--copies 4] [--minutes 30] [--out FILE.md]``
 
-It needs ``eegzip[remote,cluster]`` and moto. An S3 server runs in this process and counts requests by kind; two workers are
-processes of their own, and each run is an `eegzip archive` (lossless, checked) in a process of its own.
+It needs ``eegzip[remote,cluster]`` and moto. An S3 server runs in this process and counts requests by kind; two workers
+are processes of their own, and each run is an `eegzip archive` (lossless, checked) in a process of its own.
 
 First: FILES small recordings, 3 of them broken. A worker is killed with SIGKILL when a fifth is done, the run itself
 when two fifths are; then the same command is given once more. It ends with an error if any recording is not there once,
-with the right hash. Second: COPIES of a recording of MINUTES (that which ships, again and again), for the processor time
-of a megabyte; that of a file's own comes from the small ones. The plan is arithmetic on these figures; prices are
+with the right hash. Second: COPIES of a recording of MINUTES (that which ships, again and again), for the processor
+time of a megabyte; that of a file's own comes from the small ones. The plan is arithmetic on these figures; prices are
 arguments, and the defaults no offer of anybody's.
 """
 
@@ -208,14 +208,10 @@ def report(said: str, figures: dict[str, dict[str, Any]], options: argparse.Name
         lists = files / 1000 * 2
         price = hours * options.core_hour + files * reads * options.reads / 1000
         price += (files * writes + lists) * options.writes / 1000
-        lines.append(
-            f"| {size} MB | {files:.3g} | {hours:.3g} | {hours / 1000:.3g} | {files * (reads + writes) + lists:.3g} | {price:.3g} |"
-        )
-    lines += [
-        "",
-        f"Price: core hours x {options.core_hour} + reads x {options.reads} / 1000 + writes x {options.writes} / 1000, without "
-        "storage and transfer; put in your own.",
-    ]
+        row = f"| {size} MB | {files:.3g} | {hours:.3g} | {hours / 1000:.3g} |"
+        lines.append(f"{row} {files * (reads + writes) + lists:.3g} | {price:.3g} |")
+    prices = f"core hours x {options.core_hour} + reads x {options.reads} / 1000 + writes x {options.writes} / 1000"
+    lines += ["", f"Price: {prices}, without storage and transfer; put in your own."]
     return "\n".join(lines) + "\n"
 
 

@@ -29,7 +29,9 @@ class Seen:
     """
 
     def __init__(self, found: Iterable[Found], folder: Place | None) -> None:
-        self._sources = {str(item.source): item.status for item in found if item.status is not None}
+        # Pages of the web list names only.
+        known = ((str(item.source), item.status) for item in found)
+        self._sources = {name: status for name, status in known if status is not None and status.size is not None}
         self._folder = folder if isinstance(folder, RemotePath) else None
         self._targets: dict[str, RemoteStatus] | None = None
 

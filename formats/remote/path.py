@@ -286,7 +286,12 @@ def _status(info: dict[str, Any]) -> RemoteStatus:
     size = info.get("size")
     etag = info.get("ETag") or info.get("etag")
     when = next((info[key] for key in _TIMES if info.get(key) is not None), None)
-    return RemoteStatus(None if size is None else int(size), _nanoseconds(when), None if etag is None else str(etag))
+    mtime = _nanoseconds(when)
+    if etag is None:
+        return RemoteStatus(None if size is None else int(size), mtime, None)
+    # Lists of stores have fractions of seconds, answers about one object have none; the version tells the rest.
+    whole = None if mtime is None else mtime // 10**9 * 10**9
+    return RemoteStatus(None if size is None else int(size), whole, str(etag))
 
 
 def _nanoseconds(when: object) -> int | None:

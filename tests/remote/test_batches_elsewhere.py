@@ -119,8 +119,10 @@ def test_patterns_lists_and_other_jobs(s3: Any, tree: list[str], recording: byte
 def test_a_folder_on_the_web(web: Any, recording: bytes, tmp_path: Path):
     (web.folder / "night 1").mkdir()
     (web.folder / "night 1" / "a.edf").write_bytes(recording)
-    report = eegzip.batch([f"{web.url}/"], recursive=True, output=tmp_path / "out", jobs=0, lossless=True)
+    options = {"output": tmp_path / "out", "manifest": tmp_path / "done.jsonl", "jobs": 0, "lossless": True}
+    report = eegzip.batch([f"{web.url}/"], recursive=True, **options)
     assert (report.done, report.errors) == (1, ())
+    assert eegzip.batch([f"{web.url}/"], recursive=True, **options).skipped == 1
     assert [path.name for path in (tmp_path / "out").rglob("*.eegz")] == ["a.edf.eegz"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import pickle
 from pathlib import Path
@@ -14,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 import eegzip
 from eegzip.cli.main import main
 from eegzip.evaluation.sides import read_side
-from eegzip.formats.remote.path import RemotePath
+from eegzip.formats.remote.path import RemotePath, _status
 
 
 @pytest.fixture(params=["memory://", "s3://"])
@@ -146,6 +147,15 @@ def test_the_web_is_read_only(short_psg: Path):
     pytest.importorskip("aiohttp")
     with pytest.raises(eegzip.OutputError, match="can only be read"):
         eegzip.compress(short_psg, "https://example.org/night.eegz")
+
+
+def test_a_list_and_an_answer_agree_on_time():
+    """Stores state fractions of seconds in lists only, which is no change of the object."""
+    second = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
+    listed = _status({"size": 3, "ETag": "a", "LastModified": second.replace(microsecond=678000)})
+    asked = _status({"size": 3, "ETag": "a", "LastModified": second})
+    assert listed == asked
+    assert _status({"size": 3, "mtime": "2024-01-02T03:04:05Z"}).mtime_ns == listed.mtime_ns
 
 
 @pytest.mark.parametrize(
