@@ -109,6 +109,7 @@ Examples:
     "--chunk", type=TIME, metavar="TIME", help="Length of a chunk: 30, 5m.  [default: 60, or 120 where all is exact]"
 )
 @click.option("--verify", is_flag=True, help="Read the file back and compare it with IN before it appears.")
+@click.option("--anonymize", is_flag=True, help="Compress what 'eegzip anonymize' makes of IN; notes say what.")
 @many_options(output="Write results there, trees mirrored.", writes=True)
 @device_option
 @force_option
@@ -140,6 +141,7 @@ def compress(
     as_json: bool,
     lossless: bool,
     verify: bool,
+    anonymize: bool,
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
@@ -174,6 +176,8 @@ def compress(
         "device": device,
     }
     if many.wanted(2):
+        if anonymize:
+            raise click.UsageError("--anonymize takes one recording; 'eegzip anonymize' each first.")
         many.flags["check"] |= verify
         run_many("compress", many, overwrite=force, quiet=quiet, as_json=as_json, **options)
         return
@@ -181,7 +185,8 @@ def compress(
     if target is None:
         target = STANDARD if source == STANDARD else str(place_of(source).with_suffix(".eegz"))
     with input_file(source) as read, output_file(target) as write, progress_bar(quiet=quiet) as progress:
-        report = eegzip.compress(read, write, overwrite=force, verify=verify, progress=progress, **options)
+        options |= {"verify": verify, "anonymize": anonymize}
+        report = eegzip.compress(read, write, overwrite=force, progress=progress, **options)
     report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))
     print_report(
         report.sentence(),

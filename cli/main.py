@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from eegzip._version import __version__
+from eegzip.cli.anonymize import anonymize
 from eegzip.cli.archive import archive
 from eegzip.cli.bids import bids
 from eegzip.cli.common import sentence
@@ -39,6 +40,7 @@ Examples:
   eegzip info night.eegz                      what is in it, and what was lost
   eegzip verify night.eegz                    checks every byte
   eegzip repair broken.eegz                   a sound container around what is left
+  eegzip anonymize night.edf anonymous.edf    without name, birth date, day and equipment
   eegzip evaluate night.edf night.eegz        how far it is from the original
   eegzip report night.edf night.eegz -o a.html  the same to look at in a browser
   eegzip plot night.edf -o page.png           ten seconds of it
@@ -67,7 +69,7 @@ def main() -> None:
 
 
 _COMMANDS = (
-    compress, decompress, archive, bids, info, verify, repair, evaluate, report, plot, models, tokens, train,
+    compress, decompress, archive, bids, info, verify, repair, anonymize, evaluate, report, plot, models, tokens, train,
 )  # fmt: skip
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -17,6 +17,7 @@ from eegzip._version import __version__ as __version__
 
 # By the module that a name comes from; ``open`` is a name for Recording.
 _PUBLIC = {
+    "eegzip.anonymising": ("AnonymizationReport", "anonymize"),
     "eegzip.arrays": ("compress_array",),
     "eegzip.batches.batch": ("BatchReport", "batch"),
     "eegzip.batches.overview.overview": ("OverviewReport", "overview"),

@@ -2,6 +2,8 @@ from eegzip import downstream as downstream
 from eegzip import mne as mne
 from eegzip import models as models
 from eegzip._version import __version__ as __version__
+from eegzip.anonymising import AnonymizationReport as AnonymizationReport
+from eegzip.anonymising import anonymize as anonymize
 from eegzip.arrays import compress_array as compress_array
 from eegzip.batches.batch import BatchReport as BatchReport
 from eegzip.batches.batch import batch as batch

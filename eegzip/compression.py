@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+from eegzip.anonymising import anonymous_copy
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.encoding.notes import notes_of
 from eegzip.encoding.options import CompressionOptions
@@ -52,6 +54,7 @@ def compress(
     device: str = "cpu",
     overwrite: bool = False,
     verify: bool = False,
+    anonymize: bool = False,
     progress: Progress | None = None,
 ) -> CompressionReport:
     """Compress an EDF or BDF recording.
@@ -114,6 +117,9 @@ def compress(
     verify : bool
         Read the file back from the disk and compare all of it with the source before it takes its name: exact signals,
         header and trailing bytes, bounds, and that tokens lose what the file says.
+    anonymize : bool
+        Compress what :func:`eegzip.anonymize` makes of the source with its defaults; the notes of the report say what
+        that was, and digests are of it.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -163,11 +169,13 @@ def compress(
     )
     refuse_own_source(source, target)
     _refuse_recording(target)
-    with (
-        local_target(target, overwrite=overwrite) as write,
-        local_source(source) as read,
-        EdfFile.open(read) as file,
-    ):
+    with ExitStack() as stack:
+        write = stack.enter_context(local_target(target, overwrite=overwrite))
+        read, said = stack.enter_context(local_source(source)), ()
+        if anonymize:
+            read, anonymized = stack.enter_context(anonymous_copy(read))
+            said = anonymized.notes()
+        file = stack.enter_context(EdfFile.open(read))
         _refuse_unknown_labels(file, lossy, exact)
 
         def check(written: Path) -> None:
@@ -180,7 +188,8 @@ def compress(
             file, write, options, progress or (lambda *_: None), overwrite=overwrite, check=check if verify else None
         )
     elapsed = time.monotonic() - started
-    return replace(report, source=name_of(source), target=name_of(target), elapsed=elapsed)
+    notes = (*said, *report.notes)
+    return replace(report, source=name_of(source), target=name_of(target), elapsed=elapsed, notes=notes)
 
 
 def _compress(

@@ -164,6 +164,20 @@ def _seconds(raw: bytes) -> float:
     return float(raw.replace(b",", b"."))
 
 
+def split_tal(data: bytes) -> tuple[bytes, list[bytes]] | None:
+    """Take an annotation list apart, as bytes: onset with duration, and its texts; None where it is no list.
+
+    Parameters
+    ----------
+    data : bytes
+        What stands between two NUL bytes.
+    """
+    match = _TAL.fullmatch(data)
+    if match is None:
+        return None
+    return data[: match.start(3) - 1], match[3].removesuffix(b"\x14").split(b"\x14")
+
+
 def text_signals(header: EdfHeader) -> tuple[int, ...]:
     """Positions of the annotation signals that hold anything: some have no samples."""
     return tuple(index for index in header.annotation_indices if header.signals[index].samples_per_record)
