@@ -45,12 +45,13 @@ class Taken(NamedTuple):
 
 
 def run(words: list[str], environment: dict[str, str] | None = None) -> Taken:
-    """Time a command in a process of its own."""
+    """Time a command in a process of its own, one that keeps what Python compiles, as an installation has it."""
+    environment = {k: v for k, v in (environment or os.environ).items() if k != "PYTHONDONTWRITEBYTECODE"}
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(words, capture_output=True, check=False, env=environment)
     elapsed, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        sys.exit(f"{' '.join(words)}: {done.stderr[-500:]}")
+        sys.exit(f"{' '.join(words)}: {done.stderr[-500:].decode(errors='replace')}")
     return Taken(elapsed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 

@@ -10,6 +10,7 @@ from eegzip.decoding.stage import Check, ChunkSamples, rows_of
 from eegzip.decoding.tokens import TokenStage
 from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.errors import ContainerError
 
 
@@ -37,6 +38,8 @@ class BoundedStage:
             index for entry in self._header.layer_sets for index in entry.signals
         )
         self._lost = lost
+        # Of one chunk: what was restored of a signal serves the next few seconds of it.
+        self._readers: Recent[tuple[int, int], LayerReader] = Recent(max(1, len(self._header.layer_sets)))
 
     def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
         """Samples of chunk after chunk, a whole chunk at a time."""
@@ -47,7 +50,6 @@ class BoundedStage:
         """Digital values [records, samples_per_record] of a chunk."""
         first, stop = self._header.records_of_chunk(chunk)
         lost = chunk in self._lost
-        tokens = {} if lost or not self._wanted else self._tokens.synthesised(chunk, self._wanted)
         restored: dict[int, np.ndarray] = {}
         for number, entry in enumerate(self._header.layer_sets):
             signals = self._wanted.intersection(entry.signals)
@@ -55,9 +57,13 @@ class BoundedStage:
                 samples = self._header.signals[entry.signals[0]].samples_per_record
                 restored.update((index, np.zeros((stop - first, samples), np.int32)) for index in signals)
             elif signals:
-                found = LayerReader(self._reader, chunk, number, tokens).restore(signals)
+                found = self._readers.get((chunk, number), self._made).restore(signals)
                 restored.update((index, row.reshape(stop - first, -1)) for index, row in found.items())
         return restored
+
+    def _made(self, key: tuple[int, int]) -> LayerReader:
+        chunk, number = key
+        return LayerReader(self._reader, chunk, number, self._tokens.synthesised(chunk, self._wanted))
 
     def verify(self, chunk: int) -> Iterator[Check]:
         """Decode each layer set, whatever its tokens give: the streams on top of them decode alike."""

@@ -130,11 +130,17 @@ def chunk_residual(reader: EegzReader, chunk: int, number: int, place: int) -> S
 def chunk_layer(reader: EegzReader, chunk: int, number: int) -> dict[int, StoredLayer]:
     """Read the layer of a set in one chunk: the signals that it holds; none where the chunk has no such layer.
 
+    The reader remembers what it decoded last, so samples can't be written to.
+
     Raises
     ------
     ContainerError
         The chunk is missing or damaged.
     """
+    return reader.layers.get((chunk, number), lambda _: _decoded_layer(reader, chunk, number))
+
+
+def _decoded_layer(reader: EegzReader, chunk: int, number: int) -> dict[int, StoredLayer]:
     kinds = (StreamKind.LAYER, StreamKind.FIRST_LAYER)
     kind = next((kind for kind in kinds if reader.has_stream(chunk, kind, number)), None)
     if kind is None:
@@ -154,6 +160,7 @@ def chunk_layer(reader: EegzReader, chunk: int, number: int) -> dict[int, Stored
         on_tokens = np.unpackbits(np.frombuffer(data[:mask_bytes], np.uint8), count=len(signals)).astype(bool)
         first_kind = kind is StreamKind.FIRST_LAYER
         members, samples = decode_layer(data[mask_bytes:], len(signals), n_samples, first=first_kind)
+        samples.flags.writeable = False
         places = np.flatnonzero(members)
         return {
             signals[place]: StoredLayer(row, bool(on_tokens[place])) for place, row in zip(places, samples, strict=True)

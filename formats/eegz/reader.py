@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,9 @@ _CACHED_BYTES = 64 << 20
 _CACHED_DIRECTORIES = 16
 # Signals of a chunk are predicted from each other, so what was decoded serves the next; a chunk may take 128 MiB.
 _CACHED_EXACT_CHUNKS = 1
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.layers import StoredLayer
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class EegzReader(Container):
         Gives the prior that a codec names (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`). Asked when tokens
         are read that are coded in context; all else goes without.
 
+    Attributes
+    ----------
+    layers : Recent
+        Layers decoded last, for :func:`~eegzip.formats.eegz.layers.chunk_layer`.
+
     Raises
     ------
     ContainerError
@@ -68,6 +76,8 @@ class EegzReader(Container):
         self._directories: Recent[int, ChunkDirectory] = Recent(_CACHED_DIRECTORIES)
         self._knots: Recent[int, list[np.ndarray]] = Recent(_CACHED_DIRECTORIES)
         self._exact: Recent[int, ExactDecoder] = Recent(_CACHED_EXACT_CHUNKS)
+        # By chunk and layer set, of one chunk: reading a few seconds here and there then decodes each layer once.
+        self.layers: Recent[tuple[int, int], dict[int, StoredLayer]] = Recent(max(1, len(self.header.layer_sets)))
         self._tokens = TokenChains(self._load_tokens, self._damaged, self._cached_streams())
 
     def _cached_streams(self) -> int:

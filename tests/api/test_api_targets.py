@@ -208,6 +208,21 @@ def test_parts_equal_the_whole(eegmat: Path, compressed: Callable[..., Path]) ->
         assert np.array_equal(part, whole[2, round(500 * start) : round(500 * stop)])
 
 
+def test_here_and_there_in_a_chunk_decodes_its_layer_once(eegmat: Path, compressed: Callable[..., Path]) -> None:
+    with eegzip.open(compressed(eegmat, max_prd=9)) as recording:
+        whole = recording.read(["EEG T3", "EEG O1"])
+        layer = recording._reader.layers.find((1, 0)) or {}
+        assert layer
+        for start in (61, 66, 62):
+            for row, channel in enumerate(("EEG T3", "EEG O1")):
+                part = recording.read(channel, start, start + 2)
+                assert np.array_equal(part[0], whole[row, 500 * start : 500 * (start + 2)])
+        assert recording._reader.layers.find((1, 0)) is layer
+        recording.read("EEG T3", 0, 1)
+        assert recording._reader.layers.find((1, 0)) is None
+        assert not any(stored.samples.flags.writeable for stored in layer.values())
+
+
 def test_threads_change_nothing(eegmat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for count in (1, 3):
