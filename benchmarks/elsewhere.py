@@ -141,7 +141,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as place,
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0, silence_logs=50
         ) as made,
         Client(made, set_as_default=False) as client,
     ):

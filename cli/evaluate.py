@@ -110,9 +110,10 @@ def _alone(path: str, *, quiet: bool, as_json: bool, as_csv: bool) -> None:
         raise click.UsageError("--csv is of a comparison; name the original, too, or take --json.")
     import eegzip
     from eegzip.cli.info import said_of_itself
+    from eegzip.info import without_patient
 
     with eegzip.open(path) as recording:
-        content = recording.info
+        content = without_patient(recording.info)
     if as_json:
         say(json.dumps(content, indent=2))
     elif not quiet:

@@ -17,7 +17,6 @@ from eegzip.encoding.options import CompressionOptions
 from eegzip.encoding.plan import codec_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
-from eegzip.evaluation.read_back import read_back
 from eegzip.formats.edf import EdfFile, judge_signals
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
@@ -171,7 +170,8 @@ def compress(
     _refuse_recording(target)
     with ExitStack() as stack:
         write = stack.enter_context(local_target(target, overwrite=overwrite))
-        read, said = stack.enter_context(local_source(source)), ()
+        read = stack.enter_context(local_source(source))
+        said: tuple[str, ...] = ()
         if anonymize:
             read, anonymized = stack.enter_context(anonymous_copy(read))
             said = anonymized.notes()
@@ -179,6 +179,9 @@ def compress(
         _refuse_unknown_labels(file, lossy, exact)
 
         def check(written: Path) -> None:
+            # Here, as it needs numba, which finding a name does not.
+            from eegzip.evaluation.read_back import read_back
+
             try:
                 read_back(read, written, model=model, device=device)
             except BadInputError as error:

@@ -199,6 +199,8 @@ class Recording:
         tokens_only = layer == 0
         if tokens_only and channels is None:
             channels = self._with_tokens()
+            if not channels:
+                raise UsageError(f"{self._reader.path} has no tokens to read; compress --keep-tokens makes them.")
         chosen = self.signals_of_one_rate(channels)
         if tokens_only:
             self._refuse_without_tokens(chosen)
@@ -247,8 +249,6 @@ class Recording:
 
     def _refuse_without_tokens(self, signals: Sequence[int]) -> None:
         header = self._reader.header
-        if not header.groups:
-            raise UsageError(f"{self._reader.path} has no tokens to read; compress with --keep-tokens to have them.")
         having = {index for group in header.groups for index in group.signals}
         without = [header.signals[index].label for index in signals if index not in having]
         if without:

@@ -81,8 +81,7 @@ def verify(
         network = StoredNetwork(header, model, device)
         counts = Counter[str]()
         unchecked: dict[str, None] = {}
-        if header.groups:
-            _check_model(network, problems, unchecked)
+        missing = _check_model(network, problems) if header.groups else None
         stages, lines = stages_of(reader, network), StoredLines(reader)
         for chunk in reader.chunks:
             for found in _check_chunk(reader, chunk, stages, lines):
@@ -97,6 +96,8 @@ def verify(
                 pass
         except ContainerError as error:
             problems[str(error)] = None
+        if missing and not unchecked:
+            unchecked[missing] = None
         if deep and not problems:
             problems.update(dict.fromkeys(_check_waveforms(RecordingDecoder(reader, network), report)))
         return Verification(
@@ -114,17 +115,17 @@ def verify(
         )
 
 
-def _check_model(network: StoredNetwork, problems: dict[str, None], unchecked: dict[str, None]) -> None:
-    """Hold what the file says of its model against the model, where that is at hand; no torch is loaded."""
+def _check_model(network: StoredNetwork, problems: dict[str, None]) -> str | None:
+    """Hold what the file says of its model against the model, no torch loaded; say so where it is not at hand."""
     try:
         checkpoint = network.checkpoint()
     except ModelError as error:
-        unchecked[str(error)] = None
-        return
+        return str(error)
     try:
         network.refuse_contradiction(checkpoint)
     except ModelError as error:
         problems[str(error)] = None
+    return None
 
 
 def _check_chunk(

@@ -27,7 +27,7 @@ def cluster() -> Iterator[Any]:
     """Two workers, each a process that is started again when it dies."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0, silence_logs=50
     ) as made:
         yield made
 
