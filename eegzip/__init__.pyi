@@ -24,6 +24,10 @@ from eegzip.formats.errors import OutOfMemoryError as OutOfMemoryError
 from eegzip.formats.errors import OutputError as OutputError
 from eegzip.formats.errors import OutputExistsError as OutputExistsError
 from eegzip.formats.errors import UsageError as UsageError
+from eegzip.probing.examples import LabelledTokens as LabelledTokens
+from eegzip.probing.probe import ProbeReport as ProbeReport
+from eegzip.probing.probe import probe as probe
+from eegzip.probing.training import HeadSettings as HeadSettings
 from eegzip.recording import Recording as Recording
 from eegzip.repairing import RepairReport as RepairReport
 from eegzip.repairing import repair as repair

@@ -41,6 +41,7 @@ FOLDERS = {
     "examples": "slow",
     "golden": "slow",
     "portability": "slow",
+    "probing": "slow",
     "remote": "network",  # servers on this machine
     "spec": "spec",
     "tokenizer": "slow",
