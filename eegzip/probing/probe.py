@@ -88,7 +88,7 @@ def probe(
     histograms of codes. The windows of a recording are judged as one, by the mean of what was said of each.
 
     Tokens must be of one vocabulary: of a model of single channels, or of groups. Those of ``eegz-mc-2`` are of each
-    recording's own components; classifiers find little in them across recordings.
+    recording's own components: the same row of another recording is another mixture of channels.
 
     Parameters
     ----------
