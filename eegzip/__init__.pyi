@@ -30,6 +30,10 @@ from eegzip.formats.errors import OutputExistsError as OutputExistsError
 from eegzip.formats.errors import UsageError as UsageError
 from eegzip.formats.packed_array import dumps as dumps
 from eegzip.formats.packed_array import loads as loads
+from eegzip.probing.examples import LabelledTokens as LabelledTokens
+from eegzip.probing.probe import ProbeReport as ProbeReport
+from eegzip.probing.probe import probe as probe
+from eegzip.probing.training import HeadSettings as HeadSettings
 from eegzip.recording import Recording as Recording
 from eegzip.repairing import RepairReport as RepairReport
 from eegzip.repairing import repair as repair

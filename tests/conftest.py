@@ -42,6 +42,7 @@ FOLDERS = {
     "golden": "slow",
     "light": "slow",
     "portability": "slow",
+    "probing": "slow",
     "remote": "network",  # servers on this machine
     "spec": "spec",
     "tokenizer": "slow",

@@ -1,8 +1,8 @@
-"""Forests and trees, trained on some subjects and tested on others."""
+"""Forests, trees and logistic regressions, trained on some subjects and tested on others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from eegzip.downstream.labelled import LabelledFeatures
 from eegzip.downstream.scores import Predictions
 from eegzip.formats.errors import UsageError
 
-CLASSIFIERS = ("forest", "tree")
+CLASSIFIERS = ("forest", "tree", "logistic")
 TREES = 100
 """Of a forest."""
 
@@ -38,8 +38,9 @@ def cross_validate(
     tests : mapping of str to ndarray, shape (examples, features)
         Versions of the features of the same examples, in the same order: ``{"restored": ...}``. By default those of
         `train` themselves, as ``"train"``.
-    classifier : {'forest', 'tree'}
-        A random forest of 100 trees, or one decision tree, as scikit-learn has them, classes weighted to be alike.
+    classifier : {'forest', 'tree', 'logistic'}
+        A random forest of 100 trees, one decision tree, or a logistic regression on standardised features, as
+        scikit-learn has them, classes weighted to be alike.
     folds, repeats : int
     seed : int
         Of folds and trees: the same seed deals the same folds whatever the features.
@@ -73,20 +74,38 @@ def cross_validate(
         if values.shape != train.values.shape:
             raise UsageError(f"the features '{name}' have shape {values.shape}, and {train.values.shape} was expected.")
     classes, codes = np.unique(train.labels, return_inverse=True)
-    for name, code in zip(classes, range(len(classes)), strict=True):
-        of_class = len(set(np.asarray(train.subjects)[codes == code]))
+    found = {name: np.zeros((repeats, len(codes), len(classes))) for name in versions}
+    for repeat, kept, left_out in dealt(train, folds=folds, repeats=repeats, seed=seed):
+        model = _made(classifier, seed + repeat).fit(train.values[kept], codes[kept])
+        for name, values in versions.items():
+            found[name][repeat][np.ix_(left_out, model.classes_)] = model.predict_proba(values[left_out])
+    return {name: Predictions(train, tuple(classes), shares) for name, shares in found.items()}
+
+
+def dealt(
+    examples: LabelledFeatures, *, folds: int, repeats: int, seed: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Deal subjects into folds of like classes, and yield which repeat it is, and which examples to learn and predict.
+
+    The same seed deals the same folds whatever the features.
+
+    Raises
+    ------
+    UsageError
+        There are fewer subjects of a class than folds, or scikit-learn is missing (``eegzip[downstream]``).
+    """
+    _check_installed()
+    classes, codes = np.unique(examples.labels, return_inverse=True)
+    for code, name in enumerate(classes):
+        of_class = len(set(np.asarray(examples.subjects)[codes == code]))
         if of_class < folds:
             raise UsageError(f"there are {of_class} subjects with '{name}', too few for {folds} folds.")
     from sklearn.model_selection import StratifiedGroupKFold
 
-    found = {name: np.zeros((repeats, len(codes), len(classes))) for name in versions}
     for repeat in range(repeats):
-        dealt = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
-        for kept, left_out in dealt.split(train.values, codes, train.subjects):
-            model = _made(classifier, seed + repeat).fit(train.values[kept], codes[kept])
-            for name, values in versions.items():
-                found[name][repeat][np.ix_(left_out, model.classes_)] = model.predict_proba(values[left_out])
-    return {name: Predictions(train, tuple(classes), shares) for name, shares in found.items()}
+        made = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        for kept, left_out in made.split(examples.values, codes, examples.subjects):
+            yield repeat, kept, left_out
 
 
 def train_and_test(
@@ -104,7 +123,7 @@ def train_and_test(
     train : LabelledFeatures
     tests : mapping of str to LabelledFeatures
         Each is predicted by the same classifiers.
-    classifier : {'forest', 'tree'}
+    classifier : {'forest', 'tree', 'logistic'}
     repeats : int
         How many classifiers, of other seeds.
     seed : int
@@ -138,10 +157,14 @@ def train_and_test(
 
 
 def _check(classifier: str) -> None:
-    from importlib.util import find_spec
-
     if classifier not in CLASSIFIERS:
         raise UsageError(f"there is no classifier '{classifier}'; there are {', '.join(CLASSIFIERS)}.")
+    _check_installed()
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec
+
     if find_spec("sklearn") is None:
         raise UsageError("this needs the package 'scikit-learn', which is not here: install eegzip[downstream].")
 
@@ -151,6 +174,13 @@ def _made(classifier: str, seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(TREES, class_weight="balanced", random_state=seed)
+    if classifier == "logistic":
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        # Features are many and people few: a strong prior, chosen beforehand.
+        return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000))
     from sklearn.tree import DecisionTreeClassifier
 
     return DecisionTreeClassifier(class_weight="balanced", random_state=seed)
