@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -199,7 +199,7 @@ def _to_look_at(new: AnonymousHeader, annotation_texts: Mapping[str, int], targe
         if texts := new.texts[field]:
             more = ", ..." if len(texts) > _SHOWN else ""
             yield f"{field} of signals kept as written: {', '.join(map(repr, texts[:_SHOWN]))}{more}"
-    places = {"annotations": annotation_texts, "the name of the output": (Path(target).name,)}
+    places: dict[str, Iterable[str]] = {"annotations": annotation_texts, "the name of the output": (Path(target).name,)}
     places |= {f"{field} of signals": texts for field, texts in new.texts.items()}
     for place, texts in places.items():
         if any(not new.words.isdisjoint(re.findall(r"[^\W_]{3,}", text.casefold())) for text in texts):

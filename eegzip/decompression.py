@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.decoding.gaps import LostRecords
 from eegzip.decoding.memory import refuse_more_memory
 from eegzip.decoding.recording_decoder import RecordingDecoder, damaged_chunks
 from eegzip.decoding.selection import chosen_signals, record_range
 from eegzip.decoding.stored_tokens import StoredNetwork
-from eegzip.decoding.timeline import stored_timeline
 from eegzip.formats.edf import EdfWriter, assemble_records
 from eegzip.formats.edf.cut import Cut, plan_cut
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
@@ -60,7 +60,8 @@ def decompress(
     channels : sequence of str
         Shell patterns for the labels of the channels to restore; all by default. Annotations are always kept.
     salvage : bool
-        Restore what is intact of a damaged file; the samples of lost chunks become 0.
+        Restore what is intact of a damaged file; the samples of lost chunks become 0. Where the recording
+        has annotations, the times of lost data records are written, and ``BAD_LOST`` where they begin.
     alone : bool
         Decode every channel from its own tokens alone, where the model has a joint decoder: a few channels then cost
         nothing but their own tokens, at a larger error than the file states.
@@ -125,7 +126,7 @@ def decompress(
             writer = EdfWriter(output)
             if whole:
                 decoder = RecordingDecoder(reader, network, lost=lost, alone=alone)
-                notes += _write_whole(decoder, writer, report, salvage=salvage)
+                notes += _write_whole(decoder, writer, report, lost, salvage=salvage)
             else:
                 cut = _cut(reader, signals, (first, end), lost)
                 decoder = RecordingDecoder(reader, network, list(cut.signals), lost, alone=alone)
@@ -166,14 +167,20 @@ def _refuse_more_output(
         )
 
 
-def _write_whole(decoder: RecordingDecoder, writer: EdfWriter, progress: Progress, *, salvage: bool) -> list[str]:
+def _write_whole(
+    decoder: RecordingDecoder, writer: EdfWriter, progress: Progress, lost: frozenset[int], *, salvage: bool
+) -> list[str]:
     """Write the recording; return what of its end is lost."""
     reader = decoder.reader
     header = reader.header
     edf = stored_edf_header(header)
     writer.write_header(header.edf_header)
-    for _, stop, samples in decoder.blocks(0, header.n_records):
-        writer.write_records(assemble_records(edf, samples))
+    missing = LostRecords(reader, edf, lost) if lost else None
+    for first, stop, samples in decoder.blocks(0, header.n_records):
+        block = assemble_records(edf, samples)
+        if missing is not None:
+            missing.put_times(first, block)
+        writer.write_records(block)
         progress("decompressing", stop, header.n_records)
     try:
         for piece in reader.trailing():
@@ -190,7 +197,7 @@ def _cut(reader: EegzReader, signals: Sequence[int] | None, records: tuple[int, 
     edf = stored_edf_header(reader.header)
     return plan_cut(
         edf,
-        stored_timeline(reader, edf, lost),
+        LostRecords(reader, edf, lost).timeline,
         first_record=records[0],
         stop_record=records[1],
         signals=chosen_signals(reader.header, ["*"]) if signals is None else signals,

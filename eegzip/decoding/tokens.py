@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from eegzip.formats.errors import ContainerError, ModelError
 
 if TYPE_CHECKING:
     from eegzip.codecs.signal.synthesis import Synthesis
+
+_LOOKED_AT = 8
+"""Chunks whose knots are read before the network is loaded; of a file at a URL they are fetched anyway."""
 
 
 class TokenStage:
@@ -71,15 +75,44 @@ class TokenStage:
 
     def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
         """Samples of chunk after chunk, synthesised when they are asked for."""
+        self._look_at(chunks)
         for chunk in chunks:
             yield partial(self._samples, chunk)
+
+    def _look_at(self, chunks: Sequence[int]) -> None:
+        """Read what comes first before the network is loaded, which takes seconds: damage ends without it.
+
+        Raises
+        ------
+        ContainerError
+            Knots or tokens are damaged.
+        """
+        groups = [
+            group
+            for batch in batches_of(self._header, sorted(self._wanted))
+            for group in batch.groups
+            if self._is_asked_for(batch)
+        ]
+        intact = [chunk for chunk in chunks[:_LOOKED_AT] if chunk not in self._lost]
+        if groups and self._reader.knot_owners():
+            for chunk in intact:
+                self._reader.chunk_knots(chunk)
+        for chunk in intact[:1]:
+            for group in groups:
+                with suppress(ModelError):  # the network's own error says which model it is
+                    self._reader.chunk_tokens(chunk, group)
+
+    def _is_asked_for(self, batch: StreamBatch) -> bool:
+        """Whether this stage gives the signals of a batch."""
+        signals = self._header.signals
+        return self._tokens_only or any(signals[index].coding is not Coding.LAYERS for index in batch.signals)
 
     def _samples(self, chunk: int, first: int, stop: int) -> dict[int, np.ndarray]:
         header = self._header
         start = header.records_of_chunk(chunk)[0]
         samples = {}
         for batch, synthesis in self._batches():
-            if not self._tokens_only and all(header.signals[index].coding is Coding.LAYERS for index in batch.signals):
+            if not self._is_asked_for(batch):
                 continue
             per_record = header.signals[batch.signals[0]].samples_per_record
             if chunk in self._lost:

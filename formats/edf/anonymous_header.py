@@ -93,7 +93,8 @@ def anonymous_header(header: EdfHeader, *, shift_days: int | None, keep: Sequenc
             raise UsageError(f"'{what}' can't be kept; keep takes {' and '.join(KEEPABLE)}.")
     plus = "+" in header.variant
     day, moved = _new_day(header.start, shift_days, name)
-    done, unjudged = [], []
+    done: list[str] = []
+    unjudged: list[str] = []
     raw = bytearray(header.raw)
     patient = _patient(header, plus, keep, done, unjudged)
     recording = f"Startdate {day.day:02d}-{_MONTHS[day.month - 1]}-{day.year:04d} X X X" if plus else ""

@@ -51,13 +51,10 @@ def test_they_end_in_a_sentence(path: Path, tmp_path: Path, monkeypatch: pytest.
     for attempt in _attempts(path, tmp_path):
         try:
             attempt()
-        except pytest.fail.Exception:
-            # Only what is wrong with tokens or knots shows when these are read, after the network.
-            assert path.stem in ("poc_B_levels", "poc_F_knots")
         except EegzipError as error:
             said.append(str(error))
     assert all(len(sentence) < 1000 for sentence in said)
-    assert said or path.stem == "poc_F_knots"
+    assert said
     assert not list(tmp_path.glob("*.edf"))
 
 

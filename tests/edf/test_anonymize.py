@@ -191,10 +191,10 @@ def test_commands(eegmat: Path, tmp_path: Path) -> None:
     assert eegzip.decompress(packed, back).n_records == 70
     assert back.read_bytes() == anonymous.read_bytes(), "there are no annotations to be coded"
     shown = CliRunner().invoke(main, ["anonymize", str(packed), str(tmp_path / "b.eegz")])
-    assert shown.exit_code == 2
-    assert "decompress it" in shown.output
+    assert isinstance(shown.exception, UsageError)
+    assert "decompress it" in str(shown.exception)
     shown = CliRunner().invoke(main, ["compress", str(eegmat), "-j", "1", "--anonymize"])
     assert shown.exit_code == 2
     shown = CliRunner().invoke(main, ["anonymize", str(eegmat), str(tmp_path / "c.edf"), "--keep", "name"])
-    assert shown.exit_code == 2
+    assert isinstance(shown.exception, UsageError)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.eegz", "anonymous.edf", "back.edf"]

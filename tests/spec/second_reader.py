@@ -430,4 +430,27 @@ class SecondReader:
         n = self.head["n_records"]
         rows = np.concatenate([s.reshape(n, -1) for s in self.signals(network) if s.size] or [np.zeros((0, 0))], axis=1)
         raw = rows.astype("<i4")[..., None].view(np.uint8)[..., : self.head["sample_bytes"]]
+        raw = raw.reshape(n, -1)
+        self._keep_time_of_lost(raw)
         return self.head["edf_header"] + raw.tobytes() + self.tail
+
+    def _keep_time_of_lost(self, rows: np.ndarray) -> None:
+        """Section 8: the TALs of lost records, for records of a whole number of seconds."""
+        lost = [r for c in range(self.n_chunks) if c not in self.chunks for r in range(*self.records(c))]
+        widths = [signal["samples_per_record"] * self.head["sample_bytes"] for signal in self.head["signals"]]
+        texts = [i for i, s in enumerate(self.head["signals"]) if s["kind"] == "annotations" and widths[i]]
+        if not lost or not texts:
+            return
+        begin, room = sum(widths[: texts[0]]), widths[texts[0]]
+        step = int(float(self.head["edf_header"][244:252]))
+        for record in lost:
+            # Before the first intact record nothing is asked for here.
+            before = bytes(rows[record - 1, begin : begin + room])
+            onset = round(float(before[: before.index(b"\x14")])) + step
+            tals = b"+%d\x14\x14\0" % onset
+            if record - 1 not in lost:
+                stretch = next(n for n in range(1, len(rows) + 1) if record + n not in lost)
+                second = b"+%d\x15%d\x14BAD_LOST\x14\0" % (onset, stretch * step)
+                tals += second if len(tals + second) <= room else b""
+            if len(tals) <= room:
+                rows[record, begin : begin + room] = np.frombuffer(tals.ljust(room, b"\0"), np.uint8)
