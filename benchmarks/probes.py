@@ -52,29 +52,39 @@ def main() -> None:
     parser.add_argument("--add", action="store_true", help="keep the rows that lie there, but those made anew")
     parser.add_argument("--tokens-only", action="store_true", help="fill the cache, and probe nothing")
     options = parser.parse_args()
-    began = time.process_time()
-    rows: list[dict[str, Any]] = []
-    for name in options.sets:
-        for model in options.models:
-            rows += probed(SETS[name], model, options)
-    if options.tokens_only:
-        return
-    facts = origin()
-    minutes = (time.process_time() - began) / 60
-    runs = [f"{facts['command']} {minutes:.1f} minutes of one core, without tokens that lay in the cache."]
     kept = options.out / "probes.json"
+    before: dict[str, list[Any]] = {"runs": [], "rows": []}
     if options.add and kept.is_file():
         before = json.loads(kept.read_text(encoding="utf-8"))
-        made = {(row["set"], row["model"]) for row in rows}
-        rows = [row for row in before["rows"] if (row["set"], row["model"]) not in made] + rows
-        runs = before["runs"] + runs
-    facts["command"] = "\n".join(f"- {run}" for run in runs) + "\n"
-    facts["seed"] = "Folds, weights, order and bootstrap have seed 0."
+    facts, began, rows = origin(), time.process_time(), []
     options.out.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"runs": runs, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-    page = "\n".join(markdown(rows, facts, options.seconds))
+    for name in options.sets:
+        for model in options.models:
+            # Written row by row: a run that is ended leaves what it had.
+            for row in probed(SETS[name], model, options):
+                rows.append(row)
+                minutes = (time.process_time() - began) / 60
+                run = f"{facts['command']} {minutes:.1f} minutes of one core, without tokens that lay in the cache."
+                _write(merged(before, run, rows), dict(facts), options)
+
+
+def merged(before: dict[str, list[Any]], run: str, rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Put rows to those of earlier runs, in the order of sets and models."""
+    made = {(row["set"], row["model"]) for row in rows}
+    every = [row for row in before["rows"] if (row["set"], row["model"]) not in made] + rows
+    places = list(SETS)
+    return {
+        "runs": [*before["runs"], run],
+        "rows": sorted(every, key=lambda row: (places.index(row["set"]), row["model"])),
+    }
+
+
+def _write(found: dict[str, list[Any]], facts: dict[str, str], options: argparse.Namespace) -> None:
+    facts["command"] = "\n".join(f"- {run}" for run in found["runs"]) + "\n"
+    facts["seed"] = "Folds, weights, order and bootstrap have seed 0."
+    (options.out / "probes.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    page = "\n".join(markdown(found["rows"], facts, options.seconds))
     (options.out / "probes.md").write_text(page + "\n", encoding="utf-8")
-    print(page)
 
 
 def probed(of: LabelledSet, model: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -132,8 +142,6 @@ def _tokens(piece: Piece, of: LabelledSet, tokenizer: eegzip.Tokenizer, cache: P
 
 def markdown(rows: list[dict[str, Any]], facts: dict[str, str], seconds: float) -> Iterable[str]:
     """Everything as one page."""
-    places = list(SETS)
-    rows = sorted(rows, key=lambda row: (places.index(row["set"]), row["model"]))
     settings, first = rows[0]["settings"], rows[0]
     yield from ["# What tokens tell", "", *facts.values(), ""]
     yield (
