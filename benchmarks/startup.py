@@ -44,11 +44,11 @@ class Taken(NamedTuple):
     processor: float
 
 
-def run(words: list[str], environment: dict[str, str] | None = None) -> Taken:
+def run(words: list[str], environment: dict[str, str] | None = None, folder: Path | None = None) -> Taken:
     """Time a command in a process of its own, one that keeps what Python compiles, as an installation has it."""
     environment = {k: v for k, v in (environment or os.environ).items() if k != "PYTHONDONTWRITEBYTECODE"}
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(words, capture_output=True, check=False, env=environment)
+    done = subprocess.run(words, capture_output=True, check=False, env=environment, cwd=folder)
     elapsed, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(words)}: {done.stderr[-500:].decode(errors='replace')}")
@@ -112,7 +112,7 @@ def first(folder: Path, package: Path, *, ahead: bool) -> dict[str, Taken]:
         environment = {
             **os.environ, "PYTHONPATH": str(installed), "HOME": os.devnull, "XDG_CACHE_HOME": os.devnull,
         }  # fmt: skip
-        taken[name] = run([sys.executable, "-m", "eegzip", *commands(folder)[name]], environment)
+        taken[name] = run([sys.executable, "-m", "eegzip", *commands(folder)[name]], environment, folder)
         shutil.rmtree(installed)
     return taken
 
@@ -120,8 +120,7 @@ def first(folder: Path, package: Path, *, ahead: bool) -> dict[str, Taken]:
 def built(folder: Path) -> tuple[Path, Taken]:
     """The package as a wheel has it, and what making it takes."""
     target = folder / "built"
-    os.chdir(ROOT)
-    return target, run([sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(target)])
+    return target, run([sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(target)], folder=ROOT)
 
 
 def main() -> None:
