@@ -117,7 +117,8 @@ def probe(
     Examples
     --------
     >>> data = eegzip.TokenDataset("adhd/", window=6, labels="participants.tsv")  # doctest: +SKIP
-    >>> print(eegzip.probe(data))  # doctest: +SKIP
+    >>> few = eegzip.HeadSettings(epochs=10)
+    >>> print(eegzip.probe(data, settings=few))  # doctest: +SKIP
     """
     tokens = data if isinstance(data, LabelledTokens) else LabelledTokens.of(data, model)
     chosen = HeadSettings() if settings is None else settings
