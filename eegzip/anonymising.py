@@ -201,8 +201,8 @@ def _to_look_at(new: AnonymousHeader, annotation_texts: Mapping[str, int], targe
             yield f"{field} of signals kept as written: {', '.join(map(repr, texts[:_SHOWN]))}{more}"
     places: dict[str, Iterable[str]] = {"annotations": annotation_texts, "the name of the output": (Path(target).name,)}
     places |= {f"{field} of signals": texts for field, texts in new.texts.items()}
-    for place, texts in places.items():
-        if any(not new.words.isdisjoint(re.findall(r"[^\W_]{3,}", text.casefold())) for text in texts):
+    for place, found in places.items():
+        if any(not new.words.isdisjoint(re.findall(r"[^\W_]{3,}", text.casefold())) for text in found):
             yield f"words of the removed fields occur again in {place}"
 
 

@@ -171,7 +171,8 @@ def compress(
     _refuse_recording(target)
     with ExitStack() as stack:
         write = stack.enter_context(local_target(target, overwrite=overwrite))
-        read, said = stack.enter_context(local_source(source)), ()
+        read = stack.enter_context(local_source(source))
+        said: tuple[str, ...] = ()
         if anonymize:
             read, anonymized = stack.enter_context(anonymous_copy(read))
             said = anonymized.notes()

@@ -42,7 +42,7 @@ class LostRecords:
         stretches = list(_stretches(reader.header, lost))
         stored = stored_timeline(reader, edf, lost)
         # In ticks, so that long stretches don't drift away.
-        self._onsets = {}
+        self._onsets: dict[int, int] = {}
         for first, stop in stretches:
             begin = self._begin(stored.onsets, first, stop)
             self._onsets |= {record: begin + self._length(record - first) for record in range(first, stop)}
