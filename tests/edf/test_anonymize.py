@@ -180,21 +180,23 @@ def test_others_read_it_and_nothing_tells_the_day(eegmat: Path, tmp_path: Path) 
     assert target.stat().st_mtime != eegmat.stat().st_mtime
 
 
-def test_commands(eegmat: Path, tmp_path: Path) -> None:
+def test_commands(make, tmp_path: Path) -> None:
     anonymous, packed, back = tmp_path / "anonymous.edf", tmp_path / "a.eegz", tmp_path / "back.edf"
-    shown = CliRunner().invoke(main, ["anonymize", str(eegmat), str(anonymous), "--annotations", "hash"])
+    source = str(make())
+    shown = CliRunner().invoke(main, ["anonymize", source, str(anonymous)])
     assert shown.exit_code == 0
     assert "patient name removed" in shown.output
-    shown = CliRunner().invoke(main, ["compress", str(eegmat), str(packed), "--lossless", "--anonymize", "--verify"])
+    assert "2 x Jane yawns" in shown.output
+    shown = CliRunner().invoke(main, ["compress", source, str(packed), "--lossless", "--anonymize", "--verify"])
     assert shown.exit_code == 0
     assert "patient name removed" in shown.output
-    assert eegzip.decompress(packed, back).n_records == 70
-    assert back.read_bytes() == anonymous.read_bytes(), "there are no annotations to be coded"
+    assert eegzip.decompress(packed, back).n_records == 3
+    assert back.read_bytes() == anonymous.read_bytes()
     shown = CliRunner().invoke(main, ["anonymize", str(packed), str(tmp_path / "b.eegz")])
     assert isinstance(shown.exception, UsageError)
     assert "decompress it" in str(shown.exception)
-    shown = CliRunner().invoke(main, ["compress", str(eegmat), "-j", "1", "--anonymize"])
+    shown = CliRunner().invoke(main, ["compress", source, "-j", "1", "--anonymize"])
     assert shown.exit_code == 2
-    shown = CliRunner().invoke(main, ["anonymize", str(eegmat), str(tmp_path / "c.edf"), "--keep", "name"])
+    shown = CliRunner().invoke(main, ["anonymize", source, str(tmp_path / "c.edf"), "--keep", "name"])
     assert isinstance(shown.exception, UsageError)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.eegz", "anonymous.edf", "back.edf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.eegz", "anonymous.edf", "back.edf", "in.edf"]
