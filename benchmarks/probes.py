@@ -123,7 +123,7 @@ def labelled_tokens(of: LabelledSet, model: str, options: argparse.Namespace) ->
 
 
 def _tokens(piece: Piece, of: LabelledSet, tokenizer: eegzip.Tokenizer, cache: Path) -> np.ndarray:
-    """Tokens [rows, levels, frames] of a piece, as a file of it would hold."""
+    """Tokens [rows, levels, frames] of a piece: those of a file where labels are kept, else of samples to 1/32 uV."""
     kept = cache / f"{piece.path.stem}-{tokenizer.name}.npy"
     if not kept.is_file():
         signals = read_signals(piece.path, of.channels or None)
