@@ -23,10 +23,10 @@ from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.writer import EegzWriter
-from eegzip.formats.errors import BadInputError, UsageError
+from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
-from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of
+from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of, named_as
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
 
@@ -182,10 +182,8 @@ def compress(
             # Here, as it needs numba, which finding a name does not.
             from eegzip.evaluation.read_back import read_back
 
-            try:
+            with named_as(written, name_of(target)):
                 read_back(read, written, model=model, device=device)
-            except BadInputError as error:
-                raise BadInputError(str(error).replace(str(written), name_of(target))) from error
 
         report = _compress(
             file, write, options, progress or (lambda *_: None), overwrite=overwrite, check=check if verify else None

@@ -200,7 +200,8 @@ class Recording:
         if tokens_only and channels is None:
             channels = self._with_tokens()
             if not channels:
-                raise UsageError(f"{self._reader.path} has no tokens to read; compress --keep-tokens makes them.")
+                path = self._reader.path
+                raise UsageError(f"{path} has no tokens to read; compress with --keep-tokens to have them.")
         chosen = self.signals_of_one_rate(channels)
         if tokens_only:
             self._refuse_without_tokens(chosen)

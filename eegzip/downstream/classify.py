@@ -10,6 +10,7 @@ import numpy as np
 from eegzip.downstream.labelled import LabelledFeatures
 from eegzip.downstream.scores import Predictions
 from eegzip.formats.errors import UsageError
+from eegzip.formats.extras import require
 
 CLASSIFIERS = ("forest", "tree", "logistic")
 TREES = 100
@@ -94,7 +95,7 @@ def dealt(
     UsageError
         There are fewer subjects of a class than folds, or scikit-learn is missing (``eegzip[downstream]``).
     """
-    _check_installed()
+    require("downstream", "sklearn")
     classes, codes = np.unique(examples.labels, return_inverse=True)
     for code, name in enumerate(classes):
         of_class = len(set(np.asarray(examples.subjects)[codes == code]))
@@ -159,14 +160,7 @@ def train_and_test(
 def _check(classifier: str) -> None:
     if classifier not in CLASSIFIERS:
         raise UsageError(f"there is no classifier '{classifier}'; there are {', '.join(CLASSIFIERS)}.")
-    _check_installed()
-
-
-def _check_installed() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("sklearn") is None:
-        raise UsageError("this needs the package 'scikit-learn', which is not here: install eegzip[downstream].")
+    require("downstream", "sklearn")
 
 
 def _made(classifier: str, seed: int) -> Any:

@@ -32,7 +32,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.downstream.bands import BANDS, OVERLAPPING, RATE, band_name, entropy_terms, quotient
-from eegzip.formats.errors import UsageError
+from eegzip.formats.extras import require
 
 OF_WAVELETS = (
     "bounded_variation", "maximum", "mean", "minimum", "power", "power_ratio", "spectral_entropy", "variance",
@@ -82,7 +82,7 @@ def fourier_features(windows: np.ndarray) -> np.ndarray:
 
 def cwt_features(windows: np.ndarray) -> np.ndarray:
     """Return features [windows, 8, 8 scales, channels] of weighted windows [windows, channels, samples]."""
-    require_wavelets()
+    require("downstream", "pywt")
     import pywt
 
     scales = [pywt.central_frequency("morl") * RATE / high for _, high in BANDS]
@@ -92,18 +92,10 @@ def cwt_features(windows: np.ndarray) -> np.ndarray:
 
 def dwt_features(windows: np.ndarray) -> np.ndarray:
     """Return features [windows, 8, 5 levels, channels] of weighted windows [windows, channels, samples]."""
-    require_wavelets()
+    require("downstream", "pywt")
     import pywt
 
     return _of_wavelets(pywt.wavedec(windows, "db4", level=4, axis=-1), windows.shape[-1])
-
-
-def require_wavelets() -> None:
-    """Refuse to begin without PyWavelets."""
-    from importlib.util import find_spec
-
-    if find_spec("pywt") is None:
-        raise UsageError("this needs the package 'PyWavelets', which is not here: install eegzip[downstream].")
 
 
 def _of_wavelets(coefficients: list[np.ndarray], size: int) -> np.ndarray:

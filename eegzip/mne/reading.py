@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eegzip.formats.extras import require
 from eegzip.formats.remote.path import RemotePath
-from eegzip.mne.extra import require_mne
 from eegzip.restored_file import RestoredFile
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def read_raw_eegz(
     >>> raw.get_data(["EEG C3", "EEG C4"], tmin=1, tmax=3).shape
     (2, 1000)
     """
-    require_mne()
+    require("mne", "mne")
     from eegzip.mne.raw import RawEegz, RawEegzBdf
 
     options: dict[str, Any] = {

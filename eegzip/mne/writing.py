@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from eegzip.arrays import compress_calibrated
 from eegzip.formats.errors import UsageError
+from eegzip.formats.extras import require
 from eegzip.mne.digits import ChannelDigits
-from eegzip.mne.extra import require_mne
 from eegzip.reports import CompressionReport
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def raw_to_eegz(raw: BaseRaw, target: str | Path, *, bits: int | None = None, **
     >>> raw = read_raw_eegz("night.eegz", verbose="error").crop(1, 3)
     >>> report = raw_to_eegz(raw, "part.eegz", lossless=True)
     """
-    require_mne()
+    require("mne", "mne")
     from mne.io import BaseRaw
 
     if not isinstance(raw, BaseRaw):

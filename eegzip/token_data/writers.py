@@ -9,13 +9,13 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from eegzip.formats.errors import OutputError, OutputExistsError, UsageError
+from eegzip.formats.extras import imported
 from eegzip.formats.files import atomic_output
 from eegzip.token_data.recorded import RecordedTokens
 
@@ -123,7 +123,7 @@ class _Parquet:
 
 @contextmanager
 def _parquet(path: Path, *, overwrite: bool) -> Iterator[Writer]:
-    arrow, parquet = _package("pyarrow", "parquet"), _package("pyarrow.parquet", "parquet")
+    arrow, parquet = imported("parquet", "pyarrow"), imported("parquet", "pyarrow.parquet")
     with atomic_output(path, overwrite=overwrite) as file:
         yield _Parquet(file, arrow, parquet)
 
@@ -157,7 +157,7 @@ class _Zarr:
 
 @contextmanager
 def _zarr(path: Path, *, overwrite: bool) -> Iterator[Writer]:
-    zarr = _package("zarr", "zarr")
+    zarr = imported("zarr", "zarr")
     if path.exists() or path.is_symlink():
         if not overwrite:
             raise OutputExistsError(f"{path} exists already; use -f to replace it, or name another output.")
@@ -225,11 +225,3 @@ def size_of(path: Path) -> int:
     if path.is_dir():
         return sum(os.path.getsize(Path(place, name)) for place, _, names in os.walk(path) for name in names)  # noqa: PTH202
     return path.stat().st_size
-
-
-def _package(name: str, extra: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        package = name.split(".")[0]
-        raise UsageError(f"this needs the package '{package}', which is not here: install eegzip[{extra}].") from error

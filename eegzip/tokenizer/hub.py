@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from eegzip.codecs.checkpoints.checkpoint import CARD, CONFIG, JOINT, Checkpoint, load_checkpoint
 from eegzip.codecs.checkpoints.weights import WEIGHTS, weights_file
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError, UsageError
+from eegzip.formats.extras import imported
 from eegzip.formats.files import replaced
 from eegzip.formats.tokens.tables import PRIOR
 
@@ -58,7 +58,7 @@ def downloaded(repository: str, revision: str | None) -> Path:
     ModelError
         There is no such model or commit, or no connection.
     """
-    hub = _hub()
+    hub = imported("hub", "huggingface_hub")
     if revision is None or not _COMMIT.fullmatch(revision):
         raise UsageError(
             f"name the commit of {repository} that you mean (revision=, 40 hexadecimal digits): a branch or a tag may "
@@ -112,7 +112,7 @@ def pushed(checkpoint: Checkpoint, repository: str, **options: Any) -> str:
     UsageError
         eegzip[hub] is not installed.
     """
-    hub = _hub()
+    hub = imported("hub", "huggingface_hub")
 
     # An optional package, loaded above: a type checker can't see the class.
     class Saved(hub.ModelHubMixin):  # type: ignore[name-defined]
@@ -133,10 +133,3 @@ def _card(checkpoint: Checkpoint) -> str:
     except FileNotFoundError:
         text = f"# {checkpoint.config.name}\n"
     return text if text.startswith("---\n") else f"{_HEAD}\n{text.rstrip()}\n{_USE}"
-
-
-def _hub() -> Any:
-    try:
-        return import_module("huggingface_hub")
-    except ImportError as error:
-        raise UsageError("this needs the package 'huggingface_hub', which is not here: install eegzip[hub].") from error

@@ -20,7 +20,7 @@ from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint
 from eegzip.codecs.checkpoints.config import CAUSAL
 from eegzip.codecs.extra import require_torch
 from eegzip.formats.errors import OutputExistsError, UsageError
-from eegzip.training.extras import require
+from eegzip.formats.extras import require
 from eegzip.training.loop.state import STATE, load_run_settings, save_settings
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.model_config import model_config, settings_of
@@ -299,7 +299,7 @@ def train(
             )
     settings.check()
     # For card and curves at the end of the run.
-    require("yaml", "matplotlib", *(["soundfile"] if settings.data.domain == "audio" else []))
+    require("train", "yaml", "matplotlib", *(["soundfile"] if settings.data.domain == "audio" else []))
     if not settings.data.sources:
         raise UsageError("name the recordings to train on: --data FOLDER, or 'synthetic' for a first try.")
     start = _checkpoint_to_start_from(settings)

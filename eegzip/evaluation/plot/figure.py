@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -33,18 +32,6 @@ _GAP = 0.6
 """Rows between chains of a montage."""
 
 _INK, _OTHER, _GRID = "#1a1d21", "#e4570f", "#d8dde2"
-
-
-def refuse_without_matplotlib() -> None:
-    """Raise where the picture can't be drawn.
-
-    Raises
-    ------
-    UsageError
-        The sentence names the extra.
-    """
-    if find_spec("matplotlib") is None:
-        raise UsageError("plots need the package 'matplotlib', which is not here: install eegzip[plot].")
 
 
 def format_of(path: Path) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from eegzip.codecs.channels.vocabulary import style_name
 from eegzip.evaluation.drawn import drawable, drawn, unit_of
-from eegzip.evaluation.plot.figure import drawn_figure, format_of, refuse_without_matplotlib, save
+from eegzip.evaluation.plot.figure import drawn_figure, format_of, save
 from eegzip.evaluation.plot.source import Source
 from eegzip.evaluation.plot.traces import Trace, montaged
 from eegzip.evaluation.sides import refuse_other
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.errors import UsageError
+from eegzip.formats.extras import require
 from eegzip.formats.files import atomic_output, refuse_own_source
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def plot(
     --------
     >>> figure = eegzip.plot("night.edf", "page.png", compare="night.eegz", start=1, stop=4, montage="bipolar")
     """
-    refuse_without_matplotlib()
+    require("plot", "matplotlib", what="plots need")
     ending = None if target is None else format_of(Path(target))
     paths = [source] if compare is None else [source, compare]
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eegzip.formats.errors import UsageError
-from eegzip.training.extras import require
+from eegzip.formats.extras import require
 from eegzip.training.settings.checked import TrainSettings
 
 _MAX_BYTES = 1 << 20
@@ -109,7 +109,7 @@ def _parsed(path: Path) -> Any:
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         if path.suffix.lower() in (".yaml", ".yml"):
-            require("yaml")
+            require("train", "yaml")
             import yaml
 
             return yaml.safe_load(text)
