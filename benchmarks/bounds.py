@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from unseen import DATA, ROOT, chosen_sets, cut, unseen_recordings
+from unseen import DATA, ROOT, cut, unseen_recordings
 
 import eegzip
 from eegzip.decoding.recording_decoder import RecordingDecoder
@@ -81,12 +81,11 @@ def with_mains(source: Path, target: Path, microvolts: float, hertz: float) -> P
 
 def recordings(options: argparse.Namespace, work: Path) -> Iterator[tuple[str, Path]]:
     """Name and file of everything that is measured."""
-    for name, path in unseen_recordings(options.data, options.per_set, work):
-        if name in chosen_sets(options.sets):
-            part = cut(path, work, seconds=options.seconds)
-            yield f"{name} {path.stem.split('-from')[0]}", part
-            if name in ("ssvep_exo", "neonatal"):
-                yield "... with 40 uV of 50 Hz", with_mains(part, work / "mains.edf", 40.0, 50.0)
+    for name, path in unseen_recordings(options.data, options.per_set, work, options.sets):
+        part = cut(path, work, seconds=options.seconds)
+        yield f"{name} {path.stem.split('-from')[0]}", part
+        if name in ("ssvep_exo", "neonatal"):
+            yield "... with 40 uV of 50 Hz", with_mains(part, work / "mains.edf", 40.0, 50.0)
     if not options.sets:
         yield "the shipped example", EXAMPLE
     for path in options.more:

@@ -86,9 +86,7 @@ def main() -> None:
     depths = sorted({available if depth == "all" else min(int(depth), available) for depth in options.depths})
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="eegzip-fidelity-") as name:
-        for group, path in unseen_recordings(options.data, max(options.per_set, 1), Path(name)):
-            if options.sets and group not in options.sets:
-                continue
+        for group, path in unseen_recordings(options.data, max(options.per_set, 1), Path(name), options.sets):
             for depth in depths:
                 found = code(group, path, depth, Path(name))
                 rows += found

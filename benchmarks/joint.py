@@ -24,7 +24,7 @@ from statistics import mean
 
 import numpy as np
 from race.origin import origin
-from unseen import DATA, ROOT, chosen_sets, cut, unseen_recordings
+from unseen import DATA, ROOT, cut, unseen_recordings
 
 import eegzip
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, add_joint
@@ -54,7 +54,7 @@ def main() -> None:
     default = ROOT / "benchmarks" / "results" / "joint.md"
     parser.add_argument("--out", type=Path, default=default, help="the file that results go to")
     options = parser.parse_args()
-    sets, made = chosen_sets(options.sets), origin()
+    made = origin()
     with tempfile.TemporaryDirectory(prefix="eegzip-joint-") as name:
         scratch = Path(name)
         whole = eegzip.models.load(options.model)
@@ -63,9 +63,7 @@ def main() -> None:
         if options.beside:
             models[options.beside] = eegzip.models.load(options.beside).folder
         rows: Rows = defaultdict(list)
-        for group, path in unseen_recordings(options.data, options.per_set, scratch):
-            if group not in sets:
-                continue
+        for group, path in unseen_recordings(options.data, options.per_set, scratch, options.sets):
             piece = cut(path, scratch, seconds=options.seconds)
             for depth in options.depths:
                 row = _measured(piece, depth, whole.folder, models, scratch)

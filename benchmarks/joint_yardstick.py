@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 from race.origin import origin
-from unseen import DATA, ROOT, chosen_sets, cut, unseen_recordings
+from unseen import DATA, ROOT, cut, unseen_recordings
 
 import eegzip
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals, decode_signal
@@ -54,13 +54,11 @@ def main() -> None:
     default = ROOT / "benchmarks" / "results" / "joint_yardstick.md"
     parser.add_argument("--out", type=Path, default=default, help="the file that results go to")
     options = parser.parse_args()
-    sets, made = chosen_sets(options.sets), origin()
+    made = origin()
     rows: dict[tuple[str, int, str], list[tuple[float, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="eegzip-yardstick-") as name:
         scratch = Path(name)
-        for group, path in unseen_recordings(options.data, options.per_set, scratch):
-            if group not in sets:
-                continue
+        for group, path in unseen_recordings(options.data, options.per_set, scratch, options.sets):
             piece = cut(path, scratch, seconds=options.seconds)
             for depth in options.depths:
                 for model in MODELS:
@@ -90,7 +88,8 @@ def _measured(path: Path, model: str, depth: int, scratch: Path) -> tuple[float,
             before += ((a - b) ** 2).sum((1, 2))
             after += ((a - mapped) ** 2).sum((1, 2))
             power += (a**2).sum((1, 2))
-    return tuple(float(100 * np.sqrt(error / power).mean()) for error in (before, after))  # type: ignore[return-value]
+    decoded, mapped_too = (float(100 * np.sqrt(error / power).mean()) for error in (before, after))
+    return decoded, mapped_too
 
 
 def _eeg(path: Path) -> tuple[Signals, float]:

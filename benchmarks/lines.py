@@ -185,9 +185,7 @@ def sets(names: Sequence[str], per_set: int) -> list[dict[str, Any]]:
     rows = []
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        for group, source in unseen_recordings(DATA, per_set, folder):
-            if group not in names:
-                continue
+        for group, source in unseen_recordings(DATA, per_set, folder, names):
             path = cut(source, folder, seconds=60)
             for name in (MODELS[0], f"{MODELS[0]} -k 8", "--max-prd 9"):
                 found: dict[str, tuple[int, float, float, float]] = {}

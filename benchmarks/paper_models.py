@@ -25,7 +25,7 @@ from statistics import mean
 
 import numpy as np
 from race.origin import origin
-from unseen import DATA, ROOT, chosen_sets, cut, unseen_recordings
+from unseen import DATA, ROOT, cut, unseen_recordings
 
 import eegzip
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint, save_checkpoint
@@ -62,16 +62,14 @@ def main() -> None:
     parser.add_argument("--name", default="paper_models", help="of the file that results go to (paper_models)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
-    sets, made = chosen_sets(options.sets), origin()
+    made = origin()
     rows: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
     parts: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="eegzip-paper-") as temporary:
         scratch = Path(temporary)
         models = [eegzip.models.load(model) for model in options.models]
         bare = {m.config.name: {} if options.no_parts else dict(_taken_away(m, scratch)) for m in models}
-        for group, path in unseen_recordings(options.data, options.per_set, scratch):
-            if group not in sets:
-                continue
+        for group, path in unseen_recordings(options.data, options.per_set, scratch, options.sets):
             piece = cut(path, scratch, seconds=options.seconds)
             most = 0.0
             for model in models:

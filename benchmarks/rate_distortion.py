@@ -46,8 +46,7 @@ def main() -> None:
         scratch = Path(name)
         pieces = [
             (group, cut(path, scratch, seconds=options.seconds))
-            for group, path in unseen_recordings(options.data, max(options.per_set, 1), scratch)
-            if group in sets
+            for group, path in unseen_recordings(options.data, max(options.per_set, 1), scratch, sets)
         ]
         if not pieces:
             raise SystemExit(f"no recordings of unseen people under {options.data}")

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from race.origin import origin
 from scipy.stats import spearmanr
-from unseen import DATA, ROOT, chosen_sets, cut, unseen_recordings
+from unseen import DATA, ROOT, cut, unseen_recordings
 
 import eegzip
 from eegzip.formats.edf import EdfFile
@@ -41,16 +41,14 @@ def main() -> None:
     parser.add_argument("--codebooks", type=int, default=6, help="levels, the first ones (6)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
-    sets, made = chosen_sets(options.sets), origin()
+    made = origin()
     tokenizers = [eegzip.Tokenizer.from_pretrained(model) for model in options.models]
     depths = [min(options.codebooks, tokenizer.codebooks) for tokenizer in tokenizers]
     uses = [np.zeros((k, t.vocabulary_size), np.int64) for t, k in zip(tokenizers, depths, strict=True)]
     alike: list[dict[str, list[float]]] = [{} for _ in tokenizers]
     with tempfile.TemporaryDirectory(prefix="eegzip-figures-") as temporary:
         scratch = Path(temporary)
-        for group, path in unseen_recordings(options.data, options.per_set, scratch):
-            if group not in sets:
-                continue
+        for group, path in unseen_recordings(options.data, options.per_set, scratch, options.sets):
             piece = cut(path, scratch, seconds=options.seconds)
             for number, tokenizer in enumerate(tokenizers):
                 codes, waves = _tokens(piece, options.models[number], depths[number], scratch)

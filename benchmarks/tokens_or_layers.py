@@ -19,7 +19,7 @@ import warnings
 from math import inf
 from pathlib import Path
 
-from unseen import DATA, chosen_sets, cut, unseen_recordings
+from unseen import DATA, cut, unseen_recordings
 
 import eegzip
 from eegzip.formats.eegz.reader import EegzReader
@@ -82,9 +82,7 @@ def main() -> None:
     print(f"| --- | --: | --- |{' --: |' * len(TARGETS)}")
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        for group, source in unseen_recordings(options.data, 1, scratch):
-            if group not in chosen_sets(options.sets):
-                continue
+        for group, source in unseen_recordings(options.data, 1, scratch, options.sets):
             whole = cut(source, scratch, seconds=options.seconds)
             report = eegzip.compress(whole, scratch / "all.eegz", overwrite=True)
             labels = [signal.label for signal in report.signals if signal.coding == "tokens"]

@@ -33,9 +33,14 @@ def is_held_out(group: str, name: str) -> bool:
     return name.startswith(HELD_OUT[group]) if HELD_OUT[group] else False
 
 
-def unseen_recordings(data: Path, per_set: int, scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Yield set and file of what training did not see, at most `per_set` recordings of each set, spread over people."""
-    for group in SETS:
+def unseen_recordings(
+    data: Path, per_set: int, scratch: Path, sets: Sequence[str] | None = None
+) -> Iterator[tuple[str, Path]]:
+    """Yield set and file of what training did not see, at most `per_set` recordings of each set, spread over people.
+
+    Of the `sets` named, all by default.
+    """
+    for group in chosen_sets(sets):
         files = sorted((data / group).glob("*.edf"))
         if HELD_OUT[group]:
             files = [path for path in files if is_held_out(group, path.stem)]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
-from eegzip.cli.common import device_option, force_option, json_option, progress_bar, quiet_option
-from eegzip.cli.saying import say
+from eegzip.cli.common import device_option, force_option, json_option, print_report, progress_bar, quiet_option
 from eegzip.cli.values import FILE, FOLDER
 
 _EPILOG = """\b
@@ -78,10 +76,8 @@ def report(
                 overwrite=force,
                 on_file=tell,
             )
-        if as_json:
-            say(json.dumps(many.to_dict(), indent=2))
-        elif not quiet:
-            say(f"{output}: {many.sentence()}")
+        said = f"{output}: {many.sentence()}"
+        print_report(said, [], many.to_dict(), output=output, quiet=quiet, verbose=False, as_json=as_json)
         sys.exit(int(many.failed > 0 and Path(original).is_dir()))
     if other is None:
         raise click.UsageError("Missing argument 'OTHER': name the other file, or a folder or a manifest alone.")
@@ -98,7 +94,5 @@ def report(
             overwrite=force,
             progress=progress,
         )
-    if as_json:
-        say(json.dumps(found.to_dict(), indent=2))
-    elif not quiet:
-        say(f"{output}: {found.sentence()}")
+    said = f"{output}: {found.sentence()}"
+    print_report(said, [], found.to_dict(), output=output, quiet=quiet, verbose=False, as_json=as_json)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from eegzip.cli.common import device_option, force_option, json_option, progress_bar, quiet_option
-from eegzip.cli.saying import say
+from eegzip.cli.common import device_option, force_option, json_option, print_report, progress_bar, quiet_option
 from eegzip.cli.values import FILE
 
 _EPILOG = """\b
@@ -73,7 +70,4 @@ def tokens(
             overwrite=force,
             progress=progress,
         )
-    if as_json:
-        say(json.dumps(report.to_dict(), indent=2))
-    elif not quiet:
-        say(report.sentence())
+    print_report(report.sentence(), [], report.to_dict(), output=output, quiet=quiet, verbose=False, as_json=as_json)

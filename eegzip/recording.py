@@ -140,7 +140,7 @@ class Recording:
         pandas.DataFrame, shape (samples, channels)
             Columns are labels; the index ``time`` is in seconds of recorded data.
         """
-        from eegzip.tables import dataframe
+        from eegzip.decoding.tables import dataframe
 
         return dataframe(self, channels, start, stop)
 
@@ -155,7 +155,7 @@ class Recording:
             Dimensions ``channel`` (with ``unit`` beside it) and ``time`` in seconds of recorded data; attributes
             ``sample_rate`` in Hz and ``start``, the date and time, where the header has one.
         """
-        from eegzip.tables import data_array
+        from eegzip.decoding.tables import data_array
 
         return data_array(self, channels, start, stop)
 

@@ -63,5 +63,5 @@ class EegzipCodec(ArrayBytesCodec):
         return chunk_spec.prototype.nd_buffer.from_numpy_array(values.astype(dtype, copy=False))
 
     def compute_encoded_size(self, input_byte_length: int, _chunk_spec: Any) -> int:
-        """Not to be known beforehand."""
+        """Not to be known beforehand; of codecs that are asked, zarr wants this error."""
         raise NotImplementedError

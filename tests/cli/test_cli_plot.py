@@ -121,6 +121,6 @@ def test_refusals(
     assert "no.edf" in refused(1, "plot", tmp_path / "no.edf", "-o", tmp_path / "b.png", folder=tmp_path)
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "eegzip.evaluation.plot.figure.find_spec", lambda name: None if name == "matplotlib" else found(name)
+        "eegzip.formats.extras.find_spec", lambda name: None if name == "matplotlib" else found(name)
     )
     assert "install eegzip[plot]" in refused(2, "plot", eegmat, "-o", tmp_path / "b.png", folder=tmp_path)
