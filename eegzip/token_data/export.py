@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eegzip.formats.errors import UsageError
+from eegzip.formats.remote.path import is_url
+from eegzip.formats.remote.spooled import local_target
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.progress import Progress
 from eegzip.token_data.labels import Labels
@@ -85,11 +87,11 @@ def export_tokens(
 
     Parameters
     ----------
-    sources : path-like or sequence of path-like
+    sources : path-like, URL or sequence of them
         ``.eegz``, EDF or BDF files, folders of them (an EDF file with its ``.eegz`` file beside it is one recording),
         or a manifest of ``eegzip archive``.
-    target : path-like
-        The file, or the folder of a zarr store, to make. It appears when it is complete, or not at all.
+    target : path-like or URL
+        The file, or the folder of a zarr store (not at a URL), to make. It appears when it is complete, or not at all.
     to : {'npz', 'zarr', 'parquet'}, optional
         By default what `target` ends with. ``npz`` and ``zarr`` have, for each recording, ``codes`` (uint16 [channels,
         codebooks, frames], 65535 for no token) and ``times`` of the frames; ``parquet`` has a row for each frame of
@@ -137,6 +139,8 @@ def export_tokens(
     """
     paths = [sources] if isinstance(sources, (str, Path)) else list(sources)
     kind = kind_of(Path(target), to)
+    if kind == "zarr" and is_url(target):
+        raise UsageError(f"{target}: a zarr store is many files, and is made here; copy it there afterwards.")
     table = None if labels is None else Labels(labels, label)
     if table is None and label is not None:
         raise UsageError(f"the label '{label}' is a column of no table; name the table, too (labels=, --labels).")
@@ -145,26 +149,28 @@ def export_tokens(
     first: RecordedTokens | None = None
     rows = tokens = 0
     seconds = 0.0
-    with writer(Path(target), kind, overwrite=overwrite) as output:
-        for number, source in enumerate(chosen):
-            each = tokens_of(source, model, codebooks, device)
-            first = each if first is None else first
-            _refuse_mixture(first, each)
-            output.add(each)
-            rows += len(each.codes)
-            tokens += int((each.codes != ABSENT).sum())
-            seconds += each.duration
-            if source.label is not None:
-                counts[source.label] = counts.get(source.label, 0) + 1
-            if progress is not None:
-                progress("tokens", number + 1, len(chosen))
-        if first is None:
-            raise UsageError("there is nothing to export.")
-        output.finish(facts_of(first))
+    with local_target(target, overwrite=overwrite) as place:
+        with writer(place, kind, overwrite=overwrite) as output:
+            for number, source in enumerate(chosen):
+                each = tokens_of(source, model, codebooks, device)
+                first = each if first is None else first
+                _refuse_mixture(first, each)
+                output.add(each)
+                rows += len(each.codes)
+                tokens += int((each.codes != ABSENT).sum())
+                seconds += each.duration
+                if source.label is not None:
+                    counts[source.label] = counts.get(source.label, 0) + 1
+                if progress is not None:
+                    progress("tokens", number + 1, len(chosen))
+            if first is None:
+                raise UsageError("there is nothing to export.")
+            output.finish(facts_of(first))
+        size = size_of(place)
     return TokenExport(
         target=str(target),
         kind=kind,
-        size=size_of(Path(target)),
+        size=size,
         recordings=len(chosen),
         subjects=len({source.subject for source in chosen}),
         rows=rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from eegzip.formats.errors import BadInputError, UsageError
 
@@ -90,12 +90,12 @@ class Labels:
         if table.setdefault(key, label) != label:
             raise UsageError(f"{self.path} has two labels for '{key}': {table[key]} and {label}.")
 
-    def subject_of(self, path: Path) -> str | None:
+    def subject_of(self, path: PurePath) -> str | None:
         """Return the subject that the table names for a file; ``None`` where it names none."""
         key = self._key(path)
         return None if key is None else self._subjects.get(key) or None
 
-    def of(self, path: Path, subject: str) -> str:
+    def of(self, path: PurePath, subject: str) -> str:
         """Return the label of a recording.
 
         Raises
@@ -112,7 +112,7 @@ class Labels:
             raise UsageError(f"{self.path} has no label for {path} (subject {subject}); add it, or leave the file out.")
         return label
 
-    def _key(self, path: Path) -> str | None:
+    def _key(self, path: PurePath) -> str | None:
         """The name by which the table knows a file: its last parts, without endings."""
         parts = _bare(path.as_posix()).split("/")
         names = ("/".join(parts[first:]) for first in range(len(parts)))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.batches.files import Place
 from eegzip.compression import compress
 from eegzip.formats.eegz.token_stream import TokenStream
 from eegzip.formats.errors import EegzipError, UsageError
@@ -55,7 +56,7 @@ class RecordedTokens:
 
 
 @contextmanager
-def coded(path: Path, model: str | Path, codebooks: int | None, device: str) -> Iterator[Recording]:
+def coded(path: Place, model: str | Path, codebooks: int | None, device: str) -> Iterator[Recording]:
     """Open a recording that has tokens: a ``.eegz`` file as it is, an EDF or BDF file coded for the occasion."""
     if is_eegz(path):
         # For its prior, where the file is of that model; the bundled and cached ones are found anyway.
@@ -103,7 +104,7 @@ def tokens_of(source: Source, model: str | Path, codebooks: int | None = None, d
         )
 
 
-def streams_of(recording: Recording, path: Path, start: float = 0.0, stop: float | None = None) -> list[TokenStream]:
+def streams_of(recording: Recording, path: Place, start: float = 0.0, stop: float | None = None) -> list[TokenStream]:
     """Return the token streams of a recording that has some."""
     streams = recording.tokens(None, start, stop)
     if not streams:
@@ -119,7 +120,7 @@ def row_name(stream: TokenStream) -> str:
     return "+".join(stream.labels) if stream.component is None else f"component {stream.component}"
 
 
-def stacked(streams: Sequence[TokenStream], path: Path) -> npt.NDArray[np.uint16]:
+def stacked(streams: Sequence[TokenStream], path: Place) -> npt.NDArray[np.uint16]:
     """Codes [C, K, F] of streams, which must have one frame rate; 65535 where a stream has fewer."""
     first = streams[0]
     if any(stream.frame_rate != first.frame_rate or stream.first_frame != first.first_frame for stream in streams):

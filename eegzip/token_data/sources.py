@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from eegzip.batches.files import COMPRESSED, RECORDINGS, Job, Place, find
 from eegzip.batches.manifest import read_manifest
 from eegzip.formats.errors import UsageError
+from eegzip.formats.remote.path import place_of
 from eegzip.token_data.labels import Labels
 from eegzip.training.data.subjects import subject_of
 
@@ -19,13 +20,13 @@ class Source:
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
     subject : str
     label : str or None
         ``None`` where no labels were given.
     """
 
-    path: Path
+    path: Place
     subject: str
     label: str | None
 
@@ -38,13 +39,14 @@ def found(
     Parameters
     ----------
     paths : iterable of path-like
-        Files; folders, of which all ``.eegz`` files are taken; manifests of ``eegzip archive`` (``.jsonl``), which name
-        their results.
+        Files; folders, of which all ``.eegz`` files are taken (both may be URLs); manifests of ``eegzip archive``
+        (``.jsonl``), which name their results.
     labels : Labels or None
     subject : str
         Regular expression whose first group is the subject in a path; empty for what names of files usually say.
     recordings : bool
-        Whether to take EDF and BDF files of folders, too, but those beside which lies the ``.eegz`` file of their name.
+        Whether to take EDF and BDF files of folders, too, but those beside which lies the ``.eegz`` file of their name;
+        and what is not here, but at a URL.
 
     Raises
     ------
@@ -57,27 +59,25 @@ def found(
     for path in paths:
         named += _of_manifest(Path(path)) if str(path).endswith(".jsonl") else [path]
     job = Job.INFO if recordings else Job.VERIFY
-    files = [_here(each.source) for each in find(named, job, recursive=True)]
-    stated = {Path(path) for path in named}
+    files = [each.source for each in find(named, job, recursive=True)]
+    elsewhere = next((path for path in files if not isinstance(path, Path)), None)
+    if elsewhere is not None and not recordings:
+        raise UsageError(f"{elsewhere} is not here, where windows of tokens are read from; fetch it first.")
+    stated = {place_of(path) for path in named}
     known = {path.name for path in files if path.suffix.lower() in COMPRESSED}
     chosen = [path for path in files if path in stated or not _is_compressed_beside(path, known)]
     if not chosen:
         raise UsageError(f"there is no recording in {', '.join(map(str, paths))}; name .eegz files or folders of them.")
     sources = []
-    for path in chosen:
-        who = None if labels is None else labels.subject_of(path)
-        who = subject_of(path, subject) if who is None else who
-        sources.append(Source(path, who, None if labels is None else labels.of(path, who)))
+    for place in chosen:
+        name = place if isinstance(place, Path) else PurePosixPath(place.url.split("://", 1)[1])
+        who = None if labels is None else labels.subject_of(name)
+        who = subject_of(name, subject) if who is None else who
+        sources.append(Source(place, who, None if labels is None else labels.of(name, who)))
     return sources
 
 
-def _here(path: Place) -> Path:
-    if isinstance(path, Path):
-        return path
-    raise UsageError(f"{path} is not here, where tokens are taken from; fetch it first.")
-
-
-def _is_compressed_beside(path: Path, known: set[str]) -> bool:
+def _is_compressed_beside(path: Place, known: set[str]) -> bool:
     names = {f"{path.name}{COMPRESSED[0]}", f"{path.stem}{COMPRESSED[0]}"}
     return path.suffix.lower() in RECORDINGS and not known.isdisjoint(names)
 

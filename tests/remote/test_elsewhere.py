@@ -8,6 +8,7 @@ import pickle
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from fsspec.implementations.memory import MemoryFileSystem
@@ -171,3 +172,34 @@ def test_a_list_and_an_answer_agree_on_time():
 def test_names_in_urls(url: str, name: str, renamed: str):
     assert RemotePath(url).name == name
     assert str(RemotePath(url).with_name("b")) == renamed
+
+
+def test_pictures_pages_and_tokens(folder: str, short_psg: Path, tmp_path: Path):
+    """Each gives what it gives of the same files here."""
+    source = put(f"{folder}/S001-night.edf", short_psg.read_bytes())
+    coded = f"{folder}/S001-night.eegz"
+    eegzip.compress(source, coded, model="eegz-sc-1", codebooks=2)
+    (tmp_path / "S001-night.edf").write_bytes(short_psg.read_bytes())
+    (tmp_path / "S001-night.eegz").write_bytes(got(coded))
+
+    for where in (folder, tmp_path):
+        eegzip.plot(f"{where}/S001-night.eegz", f"{where}/page.svg", compare=f"{where}/S001-night.edf", start=1, stop=3)
+        eegzip.report(f"{where}/S001-night.edf", f"{where}/S001-night.eegz", f"{where}/page.html")
+    for name in ("page.svg", "page.html"):
+        assert got(f"{folder}/{name}").replace(folder.encode(), b"") == (tmp_path / name).read_bytes().replace(
+            str(tmp_path).encode(), b""
+        )
+
+    for where in (folder, tmp_path):
+        found = eegzip.export_tokens([f"{where}/S001-night.eegz"], f"{where}/tokens.npz")
+        assert found.recordings == 1
+    made = got(f"{folder}/tokens.npz"), (tmp_path / "tokens.npz").read_bytes()
+    ours, theirs = (np.load(io.BytesIO(content)) for content in made)
+    assert ours["files"].tolist() == [coded]
+    for name in ("subjects", "0/codes", "0/times", "0/channels"):
+        assert np.array_equal(ours[name], theirs[name])
+    assert ours["subjects"].tolist() == ["S001"]
+    with pytest.raises(eegzip.UsageError, match="a zarr store is many files"):
+        eegzip.export_tokens([coded], f"{folder}/tokens.zarr")
+    with pytest.raises(eegzip.UsageError, match="is not here"):
+        eegzip.TokenDataset([coded], window=1)

@@ -18,6 +18,7 @@ from eegzip.evaluation.page import pictures
 from eegzip.evaluation.sides import read_side, refuse_other
 from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.formats.remote.spooled import local_target, path_of
 from eegzip.reports import finite, human_size, promise
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def report(
 
     Parameters
     ----------
-    original, other : path-like
+    original, other : path-like or URL
         EDF, BDF or ``.eegz``, of the same recording.
-    target : path-like
+    target : path-like or URL
         The HTML file.
     patient : bool
         Show the header's patient and recording fields and the date. Names of the files are shown in any case.
@@ -85,7 +86,12 @@ def report(
     for source in (original, other):
         refuse_own_source(source, target)
     first = read_side(original, model, device, show)
-    with atomic_output(Path(target), overwrite=overwrite, source=original) as file:
+    place = path_of(original)
+    origin = place if isinstance(place, Path) else None
+    with (
+        local_target(target, overwrite=overwrite) as write,
+        atomic_output(write, overwrite=overwrite, source=origin) as file,
+    ):
         second = read_side(other, model, device, show)
         refuse_other(first, second)
         if not first.duration:

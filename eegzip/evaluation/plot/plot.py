@@ -15,7 +15,9 @@ from eegzip.evaluation.sides import refuse_other
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.errors import UsageError
 from eegzip.formats.extras import require
-from eegzip.formats.files import atomic_output, refuse_own_source
+from eegzip.formats.files import atomic_output, is_eegz, refuse_own_source
+from eegzip.formats.remote.path import RemotePath
+from eegzip.formats.remote.spooled import local_source, local_target, name_of, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +54,11 @@ def plot(
 
     Parameters
     ----------
-    source : path-like
-        EDF, BDF or ``.eegz``.
-    target : path-like, optional
+    source : path-like or URL
+        EDF, BDF or ``.eegz``; of the latter at a URL only what is drawn is fetched.
+    target : path-like or URL, optional
         The picture to write, ``.png`` or ``.svg``; none is written by default.
-    compare : path-like, optional
+    compare : path-like or URL, optional
         The same recording in another file, drawn over it.
     start, stop : float
         Seconds of recorded data (gaps don't count). `stop` defaults to ten seconds after `start`, or the end.
@@ -96,15 +98,25 @@ def plot(
     ending = None if target is None else format_of(Path(target))
     paths = [source] if compare is None else [source, compare]
     with ExitStack() as stack:
-        sources = [stack.enter_context(Source(path, model, device)) for path in paths]
+        sources = [_opened(stack, path, model, device) for path in paths]
         if target is None or ending is None:
             return _drawn(sources, start, stop, channels, montage)
         for path in paths:
             refuse_own_source(path, target)
-        file = stack.enter_context(atomic_output(Path(target), overwrite=overwrite, source=source))
+        write = stack.enter_context(local_target(target, overwrite=overwrite))
+        origin = path_of(source)
+        origin = origin if isinstance(origin, Path) else None
+        file = stack.enter_context(atomic_output(write, overwrite=overwrite, source=origin))
         figure = _drawn(sources, start, stop, channels, montage)
         save(figure, file, ending)
     return figure
+
+
+def _opened(stack: ExitStack, path: str | Path, model: str | Path | None, device: str) -> Source:
+    place = path_of(path)
+    in_parts = place if isinstance(place, RemotePath) and is_eegz(place) else None
+    read = in_parts or stack.enter_context(local_source(path))
+    return stack.enter_context(Source(read, name_of(path), model, device))
 
 
 def _drawn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,19 +15,22 @@ from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.files import is_eegz
+from eegzip.formats.remote.path import RemotePath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from eegzip.formats.edf import EdfHeader
 
 
 class Source:
-    """An open recording: EDF, BDF or ``.eegz``; a context manager.
+    """An open recording: EDF or BDF here, ``.eegz`` here or elsewhere; a context manager.
 
     Attributes
     ----------
     path : str
+        What it is called.
     header : EdfHeader
     n_records : int
     eeg : frozenset of int
@@ -43,13 +45,13 @@ class Source:
     header: EdfHeader
     n_records: int
 
-    def __init__(self, path: str | Path, model: str | Path | None, device: str) -> None:
-        self.path = str(path)
+    def __init__(self, path: Path | RemotePath, name: str, model: str | Path | None, device: str) -> None:
+        self.path = name
         self._how = (model, device)
         self._file: EdfFile | EegzReader
         lossy: set[int] = set()
         # What is not there or no file has a better sentence from the reader of EDF.
-        if Path(path).is_file() and is_eegz(path):
+        if isinstance(path, RemotePath) or (path.is_file() and is_eegz(path)):
             reader = EegzReader(path, priors(model))
             self._file = reader
             self.header, self.n_records = stored_edf_header(reader.header), reader.header.n_records
