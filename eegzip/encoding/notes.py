@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eegzip.encoding.options import CompressionOptions
 from eegzip.formats.edf import SignalKind, Verdict
-from eegzip.formats.eegz.header import Coding, FileHeader, SignalEntry
+from eegzip.formats.edf.label_patterns import matches
+from eegzip.formats.eegz.header import MEASURES, Coding, FileHeader, SignalEntry
 from eegzip.formats.eegz.summary import FileSummary
 
 POOR_PRD = 50.0
@@ -15,7 +17,9 @@ MAX_NAMED = 4
 """Labels in a note."""
 
 
-def notes_of(header: FileHeader, summary: FileSummary, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def notes_of(
+    header: FileHeader, summary: FileSummary, verdicts: Sequence[Verdict], options: CompressionOptions
+) -> tuple[str, ...]:
     """Return what a user should know: EEG kept exactly, what may be EEG, channels of which little is left.
 
     Parameters
@@ -24,8 +28,10 @@ def notes_of(header: FileHeader, summary: FileSummary, verdicts: Sequence[Verdic
         Of the file.
     verdicts
         What each signal of the recording was taken for.
+    options
+        What was asked for.
     """
-    return (*_losses(header, summary), *_doubts(header, verdicts))
+    return (*_losses(header, summary), *_others(header, options), *_doubts(header, verdicts))
 
 
 def _losses(header: FileHeader, summary: FileSummary) -> tuple[str, ...]:
@@ -53,6 +59,32 @@ def _losses(header: FileHeader, summary: FileSummary) -> tuple[str, ...]:
             found = f"little is left of {len(errors)} channels (PRD up to {worst:.0f} %, '{label}')"
         notes.append(found + advice)
     return tuple(notes)
+
+
+def _others(header: FileHeader, options: CompressionOptions) -> list[str]:
+    """Signals of other kinds than EEG: named with --lossy but kept exactly, or coded by a model of EEG."""
+    patterns = [pattern for pattern in options.lossy if pattern != "*"]
+    notes = [
+        f"'{signal.label}' is kept exactly, though --lossy names it: {signal.reason}"
+        + ("; a bound such as --max-prd 9 takes any rate" if " Hz is under " in signal.reason else "")
+        for signal in header.signals
+        if signal.coding is Coding.EXACT
+        and signal.why is None
+        and signal.kind != "eeg"
+        and any(matches(pattern, signal.label) for pattern in patterns)
+    ]
+    labels = [
+        signal.label
+        for signal in header.signals
+        if signal.coding is Coding.TOKENS and signal.kind in MEASURES and signal.kind not in options.models
+    ]
+    if labels:
+        named = ", ".join(f"'{label}'" for label in labels[:MAX_NAMED])
+        more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
+        notes.append(
+            f"coded by a model of EEG: {named}{more}; a bound such as --max-prd 9 takes fewer bytes for the same error"
+        )
+    return notes
 
 
 def _doubts(header: FileHeader, verdicts: Sequence[Verdict]) -> tuple[str, ...]:

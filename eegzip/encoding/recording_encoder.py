@@ -21,8 +21,8 @@ def stages_of(file: EdfFile, statistics: RecordingStatistics, plan: Plan) -> tup
     header = plan.header
     stages: list[Stage] = []
     tokens = None
-    if plan.runtime is not None:
-        tokens = TokenStage(file, header, plan.runtime, plan.distortions, plan.bitrate, plan.lines)
+    if plan.runtimes:
+        tokens = TokenStage(file, header, plan.runtimes, plan.distortions, plan.bitrate, plan.lines)
         stages.append(tokens)
     stages.append(LosslessStage(file, header, statistics))
     if header.layer_sets:
