@@ -121,7 +121,7 @@ class _Comparison:
         bound = targets.prd_bound()
         if bound is not None:
             pairs = [(np.square(error.astype(float)).sum(), np.square(original - original.mean()).sum())]
-            if targets.measure is not None:
+            if self._header.bounds_eeg_part_of(index):
                 rate = self._file.header.sample_rate(index)
                 pairs.append((float(eeg_energy(error[None], rate)[0]), float(eeg_energy(original[None], rate)[0])))
             for lost, energy in pairs:

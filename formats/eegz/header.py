@@ -22,6 +22,9 @@ MULTICHANNEL = "dac-mc"
 MEASURES = frozenset({"ecg", "eog", "emg", "resp"})
 """Kinds of signals by what they measure; files that name one are at least of minor version 7."""
 
+BREATHING = "resp"
+"""Kind of the signals that lie below 0.5 Hz, whose bounds hold for the whole alone."""
+
 ANNOTATIONS = "annotations"
 """Kind of the signals that hold text, and are never predicted."""
 
@@ -321,7 +324,8 @@ class FileHeader:
 
         7 with signals of :data:`MEASURES`; else 6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint
         decoder or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no
-        longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``;
+        else 0.
         """
         if any(signal.kind in MEASURES for signal in self.signals):
             return 7
@@ -374,9 +378,9 @@ class FileHeader:
         numbers = (group,) if klt is None else klt.groups
         return tuple(signal for number in numbers for signal in self.groups[number].signals)
 
-    def codec_of(self, signal: int) -> CodecEntry | None:
-        """What gives a signal its tokens; ``None`` where it has none."""
-        return next((self.codecs[group.codec] for group in self.groups if signal in group.signals), None)
+    def bounds_eeg_part_of(self, signal: int) -> bool:
+        """Whether what was promised of a signal in percent holds for its EEG part, too."""
+        return self.bounds_eeg_part and self.signals[signal].kind != BREATHING
 
     def chunk_of_frame(self, group: int, frame: int) -> int:
         """Number of the chunk that owns a frame of a group."""
