@@ -1,4 +1,4 @@
-"""A file whose kinds of signals have models of their own, as version 1.7 wrote it, is the same for every later version."""
+"""A file whose kinds of signals have models of their own, which version 1.7 added, is the same for every later one."""
 
 from __future__ import annotations
 

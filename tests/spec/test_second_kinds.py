@@ -1,4 +1,4 @@
-"""SPEC.md 4: a reader written from the page alone restores a file of two models, one of them at its signal's own rate."""
+"""SPEC.md 4: a reader written from the page alone restores a file of two models, one at its signal's own rate."""
 
 from __future__ import annotations
 
