@@ -71,8 +71,8 @@ def parts_of(entries: Sequence[SignalEntry], coded: Sequence[int], codecs: Codec
         Those that get tokens.
     codecs : Codecs
     own_rates : bool
-        Whether signals that are no EEG and faster than their model's rate are coded at their own, so that none of
-        their band is lost; not where the user says the rate.
+        Whether signals that are no EEG and faster than a model of EEG are coded at their own rate, so that none of
+        their band is lost; not where the user says the rate. A model of their own knows them at its rate.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def parts_of(entries: Sequence[SignalEntry], coded: Sequence[int], codecs: Codec
         entry = entries[index]
         choice = codecs.of(entry.kind)
         fast = choice.rate is not None and (entry.sample_rate or 0.0) > choice.rate
-        if choice.alone and own_rates and fast:
+        if choice.alone and own_rates and fast and entry.kind not in codecs.others:
             choice = replace(choice, rate=None)
         key = (choice.alone, choice.checkpoint.digest, choice.rate is None)
         found.setdefault(key, (choice, []))[1].append(index)

@@ -97,9 +97,12 @@ def test_its_band_is_kept_unless_the_user_says_a_rate(tmp_path: Path) -> None:
 def test_a_model_of_its_own(night: Path, own: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.eegz"
     report = eegzip.compress(night, path, model={"ecg": own}, verify=True, **ECG)
-    assert not any("model of EEG" in note for note in report.notes)
-    assert said(path)["ECG ECG"][2] == "my-ecg"
-    assert said(path)["EEG O1"][2] == "eegz-mc-2"
+    # A model of the kind knows it at its own rate, and what that costs is said.
+    assert [note for note in report.notes if "ECG" in note] == [
+        "nothing above 115 Hz is kept of 'ECG ECG', as the model my-ecg works at 256 Hz; --rate native keeps it"
+    ]
+    assert said(path)["ECG ECG"][2:] == ("my-ecg", 256.0)
+    assert said(path)["EEG O1"][2:] == ("eegz-mc-2", 256.0)
     with eegzip.open(path, model=own) as recording:
         assert recording.read("ECG ECG").shape == (1, 5000)
     # Without it there is all the rest, and its tokens.

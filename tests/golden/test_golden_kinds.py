@@ -23,10 +23,11 @@ def test_kinds_models_and_tokens_are_the_same(golden: dict[str, np.ndarray]) -> 
     with eegzip.open(PATH) as recording:
         streams, signals = recording.tokens(), recording.info["signals"]
     assert [(signal["kind"], signal["model"], signal["model_rate"]) for signal in signals[:3]] == [
+        ("eog", "dac-sc-compact-1", 256.0),
         ("eeg", "eegz-sc-1", 256.0),
-        ("eeg", "eegz-sc-1", 256.0),
-        ("ecg", "dac-sc-compact-1", 500.0),
+        ("ecg", "eegz-sc-1", 500.0),
     ]
+    assert [stream.labels for stream in streams] == [("EEG O1",), ("EEG Fp1",), ("ECG ECG",)]
     for row, stream in enumerate(streams):
         np.testing.assert_array_equal(stream.codes, golden[f"codes_{row}"], strict=True)
 
