@@ -23,7 +23,7 @@ from eegzip.cli.common import (
 )
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.saying import in_one_line, say
-from eegzip.cli.values import FILE, FOLDER, TIME
+from eegzip.cli.values import FILE, FOLDER, KIND, TIME, models_of_kinds
 from eegzip.formats.remote.path import place_of
 from eegzip.notebook import CODING_NAMES
 
@@ -43,7 +43,9 @@ Examples:
   eegzip compress night.edf small.eegz --bitrate 100 the best that 100 bit/s a channel allow
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
   eegzip compress night.edf exact.eegz --lossless    keeps everything exactly
-  eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
+  eegzip compress night.edf --lossy 'ECG*' --max-prd 9   bounds the error of ECG, too
+  eegzip compress night.edf --kind 'Ch 3=ecg'        says what a label doesn't: Ch 3 is no EEG
+  eegzip compress night.edf --lossy 'ECG*' -m ecg=DIR    codes ECG by a model of your own
   eegzip compress night.edf --max-prd 9              as small as an error of 9 % allows, everywhere
   eegzip compress night.edf --max-error 2uV          no sample further off than 2 uV
   eegzip compress night.edf -m DIR --groups mine.txt channels of a line share tokens: "C3, Cz, C4"
@@ -54,7 +56,14 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("paths", metavar="IN [OUT] | PATH...", nargs=-1, type=FILE)
 @click.option(
-    "-m", "--model", type=FOLDER, metavar="NAME|DIR", help="Checkpoint to code with.  [default: the bundled one]"
+    "-m",
+    "--model",
+    "models",
+    type=FOLDER,
+    multiple=True,
+    metavar="[KIND=]NAME|DIR",
+    help="Checkpoint to code with; with a KIND (see --kind) for signals of that kind. Repeatable.  [default: the "
+    "bundled one]",
 )
 @click.option(
     "-k",
@@ -83,10 +92,20 @@ Examples:
     "--lossy",
     multiple=True,
     metavar="PATTERN",
-    help="Code these channels lossily too, such as EEG that is not known by its label. Repeatable.",
+    help="Code these channels lossily too: EEG that is not known by its label, or ECG, EOG, EMG and breathing, each "
+    "alone and at its own rate where that is above the model's; a bound takes fewer bytes of them. Repeatable.",
 )
 @click.option(
     "--exact", multiple=True, metavar="PATTERN", help="Keep these channels exactly; wins over --lossy. Repeatable."
+)
+@click.option(
+    "--kind",
+    "kinds",
+    type=KIND,
+    multiple=True,
+    metavar="PATTERN=KIND",
+    help="What these channels are, where labels don't say it: eeg (coded lossily), ecg, eog, emg, resp or other (with "
+    "--lossy). Repeatable; the last one for a channel counts.",
 )
 @click.option(
     "--quality",
@@ -118,7 +137,7 @@ Examples:
 @json_option
 def compress(
     paths: tuple[str, ...],
-    model: str | None,
+    models: tuple[str, ...],
     codebooks: int | None,
     bitrate: float | None,
     rate: str | None,
@@ -126,6 +145,7 @@ def compress(
     groups: str | None,
     lossy: tuple[str, ...],
     exact: tuple[str, ...],
+    kinds: tuple[tuple[str, str], ...],
     quality: str | None,
     max_error: str | None,
     max_prd: float | None,
@@ -158,7 +178,7 @@ def compress(
 
     tune_malloc()
     options: dict[str, Any] = {
-        "model": model,
+        "model": models_of_kinds(models),
         "codebooks": codebooks,
         "bitrate": bitrate,
         "rate": rate,
@@ -166,6 +186,7 @@ def compress(
         "groups": groups,
         "lossy": lossy,
         "exact": exact,
+        "kinds": dict(kinds) or None,
         "quality": quality,
         "max_error": max_error,
         "max_prd": max_prd,

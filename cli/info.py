@@ -122,13 +122,17 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
     yield f"  size        {size}"
     yield f"  written by  {content['software']}, in {content['chunks']} chunks of {content['chunk_records']} records"
     yield f"  source      SHA-256 {content['source_sha256']}"
-    for codec in content["codecs"]:
+    for number, codec in enumerate(content["codecs"]):
         rate = "each signal's own rate" if codec["rate"] is None else f"{codec['rate']:g} Hz"
         yield f"  model       {codec['model']} ({codec['name']}), digest {codec['digest'][:16]}..."
         yield (
             f"              {rate}, hop {codec['hop']}, {codec['codebooks']} codebooks of {codec['codebook_size']}, "
             f"{codec['scaling']} scaling"
         )
+        if len(content["codecs"]) > 1:
+            owned = [index for group in content["groups"] if group["codec"] == number for index in group["signals"]]
+            kinds = dict.fromkeys(content["signals"][index]["kind"] for index in owned)
+            yield f"              for {len(owned)} signal{'s' * (len(owned) != 1)}: {', '.join(kinds)}"
         if codec["highpass"] is not None:
             yield f"              what lay below {codec['highpass']:g} Hz was taken away first, and does not come back"
     yield from _joint_text(content)

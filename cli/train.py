@@ -92,6 +92,12 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 @click.option("--init", type=FILE, metavar="START", help="scratch, audio, or a model's name, folder or file.")
 @click.option("--sha256", metavar="HEX", help="Of the official weights, in place of the known one.")
 @click.option("--domain", type=click.Choice(["eeg", "audio"]), help="What the recordings are.")
+@click.option(
+    "--signals",
+    multiple=True,
+    metavar="PATTERN",
+    help="Labels of signals to train on in place of EEG, such as 'ECG*'. Repeatable.",
+)
 @click.option("--held-out", metavar="SHARE|NAMES", help="People kept for validation: 0.2, or sub-01,sub-02.")
 @click.option("--person-regex", metavar="REGEX", help="Its first group, found in the path, is the person.")
 @click.option("--rate", type=float, metavar="HZ", help="Sampling rate that the network sees.")

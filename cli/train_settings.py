@@ -20,6 +20,7 @@ Values = dict[str, dict[str, Any]]
 _PLACES = {
     "sources": ("data", "sources"),
     "domain": ("data", "domain"),
+    "signals": ("data", "signals"),
     "held_out": ("data", "held_out"),
     "person_regex": ("data", "person_regex"),
     "workers": ("data", "workers"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from eegzip.formats.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -77,7 +80,39 @@ class Time(click.ParamType):
         return found
 
 
-SIZE, TIME = Size(), Time()
+class Kind(click.ParamType):
+    """A pattern for labels and what the signals are that it names, as ``Ch 3=ecg``."""
+
+    name = "kind"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return both parts."""
+        if isinstance(value, tuple):
+            return value
+        pattern, sign, kind = str(value).rpartition("=")
+        if not sign or not pattern.strip():
+            self.fail(f"'{value}' says not what is what; write PATTERN=KIND, such as 'Ch 3=ecg'.", param, ctx)
+        return pattern.strip(), kind.strip().lower()
+
+
+SIZE, TIME, KIND = Size(), Time(), Kind()
+
+
+def models_of_kinds(values: Sequence[str]) -> str | dict[str, str] | None:
+    """Return models as :func:`eegzip.compress` takes them, from texts such as ``DIR`` and ``ecg=DIR``."""
+    # Here, as it needs numpy, which --help does not.
+    from eegzip.formats.edf.kinds import TELLABLE
+
+    found: dict[str, str] = {}
+    for value in values:
+        kind, sign, model = value.partition("=")
+        if not sign or kind.strip().lower() not in TELLABLE:
+            kind, model = "eeg", value
+        kind = kind.strip().lower()
+        if kind in found:
+            raise UsageError(f"two models for {kind}: {found[kind]} and {model}; name one.")
+        found[kind] = model.strip()
+    return found.get("eeg") if found.keys() <= {"eeg"} else found
 
 
 def seconds(text: str) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from io import BytesIO
@@ -14,10 +14,10 @@ from eegzip.anonymising import anonymous_copy
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.encoding.notes import notes_of
 from eegzip.encoding.options import CompressionOptions
-from eegzip.encoding.plan import codec_for, plan
+from eegzip.encoding.plan import codecs_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
 from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
-from eegzip.formats.edf import EdfFile, judge_signals
+from eegzip.formats.edf import EdfFile, judge_as_told
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
 from eegzip.formats.eegz.header import FileHeader
@@ -35,7 +35,7 @@ def compress(
     source: Source,
     target: Target,
     *,
-    model: str | Path | None = None,
+    model: str | Path | Mapping[str, str | Path] | None = None,
     codebooks: int | None = None,
     bitrate: float | None = None,
     rate: float | str | None = None,
@@ -43,6 +43,7 @@ def compress(
     groups: str | Path | None = None,
     lossy: Sequence[str] = (),
     exact: Sequence[str] = (),
+    kinds: Mapping[str, str] | None = None,
     max_error: float | str | None = None,
     max_prd: float | None = None,
     min_snr: float | None = None,
@@ -65,8 +66,9 @@ def compress(
     target : path-like, URL or binary file
         The ``.eegz`` file to make. It appears when it is complete, or not at all; nobody may read it who may not read
         the source, and it keeps the source's time of modification.
-    model : str or path-like, optional
-        Name, digest or folder of a checkpoint; the bundled one by default.
+    model : str, path-like or mapping, optional
+        Name, digest or folder of a checkpoint; the bundled one by default. A mapping gives kinds of signals models of
+        their own: ``{"ecg": "my-ecg"}``; those that it does not name have that of ``"eeg"``, or the bundled one.
     codebooks : int, optional
         Residual levels to keep, from the first; by default those that cost at most 384 bit/s a channel before entropy
         coding. Fewer are smaller and coarser. Of a model of whole recordings (eegz-mc-2) it says how loud the error is
@@ -88,7 +90,12 @@ def compress(
         the same at each call. ``'single'``: every channel alone. A file: a group a line, labels separated by commas.
     lossy, exact : sequence of str
         Shell patterns for labels to code lossily or to keep exactly, whatever kind of signal they seem to be.
-        `exact` wins.
+        `exact` wins. Kinds other than EEG are coded each signal alone, at their own sample rate where that is above
+        the model's.
+    kinds : mapping of str to str, optional
+        Shell patterns for labels, and what those signals are: ``eeg``, ``ecg``, ``eog``, ``emg``, ``resp`` or
+        ``other``. By default labels say it. EEG is coded lossily, others where `lossy` names them. Of several patterns
+        for a signal the last counts.
     max_error : float or str, optional
         No sample of a channel coded lossily may be further off than this: uV, or a text such as ``'2uV'`` or
         ``'0.5 mV'``. It holds for the digital values of the restored file.
@@ -157,6 +164,7 @@ def compress(
         groups=groups,
         lossy=lossy,
         exact=exact,
+        kinds=kinds,
         max_error=max_error,
         max_prd=max_prd,
         min_snr=min_snr,
@@ -176,14 +184,14 @@ def compress(
             read, anonymized = stack.enter_context(anonymous_copy(read))
             said = anonymized.notes()
         file = stack.enter_context(EdfFile.open(read))
-        _refuse_unknown_labels(file, lossy, exact)
+        _refuse_unknown_labels(file, options)
 
         def check(written: Path) -> None:
             # Here, as it needs numba, which finding a name does not.
             from eegzip.evaluation.read_back import read_back
 
             with named_as(written, name_of(target)):
-                read_back(read, written, model=model, device=device)
+                read_back(read, written, model=_all_models(options), device=device)
 
         report = _compress(
             file, write, options, progress or (lambda *_: None), overwrite=overwrite, check=check if verify else None
@@ -204,13 +212,13 @@ def _compress(
 ) -> CompressionReport:
     """Compress one local file to another, which is checked before it is in its place."""
     with atomic_output(target, overwrite=overwrite, source=file.path, check=check) as output:
-        verdicts = judge_signals(file.header)
-        codec = codec_for(file, options)
+        verdicts = judge_as_told(file.header, options.kinds)
+        codecs = codecs_for(file, options)
         statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
-        planned = plan(file, statistics, codec, options)
+        planned = plan(file, statistics, codecs, options)
         header = planned.header
         stages = stages_of(file, statistics, planned)
-        writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder))
+        writer = EegzWriter(output, header, priors([runtime.checkpoint.folder for runtime in planned.runtimes]))
         size, summary = write_recording(file, planned, stages, writer, report_progress)
         notes: tuple[str, ...] = ()
         if header.small and not options.wants_tokens and not header.all_exact:
@@ -221,7 +229,7 @@ def _compress(
                 output.write(exactly.content)
                 header, summary, size = exactly.header, exactly.summary, len(exactly.content)
                 notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
-    model_used = codec.checkpoint if codec is not None and header.groups else None
+    model_used = planned.runtimes[0].checkpoint if header.groups else None
     return CompressionReport(
         source=str(file.path),
         target=str(target),
@@ -241,7 +249,7 @@ def _compress(
         groups=_labels_of_groups(header),
         targets=header.targets,
         deviations=header.deviations,
-        notes=(*notes, *notes_of(header, summary, verdicts)),
+        notes=(*notes, *notes_of(header, summary, verdicts, options)),
     )
 
 
@@ -268,10 +276,19 @@ def _refuse_recording(target: Target) -> None:
         )
 
 
-def _refuse_unknown_labels(file: EdfFile, lossy: Sequence[str], exact: Sequence[str]) -> None:
+def _all_models(options: CompressionOptions) -> list[str | Path]:
+    """Every model that the user names."""
+    return [*([] if options.model is None else [options.model]), *options.models.values()]
+
+
+def _refuse_unknown_labels(file: EdfFile, options: CompressionOptions) -> None:
     """Refuse patterns that name nothing: behind a slip of the pen a channel would be coded as nobody wants it."""
     labels = [signal.label for signal in file.header.signals]
-    for option, patterns in (("--lossy", lossy), ("--exact", exact)):
+    for option, patterns in (
+        ("--lossy", options.lossy),
+        ("--exact", () if options.lossless else options.exact),
+        ("--kind", [pattern for pattern, _ in options.kinds]),
+    ):
         for pattern in patterns:
             if pattern != "*" and not any(matches(pattern, label) for label in labels):
                 raise UsageError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, TypedDict
 
-from eegzip.formats.edf import EdfFile, EdfHeader, judge_signals, read_timeline
-from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.edf import EdfFile, EdfHeader, judge_as_told, read_timeline
+from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.layout import MAJOR_VERSION
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.summary import FileSummary
@@ -22,7 +22,7 @@ class EdfSignalInfo(TypedDict):
     label, unit : str
         As in the header.
     kind : str
-        ``eeg``, ``voltage``, ``other`` or ``annotations``.
+        ``eeg``, ``ecg``, ``eog``, ``emg``, ``resp``, ``voltage`` (another), ``other`` or ``annotations``.
     why : str
         A few words on why; only what is EEG is coded lossily unless asked for.
     sample_rate : float or None
@@ -121,8 +121,10 @@ class EegzInfo(RecordingInfo):
         Signals that a joint decoder restores together: ``signals``, whose tokens it takes, and ``refined``, those that
         it serves.
     signals : list of dict
-        Fields of :class:`~eegzip.formats.eegz.header.SignalEntry`, and of
-        :class:`~eegzip.reports.SignalReport` where the file says what was lost.
+        Fields of :class:`~eegzip.formats.eegz.header.SignalEntry`, of which the kind is closer where a label says
+        more; ``model`` and ``model_rate``, the name of the model that gave tokens and the rate in Hz at which it saw
+        them, ``None`` where it gave none; and fields of :class:`~eegzip.reports.SignalReport` where the file says what
+        was lost.
     targets : dict or None
         What was promised: fields of :class:`~eegzip.formats.eegz.header.Targets`.
     lines : list of dict
@@ -192,7 +194,7 @@ def edf_info(path: Source) -> EdfInfo:
                     digital_minimum=signal.digital_minimum,
                     digital_maximum=signal.digital_maximum,
                 )
-                for signal, verdict in zip(header.signals, judge_signals(header), strict=True)
+                for signal, verdict in zip(header.signals, judge_as_told(header), strict=True)
             ],
         )
 
@@ -200,7 +202,7 @@ def edf_info(path: Source) -> EdfInfo:
 def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
     """Collect what an open ``.eegz`` file says of itself; `edf` is the header of the recording that it carries."""
     header, summary = reader.header, reader.summary
-    signals = [asdict(signal) for signal in header.signals]
+    signals = _signals(header, edf)
     if summary:
         for entry, report in zip(signals, signal_reports(header, summary), strict=True):
             entry.update({key: value for key, value in asdict(report).items() if key not in entry})
@@ -250,6 +252,21 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
         lines=_lines(header, summary),
         line_bits_per_second=_line_bits(header, summary),
     )
+
+
+def _signals(header: FileHeader, edf: EdfHeader) -> list[dict[str, Any]]:
+    """What the header says of its signals, and what their labels say."""
+    codecs = {signal: header.codecs[group.codec] for group in header.groups for signal in group.signals}
+    found = []
+    for index, (signal, verdict) in enumerate(zip(header.signals, judge_as_told(edf), strict=True)):
+        # A file calls what it keeps exactly by what it is not.
+        vague = signal.kind in ("voltage", "other") and signal.coding is Coding.EXACT
+        fields = {**asdict(signal), "kind": verdict.kind.value if vague else signal.kind}
+        codec, rate = codecs.get(index), signal.sample_rate
+        if codec is not None and codec.rate is not None:
+            rate = float(codec.rate)
+        found.append({**fields, "model": codec and codec.model, "model_rate": codec and rate})
+    return found
 
 
 def _lines(header: FileHeader, summary: FileSummary | None) -> list[dict[str, Any]]:

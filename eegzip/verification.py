@@ -13,6 +13,7 @@ from eegzip.decoding.recording_decoder import RecordingDecoder, restored_sha256,
 from eegzip.decoding.stage import Check, Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError, ModelError, OutOfMemoryError, naming_memory
 from eegzip.formats.remote.spooled import Source, local_source, name_of
@@ -81,7 +82,7 @@ def verify(
         network = StoredNetwork(header, model, device)
         counts = Counter[str]()
         unchecked: dict[str, None] = {}
-        missing = _check_model(network, problems) if header.groups else None
+        missing = _check_models(network, header, problems)
         stages, lines = stages_of(reader, network), StoredLines(reader)
         for chunk in reader.chunks:
             for found in _check_chunk(reader, chunk, stages, lines):
@@ -115,17 +116,20 @@ def verify(
         )
 
 
-def _check_model(network: StoredNetwork, problems: dict[str, None]) -> str | None:
-    """Hold what the file says of its model against the model, no torch loaded; say so where it is not at hand."""
-    try:
-        checkpoint = network.checkpoint()
-    except ModelError as error:
-        return str(error)
-    try:
-        network.refuse_contradiction(checkpoint)
-    except ModelError as error:
-        problems[str(error)] = None
-    return None
+def _check_models(network: StoredNetwork, header: FileHeader, problems: dict[str, None]) -> str | None:
+    """Hold what the file says of its models against them, no torch loaded; say so where one is not at hand."""
+    missing = None
+    for number in sorted({group.codec for group in header.groups}):
+        try:
+            checkpoint = network.checkpoint(number)
+        except ModelError as error:
+            missing = str(error)
+            continue
+        try:
+            network.refuse_contradiction(number, checkpoint)
+        except ModelError as error:
+            problems[str(error)] = None
+    return missing
 
 
 def _check_chunk(

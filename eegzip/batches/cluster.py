@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -138,12 +138,19 @@ def _anywhere(task: Task) -> Task:
     """A task as any worker can run it, any number of times: whole paths, and what is there may be of an earlier try."""
     options = dict(task.options)
     model = options.get("model")
-    if model is not None and Path(model).exists():
-        options["model"] = str(Path(model).absolute())
+    if isinstance(model, Mapping):
+        options["model"] = {kind: _reachable(one) for kind, one in model.items()}
+    elif model is not None:
+        options["model"] = _reachable(model)
     target = None if task.target is None else _whole(task.target)
     return replace(
         task, source=_whole(task.source), target=target, options=options, overwrite=True, leftovers=task.job.writes
     )
+
+
+def _reachable(model: str | Path) -> str | Path:
+    """A model by a name that holds in any folder."""
+    return str(Path(model).absolute()) if Path(model).exists() else model
 
 
 def _whole(path: Place) -> Place:

@@ -38,7 +38,7 @@ def block_records(header: FileHeader) -> int:
 
 @dataclass(frozen=True)
 class StreamBatch:
-    """Groups whose signals have one sample rate, and so one grid of frames.
+    """Groups of one codec whose signals have one sample rate, and so one grid of frames.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def batches_of(header: FileHeader, signals: Sequence[int] | None = None) -> list
     """
     # Groups that are decoded together are a batch, as all of them are read anyway.
     together = {group: number for number, part in enumerate(header.joint_sets()) for group in part}
-    batches: dict[tuple[FrameGrid, int, int | None], list[int]] = {}
+    batches: dict[tuple[FrameGrid, int, int, int | None], list[int]] = {}
     rotated: list[StreamBatch] = []
     wanted = None if signals is None else frozenset(signals)
     for klt in header.klts:
@@ -86,7 +86,8 @@ def batches_of(header: FileHeader, signals: Sequence[int] | None = None) -> list
     apart = {group for klt in header.klts for group in klt.groups}
     for number, group in enumerate(header.groups):
         if number not in apart and (wanted is None or wanted.intersection(group.signals)):
-            batches.setdefault((header.grid(number), group.codebooks, together.get(number)), []).append(number)
+            key = (header.grid(number), group.codec, group.codebooks, together.get(number))
+            batches.setdefault(key, []).append(number)
     return rotated + [
         StreamBatch(
             tuple(part),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -91,87 +90,90 @@ class StoredTokens:
 
 
 class StoredNetwork:
-    """The network that a file's tokens belong to, loaded when it is first called for.
+    """The networks that a file's tokens belong to, each loaded when it is first called for.
 
     Parameters
     ----------
     header : FileHeader
-    model : path-like, optional
-        Checkpoint to use; found by digest by default.
+    model : path-like or sequence of path-like, optional
+        Checkpoints to look at first; they are found by digest by default.
     device : str
     """
 
-    def __init__(self, header: FileHeader, model: str | Path | None = None, device: str = "cpu") -> None:
+    def __init__(self, header: FileHeader, model: registry.Models = None, device: str = "cpu") -> None:
         self._header = header
-        self._model = model
+        self._models = registry.listed(model)
         self._device = device
-        self._runtime: CodecRuntime | None = None
+        self._runtimes: dict[str, CodecRuntime] = {}
         self._loading = PerProcess(Lock)
 
-    def __call__(self) -> CodecRuntime:
-        """Return it.
+    def __call__(self, codec: int) -> CodecRuntime:
+        """Return the network of one of the header's codecs.
 
         Raises
         ------
         ModelError
             The model is not at hand, or `model` is another one.
         """
+        digest = self._header.codecs[codec].digest
         with self._loading():
-            if self._runtime is None:
-                self._runtime = self._loaded()
-            return self._runtime
+            known = self._runtimes.get(digest)
+            checkpoint = self.checkpoint(codec) if known is None else known.checkpoint
+            # A model may serve several codecs, at several rates, and the file may contradict it in any.
+            self.refuse_contradiction(codec, checkpoint)
+            if known is None:
+                # Here, as it needs numba, which reading a header does not.
+                from eegzip.codecs.runtime import CodecRuntime
 
-    def checkpoint(self) -> Checkpoint:
-        """Find the model; no torch is loaded.
+                known = self._runtimes[digest] = CodecRuntime(checkpoint, device=self._device)
+            return known
+
+    def checkpoint(self, number: int) -> Checkpoint:
+        """Find the model of one of the header's codecs; no torch is loaded.
 
         Raises
         ------
         ModelError
             It is not at hand, or another one was named.
         """
-        codec = self._header.codecs[0]
-        try:
-            checkpoint = registry.load(codec.digest if self._model is None else self._model)
-        except ModelError as error:
-            if self._model is not None:
-                raise
-            raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
-        if checkpoint.digest != codec.digest:
+        codec = self._header.codecs[number]
+        named = [registry.load(model) for model in self._models]
+        for checkpoint in named:
+            if checkpoint.digest == codec.digest:
+                return checkpoint
+        known = {other.digest for other in self._header.codecs}
+        if len(named) == 1 and named[0].digest not in known:
             raise ModelError(
                 f"the file was coded with the model '{codec.model}' (digest {codec.digest[:16]}...), but "
-                f"{checkpoint.folder} is another ({checkpoint.digest[:16]}...); name the right folder with --model."
+                f"{named[0].folder} is another ({named[0].digest[:16]}...); name the right folder with --model."
             )
-        return checkpoint
+        try:
+            return registry.load(codec.digest)
+        except ModelError as error:
+            raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
 
-    def refuse_contradiction(self, checkpoint: Checkpoint) -> None:
-        """Refuse a file that says of its model what the model does not say of itself.
+    def refuse_contradiction(self, number: int, checkpoint: Checkpoint) -> None:
+        """Refuse a file that says of a codec's model what the model does not say of itself.
 
         Raises
         ------
         ModelError
             It does.
         """
-        header, codec = self._header, self._header.codecs[0]
+        codec = self._header.codecs[number]
+        groups = [group for group in self._header.groups if group.codec == number]
         network, adapters = checkpoint.config.network, checkpoint.config.adapters
         stated = (codec.name, codec.hop, codec.codebooks, codec.codebook_size)
         known = (checkpoint.config.architecture, network.hop, network.n_codebooks, network.codebook_size)
         what = None
-        if stated != known or any(group.codec for group in header.groups):
+        if stated != known:
             what = "kind, hop or codebooks"
         elif codec.joint and checkpoint.config.joint is None:
             what = "a joint decoder"
         elif (adapters is not None and any(
             len(group.signals) > adapters.max_channels or max(group.styles or (0,)) > len(adapters.vocabulary)
-            for group in header.groups
-        )) or (adapters is None and any(len(group.signals) > 1 for group in header.groups)):
+            for group in groups
+        )) or (adapters is None and any(len(group.signals) > 1 for group in groups)):
             what = "the channels of a group"
         if what is not None:
             raise ModelError(f"the file contradicts its model '{codec.model}' about {what}; it is damaged.")
-
-    def _loaded(self) -> CodecRuntime:
-        checkpoint = self.checkpoint()
-        self.refuse_contradiction(checkpoint)
-        # Here, as it needs numba, which reading a header does not.
-        from eegzip.codecs.runtime import CodecRuntime
-
-        return CodecRuntime(checkpoint, device=self._device)

@@ -66,7 +66,8 @@ class TokenStage:
         return self._made
 
     def _synthesis(self, batch: StreamBatch) -> Synthesis:
-        header, runtime = self._header, self._network()
+        header = self._header
+        runtime = self._network(header.groups[batch.groups[0]].codec)
         joint, together = None, joint_set_of(header, batch)
         if together is not None and not self._refined.isdisjoint(batch.signals):
             source = StoredTokens(self._reader, together, self._lost)

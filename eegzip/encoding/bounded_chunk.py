@@ -13,7 +13,7 @@ import numpy as np
 
 from eegzip.encoding.bounds import TIE, Bounds, bounds_of, excess, excess_between
 from eegzip.evaluation.eeg_part import eeg_energy
-from eegzip.formats.eegz.header import FileHeader, Targets
+from eegzip.formats.eegz.header import BREATHING, FileHeader, Targets
 from eegzip.formats.eegz.layer_reader import correct, to_digital
 from eegzip.formats.eegz.layers import LayeredChunk, StoredResidual, pack_layer
 from eegzip.formats.fixed_order import gram
@@ -90,6 +90,8 @@ class BoundedCoder:
         self._lowest = np.array(header.layer_sets[number].lowest)
         self._highest = np.array(header.layer_sets[number].highest)
         self._targets = header.targets or Targets()
+        # Of breathing the whole counts alone: no EEG part is so large that it bounds an error.
+        self._whole_only = np.array([header.signals[index].kind == BREATHING for index in self._signals])
         self._sample_bytes = header.sample_bytes
         self._rate = header.signals[self._signals[0]].sample_rate or 1.0
 
@@ -104,6 +106,7 @@ class BoundedCoder:
             What the chunk's tokens give, where the file has tokens.
         """
         eeg = np.zeros(len(values)) if self._targets.prd_bound() is None else eeg_energy(values, self._rate)
+        eeg[self._whole_only] = np.inf
         bounds = [
             bounds_of(self._targets, row, float(energy), unit)
             for row, energy, unit in zip(values, eeg, self._microvolts, strict=True)

@@ -25,6 +25,7 @@ from eegzip.codecs.stream_batch import (
 )
 from eegzip.codecs.types import WindowAnalysis
 from eegzip.encoding.channel_groups import klt_parts
+from eegzip.encoding.kinds import is_as_eeg
 from eegzip.encoding.options import CodecChoice
 from eegzip.encoding.statistics import RecordingStatistics
 from eegzip.formats.eegz.header import FileHeader
@@ -64,6 +65,7 @@ def transformed(
     header : FileHeader
         With a group for each signal.
     codec : CodecChoice
+        Of EEG, which alone is rotated.
     runtime : CodecRuntime
         Says which error `codec` leaves when channels are coded alone: the components get the same.
 
@@ -75,7 +77,8 @@ def transformed(
     """
     groups = list(header.groups)
     group_of = {group.signals[0]: number for number, group in enumerate(groups)}
-    parts = _affordable(header, klt_parts(file.header.signals, list(group_of), codec))
+    eeg = [signal for signal in group_of if is_as_eeg(header.signals[signal].kind)]
+    parts = _affordable(header, klt_parts(file.header.signals, eeg, codec))
     if not parts:
         return header, {}
     # Only now, as it needs numba, which takes a while to load.

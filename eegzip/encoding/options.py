@@ -12,6 +12,7 @@ from typing import Literal
 from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ChannelCoding, ModelConfig
 from eegzip.encoding.quality import quality_of
+from eegzip.formats.edf.kinds import TELLABLE
 from eegzip.formats.eegz.header import Targets
 from eegzip.formats.errors import UsageError
 from eegzip.formats.tokens.packed import bits_per_token
@@ -32,6 +33,8 @@ class CompressionOptions:
     ----------
     model : str, path-like or None
         ``None`` for the default model.
+    models : mapping of str to str or path-like
+        Models of kinds of signals that have one of their own.
     codebooks : int or None
         ``None`` for as many as the model or the bit rate suggests; how many there are only the model knows.
     bitrate : float or None
@@ -46,6 +49,8 @@ class CompressionOptions:
         A way of dividing channels or the path of a file; ``None`` for the model's own way.
     lossy, exact : tuple of str
         Patterns for labels; `exact` holds one for all where everything is to be kept exactly.
+    kinds : tuple of (str, str)
+        Patterns for labels, and what kind of signals they name.
     targets : Targets or None
         Bounds on errors.
     tokens : bool
@@ -59,6 +64,7 @@ class CompressionOptions:
     """
 
     model: str | Path | None
+    models: Mapping[str, str | Path]
     codebooks: int | None
     bitrate: float | None
     rate: Fraction | Literal["native"] | None
@@ -67,6 +73,7 @@ class CompressionOptions:
     groups: str | None
     lossy: tuple[str, ...]
     exact: tuple[str, ...]
+    kinds: tuple[tuple[str, str], ...]
     targets: Targets | None
     tokens: bool
     wants_tokens: bool
@@ -78,7 +85,7 @@ class CompressionOptions:
     def checked(
         cls,
         *,
-        model: str | Path | None = None,
+        model: str | Path | Mapping[str, str | Path] | None = None,
         codebooks: int | None = None,
         bitrate: float | None = None,
         rate: float | str | None = None,
@@ -86,6 +93,7 @@ class CompressionOptions:
         groups: str | Path | None = None,
         lossy: Sequence[str] = (),
         exact: Sequence[str] = (),
+        kinds: Mapping[str, str] | None = None,
         max_error: float | str | None = None,
         max_prd: float | None = None,
         min_snr: float | None = None,
@@ -116,8 +124,13 @@ class CompressionOptions:
         if bitrate is not None and not 0 < bitrate < math.inf:
             raise UsageError(f"a bit rate must be larger than 0 bit/s, not {bitrate:g}.")
         kind, limit = _scaling(scaling)
+        models = {"eeg": model} if isinstance(model, (str, Path)) else dict(model or {})
+        for known in (*models, *(kinds or {}).values()):
+            if known not in TELLABLE:
+                raise UsageError(f"'{known}' is no kind of signal; there are {', '.join(TELLABLE)}.")
         return cls(
-            model=model,
+            model=models.pop("eeg", None),
+            models=models,
             codebooks=codebooks,
             bitrate=bitrate,
             rate=_rate(rate),
@@ -126,6 +139,7 @@ class CompressionOptions:
             groups=None if groups is None else str(groups),
             lossy=tuple(lossy),
             exact=("*",) if lossless else tuple(exact),
+            kinds=tuple((kinds or {}).items()),
             targets=wanted.targets,
             tokens=wanted.targets is None or wanted.keep_tokens,
             wants_tokens=quality == "tokens"
@@ -159,6 +173,8 @@ class CodecChoice:
     groups : str
         How channels are divided into groups: ``manual``, ``random``, ``single`` or the path of a file; always
         ``single`` with a model that codes every channel alone.
+    alone : bool
+        Whether every signal is decoded from its own tokens, without a joint decoder: of kinds other than EEG.
     """
 
     checkpoint: Checkpoint
@@ -167,6 +183,7 @@ class CodecChoice:
     fixed_limit_uv: float | None
     robust: bool = False
     groups: str = "single"
+    alone: bool = False
 
     @property
     def steady(self) -> bool:

@@ -15,6 +15,7 @@ from eegzip.codecs.signal.resampling import network_ratio
 from eegzip.codecs.signal.scaling import RobustLevel, choose_offset_step
 from eegzip.codecs.stream_batch import DigitalSource
 from eegzip.encoding.channel_groups import SharedStream, share
+from eegzip.encoding.kinds import Codecs, parts_of
 from eegzip.encoding.klt import transformed
 from eegzip.encoding.lines.plan import without_lines
 from eegzip.encoding.options import (
@@ -61,8 +62,8 @@ class Plan:
     Parameters
     ----------
     header : FileHeader
-    runtime : CodecRuntime or None
-        The network, where any signal gets tokens.
+    runtimes : tuple of CodecRuntime
+        The network of each of the header's codecs.
     distortions : mapping of KLT to Distortion
         Of the components of each of the header's KLTs.
     bitrate : float or None
@@ -72,14 +73,14 @@ class Plan:
     """
 
     header: eegz.FileHeader
-    runtime: CodecRuntime | None
+    runtimes: tuple[CodecRuntime, ...]
     distortions: Mapping[KLT, Distortion]
     bitrate: float | None
     lines: LinesRemoved | None = None
 
 
-def codec_for(file: EdfFile, options: CompressionOptions) -> CodecChoice | None:
-    """Load the model that a recording asks for; a model that the user names is looked at in any case.
+def codecs_for(file: EdfFile, options: CompressionOptions) -> Codecs | None:
+    """Load the models that a recording asks for; those that the user names are looked at in any case.
 
     Raises
     ------
@@ -88,24 +89,27 @@ def codec_for(file: EdfFile, options: CompressionOptions) -> CodecChoice | None:
     UsageError
         It can't do what `options` ask for, or takes packages that are not installed.
     """
-    if options.model is None:
+    if options.model is None and not options.models:
         # As far as can be said before the recording is read: what turns out to be flat gets no tokens.
-        signals = signal_entries(file, [False] * len(file.header.signals), options, fixed_scaling=False)
+        signals = signal_entries(file, [False] * len(file.header.signals), options)
         if not options.tokens or all(signal.coding is eegz.Coding.EXACT for signal in signals):
             return None
-    chosen = choose(registry.load(registry.DEFAULT_MODEL if options.model is None else options.model), options)
+    eeg = choose(registry.load(registry.DEFAULT_MODEL if options.model is None else options.model), options)
+    alone = replace(options, groups=None)
+    others = {kind: choose(registry.load(model), alone) for kind, model in options.models.items()}
     if options.tokens:
         # Here, as it needs numba, which takes a while to load.
         from eegzip.codecs.runtime import require
 
-        require(chosen.checkpoint, options.device)
-    return chosen
+        for choice in (eeg, *others.values()):
+            require(choice.checkpoint, options.device)
+    return Codecs(eeg, others)
 
 
 def plan(
     file: Plannable,
     statistics: RecordingStatistics,
-    codec: CodecChoice | None,
+    codecs: Codecs | None,
     options: CompressionOptions,
     runtime: CodecRuntime | None = None,
 ) -> Plan:
@@ -115,47 +119,53 @@ def plan(
     ----------
     file : Plannable
     statistics : RecordingStatistics
-    codec : CodecChoice or None
-        What :func:`codec_for` gives.
+    codecs : Codecs or None
+        What :func:`codecs_for` gives.
     options : CompressionOptions
     runtime : CodecRuntime, optional
-        The codec's network, where it is loaded already.
+        The network of EEG, where it is loaded already.
 
     Raises
     ------
     UsageError
         Channels can't be grouped as asked, or there is no such device.
     """
-    coding = codec if options.tokens else None
+    coding = codecs if options.tokens else None
     signals = _signals(file, statistics, coding, options)
     lines, coded = without_lines(file, statistics, signals)
     header = plan_header(file, coded, coding, options, signals, file if lines is None else lines)
     if lines is not None:
         header = replace(header, line_sets=tuple(found.entry for found in lines.found))
-    if codec is None or not header.groups:
-        return Plan(header, None, {}, None, lines)
-    if runtime is None:
-        # Only now, as it needs numba, which takes a while to load.
-        from eegzip.codecs.runtime import CodecRuntime
+    if codecs is None or not header.groups:
+        return Plan(header, (), {}, None, lines)
+    # Only now, as it needs numba, which takes a while to load.
+    from eegzip.codecs.runtime import CodecRuntime
 
-        runtime = CodecRuntime(codec.checkpoint, device=options.device)
-    header, distortions = transformed(file if lines is None else lines, coded, header, codec, runtime)
-    return Plan(header, runtime, distortions, options.bitrate, lines)
+    loaded = {} if runtime is None else {codecs.eeg.checkpoint.digest: runtime}
+    for choice in (codecs.eeg, *codecs.others.values()):
+        digest = choice.checkpoint.digest
+        if digest not in loaded and any(codec.digest == digest for codec in header.codecs):
+            loaded[digest] = CodecRuntime(choice.checkpoint, device=options.device)
+    distortions: dict[KLT, Distortion] = {}
+    if codecs.eeg.checkpoint.digest in loaded:
+        source = file if lines is None else lines
+        header, distortions = transformed(source, coded, header, codecs.eeg, loaded[codecs.eeg.checkpoint.digest])
+    runtimes = tuple(loaded[codec.digest] for codec in header.codecs)
+    return Plan(header, runtimes, distortions, options.bitrate, lines)
 
 
 def _signals(
-    file: Plannable, statistics: RecordingStatistics, codec: CodecChoice | None, options: CompressionOptions
+    file: Plannable, statistics: RecordingStatistics, codecs: Codecs | None, options: CompressionOptions
 ) -> tuple[eegz.SignalEntry, ...]:
     """How each signal is coded."""
-    fixed_scaling = codec is not None and codec.fixed_limit_uv is not None
     flat = [signal.flat for signal in statistics.signals]
-    return signal_entries(file, flat, options, fixed_scaling=fixed_scaling)
+    return signal_entries(file, flat, options, None if codecs is None else codecs.fixed)
 
 
 def plan_header(
     file: Plannable,
     statistics: RecordingStatistics,
-    codec: CodecChoice | None,
+    codecs: Codecs | None,
     options: CompressionOptions,
     signals: tuple[eegz.SignalEntry, ...],
     source: DigitalSource | None = None,
@@ -166,7 +176,7 @@ def plan_header(
     ----------
     file, statistics, options
         As for :func:`plan`.
-    codec : CodecChoice or None
+    codecs : Codecs or None
         ``None`` where no signal gets tokens.
     signals : tuple of SignalEntry
         How each is coded.
@@ -177,11 +187,15 @@ def plan_header(
     if not coded and options.targets is not None and any(entry.why is eegz.Reason.AS_ASKED for entry in signals):
         exactly = options.exactly()
         return plan_header(file, statistics, None, exactly, _signals(file, statistics, None, exactly))
-    codecs: tuple[eegz.CodecEntry, ...] = ()
-    groups: tuple[eegz.GroupEntry, ...] = ()
-    if coded and codec is not None:
-        codecs = (_codec_entry(codec, options),)
-        groups = _groups(file, statistics, coded, codec, codecs[0], robust_levels(source or file, coded, codec))
+    entries: list[eegz.CodecEntry] = []
+    groups: list[eegz.GroupEntry] = []
+    if codecs is not None:
+        for part in parts_of(signals, coded, codecs, own_rates=options.rate is None):
+            entry = _codec_entry(part.choice, options)
+            if entry not in entries:
+                entries.append(entry)
+            robust = robust_levels(source or file, part.signals, part.choice)
+            groups += _groups(file, statistics, part.signals, part.choice, entry, entries.index(entry), robust)
     if coded and options.targets is not None:
         _refuse_what_leaves_nothing(options.targets, [(file.header.signals[i], statistics.signals[i]) for i in coded])
     chunk_records = _chunk_records(file, options, lossless=not coded)
@@ -201,8 +215,8 @@ def plan_header(
         deviations=statistics.deviations,
         chunk_records=chunk_records,
         signals=signals,
-        codecs=codecs,
-        groups=groups,
+        codecs=tuple(entries),
+        groups=tuple(groups),
         layer_sets=layer_sets,
         targets=options.targets if layer_sets else None,
         predicted=any(
@@ -283,7 +297,7 @@ def _codec_entry(codec: CodecChoice, options: CompressionOptions) -> eegz.CodecE
         knot_spacing=0 if fixed else config.scaling.spacing,
         prior=config.prior,
         # Its table of errors is made for adaptive scaling; bounded layers add to what each signal's own tokens give.
-        joint=config.joint is not None and not fixed and options.targets is None,
+        joint=config.joint is not None and not fixed and options.targets is None and not codec.alone,
         highpass=codec.highpass_hz,
     )
 
@@ -294,16 +308,19 @@ def _groups(
     coded: Sequence[int],
     codec: CodecChoice,
     entry: eegz.CodecEntry,
+    number: int,
     robust: Mapping[int, RobustLevel],
-) -> tuple[eegz.GroupEntry, ...]:
+) -> list[eegz.GroupEntry]:
+    """Groups of signals that the codec entry of a number codes."""
     header = file.header
     found = []
     for stream in share(header.signals, coded, codec):
         rate = header.sample_rate_exact(stream.signals[0])
         if not rate:
             raise UsageError("a signal without a sample rate can't be coded by a network.")
-        found.append(_group(stream, header.signals, statistics, rate, codec, entry, robust))
-    return tuple(found)
+        group = _group(stream, header.signals, statistics, rate, codec, entry, robust)
+        found.append(replace(group, codec=number))
+    return found
 
 
 def _group(

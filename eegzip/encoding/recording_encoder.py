@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from eegzip.encoding.lossless import LosslessStage
 from eegzip.encoding.plan import Plan
@@ -11,6 +12,7 @@ from eegzip.encoding.stage import SignalFidelity, Stage, joined
 from eegzip.encoding.statistics import RecordingStatistics, trailing_pieces
 from eegzip.encoding.tokens import TokenStage
 from eegzip.formats.edf import EdfFile
+from eegzip.formats.eegz.header import BREATHING
 from eegzip.formats.eegz.summary import FileSummary, SignalSummary, figure
 from eegzip.formats.eegz.writer import EegzWriter
 from eegzip.progress import Progress
@@ -21,8 +23,8 @@ def stages_of(file: EdfFile, statistics: RecordingStatistics, plan: Plan) -> tup
     header = plan.header
     stages: list[Stage] = []
     tokens = None
-    if plan.runtime is not None:
-        tokens = TokenStage(file, header, plan.runtime, plan.distortions, plan.bitrate, plan.lines)
+    if plan.runtimes:
+        tokens = TokenStage(file, header, plan.runtimes, plan.distortions, plan.bitrate, plan.lines)
         stages.append(tokens)
     stages.append(LosslessStage(file, header, statistics))
     if header.layer_sets:
@@ -71,6 +73,9 @@ def _summary(
     signals = []
     for index, stored in enumerate(writer.signal_bytes):
         found, unit = fidelities[index], file.header.signals[index].microvolts_per_digit
+        if plan.header.signals[index].kind == BREATHING:
+            # It lies below 0.5 Hz: what is above is nothing to judge it by.
+            found = replace(found, eeg_prd=None, worst_chunk_eeg_prd=None)
         fidelity = found.fidelity
         signals.append(
             SignalSummary(

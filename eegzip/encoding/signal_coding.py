@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from eegzip.codecs.stream_batch import DigitalSource
 from eegzip.encoding.options import CompressionOptions
-from eegzip.formats.edf import SignalHeader, SignalKind, Verdict, judge_signals
+from eegzip.formats.edf import SignalHeader, SignalKind, Verdict, judge_as_told, judge_signals
+from eegzip.formats.edf.kinds import MEASURES
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.units import is_missing, microvolts_per_unit
 from eegzip.formats.eegz.header import Coding, Reason, SignalEntry
@@ -20,7 +21,10 @@ MIN_RATE = 64.0
 
 
 def signal_entries(
-    file: DigitalSource, flat: Sequence[bool], options: CompressionOptions, *, fixed_scaling: bool
+    file: DigitalSource,
+    flat: Sequence[bool],
+    options: CompressionOptions,
+    fixed_scaling: Callable[[str], bool] | None = None,
 ) -> tuple[SignalEntry, ...]:
     """Decide how each signal is coded.
 
@@ -30,8 +34,8 @@ def signal_entries(
     flat : sequence of bool
         Which signals never change.
     options : CompressionOptions
-    fixed_scaling : bool
-        Whether a network will see signals at a fixed scaling in uV.
+    fixed_scaling : callable, optional
+        Whether a network will see signals of a kind at a fixed scaling in uV; none will by default.
 
     Returns
     -------
@@ -39,14 +43,19 @@ def signal_entries(
     """
     header = file.header
     entries = []
-    for signal, verdict in zip(header.signals, judge_signals(header), strict=True):
+    judged = zip(header.signals, judge_as_told(header, options.kinds), judge_signals(header), strict=True)
+    for signal, verdict, coarse in judged:
         rate = header.sample_rate_exact(signal.index) or None
-        coding, reason = _decide(signal, verdict, rate, options, flat=flat[signal.index], fixed_scaling=fixed_scaling)
+        fixed = fixed_scaling is not None and fixed_scaling(verdict.kind.value)
+        coding, reason = _decide(signal, verdict, rate, options, flat=flat[signal.index], fixed_scaling=fixed)
+        # What is kept exactly is called what earlier versions of the format called it, unless the user says more.
+        told = any(matches(pattern, signal.label) for pattern, _ in options.kinds)
+        kind = coarse.kind if coding is Coding.EXACT and not told else verdict.kind
         entries.append(
             SignalEntry(
                 label=signal.label,
                 unit=signal.unit,
-                kind=verdict.kind.value,
+                kind=kind.value,
                 physical_minimum=signal.physical_minimum,
                 physical_maximum=signal.physical_maximum,
                 digital_minimum=signal.digital_minimum,
@@ -71,7 +80,8 @@ def _decide(
 ) -> tuple[Coding, str]:
     """Coding of one signal and the reason for it."""
     wanted = any(matches(pattern, signal.label) for pattern in options.lossy)
-    obstacle = _obstacle(signal, rate, options, flat=flat, fixed_scaling=fixed_scaling, named=verdict.named)
+    named = verdict.named or verdict.kind in MEASURES
+    obstacle = _obstacle(signal, rate, options, flat=flat, fixed_scaling=fixed_scaling, named=named)
     coded = Coding.TOKENS if options.targets is None else Coding.LAYERS
     is_eeg = verdict.kind is SignalKind.EEG
     if verdict.kind is SignalKind.ANNOTATIONS:
@@ -112,7 +122,7 @@ def _obstacle(
         return FLAT
     if options.tokens and rate < MIN_RATE:
         return f"its rate of {float(rate):g} Hz is under {MIN_RATE:g} Hz"
-    # Whoever asks for EEG by name means it, whatever the unit is called.
+    # Whoever asks for a signal by what it is means it, whatever the unit is called.
     if not named and not is_missing(signal.unit) and microvolts_per_unit(signal.unit) is None:
         return f"its unit '{signal.unit}' is not a known voltage"
     if fixed_scaling and signal.microvolts_per_digit is None:

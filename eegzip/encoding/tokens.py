@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,8 @@ class TokenStage:
     ----------
     file : EdfFile
     header : FileHeader
-    runtime : CodecRuntime
+    runtimes : sequence of CodecRuntime
+        One each of the header's codecs.
     distortions : mapping of KLT to Distortion
         Of the components of the header's KLTs.
     bitrate : float or None
@@ -101,7 +102,7 @@ class TokenStage:
         self,
         file: EdfFile,
         header: FileHeader,
-        runtime: CodecRuntime,
+        runtimes: Sequence[CodecRuntime],
         distortions: Mapping[KLT, Distortion],
         bitrate: float | None = None,
         lines: LinesRemoved | None = None,
@@ -112,16 +113,17 @@ class TokenStage:
         self._header = header
         # Where there are bounds besides, what a decoder restores is another stage's.
         self._restores = not header.layer_sets
-        target = None
+        targets: list[TargetBitrate] = []
         if bitrate is not None:
             # Here, as it needs numba, which takes a while to load.
             from eegzip.encoding.target_bitrate import TargetBitrate
 
-            target = TargetBitrate(header, runtime, bitrate)
-        self._at_work = [
-            self._begin(batch, runtime, None if batch.klt is None else distortions[batch.klt], target)
-            for batch in batches_of(header)
-        ]
+            targets = [TargetBitrate(header, runtime, bitrate) for runtime in runtimes]
+        self._at_work = []
+        for batch in batches_of(header):
+            codec = header.groups[batch.groups[0]].codec
+            distortion = None if batch.klt is None else distortions[batch.klt]
+            self._at_work.append(self._begin(batch, runtimes[codec], distortion, targets[codec] if targets else None))
 
     def _begin(
         self, batch: StreamBatch, runtime: CodecRuntime, distortion: Distortion | None, target: TargetBitrate | None

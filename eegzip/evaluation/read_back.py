@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.codecs.checkpoints.registry import Models
 from eegzip.decoding.lines import line_samples
 from eegzip.decoding.recording_decoder import RecordingDecoder, restored_sha256
 from eegzip.decoding.stored_tokens import StoredNetwork
@@ -29,7 +30,7 @@ _STATED = 1e-3
 
 
 def read_back(
-    source: str | Path, compressed: str | Path, *, model: str | Path | None = None, device: str = "cpu"
+    source: str | Path, compressed: str | Path, *, model: Models = None, device: str = "cpu"
 ) -> str:
     """Decode an ``.eegz`` file from the disk and compare all of it with the recording that it was made of.
 
@@ -39,7 +40,7 @@ def read_back(
         The recording.
     compressed : path-like
         The file made of it.
-    model : str or path-like, optional
+    model : str, path-like or sequence of such, optional
         As for :func:`eegzip.decompress`.
     device : str
 
@@ -120,7 +121,7 @@ class _Comparison:
         bound = targets.prd_bound()
         if bound is not None:
             pairs = [(np.square(error.astype(float)).sum(), np.square(original - original.mean()).sum())]
-            if targets.measure is not None:
+            if self._header.bounds_eeg_part_of(index):
                 rate = self._file.header.sample_rate(index)
                 pairs.append((float(eeg_energy(error[None], rate)[0]), float(eeg_energy(original[None], rate)[0])))
             for lost, energy in pairs:

@@ -22,6 +22,7 @@ from eegzip.codecs.stream_batch import (
     sample_reader,
 )
 from eegzip.codecs.stream_coder import GroupCoder
+from eegzip.encoding.kinds import Codecs
 from eegzip.encoding.options import CodecChoice, CompressionOptions
 from eegzip.encoding.plan import Plan, plan
 from eegzip.encoding.statistics import RecordingStatistics, SignalStatistics, signal_statistics
@@ -113,7 +114,7 @@ def _planned(
     if codec.config.multichannel is None or codec.config.adapters is not None:
         measured = tuple(_never_flat(signal) for signal in measured)
     statistics = RecordingStatistics(measured, _NO_DIGEST, ())
-    planned = plan(recording, statistics, codec, options, runtime)
+    planned = plan(recording, statistics, Codecs(codec), options, runtime)
     for entry, signal in zip(planned.header.signals, measured, strict=True):
         if entry.coding is not Coding.TOKENS and not signal.flat:
             raise UsageError(f"channel '{entry.label}' can't have tokens: {entry.reason}.")

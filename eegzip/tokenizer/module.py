@@ -292,7 +292,8 @@ class Tokenizer(nn.Module):
         """
         self._check_samples(x)
         names = self._names(channel_names, x.shape[1], needed=like is not None)
-        options = CompressionOptions.checked(codebooks=codebooks, lossy=("*",))
+        # Whatever channels are called, they are what the caller wants tokens of, and make one array.
+        options = CompressionOptions.checked(codebooks=codebooks, lossy=("*",), kinds={"*": "eeg"})
         codec = choose(self.checkpoint, options)
         header = like if like is None or isinstance(like, EdfHeader) else like.edf_header
         layout = Layout(names, sample_rate, x.shape[2], header)

@@ -76,7 +76,7 @@ def judged(
             for name, model in (("before", before), ("after", after)):
                 for depth in depths:
                     report = compress_array(
-                        x, rate, labels, target, model=model.folder, codebooks=depth, overwrite=True
+                        x, rate, labels, target, model=model.folder, codebooks=depth, overwrite=True, **part.coding
                     )
                     size = sum(signal.stored_bytes for signal in report.signals) / (x.shape[1] / rate)
                     errors = [signal.prd for signal in report.signals if signal.prd is not None]

@@ -21,6 +21,7 @@ from eegzip.formats.edf.counting import count_records
 from eegzip.formats.edf.deviations import Deviation
 from eegzip.formats.edf.electrodes import normalise_channel_name
 from eegzip.formats.edf.header import EdfHeader, SignalHeader
+from eegzip.formats.edf.kinds import judge_as_told
 from eegzip.formats.edf.parsing import parse_header
 from eegzip.formats.edf.recording import EdfFile
 from eegzip.formats.edf.samples import assemble_records, decode_signal, encode_signal
@@ -43,6 +44,7 @@ __all__ = [
     "count_records",
     "decode_signal",
     "encode_signal",
+    "judge_as_told",
     "judge_signals",
     "microvolts_per_unit",
     "normalise_channel_name",

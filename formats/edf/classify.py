@@ -25,6 +25,11 @@ class SignalKind(str, Enum):
     VOLTAGE = "voltage"
     OTHER = "other"
     ANNOTATIONS = "annotations"
+    # Voltages and others, where more is known (:mod:`eegzip.formats.edf.kinds`).
+    ECG = "ecg"
+    EOG = "eog"
+    EMG = "emg"
+    RESP = "resp"
 
 
 class Verdict(NamedTuple):
@@ -59,7 +64,7 @@ _EEG_WORDS = frozenset({"eeg", "seeg", "ieeg", "ecog"})
 # Free inputs of clinical amplifiers, and precordial leads.
 _EXTRA_INPUT = re.compile(r"(?:POL\s+)?[XV][0-9]{1,2}", re.IGNORECASE)
 # Electrooculogram electrodes of the AASM; a net numbered E1, E2, E3... is known by its many contacts.
-_EYE = re.compile(r"E[12]\b.*", re.IGNORECASE)
+EYE = re.compile(r"E[12]\b.*", re.IGNORECASE)
 _EAR_PAIR = re.compile(r"(?:EEG[\s_:-]*)?P(?:[125-9]|10)\b", re.IGNORECASE)
 _OXYGEN = re.compile(r"PO([12])$", re.IGNORECASE)
 
@@ -211,7 +216,7 @@ def _hint(signal: SignalHeader, bare: str) -> Verdict | None:
     # "EEG REF" is the reference, "REF_EEG" an EEG.
     if says_other(bare, signal.transducer, referenced=bool(_EEG_WORDS & words(bare))):
         return _OTHER
-    if says_body(bare) or _EXTRA_INPUT.fullmatch(signal.label.strip()) or _EYE.fullmatch(bare):
+    if says_body(bare) or _EXTRA_INPUT.fullmatch(signal.label.strip()) or EYE.fullmatch(bare):
         return _BODY
     return None
 

@@ -5,20 +5,31 @@ from __future__ import annotations
 import re
 import unicodedata
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Electrodes on a body: heart, eyes, muscles. English, and what clinics in other countries write.
-_VOLTAGE_WORDS = """
-    mlii avr avl avf ii iii bip exg ekg ecgi milo
-    loc roc heo veo luc rlc lue rle rae lae lio rio lhe rhe heogl heogr veogu veogl pg eye eyex eyey lefteye righteye
+ECG_WORDS = _set("mlii avr avl avf ii iii ekg ecgi")
+EOG_WORDS = _set("""
+    loc roc heo veo luc rlc lue rle rae lae lio rio lhe rhe heogl heogr veogu veogl eye eyex eyey lefteye righteye
     auge augen ojo ojos oeil occhio
-    enmg chin cchin lchin rchin kinn menton mento submental submentalis mentalis tib tibialis lat rat leg lleg rleg
+""")
+EMG_WORDS = _set("""
+    milo enmg chin cchin lchin rchin kinn menton mento submental submentalis mentalis tib tibialis lat rat leg lleg rleg
     plm plml plmr bein beine beinbewegung pierna perna gamba jambe arm larm rarm masseter jaw deltoid deltoide
-    diaphragm intercostal dx sx orbicularis trapezius trap biceps triceps flexor extensor edc fds apb adm tongue
-"""
-_OTHER_WORDS = """
+    diaphragm intercostal orbicularis trapezius trap biceps triceps flexor extensor edc fds apb adm tongue
+""")
+# Of no one kind: free inputs, an electrode near eye and brain, right and left.
+_BODY_WORDS = _set("bip exg pg dx sx")
+RESP_WORDS = _set("""
     resp thor thorax thoracic torax thorakal abd abdo abdomen abdominal addome chest brust bauch rip xflow flow airflow
-    flux flujo flusso fluss cflow nasal nas naso nase nasalflow oral oralflow oronasal cannula cann snore schnarchen
-    ronco ronquido ronflement effort sum xsum belt atmung atem respiracion cpap pcpap ipap epap leak tidal
-    press pressure pres ribcage torace toracico termistore ptaf ptt vab vth naf phono
+    flux flujo flusso fluss cflow nasal nas naso nase nasalflow oral oralflow oronasal cannula cann effort sum xsum belt
+    atmung atem respiracion ribcage torace toracico termistore ptaf ptt vab vth naf
+""")
+_APPARATUS_WORDS = _set("""
+    snore schnarchen ronco ronquido ronflement cpap pcpap ipap epap leak tidal press pressure pres phono
     spo sao sto rso sat ox oxy osat etco co tcco tcpco tcpo capno ph pulse puls pulso pouls pleth plet plethwv ppg pr hr
     dhr hrate hrv bpm bp abp cvp icp art herzfrequenz ibi rr saettigung sauerstoff
     temp rectal therm thermistor thermocouple light licht luz lux gsr eda scr sc mic audio sound speech voice acoustic
@@ -34,10 +45,10 @@ _OTHER_WORDS = """
     interpolated battery batt imp impedance quality cq eq hsi pow power pm alpha beta gamma delta theta
     burst bursts suppr suppression bis sef psi aeeg csa dsa bl
     vref gnd ground com cms drl none unused empty nc off blank spare test dummy cal calib calibration
-"""
+""")
 _REFERENCES = frozenset({"ref", "reference"})
-VOLTAGE_WORDS = frozenset(_VOLTAGE_WORDS.split())
-OTHER_WORDS = frozenset(_OTHER_WORDS.split()) | _REFERENCES
+VOLTAGE_WORDS = ECG_WORDS | EOG_WORDS | EMG_WORDS | _BODY_WORDS
+OTHER_WORDS = _APPARATUS_WORDS | RESP_WORDS | _REFERENCES
 # Long enough to mean the same inside any word ("RespThorax", "EventMarker", "tRigGer").
 _OTHER_ANYWHERE = ("trigger", "status", "marker", "photic", "airflow", "accel", "thermis", "impedance", "counter",
                    "pressure", "saturation", "timestamp", "breath", "respir", "pupil", "calibrat")  # fmt: skip

@@ -19,6 +19,12 @@ CAUSAL = "biocodec"
 MULTICHANNEL = "dac-mc"
 """Name of the codec whose groups have styles; files of it are at least of minor version 1."""
 
+MEASURES = frozenset({"ecg", "eog", "emg", "resp"})
+"""Kinds of signals by what they measure; files that name one are at least of minor version 7."""
+
+BREATHING = "resp"
+"""Kind of the signals that lie below 0.5 Hz, whose bounds hold for the whole alone."""
+
 ANNOTATIONS = "annotations"
 """Kind of the signals that hold text, and are never predicted."""
 
@@ -60,7 +66,8 @@ class SignalEntry:
     Parameters
     ----------
     label, unit, kind : str
-        As in the EDF header (label and unit stripped); kind is ``eeg``, ``voltage``, ``other`` or ``annotations``.
+        As in the EDF header (label and unit stripped); kind is ``eeg``, ``voltage``, ``other``,
+        ``annotations`` or one of :data:`MEASURES`.
     physical_minimum, physical_maximum : float or None
         In `unit`; ``None`` where the EDF field can't be read.
     digital_minimum, digital_maximum : int or None
@@ -315,10 +322,13 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint decoder or a high-pass; else 4 where the
-        file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior
-        or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        7 with signals of :data:`MEASURES`; else 6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint
+        decoder or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no
+        longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``;
+        else 0.
         """
+        if any(signal.kind in MEASURES for signal in self.signals):
+            return 7
         if any(codec.name == CAUSAL for codec in self.codecs):
             return 6
         if self.line_sets or self.bounds_eeg_part or any(c.joint or c.highpass is not None for c in self.codecs):
@@ -367,6 +377,10 @@ class FileHeader:
         klt = self.klt_of(group)
         numbers = (group,) if klt is None else klt.groups
         return tuple(signal for number in numbers for signal in self.groups[number].signals)
+
+    def bounds_eeg_part_of(self, signal: int) -> bool:
+        """Whether what was promised of a signal in percent holds for its EEG part, too."""
+        return self.bounds_eeg_part and self.signals[signal].kind != BREATHING
 
     def chunk_of_frame(self, group: int, frame: int) -> int:
         """Number of the chunk that owns a frame of a group."""

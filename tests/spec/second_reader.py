@@ -32,7 +32,7 @@ class SpecError(ValueError):
 
 
 class UnknownFeatureError(ValueError):
-    """The file asks for something that a reader of versions 1.0 to 1.6 must refuse."""
+    """The file asks for something that a reader of versions 1.0 to 1.7 must refuse."""
 
 
 def need(condition: bool, message: str) -> None:

@@ -5,7 +5,6 @@ Needs no torch, and of the model no more than that one file.
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -25,13 +24,13 @@ _MAX_LOADED = 8
 _LOADING = PerProcess(Lock)
 
 
-def priors(model: str | Path | None = None) -> PriorSource:
+def priors(model: registry.Models = None) -> PriorSource:
     """Return what finds priors for a reader or writer of files.
 
     Parameters
     ----------
-    model : path-like, optional
-        Checkpoint to look into first, where it is neither bundled nor cached.
+    model : path-like or sequence of path-like, optional
+        Checkpoints to look into first, where they are neither bundled nor cached.
 
     Returns
     -------
@@ -52,9 +51,9 @@ def priors(model: str | Path | None = None) -> PriorSource:
     return find
 
 
-def _read(codec: CodecEntry, wanted: str, model: str | Path | None) -> TokenPrior:
+def _read(codec: CodecEntry, wanted: str, model: registry.Models) -> TokenPrior:
     """Read the prior of a digest from the folder of whichever model has it."""
-    folders = [*([] if model is None else [registry.resolve(model)]), *registry.available().values()]
+    folders = [*map(registry.resolve, registry.listed(model)), *registry.available().values()]
     for folder in folders:
         prior = read_prior(folder, wanted)
         if prior is not None:

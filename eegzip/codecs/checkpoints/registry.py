@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint
@@ -15,6 +15,17 @@ DEFAULT_MODEL = "eegz-mc-2"
 _WITHDRAWN = {"eegz-mc-1": ("6c3ede4581f9f692711148b4a5bcc27a8ee66cea5eb1f04b22467b7500e9c2bd", "eegz-mc-2")}
 # Fewer hexadecimal digits than these could name two models by chance.
 _MIN_DIGEST_DIGITS = 12
+
+
+Models = str | Path | Sequence[str | Path] | None
+"""Names, digests or folders of models that a caller says: one, some or none."""
+
+
+def listed(models: Models) -> tuple[str | Path, ...]:
+    """Return the models that a caller says."""
+    if models is None:
+        return ()
+    return (models,) if isinstance(models, (str, Path)) else tuple(models)
 
 
 def cache_dir() -> Path:

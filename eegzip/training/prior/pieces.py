@@ -88,7 +88,7 @@ def _made(part: Part, model: Checkpoint, minutes: float, seed: int) -> Arrays:
     depth = _depth(model.config, part.held_out, rng)
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
         target = Path(folder) / "tokens.eegz"
-        compress_array(x, rate, labels, target, model=model.folder, codebooks=depth)
+        compress_array(x, rate, labels, target, model=model.folder, codebooks=depth, **part.coding)
         with Recording(target, model=model.folder) as recording:
             streams = recording.tokens()
     made: Arrays = {"hours": np.array(x.shape[1] / rate / 3600)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -68,7 +68,8 @@ class Gathered(Generic[Made]):
 def parts_of(settings: TrainSettings) -> list[Part]:
     """Return the parts of recordings that settings name."""
     data = settings.data
-    return divided(find_sources(data.sources, data.domain, data.person_regex), data.held_out, settings.run.seed)
+    found = divided(find_sources(data.sources, data.domain, data.person_regex), data.held_out, settings.run.seed)
+    return [replace(part, signals=tuple(data.signals)) for part in found]
 
 
 def cache_of(settings: TrainSettings) -> Path:

@@ -86,7 +86,7 @@ def kept(cache: Path, kind: str, part: Part, of: Sequence[object], make: Callabl
     """
     stat = part.source.path.stat()
     file = [str(part.source.path.resolve()), stat.st_size, stat.st_mtime_ns, str(part.first), str(part.last)]
-    key = hashlib.sha256(json.dumps([file, *of]).encode()).hexdigest()[:40]
+    key = hashlib.sha256(json.dumps([file, *of, *part.signals]).encode()).hexdigest()[:40]
     entry = cache / f"{kind}-{key}.npz"
     if not entry.is_file():
         made = make()

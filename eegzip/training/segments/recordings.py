@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,8 @@ class Part:
         Kept for validation.
     first, last : Fraction
         Where it begins and ends, as shares of the recording.
+    signals : tuple of str
+        Patterns for labels of what is used; EEG where there are none.
     """
 
     source: SourceFile
@@ -41,6 +44,12 @@ class Part:
     held_out: bool
     first: Fraction = Fraction(0)
     last: Fraction = Fraction(1)
+    signals: tuple[str, ...] = ()
+
+    @property
+    def coding(self) -> dict[str, Any]:
+        """Options with which all of it becomes tokens at the model's rate, whatever it is."""
+        return {"lossy": ["*"], "kinds": {"*": "eeg"}} if self.signals else {}
 
 
 def divided(sources: Sequence[SourceFile], held_out: str, seed: int) -> list[Part]:
@@ -78,7 +87,7 @@ def divided(sources: Sequence[SourceFile], held_out: str, seed: int) -> list[Par
 
 
 def digital_values(part: Part) -> tuple[npt.NDArray[np.float64], Fraction, list[str]]:
-    """Return the EEG of a part [channels, samples], its rate in Hz and labels: of the rate that most channels have.
+    """Return the EEG of a part, or what it names [channels, samples], the rate in Hz that most have, and labels.
 
     Raises
     ------
@@ -89,10 +98,12 @@ def digital_values(part: Part) -> tuple[npt.NDArray[np.float64], Fraction, list[
     """
     path = part.source.path
     with EegzReader(path) if path.suffix.lower() == ".eegz" else EdfFile.open(path) as file:
-        channels = exact_channels(file) if isinstance(file, EegzReader) else edf_channels(file)
+        signals = part.signals
+        channels = exact_channels(file, signals) if isinstance(file, EegzReader) else edf_channels(file, signals)
         rates = Counter(channel.rate for channel in channels if channel.rate)
         if not rates:
-            raise BadInputError(f"{path} has no channel to train on: none is EEG.")
+            reason = "none has such a label" if signals else "none is EEG"
+            raise BadInputError(f"{path} has no channel to train on: {reason}.")
         rate = rates.most_common(1)[0][0]
         chosen = [channel for channel in channels if channel.rate == rate]
         rows = [channel.read() for channel in chosen]
