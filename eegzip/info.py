@@ -123,6 +123,8 @@ class EegzInfo(RecordingInfo):
     signals : list of dict
         Fields of :class:`~eegzip.formats.eegz.header.SignalEntry`, and of
         :class:`~eegzip.reports.SignalReport` where the file says what was lost.
+    level : int or None
+        Of lossless compression, where it is not the ordinary one.
     targets : dict or None
         What was promised: fields of :class:`~eegzip.formats.eegz.header.Targets`.
     lines : list of dict
@@ -147,6 +149,7 @@ class EegzInfo(RecordingInfo):
     mixtures: list[dict[str, Any]]
     joint: list[dict[str, Any]]
     signals: list[dict[str, Any]]
+    level: int | None
     targets: dict[str, Any] | None
     lines: list[dict[str, Any]]
     line_bits_per_second: float | None
@@ -246,6 +249,7 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
             for groups in header.joint_sets()
         ],
         signals=signals,
+        level=header.level,
         targets=None if header.targets is None else asdict(header.targets),
         lines=_lines(header, summary),
         line_bits_per_second=_line_bits(header, summary),

@@ -262,6 +262,9 @@ class FileHeader:
         Groups that are coded as components.
     line_sets : tuple of LineSet
         Signals whose lines are kept beside them.
+    level : int or None
+        How hard the writer tried to make exact signals small, 1 to 9, for people; ``None`` at the ordinary level, whose
+        streams readers of version 1.6 know.
     """
 
     software: str
@@ -281,6 +284,7 @@ class FileHeader:
     predicted: bool = False
     klts: tuple[KLT, ...] = ()
     line_sets: tuple[LineSet, ...] = ()
+    level: int | None = None
 
     @property
     def n_chunks(self) -> int:
@@ -315,10 +319,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint decoder or a high-pass; else 4 where the
-        file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior
-        or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        7 where a level is stated; else 6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint decoder
+        or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer
+        those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
+        if self.level is not None:
+            return 7
         if any(codec.name == CAUSAL for codec in self.codecs):
             return 6
         if self.line_sets or self.bounds_eeg_part or any(c.joint or c.highpass is not None for c in self.codecs):
@@ -413,6 +419,8 @@ class FileHeader:
             content["mixtures"] = mixtures
         if not self.line_sets:
             del content["line_sets"]
+        if self.level is None:
+            del content["level"]
         return pack_map(content, self.small)
 
 
