@@ -18,6 +18,7 @@ from typing import Any
 
 _WAYS: tuple[dict[str, Any], ...] = (
     {"lossless": True},
+    {"lossless": True, "level": 1},
     {"codebooks": 6},
     {"model": "eegz-sc-1", "codebooks": 6},
     {"model": "eegz-sc-2", "codebooks": 4},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from eegzip.cli.common import json_option, quiet_option
+from eegzip.cli.common import json_option, level_options, quiet_option
 from eegzip.cli.many import Many, cluster_option, run_many
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.remote.path import RemotePath, place_of
@@ -12,6 +12,7 @@ from eegzip.formats.remote.path import RemotePath, place_of
 _EPILOG = """\b
 Examples:
   eegzip archive recordings/ -o /archive        again and again: only what is new, failed or changed is done
+  eegzip archive recordings/ -o /archive -2     much faster, somewhat larger; -9 the other way round
   eegzip archive recordings/ -o /archive --max-prd 5   lossy within a bound, which is checked
   eegzip archive recordings/ -o /archive --remove-source   after each file was compared and recorded
 """
@@ -26,6 +27,7 @@ Examples:
 @click.option("-j", "--jobs", type=click.IntRange(0), metavar="N", help="Files at a time.  [default: one a core]")
 @cluster_option
 @click.option("--max-prd", type=float, metavar="PERCENT", help="Not lossless: error at most, as with compress.")
+@level_options
 @click.option("--remove-source", is_flag=True, help="Remove each recording after its file was compared and recorded.")
 @quiet_option
 @json_option
@@ -36,6 +38,7 @@ def archive(
     jobs: int | None,
     cluster: str | None,
     max_prd: float | None,
+    level: int | None,
     *,
     remove_source: bool,
     quiet: bool,
@@ -53,4 +56,4 @@ def archive(
         manifest = str((folder if output or folder.is_dir() else folder.parent) / "manifest.jsonl")
     flags = {"skip_existing": False, "check": True, "remove_source": remove_source}
     many = Many(paths, True, None, output, manifest, jobs, flags, cluster)
-    run_many("compress", many, quiet=quiet, as_json=as_json, max_prd=max_prd, lossless=max_prd is None)
+    run_many("compress", many, quiet=quiet, as_json=as_json, max_prd=max_prd, lossless=max_prd is None, level=level)

@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,20 @@ max_memory_option = click.option(
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Where the network runs: cpu, cuda, cuda:1."
 )
+
+
+_LEVELS = {1: "Of lossless compression: -1 is the fastest, -6 the ordinary level,", 9: "-9 the smallest."}
+
+
+def level_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``-1`` to ``-9``, and ``--level`` for programs, to a command that can be lossless: it gets `level`."""
+    for level in range(9, 0, -1):
+        said = _LEVELS.get(level)
+        add = click.option(f"-{level}", "level", flag_value=level, type=int, default=None, help=said, hidden=not said)
+        command = add(command)
+    return click.option(
+        "--level", type=click.IntRange(1, 9), metavar="1-9", help="The same, as a number.  [default: 6]"
+    )(command)
 
 
 def sentence(error: Exception) -> str:

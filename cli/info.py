@@ -121,6 +121,8 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
         size = f"{human_size(content['original_bytes'])} -> {size} ({content['ratio']:.1f}:1)"
     yield f"  size        {size}"
     yield f"  written by  {content['software']}, in {content['chunks']} chunks of {content['chunk_records']} records"
+    if content["level"] is not None:
+        yield f"  level       {content['level']} of lossless compression (1 to 9)"
     yield f"  source      SHA-256 {content['source_sha256']}"
     for number, codec in enumerate(content["codecs"]):
         rate = "each signal's own rate" if codec["rate"] is None else f"{codec['rate']:g} Hz"

@@ -50,6 +50,7 @@ def compress(
     quality: str | None = None,
     keep_tokens: bool = False,
     lossless: bool = False,
+    level: int | None = None,
     chunk_seconds: float | None = None,
     device: str = "cpu",
     overwrite: bool = False,
@@ -113,6 +114,9 @@ def compress(
         Store the tokens too where bounds are met without them, for programs that learn from tokens and for previews.
     lossless : bool
         Keep every signal exactly: what comes back is the same file.
+    level : int, optional
+        With `lossless`: from 1, the fastest, to 9, the smallest; 6 where nothing is said. Any version from the one that
+        wrote it on reads all of them.
     chunk_seconds : float, optional
         Length of a chunk: what is lost when a part of the file is damaged. 60 s by default, 120 s where all is exact;
         longer where signals are so slow that a chunk would be next to nothing.
@@ -171,6 +175,7 @@ def compress(
         quality=quality,
         keep_tokens=keep_tokens,
         lossless=lossless,
+        level=level,
         chunk_seconds=chunk_seconds,
         device=device,
     )
@@ -214,7 +219,9 @@ def _compress(
     with atomic_output(target, overwrite=overwrite, source=file.path, check=check) as output:
         verdicts = judge_as_told(file.header, options.kinds)
         codecs = codecs_for(file, options)
-        statistics = recording_statistics(file, lambda done: report_progress("reading", done, file.n_records))
+        statistics = recording_statistics(
+            file, lambda done: report_progress("reading", done, file.n_records), levels=not options.lossless
+        )
         planned = plan(file, statistics, codecs, options)
         header = planned.header
         stages = stages_of(file, statistics, planned)

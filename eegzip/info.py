@@ -125,6 +125,8 @@ class EegzInfo(RecordingInfo):
         more; ``model`` and ``model_rate``, the name of the model that gave tokens and the rate in Hz at which it saw
         them, ``None`` where it gave none; and fields of :class:`~eegzip.reports.SignalReport` where the file says what
         was lost.
+    level : int or None
+        Of lossless compression, where it is not the ordinary one.
     targets : dict or None
         What was promised: fields of :class:`~eegzip.formats.eegz.header.Targets`.
     lines : list of dict
@@ -149,6 +151,7 @@ class EegzInfo(RecordingInfo):
     mixtures: list[dict[str, Any]]
     joint: list[dict[str, Any]]
     signals: list[dict[str, Any]]
+    level: int | None
     targets: dict[str, Any] | None
     lines: list[dict[str, Any]]
     line_bits_per_second: float | None
@@ -248,6 +251,7 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
             for groups in header.joint_sets()
         ],
         signals=signals,
+        level=header.level,
         targets=None if header.targets is None else asdict(header.targets),
         lines=_lines(header, summary),
         line_bits_per_second=_line_bits(header, summary),

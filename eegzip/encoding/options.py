@@ -25,6 +25,11 @@ ORDINARY_BITS = 384.0
 """A second and channel, in a full group and before entropy coding; see :func:`ordinary_depth`."""
 
 
+LEVELS = range(1, 10)
+ORDINARY_LEVEL = 6
+"""Of lossless compression; its files say nothing of a level."""
+
+
 @dataclass(frozen=True)
 class CompressionOptions:
     """What :func:`eegzip.compress` was asked for; made by :meth:`checked`.
@@ -58,6 +63,8 @@ class CompressionOptions:
     wants_tokens : bool
         Whether tokens were asked for, and are not just what is done where nothing is asked for.
     lossless : bool
+    level : int or None
+        How hard to try to make what is kept exactly small; ``None`` for the ordinary level.
     chunk_seconds : float or None
         Wanted length of a chunk.
     device : str
@@ -78,6 +85,7 @@ class CompressionOptions:
     tokens: bool
     wants_tokens: bool
     lossless: bool
+    level: int | None
     chunk_seconds: float | None
     device: str
 
@@ -100,6 +108,7 @@ class CompressionOptions:
         quality: str | None = None,
         keep_tokens: bool = False,
         lossless: bool = False,
+        level: int | None = None,
         chunk_seconds: float | None = None,
         device: str = "cpu",
     ) -> CompressionOptions:
@@ -119,6 +128,7 @@ class CompressionOptions:
         elif wanted.targets is not None and not wanted.keep_tokens:
             _refuse_together("a bound on the error", network, " (--keep-tokens would store the network's tokens, too)")
         lossless = lossless or wanted.exact
+        _refuse_level(level, lossless=lossless)
         if chunk_seconds is not None and not (chunk_seconds > 0):
             raise UsageError(f"a chunk must be longer than 0 seconds, not {chunk_seconds:g}.")
         if bitrate is not None and not 0 < bitrate < math.inf:
@@ -146,6 +156,7 @@ class CompressionOptions:
             or keep_tokens
             or (wanted.targets is None and any(wish is not None for wish in (model, codebooks, bitrate, groups))),
             lossless=lossless,
+            level=None if level == ORDINARY_LEVEL else level,
             chunk_seconds=chunk_seconds,
             device=device,
         )
@@ -269,6 +280,15 @@ def _groups(groups: str | None, config: ModelConfig) -> str:
             )
         return "single"
     return config.multichannel.groups if groups is None else groups
+
+
+def _refuse_level(level: int | None, *, lossless: bool) -> None:
+    if level is None:
+        return
+    if isinstance(level, bool) or level not in LEVELS:
+        raise UsageError(f"there is no level {level}; take one from 1, the fastest, to 9, the smallest.")
+    if not lossless:
+        raise UsageError(f"a level (-{level}) is of --lossless; name it too, or leave the level out.")
 
 
 def _refuse_together(wish: str, others: Mapping[str, object], way_out: str = "") -> None:

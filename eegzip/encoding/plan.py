@@ -223,6 +223,7 @@ def plan_header(
             entry.coding is eegz.Coding.EXACT and entry.kind != eegz.ANNOTATIONS and entry.samples_per_record
             for entry in signals
         ),
+        level=options.level,
     )
 
 

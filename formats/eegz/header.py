@@ -269,6 +269,9 @@ class FileHeader:
         Groups that are coded as components.
     line_sets : tuple of LineSet
         Signals whose lines are kept beside them.
+    level : int or None
+        How hard the writer tried to make exact signals small, 1 to 9, for people; ``None`` at the ordinary level, whose
+        streams readers of version 1.6 know.
     """
 
     software: str
@@ -288,6 +291,7 @@ class FileHeader:
     predicted: bool = False
     klts: tuple[KLT, ...] = ()
     line_sets: tuple[LineSet, ...] = ()
+    level: int | None = None
 
     @property
     def n_chunks(self) -> int:
@@ -322,12 +326,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        7 with signals of :data:`MEASURES`; else 6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint
-        decoder or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no
-        longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``;
-        else 0.
+        7 with signals of :data:`MEASURES` or a level; else 6 with ``biocodec``; else 5 with lines, bounds on the EEG
+        part, a joint decoder or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers,
+        which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with
+        ``dac-mc``; else 0.
         """
-        if any(signal.kind in MEASURES for signal in self.signals):
+        if self.level is not None or any(signal.kind in MEASURES for signal in self.signals):
             return 7
         if any(codec.name == CAUSAL for codec in self.codecs):
             return 6
@@ -427,6 +431,8 @@ class FileHeader:
             content["mixtures"] = mixtures
         if not self.line_sets:
             del content["line_sets"]
+        if self.level is None:
+            del content["level"]
         return pack_map(content, self.small)
 
 

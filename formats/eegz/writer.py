@@ -19,7 +19,7 @@ from eegzip.formats.eegz.layers import LayeredChunk
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.eegz.tail import pack_tail
 from eegzip.formats.eegz.token_writer import encode_chunk_tokens
-from eegzip.formats.predictive.search.chunk_encoder import ExactEncoder
+from eegzip.formats.predictive.search.levels import exact_encoder
 
 # One damaged byte in the only header would cost the whole file; a hundredth of it is a fair price for a copy.
 _COPY_WORTH = 100
@@ -59,13 +59,14 @@ class EegzWriter:
         self._header = header
         self._priors = priors
         self._places: list[BlockPlace] = []
-        self._exact = ExactEncoder(
+        self._exact = exact_encoder(
             header.sample_bytes,
             {
                 index
                 for index in header.exact_signals()
                 if header.predicted and header.signals[index].kind != ANNOTATIONS
             },
+            header.level,
         )
         self._offset = layout.SIGNATURE_BYTES
         self._next_chunk = self._trailing_bytes = 0

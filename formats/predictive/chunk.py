@@ -1,7 +1,7 @@
 """All exact signals of a chunk: which predicts which, and decoding of what one signal needs.
 
-A predicted signal (method 3 of SPEC.md, section 6.3) can be decoded when its references are; the signals of a chunk
-form a graph without circles. A decoder takes them in turn, and several chunks side by side.
+A predicted signal (methods 3 and 4 of SPEC.md, section 6.3) can be decoded when its references are; the signals of a
+chunk form a graph without circles. A decoder takes them in turn, and several chunks side by side.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from eegzip.formats.predictive.fixed import decode_exact
 from eegzip.formats.predictive.stream import decode_predicted, references_of
 from eegzip.formats.references import resolve
 
-PREDICTED_FROM_OTHERS = 3
+PREDICTED_FROM_OTHERS, BY_BLOCKS = 3, 4
+_PREDICTED = (bytes([PREDICTED_FROM_OTHERS]), bytes([BY_BLOCKS]))
 
 
 class ExactDecoder:
@@ -73,7 +74,7 @@ class ExactDecoder:
         return self._sentence(ContainerError(f"exact signal {signal} is predicted from itself"))
 
     def _needed(self, signal: int, stream: bytes) -> list[int]:
-        if stream[:1] != bytes([PREDICTED_FROM_OTHERS]):
+        if stream[:1] not in _PREDICTED:
             return []
         try:
             needed = references_of(stream[1:])[0]
@@ -104,11 +105,11 @@ class ExactDecoder:
     def _decode_one(self, signal: int) -> np.ndarray:
         data, shape = self._streams[signal], self._shapes[signal]
         count = shape[0] * shape[1]
-        if data[:1] != bytes([PREDICTED_FROM_OTHERS]):
+        if data[:1] not in _PREDICTED:
             values = decode_exact(data, count, self._width)
         else:
             references = [self._done[other].reshape(-1) for other in self._references[signal]]
-            values = decode_predicted(data[1:], count, references)
+            values = decode_predicted(data[1:], count, references, by_blocks=data[0] == BY_BLOCKS)
             limit = 1 << (8 * self._width - 1)
             if count and not (-limit <= int(values.min()) and int(values.max()) < limit):
                 raise ContainerError("an exact signal leaves the range of its sample size.")

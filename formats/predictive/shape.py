@@ -9,7 +9,7 @@ MAX_REGRESSORS = 96
 
 MAX_MEMORY = 16
 MAX_RIDGE = 24
-_RIDGE_ONE = 12
+RIDGE_ONE = 12
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Shape:
     @property
     def penalty(self) -> float:
         """What is added to the diagonal of the normal equations."""
-        return float(2.0 ** (self.ridge - _RIDGE_ONE))
+        return float(2.0 ** (self.ridge - RIDGE_ONE))
 
     def allowed(self, references: int) -> bool:
         """Whether a decoder takes it, with so many references."""

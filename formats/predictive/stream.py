@@ -59,8 +59,19 @@ def references_of(data: bytes) -> tuple[list[int], int]:
     return signals, place
 
 
-def decode_predicted(data: bytes, count: int, references: Sequence[np.ndarray]) -> np.ndarray:
+def decode_predicted(
+    data: bytes, count: int, references: Sequence[np.ndarray], *, by_blocks: bool = False
+) -> np.ndarray:
     """Samples of a predicted signal: `count` of them, int64, in any range.
+
+    Parameters
+    ----------
+    data : bytes
+        The stream without its method.
+    count : int
+    references : sequence of ndarray of int32, each of shape (count,)
+    by_blocks : bool
+        Whether it is predicted block by block (method 4).
 
     Raises
     ------
@@ -68,7 +79,10 @@ def decode_predicted(data: bytes, count: int, references: Sequence[np.ndarray]) 
         The stream is not what an encoder writes.
     """
     # Only here, so that what asks for a stream's references alone needs no compiler.
-    from eegzip.formats.predictive.coder import decode_residual
+    if by_blocks:
+        from eegzip.formats.predictive.block_coder import decode_by_blocks as decode
+    else:
+        from eegzip.formats.predictive.coder import decode_residual as decode
 
     _, place = references_of(data)
     flags = data[place] if place < len(data) else -1
@@ -85,7 +99,7 @@ def decode_predicted(data: bytes, count: int, references: Sequence[np.ndarray]) 
         if flags & STRAYS:
             strays, place = _take_strays(data, place)
             grid = replace(grid, strays=strays)
-    values = decode_residual(data[place:], count if times is None else len(times), references).astype(np.int64)
+    values = decode(data[place:], count if times is None else len(times), references).astype(np.int64)
     if grid is not None:
         if count and (int(values.min()) < 0 or int(values.max()) * grid.step >= MAX_STEP):
             raise ContainerError("an exact signal leaves its grid.")

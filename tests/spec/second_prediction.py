@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp, floor
 
 import numpy as np
@@ -186,8 +187,10 @@ def grid_values(ranks: np.ndarray, step: int, origin: int, *, cut: bool) -> np.n
     return np.array([-(-at >> 24) if cut and at < 0 else at >> 24 for at in places], np.int64)
 
 
-def predicted(data: bytes, n: int, references: list[np.ndarray]) -> np.ndarray:
-    """Samples of a stream of method 3, its references being known (6.3)."""
+def predicted(
+    data: bytes, n: int, references: list[np.ndarray], read: Callable[..., np.ndarray] = integers
+) -> np.ndarray:
+    """Samples of a stream of method 3, or 4 with its own way to `read` integers, its references being known (6.3)."""
     _, place = references_of(data)
     flags, place = data[place], place + 1
     times, grid = np.arange(n), None
@@ -207,7 +210,7 @@ def predicted(data: bytes, n: int, references: list[np.ndarray]) -> np.ndarray:
             for _ in range(count - 1):
                 more, place = take(data, place)
                 beside.append(beside[-1] + more)
-    values = integers(data[place:], len(times), [row[times] for row in references])
+    values = read(data[place:], len(times), [row[times] for row in references])
     if grid:
         row = grid_values(np.arange(values.max() + 1), *grid, cut=bool(flags & 2))
         values = np.sort(np.concatenate([row, beside]).astype(np.int64))[values]

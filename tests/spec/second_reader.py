@@ -14,6 +14,8 @@ from zlib import crc32
 
 import msgpack
 import numpy as np
+import second_blocks
+import second_prediction
 import torch
 import zstandard
 from second_lines import lines_of_chunk
@@ -187,11 +189,12 @@ def read_exact(stream: bytes, count: int, width: int) -> np.ndarray:
 _PREDICTED: dict[tuple[bytes, ...], np.ndarray] = {}
 
 
-def predicted_once(data: bytes, n: int, references: list[np.ndarray]) -> np.ndarray:
+def predicted_once(stream: bytes, n: int, references: list[np.ndarray]) -> np.ndarray:
     """What `predicted` gives: written to be read, it is slow, and several tests read the same streams."""
-    key = (data, n.to_bytes(8, "little"), *(row.tobytes() for row in references))
+    key = (stream, n.to_bytes(8, "little"), *(row.tobytes() for row in references))
     if key not in _PREDICTED:
-        _PREDICTED[key] = predicted(data, n, references)
+        read = second_blocks.integers if stream[0] == 4 else second_prediction.integers
+        _PREDICTED[key] = predicted(stream[1:], n, references, read)
     return _PREDICTED[key]
 
 
@@ -294,11 +297,12 @@ class SecondReader:
         if (chunk, signal) not in self.known:
             entry, stream = self.head["signals"][signal], self.chunks[chunk][EXACT, signal]
             count = (self.records(chunk)[1] - self.records(chunk)[0]) * entry["samples_per_record"]
-            if stream[0] == 3:
+            if stream[0] in (3, 4):
                 need(self.head.get("predicted") is True and signal not in above, "prediction")
+                need(stream[0] == 3 or "level" in self.head, "prediction by blocks")
                 others = references_of(stream[1:])[0]
                 rows = [self.exact_chunk(chunk, other, (*above, signal)) for other in others]
-                samples = predicted_once(stream[1:], count, rows)
+                samples = predicted_once(stream, count, rows)
             else:
                 samples = read_exact(stream, count, self.head["sample_bytes"])
             self.known[chunk, signal] = samples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,11 +27,14 @@ class Transformed:
         What is left to code.
     times : ndarray of int64, shape (m,), or None
         The times of these values; ``None`` where they are all.
+    grid : Grid or None
+        What values sit on, where they do.
     """
 
     head: bytes
     values: np.ndarray
     times: np.ndarray | None
+    grid: Grid | None = None
 
     @property
     def plain(self) -> bool:
@@ -60,7 +63,23 @@ def transform(values: np.ndarray, *, look: bool = True) -> Transformed:
     if found is not None:
         _put_grid(head, found[0])
         kept = found[1]
-    return Transformed(bytes(head), kept, times)
+    return Transformed(bytes(head), kept, times, None if found is None else found[0])
+
+
+def on_grid(grid: Grid, ranks: np.ndarray) -> Transformed:
+    """Take the ranks of a signal's values on a grid without strays, as :func:`transform` does where it finds one."""
+    head = bytearray([ON_GRID | (TOWARDS_ZERO if grid.towards_zero else 0)])
+    _put_grid(head, grid)
+    return Transformed(bytes(head), ranks, None, grid)
+
+
+def packed_references(numbers: Collection[int]) -> bytes:
+    """Numbers of a stream's references, as it begins with them."""
+    out = bytearray()
+    put_varint(out, len(numbers))
+    for number in numbers:
+        put_varint(out, number)
+    return bytes(out)
 
 
 def encode_predicted(
@@ -84,13 +103,11 @@ def encode_predicted(
     # Here, as it needs numba, which takes a while to load.
     from eegzip.formats.predictive.coder import encode_residual
 
-    out = bytearray()
-    put_varint(out, len(references))
-    for number in references:
-        put_varint(out, number)
     others = [values if signal.times is None else values[signal.times] for values in references.values()]
     return (
-        bytes(out) + signal.head + encode_residual(signal.values[:samples], [row[:samples] for row in others], 1, shape)
+        packed_references(references)
+        + signal.head
+        + encode_residual(signal.values[:samples], [row[:samples] for row in others], 1, shape)
     )
 
 
