@@ -126,7 +126,7 @@ def decompress(
     print_report(
         report.sentence(), details, report.to_dict(), output=target, quiet=quiet, verbose=verbose, as_json=as_json
     )
-    for first, last in report.lost_records:
-        say(f"lost: data records {first} to {last}", err=True)
-    if report.lost_records:
+    for line in report.losses:
+        say(line, err=True)
+    if report.losses:
         sys.exit(1)

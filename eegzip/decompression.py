@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.priors import priors
-from eegzip.decoding.gaps import LostRecords
+from eegzip.decoding.gaps import LostRecords, ordinary_signals
+from eegzip.decoding.losses import NO_LOSSES, Losses, losses_of
 from eegzip.decoding.memory import refuse_more_memory
-from eegzip.decoding.recording_decoder import RecordingDecoder, damaged_chunks
+from eegzip.decoding.recording_decoder import RecordingDecoder
 from eegzip.decoding.selection import chosen_signals, record_range
 from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.edf import EdfWriter, assemble_records
+from eegzip.formats.edf.annotations import text_signals
 from eegzip.formats.edf.cut import Cut, plan_cut
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
@@ -23,7 +25,7 @@ from eegzip.formats.limits import SALVAGED_A_BYTE, SALVAGED_BYTES
 from eegzip.formats.remote.path import RemotePath
 from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of, path_of
 from eegzip.progress import Progress
-from eegzip.reports import DecompressionReport
+from eegzip.reports import DecompressionReport, LostSignal
 
 
 def decompress(
@@ -60,8 +62,9 @@ def decompress(
     channels : sequence of str
         Shell patterns for the labels of the channels to restore; all by default. Annotations are always kept.
     salvage : bool
-        Restore what is intact of a damaged file; the samples of lost chunks become 0. Where the recording
-        has annotations, the times of lost data records are written, and ``BAD_LOST`` where they begin.
+        Restore what is intact of a damaged file; the samples of lost chunks become 0, and those of signals that were
+        hit in other chunks. Where the recording has annotations, the times of lost data records are written, and
+        ``BAD_LOST`` where they begin; of single signals ``BAD_LOST@@label``.
     alone : bool
         Decode every channel from its own tokens alone, where the model has a joint decoder: a few channels then cost
         nothing but their own tokens, at a larger error than the file states.
@@ -111,7 +114,7 @@ def decompress(
         reader = stack.enter_context(EegzReader(read, priors(model)))
         header = reader.header
         refuse_more_memory(reader, max_memory)
-        lost = damaged_chunks(reader) if salvage else frozenset[int]()
+        losses = losses_of(reader) if salvage else NO_LOSSES
         if not salvage and not reader.complete and len(reader.chunks) < header.n_chunks:
             raise ContainerError(f"{reader.path}: {'; '.join(reader.problems)}. Use --salvage to get what is there.")
         notes = list(reader.problems)
@@ -119,37 +122,54 @@ def decompress(
         if not salvage:
             reader.require_chunks(first, end)
         signals = chosen_signals(header, channels) if channels else None
-        _refuse_more_output(reader, (first, end), lost, max_output)
+        _refuse_more_output(reader, (first, end), losses, max_output)
         network = StoredNetwork(header, model, device)
         origin = read if isinstance(read, Path) else None
         with atomic_output(write, overwrite=overwrite, source=origin) as output:
             writer = EdfWriter(output)
             if whole:
-                decoder = RecordingDecoder(reader, network, lost=lost, alone=alone)
-                notes += _write_whole(decoder, writer, report, lost, salvage=salvage)
+                decoder = RecordingDecoder(reader, network, losses=losses, alone=alone)
+                notes += _write_whole(decoder, writer, report, losses, salvage=salvage)
             else:
-                cut = _cut(reader, signals, (first, end), lost)
-                decoder = RecordingDecoder(reader, network, list(cut.signals), lost, alone=alone)
+                cut = _cut(reader, signals, (first, end), losses)
+                decoder = RecordingDecoder(reader, network, list(cut.signals), losses, alone=alone)
                 _write_cut(decoder, cut, writer, (first, end), report)
             size = output.tell()
+        lost_records, lost_signals = _lost(reader, losses, signals, (first, end))
     return DecompressionReport(
         source=name_of(source),
         target=name_of(target),
         restored_bytes=size,
         n_records=end - first,
         elapsed=time.monotonic() - started,
-        lost_records=tuple(
-            (begin, last - 1)
-            for begin, last in (header.records_of_chunk(chunk) for chunk in sorted(lost))
-            if last > first and begin < end
-        ),
+        lost_records=lost_records,
+        lost_signals=lost_signals,
         notes=tuple(notes),
     )
 
 
-def _refuse_more_output(
-    reader: EegzReader, records: tuple[int, int], lost: frozenset[int], most: int | None
-) -> None:
+def _lost(
+    reader: EegzReader, losses: Losses, signals: Sequence[int] | None, records: tuple[int, int]
+) -> tuple[tuple[tuple[int, int], ...], tuple[LostSignal, ...]]:
+    """Records of which all is lost that was asked for, and elsewhere the signals that are lost."""
+    header, edf = reader.header, stored_edf_header(reader.header)
+    every = range(len(header.signals))
+    chosen = ordinary_signals(header, edf, every if signals is None else signals)
+    whole = losses.of_signals(chosen)
+
+    def ranges(chunks: Iterable[int]) -> tuple[tuple[int, int], ...]:
+        spans = (header.records_of_chunk(chunk) for chunk in sorted(chunks))
+        return tuple((begin, stop - 1) for begin, stop in spans if stop > records[0] and begin < records[1])
+
+    found = {
+        signal: ranges(set(losses.of_signals((signal,))).difference(whole))
+        for signal in (*chosen, *text_signals(edf))
+    }
+    lost = (LostSignal(signal, header.signals[signal].label, spans) for signal, spans in sorted(found.items()) if spans)
+    return ranges(whole), tuple(lost)
+
+
+def _refuse_more_output(reader: EegzReader, records: tuple[int, int], losses: Losses, most: int | None) -> None:
     """Refuse to write more than is allowed; of a damaged file, whose header may claim anything, not much in zeros."""
     header = reader.header
     whole = len(header.edf_header) + header.record_bytes * (records[1] - records[0]) + header.trailing_bytes
@@ -158,8 +178,12 @@ def _refuse_more_output(
             f"{reader.path}: restores to {whole} bytes, more than the {most} allowed; allow more with --max-output "
             "(max_output=)."
         )
-    spans = (header.records_of_chunk(chunk) for chunk in lost)
-    zeros = header.record_bytes * sum(max(0, min(stop, records[1]) - max(first, records[0])) for first, stop in spans)
+    zeros = 0
+    for chunk in (*losses.chunks, *losses.signals):
+        first, stop = header.records_of_chunk(chunk)
+        lost = losses.among(range(len(header.signals)), chunk)
+        width = header.sample_bytes * sum(header.signals[signal].samples_per_record for signal in lost)
+        zeros += width * max(0, min(stop, records[1]) - max(first, records[0]))
     if most is None and zeros > max(SALVAGED_BYTES, SALVAGED_A_BYTE * reader.size):
         raise ContainerError(
             f"{reader.path}: {zeros} bytes of the recording are lost, which is much for a file of {reader.size} bytes; "
@@ -168,18 +192,18 @@ def _refuse_more_output(
 
 
 def _write_whole(
-    decoder: RecordingDecoder, writer: EdfWriter, progress: Progress, lost: frozenset[int], *, salvage: bool
+    decoder: RecordingDecoder, writer: EdfWriter, progress: Progress, losses: Losses, *, salvage: bool
 ) -> list[str]:
     """Write the recording; return what of its end is lost."""
     reader = decoder.reader
     header = reader.header
     edf = stored_edf_header(header)
     writer.write_header(header.edf_header)
-    missing = LostRecords(reader, edf, lost) if lost else None
+    missing = LostRecords(reader, edf, losses, range(len(header.signals))) if losses else None
     for first, stop, samples in decoder.blocks(0, header.n_records):
         block = assemble_records(edf, samples)
         if missing is not None:
-            missing.put_times(first, block)
+            missing.put(first, block)
         writer.write_records(block)
         progress("decompressing", stop, header.n_records)
     try:
@@ -192,15 +216,16 @@ def _write_whole(
     return []
 
 
-def _cut(reader: EegzReader, signals: Sequence[int] | None, records: tuple[int, int], lost: frozenset[int]) -> Cut:
+def _cut(reader: EegzReader, signals: Sequence[int] | None, records: tuple[int, int], losses: Losses) -> Cut:
     """Plan a recording of some records and signals, all by default."""
     edf = stored_edf_header(reader.header)
+    chosen = chosen_signals(reader.header, ["*"]) if signals is None else signals
     return plan_cut(
         edf,
-        LostRecords(reader, edf, lost).timeline,
+        LostRecords(reader, edf, losses, chosen).timeline,
         first_record=records[0],
         stop_record=records[1],
-        signals=chosen_signals(reader.header, ["*"]) if signals is None else signals,
+        signals=chosen,
     )
 
 

@@ -258,6 +258,29 @@ class CompressionReport:
 
 
 @dataclass(frozen=True)
+class LostSignal:
+    """Where a signal could not be restored, and others could.
+
+    Parameters
+    ----------
+    signal : int
+        Its index in the recording.
+    label : str
+    records : tuple of (int, int)
+        First and last data record of each stretch.
+    """
+
+    signal: int
+    label: str
+    records: tuple[tuple[int, int], ...]
+
+    @property
+    def n_records(self) -> int:
+        """Lost data records."""
+        return sum(last - first + 1 for first, last in self.records)
+
+
+@dataclass(frozen=True)
 class DecompressionReport:
     """What :func:`eegzip.decompress` did.
 
@@ -272,7 +295,9 @@ class DecompressionReport:
     elapsed : float
         Seconds that it took.
     lost_records : tuple of (int, int)
-        First and last record of each stretch that could not be restored (salvage only).
+        First and last record of each stretch of which no signal could be restored (salvage only).
+    lost_signals : tuple of LostSignal
+        Signals that could not be restored in other data records (salvage only).
     notes : tuple of str
     """
 
@@ -282,6 +307,7 @@ class DecompressionReport:
     n_records: int
     elapsed: float
     lost_records: tuple[tuple[int, int], ...]
+    lost_signals: tuple[LostSignal, ...]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -294,12 +320,24 @@ class DecompressionReport:
         if self.lost_records:
             lost = sum(last - first + 1 for first, last in self.lost_records)
             text += f"; {lost} data records were lost and filled with zeros"
+        if self.lost_signals:
+            most = max(lost.n_records for lost in self.lost_signals)
+            signals = "1 signal was" if len(self.lost_signals) == 1 else f"{len(self.lost_signals)} signals were"
+            text += f"; {signals} lost in {'up to ' * (len(self.lost_signals) > 1)}{most} other data records"
         return text
+
+    @property
+    def losses(self) -> list[str]:
+        """What is lost, one line each for a person."""
+        lines = [f"lost: data records {first} to {last}" for first, last in self.lost_records]
+        for lost in self.lost_signals:
+            spans = ", ".join(f"{first} to {last}" for first, last in lost.records)
+            lines.append(f"lost: {lost.label or '(no label)'} in data records {spans}")
+        return lines
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        lost = [f"lost: data records {first} to {last}" for first, last in self.lost_records]
-        return card(self.sentence(), self.notes, bad=lost)
+        return card(self.sentence(), self.notes, bad=self.losses)
 
 
 @dataclass(frozen=True)

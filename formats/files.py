@@ -261,7 +261,10 @@ def replaced(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{path.name}.part")
     try:
         yield temporary
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -144,8 +144,9 @@ def _decompress(task: LocalTask, progress: Progress) -> dict[str, Any]:
     if task.made is None:
         report = decompress(task.source, target, overwrite=task.overwrite, progress=progress, **task.options)
         fields = {"elapsed": round(report.elapsed, 3), "notes": list(report.notes)}
-        if report.lost_records:
+        if report.losses:
             fields["lost_records"] = [list(lost) for lost in report.lost_records]
+            fields["lost_signals"] = [asdict(lost) for lost in report.lost_signals]
             fields |= {"state": "failed", "error": f"{task.source}: is damaged; what was intact of it is in {target}."}
     fields |= _target_fields(target)
     if task.check:

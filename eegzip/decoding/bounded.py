@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
+from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.decoding.stage import Check, ChunkSamples, rows_of
 from eegzip.decoding.tokens import TokenStage
 from eegzip.formats.eegz.layer_reader import LayerReader
@@ -24,12 +25,12 @@ class BoundedStage:
         Synthesises what layers build on.
     wanted : collection of int
         Signals to restore.
-    lost : frozenset of int
-        Chunks to be left out: their samples become 0.
+    losses : Losses
+        What is left out: samples there become 0.
     """
 
     def __init__(
-        self, reader: EegzReader, tokens: TokenStage, wanted: Collection[int], lost: frozenset[int] = frozenset()
+        self, reader: EegzReader, tokens: TokenStage, wanted: Collection[int], losses: Losses = NO_LOSSES
     ) -> None:
         self._reader = reader
         self._header = reader.header
@@ -37,7 +38,7 @@ class BoundedStage:
         self._wanted = frozenset(wanted).intersection(
             index for entry in self._header.layer_sets for index in entry.signals
         )
-        self._lost = lost
+        self._losses = losses
         # Of one chunk: what was restored of a signal serves the next few seconds of it.
         self._readers: Recent[tuple[int, int], LayerReader] = Recent(max(1, len(self._header.layer_sets)))
 
@@ -49,14 +50,14 @@ class BoundedStage:
     def _restored(self, chunk: int) -> dict[int, np.ndarray]:
         """Digital values [records, samples_per_record] of a chunk."""
         first, stop = self._header.records_of_chunk(chunk)
-        lost = chunk in self._lost
         restored: dict[int, np.ndarray] = {}
         for number, entry in enumerate(self._header.layer_sets):
             signals = self._wanted.intersection(entry.signals)
-            if lost:
-                samples = self._header.signals[entry.signals[0]].samples_per_record
-                restored.update((index, np.zeros((stop - first, samples), np.int32)) for index in signals)
-            elif signals:
+            lost = self._losses.among(signals, chunk)
+            samples = self._header.signals[entry.signals[0]].samples_per_record
+            restored.update((index, np.zeros((stop - first, samples), np.int32)) for index in lost)
+            signals -= lost
+            if signals:
                 found = self._readers.get((chunk, number), self._made).restore(signals)
                 restored.update((index, row.reshape(stop - first, -1)) for index, row in found.items())
         return restored

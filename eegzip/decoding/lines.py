@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.decoding.stage import Check
 from eegzip.formats.eegz.lines import ChunkLines, chunk_lines
 from eegzip.formats.eegz.reader import EegzReader
@@ -19,13 +20,13 @@ class StoredLines:
     Parameters
     ----------
     reader : EegzReader
-    lost : frozenset of int
-        Chunks to be left out: nothing is put back there.
+    losses : Losses
+        What is left out: nothing is put back there.
     """
 
-    def __init__(self, reader: EegzReader, lost: frozenset[int] = frozenset()) -> None:
+    def __init__(self, reader: EegzReader, losses: Losses = NO_LOSSES) -> None:
         self._reader = reader
-        self._lost = lost
+        self._losses = losses
         self._set_of = {
             signal: number for number, entry in enumerate(reader.header.line_sets) for signal in entry.signals
         }
@@ -47,9 +48,8 @@ class StoredLines:
         ContainerError
             The chunk is missing or damaged.
         """
-        if chunk in self._lost:
-            return
-        for signal in self._set_of.keys() & samples.keys():
+        having = self._set_of.keys() & samples.keys()
+        for signal in having - self._losses.among(having, chunk):
             rows = samples[signal]
             found = self._lines(chunk, self._set_of[signal])
             samples[signal] = found.add(rows.reshape(-1), signal, first * rows.shape[1]).reshape(rows.shape)
@@ -60,7 +60,7 @@ class StoredLines:
         first, stop = header.records_of_chunk(chunk)
         count = (stop - first) * header.signals[signal].samples_per_record
         number = self._set_of.get(signal)
-        if number is None or chunk in self._lost:
+        if number is None or self._losses.among((signal,), chunk):
             return np.zeros(count, np.int64)
         place = header.line_sets[number].signals.index(signal)
         return self._lines(chunk, number).samples(0, count)[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.decoding.stage import Check, ChunkSamples, rows_of
 from eegzip.formats.eegz.lossless_ahead import lossless_chunks
 from eegzip.formats.eegz.reader import EegzReader
@@ -18,18 +19,22 @@ class LosslessStage:
     reader : EegzReader
     wanted : collection of int
         Signals to restore.
-    lost : frozenset of int
-        Chunks to be left out: their samples become 0.
+    losses : Losses
+        What is left out: samples there become 0.
     """
 
-    def __init__(self, reader: EegzReader, wanted: Collection[int], lost: frozenset[int] = frozenset()) -> None:
+    def __init__(self, reader: EegzReader, wanted: Collection[int], losses: Losses = NO_LOSSES) -> None:
         self._reader = reader
         self._signals = [index for index in reader.header.exact_signals() if index in wanted]
-        self._lost = lost
+        self._losses = losses
 
     def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
         """Samples of chunk after chunk."""
-        for found in lossless_chunks(self._reader, chunks, self._signals, self._lost):
+
+        def lost(chunk: int) -> frozenset[int]:
+            return self._losses.among(self._signals, chunk)
+
+        for found in lossless_chunks(self._reader, chunks, self._signals, lost):
             yield rows_of(found)
 
     def verify(self, chunk: int) -> Iterator[Check]:

@@ -11,6 +11,7 @@ import numpy as np
 from eegzip.codecs.stream_batch import block_records
 from eegzip.decoding.bounded import BoundedStage
 from eegzip.decoding.lines import StoredLines
+from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.decoding.lossless import LosslessStage
 from eegzip.decoding.stage import Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
@@ -18,7 +19,6 @@ from eegzip.decoding.tokens import TokenStage
 from eegzip.formats.edf import assemble_records
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.reader import EegzReader
-from eegzip.formats.errors import ContainerError
 from eegzip.progress import Progress
 
 _REACH = 30.0
@@ -29,18 +29,18 @@ def stages_of(
     reader: EegzReader,
     network: StoredNetwork,
     signals: Sequence[int] | None = None,
-    lost: frozenset[int] = frozenset(),
+    losses: Losses = NO_LOSSES,
     *,
     tokens_only: bool = False,
     alone: bool = False,
 ) -> tuple[Stage, ...]:
     """The ways in which an open file's signals are coded; parameters are those of :class:`RecordingDecoder`."""
     wanted = range(len(reader.header.signals)) if signals is None else signals
-    tokens = TokenStage(reader, network, wanted, lost, tokens_only=tokens_only, alone=alone)
-    lossless = LosslessStage(reader, wanted, lost)
+    tokens = TokenStage(reader, network, wanted, losses, tokens_only=tokens_only, alone=alone)
+    lossless = LosslessStage(reader, wanted, losses)
     if tokens_only:
         return tokens, lossless
-    return tokens, lossless, BoundedStage(reader, tokens, wanted, lost)
+    return tokens, lossless, BoundedStage(reader, tokens, wanted, losses)
 
 
 class RecordingDecoder:
@@ -53,8 +53,8 @@ class RecordingDecoder:
         Loaded when it is needed.
     signals : sequence of int, optional
         Only these; all by default.
-    lost : frozenset of int
-        Chunks to be left out: their samples become 0.
+    losses : Losses
+        What is left out: samples there become 0.
     tokens_only : bool
         Give the synthesis of the tokens of signals coded in layers, and nothing on top of it.
     alone : bool
@@ -66,14 +66,14 @@ class RecordingDecoder:
         reader: EegzReader,
         network: StoredNetwork,
         signals: Sequence[int] | None = None,
-        lost: frozenset[int] = frozenset(),
+        losses: Losses = NO_LOSSES,
         *,
         tokens_only: bool = False,
         alone: bool = False,
     ) -> None:
         self.reader = reader
-        self._stages = stages_of(reader, network, signals, lost, tokens_only=tokens_only, alone=alone)
-        self._lines = StoredLines(reader, lost)
+        self._stages = stages_of(reader, network, signals, losses, tokens_only=tokens_only, alone=alone)
+        self._lines = StoredLines(reader, losses)
 
     def blocks(self, first: int, stop: int) -> Iterator[tuple[int, int, dict[int, np.ndarray]]]:
         """Restore the records from `first` up to `stop`.
@@ -104,25 +104,6 @@ class RecordingDecoder:
                     samples.update(part(begin - chunk_first, last - chunk_first))
                 self._lines.put_back(chunk, begin - chunk_first, samples)
                 yield begin, last, samples
-
-
-def damaged_chunks(reader: EegzReader) -> frozenset[int]:
-    """Numbers of the chunks that are missing or fail a checksum.
-
-    Raises
-    ------
-    ContainerError
-        The file claims more chunks than its bytes could ever hold.
-    """
-    reader.require_records()
-    bad = set(range(reader.header.n_chunks)) - set(reader.chunks)
-    for number, place in reader.chunks.items():
-        try:
-            reader.payload(place)
-            reader.directory(number)
-        except ContainerError:
-            bad.add(number)
-    return frozenset(bad)
 
 
 def restored_sha256(decoder: RecordingDecoder, progress: Progress) -> str:

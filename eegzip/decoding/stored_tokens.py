@@ -9,6 +9,7 @@ import numpy as np
 
 from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.stream_batch import StreamBatch
+from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ModelError
@@ -26,27 +27,29 @@ class StoredTokens:
     ----------
     reader : EegzReader
     batch : StreamBatch
-    lost : frozenset of int
-        Chunks that can't be read. Their tokens count as 0, the most ordinary entry of each codebook, and their
-        knots as their neighbours': good enough as context for the frames next to them.
+    losses : Losses
+        What can't be read. Tokens there count as 0, the most ordinary entry of each codebook, and knots as their
+        neighbours': good enough as context for the frames next to them.
     """
 
-    def __init__(self, reader: EegzReader, batch: StreamBatch, lost: frozenset[int] = frozenset()) -> None:
+    def __init__(self, reader: EegzReader, batch: StreamBatch, losses: Losses = NO_LOSSES) -> None:
         self._reader = reader
         self._batch = batch
-        self._lost = lost
+        self._without_knots = losses.chunks | losses.knots
+        self._lost = [losses.of_group(group) for group in batch.groups]
         owners = {owner.signal: place for place, owner in enumerate(reader.knot_owners())}
         self._places = [owners[signal] for signal in batch.owners(reader.header) if signal in owners]
 
     def frames(self, start: int, stop: int) -> np.ndarray:
         """Tokens [groups, codebooks, frames], uint16."""
-        return np.stack([self._reader.tokens(group, start, stop, self._lost) for group in self._batch.groups])
+        groups = zip(self._batch.groups, self._lost, strict=True)
+        return np.stack([self._reader.tokens(group, start, stop, lost) for group, lost in groups])
 
     def whole(self, start: int, stop: int) -> bool:
-        """Whether none of the frames from `start` up to `stop` lies in a lost chunk."""
+        """Whether no tokens of the frames from `start` up to `stop` are lost."""
         header, group = self._reader.header, self._batch.groups[0]
         chunks = range(header.chunk_of_frame(group, start), header.chunk_of_frame(group, stop - 1) + 1)
-        return self._lost.isdisjoint(chunks)
+        return all(lost.isdisjoint(chunks) for lost in self._lost)
 
     def knots(self, start: int, stop: int) -> np.ndarray:
         """Scaling knots [waveforms, knots, 2], from whichever chunks store them."""
@@ -75,7 +78,7 @@ class StoredTokens:
         spacing = header.codecs[header.groups[group].codec].knot_spacing
         frame = grid.frame_of_model_sample(min(knot * spacing, grid.n_model_samples - 1))
         own = header.chunk_of_frame(group, frame)
-        if own not in self._lost:
+        if own not in self._without_knots:
             return own
         for chunks in (range(own - 1, -1, -1), range(own + 1, header.n_chunks)):
             for chunk in chunks:
@@ -84,7 +87,7 @@ class StoredTokens:
                     continue  # too short for a frame
                 if not first <= knot < end:
                     break
-                if chunk not in self._lost:
+                if chunk not in self._without_knots:
                     return chunk
         return None
 

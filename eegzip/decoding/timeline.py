@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.formats.edf import EdfHeader, Timeline, assemble_records, scan_records
 from eegzip.formats.edf.annotations import text_signals
 from eegzip.formats.eegz.reader import EegzReader
 
 
-def stored_timeline(reader: EegzReader, edf: EdfHeader, lost: frozenset[int] = frozenset()) -> Timeline:
+def stored_timeline(reader: EegzReader, edf: EdfHeader, losses: Losses = NO_LOSSES) -> Timeline:
     """Read the annotation signals of an open file.
 
     Parameters
@@ -20,8 +21,8 @@ def stored_timeline(reader: EegzReader, edf: EdfHeader, lost: frozenset[int] = f
     reader : EegzReader
     edf : EdfHeader
         The header that the file carries.
-    lost : frozenset of int
-        Chunks to be left out.
+    losses : Losses
+        What is left out.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def stored_timeline(reader: EegzReader, edf: EdfHeader, lost: frozenset[int] = f
     """
     header = reader.header
     reader.require_records()
-    if not lost:
+    if not losses:
         reader.require_chunks(0, header.n_records)
     indices = text_signals(edf)
     # The same recording with nothing but its annotation signals: no other stream need be read.
@@ -44,11 +45,15 @@ def stored_timeline(reader: EegzReader, edf: EdfHeader, lost: frozenset[int] = f
     def blocks() -> Iterator[np.ndarray]:
         for chunk in range(header.n_chunks):
             first, stop = header.records_of_chunk(chunk)
-            if chunk in lost:
-                yield np.zeros((stop - first, bare.record_bytes), np.uint8)
-            else:
-                yield assemble_records(
-                    bare, {place: reader.chunk_exact(chunk, index) for place, index in enumerate(indices)}
-                )
+            lost = losses.among(indices, chunk)
+            yield assemble_records(
+                bare,
+                {
+                    place: np.zeros((stop - first, signal.samples_per_record), np.int32)
+                    if index in lost
+                    else reader.chunk_exact(chunk, index)
+                    for place, (index, signal) in enumerate(zip(indices, bare.signals, strict=True))
+                },
+            )
 
     return scan_records(bare, blocks() if indices else iter(()), n_records=header.n_records)

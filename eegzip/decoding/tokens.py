@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.stream_batch import StreamBatch, batches_of, joint_latents_of, joint_set_of, synthesis_of
+from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.decoding.stage import Check, ChunkSamples
 from eegzip.decoding.stored_tokens import StoredNetwork, StoredTokens
 from eegzip.formats.eegz.header import Coding
@@ -32,8 +33,8 @@ class TokenStage:
     network : StoredNetwork
     wanted : collection of int
         Signals to restore.
-    lost : frozenset of int
-        Chunks to be left out: their samples become 0.
+    losses : Losses
+        What is left out: samples there become 0.
     tokens_only : bool
         Give the synthesis of signals coded in layers too, which is another stage's part else.
     alone : bool
@@ -45,7 +46,7 @@ class TokenStage:
         reader: EegzReader,
         network: StoredNetwork,
         wanted: Collection[int],
-        lost: frozenset[int] = frozenset(),
+        losses: Losses = NO_LOSSES,
         *,
         tokens_only: bool = False,
         alone: bool = False,
@@ -54,7 +55,7 @@ class TokenStage:
         self._header = reader.header
         self._network = network
         self._wanted = frozenset(wanted)
-        self._lost = lost
+        self._losses = losses
         self._tokens_only = tokens_only
         self._refined = frozenset[int]() if alone else reader.refined
         self._made: list[tuple[StreamBatch, Synthesis]] | None = None
@@ -70,9 +71,9 @@ class TokenStage:
         runtime = self._network(header.groups[batch.groups[0]].codec)
         joint, together = None, joint_set_of(header, batch)
         if together is not None and not self._refined.isdisjoint(batch.signals):
-            source = StoredTokens(self._reader, together, self._lost)
+            source = StoredTokens(self._reader, together, self._losses)
             joint = joint_latents_of(header, batch, source, runtime, self._refined)
-        return synthesis_of(header, batch, StoredTokens(self._reader, batch, self._lost), runtime, joint)
+        return synthesis_of(header, batch, StoredTokens(self._reader, batch, self._losses), runtime, joint)
 
     def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
         """Samples of chunk after chunk, synthesised when they are asked for."""
@@ -94,14 +95,17 @@ class TokenStage:
             for group in batch.groups
             if self._is_asked_for(batch)
         ]
-        intact = [chunk for chunk in chunks[:_LOOKED_AT] if chunk not in self._lost]
+        losses = self._losses
+        intact = [chunk for chunk in chunks[:_LOOKED_AT] if chunk not in losses.chunks]
         if groups and self._reader.knot_owners():
             for chunk in intact:
-                self._reader.chunk_knots(chunk)
+                if chunk not in losses.knots:
+                    self._reader.chunk_knots(chunk)
         for chunk in intact[:1]:
             for group in groups:
-                with suppress(ModelError):  # the network's own error says which model it is
-                    self._reader.chunk_tokens(chunk, group)
+                if chunk not in losses.of_group(group):
+                    with suppress(ModelError):  # the network's own error says which model it is
+                        self._reader.chunk_tokens(chunk, group)
 
     def _is_asked_for(self, batch: StreamBatch) -> bool:
         """Whether this stage gives the signals of a batch."""
@@ -116,13 +120,14 @@ class TokenStage:
             if not self._is_asked_for(batch):
                 continue
             per_record = header.signals[batch.signals[0]].samples_per_record
-            if chunk in self._lost:
+            lost = self._losses.among(batch.signals, chunk)
+            if len(lost) == len(batch.signals):
                 values = np.zeros((len(batch.signals), (stop - first) * per_record), np.int32)
             else:
                 values = synthesis.digital((start + first) * per_record, (start + stop) * per_record)
             for row, index in zip(values, batch.signals, strict=True):
                 if index in self._wanted:
-                    samples[index] = row.reshape(stop - first, per_record)
+                    samples[index] = (np.zeros_like(row) if index in lost else row).reshape(stop - first, per_record)
         return samples
 
     def synthesised(self, chunk: int, signals: Collection[int]) -> dict[int, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -17,7 +17,10 @@ _MAX_CHUNKS = 4
 
 
 def lossless_chunks(
-    reader: EegzReader, chunks: Iterable[int], signals: Collection[int], lost: Collection[int] = ()
+    reader: EegzReader,
+    chunks: Iterable[int],
+    signals: Collection[int],
+    lost: Callable[[int], Collection[int]] = lambda _: (),
 ) -> Iterator[dict[int, np.ndarray]]:
     """Decode exact signals of some chunks, on all cores.
 
@@ -27,8 +30,8 @@ def lossless_chunks(
     chunks : iterable of int
     signals : collection of int
         Signals that are kept exactly.
-    lost : collection of int
-        Chunks that can't be read: their samples are 0.
+    lost : callable
+        ``lost(chunk)``: those of the signals that can't be read there. Their samples are 0.
 
     Yields
     ------
@@ -45,18 +48,20 @@ def lossless_chunks(
         return
 
     def begin(pool: ThreadPoolExecutor, chunk: int) -> Future[dict[int, np.ndarray]]:
-        if chunk in lost:
-            return pool.submit(_zeros, reader, chunk, signals)
-        return _begin(reader, chunk, signals, pool)
+        return _begin(reader, chunk, signals, frozenset(lost(chunk)), pool)
 
     for decoded in begun_ahead(chunks, begin, _MAX_CHUNKS):
         yield decoded.result()
 
 
 def _begin(
-    reader: EegzReader, chunk: int, signals: Collection[int], pool: ThreadPoolExecutor
+    reader: EegzReader, chunk: int, signals: Collection[int], lost: Collection[int], pool: ThreadPoolExecutor
 ) -> Future[dict[int, np.ndarray]]:
     """Read what a chunk needs, here, as a file is read by one thread at a time; decode it in another thread."""
+    zeros = _zeros(reader, chunk, lost)
+    signals = [signal for signal in signals if signal not in zeros]
+    if not signals:
+        return _done(zeros)
     decoder = reader.exact_decoder(chunk)
     try:
         for signal in signals:
@@ -65,7 +70,13 @@ def _begin(
         failed: Future[dict[int, np.ndarray]] = Future()
         failed.set_exception(error)
         return failed
-    return pool.submit(_decode, decoder, signals)
+    return pool.submit(lambda: zeros | _decode(decoder, signals))
+
+
+def _done(found: dict[int, np.ndarray]) -> Future[dict[int, np.ndarray]]:
+    done: Future[dict[int, np.ndarray]] = Future()
+    done.set_result(found)
+    return done
 
 
 def _decode(decoder: ExactDecoder, signals: Collection[int]) -> dict[int, np.ndarray]:

@@ -48,6 +48,7 @@ class ExactDecoder:
         self._streams: dict[int, bytes] = {}
         self._references: dict[int, list[int]] = {}
         self._done: dict[int, np.ndarray] = {}
+        self._failed: dict[int, ContainerError] = {}
 
     def gather(self, signal: int) -> None:
         """Load the streams that a signal needs, so that :meth:`decode` reads nothing more.
@@ -62,11 +63,20 @@ class ExactDecoder:
         gathered: set[int] = set()
 
         def load(member: int) -> list[int]:
+            if member in self._failed:
+                raise self._failed[member]
             streams[member] = self._load(member)
             references[member] = self._needed(member, streams[member])
             return references[member]
 
-        resolve(signal, load, lambda member: member in gathered or member in self._streams, gathered.add, self._circle)
+        try:
+            resolve(
+                signal, load, lambda member: member in gathered or member in self._streams, gathered.add, self._circle
+            )
+        except ContainerError as error:
+            # Who asks for one signal after the other does not go down the same way each time.
+            self._failed[signal] = error
+            raise
         self._streams.update(streams)
         self._references.update(references)
 

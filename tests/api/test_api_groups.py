@@ -18,6 +18,7 @@ from eegzip.codecs.checkpoints.config import STANDARD_VOCABULARY
 from eegzip.codecs.runtime import CodecRuntime
 from eegzip.codecs.stream_coder import GroupCoder
 from eegzip.decoding.stored_tokens import StoredNetwork
+from eegzip.formats.eegz.chunk import StreamKind
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 
@@ -204,20 +205,26 @@ def test_parts_of_a_batch_that_fit_the_memory_give_the_same(
 
 def test_a_damaged_chunk_costs_its_own_seconds(packed: Path, model: Path, whole: PlainEdf, tmp_path: Path) -> None:
     with EegzReader(packed) as reader:
-        place = reader.chunks[3]
+        place, entry = reader.chunks[3], reader.directory(3).streams[StreamKind.TOKENS, 2]
+        hit = reader.header.groups[2].signals
         context = CodecRuntime(eegzip.models.load(model)).decoder_context
     damaged = bytearray(packed.read_bytes())
-    damaged[place.payload_offset + place.length // 2] ^= 64
+    damaged[place.payload_offset + entry.offset + entry.length // 2] ^= 64
     path = tmp_path / "damaged.eegz"
     path.write_bytes(damaged)
     with pytest.raises(eegzip.ContainerError, match="seconds 9 to 12"):
         eegzip.decompress(path, tmp_path / "no.edf", model=model)
     report = eegzip.decompress(path, tmp_path / "salvaged.edf", salvage=True, model=model)
-    assert report.lost_records == ((9, 11),)
+    assert report.lost_records == ()
+    assert {lost.signal: lost.records for lost in report.lost_signals} == dict.fromkeys(hit, ((9, 11),))
+    assert 0 < len(hit) < 19
     salvaged = PlainEdf.read(tmp_path / "salvaged.edf")
     margin = (context + 1) * 32 + 64
     for index in range(19):
         difference = np.abs(salvaged.digital(index) - whole.digital(index))
+        if index not in hit:
+            assert not difference.any()
+            continue
         assert difference[: 9 * 128 - margin].max() <= 1
         assert difference[12 * 128 + margin :].max() <= 1
         assert not salvaged.digital(index)[9 * 128 : 12 * 128].any()

@@ -22,6 +22,7 @@ from second_lines import lines_of_chunk
 from second_mixture import rotation
 from second_prediction import predicted, references_of
 from second_prior import groups_leaned_on, read_in_context
+from second_salvage import lost_signals, say_what_is_lost
 from second_synthesis import ABSENT, Network, ceil_div, resample
 
 KNOTS, TOKENS, EXACT, LINES = 0, 1, 2, 6
@@ -66,8 +67,8 @@ def unmap(payload: bytes) -> dict[str, Any]:
     return msgpack.unpackb(unzstd(payload[1:], 1 << 26, words))
 
 
-def block_at(data: bytes, offset: int, seed: int) -> tuple[str, int, bytes, int]:
-    """Type, sequence number and payload of a block, and where the next one begins (3)."""
+def block_at(data: bytes, offset: int, seed: int, *, torn: bool = False) -> tuple[str, int, bytes, int]:
+    """Type, sequence number and payload of a block, and where the next one begins (3); of a chunk a `torn` one, too."""
     header = data[offset : offset + 32]
     checksum = crc32(header[:28], 0 if header[4:8] == b"HEAD" else seed)
     need(header[:4] == b"\xe5BLK" and checksum == integer(header[28:]), "no intact block header")
@@ -75,7 +76,8 @@ def block_at(data: bytes, offset: int, seed: int) -> tuple[str, int, bytes, int]
     if flags > (7 if kind == "HEAD" else 1) or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX")):
         raise UnknownFeatureError(f"{kind} with flags {flags}")
     payload, after = data[offset + 32 : offset + 32 + length], offset + 32 + length
-    need(length <= 1 << 30 and crc32(payload) == integer(header[24:28]), f"payload of {kind} damaged")
+    intact = crc32(payload) == integer(header[24:28]) or (torn and kind == "CHNK" and len(payload) == length)
+    need(length <= 1 << 30 and intact, f"payload of {kind} damaged")
     return kind, integer(header[12:16]), payload, after
 
 
@@ -103,7 +105,7 @@ def blocks_by_scan(data: bytes) -> list[tuple[str, bytes]]:
     while (offset := data.find(b"\xe5BLK", offset)) >= 0:
         try:
             need(seed is not None or data[offset + 4 : offset + 8] == b"HEAD", "checksum not known yet")
-            kind, _, payload, after = block_at(data, offset, seed or 0)
+            kind, _, payload, after = block_at(data, offset, seed or 0, torn=True)
             blocks.append((kind, payload))
             seed, offset = (crc32(payload), 16) if seed is None else (seed, after)  # checksums known: start again
         except SpecError:
@@ -111,8 +113,8 @@ def blocks_by_scan(data: bytes) -> list[tuple[str, bytes]]:
     return [(kind, payload) for kind, payload in blocks if kind != "INDX"]
 
 
-def read_chunk(payload: bytes, seed: int) -> tuple[list[int], dict[tuple[int, int], bytes]]:
-    """Number, first record and records of a chunk, and its streams by kind and id (6)."""
+def read_chunk(payload: bytes, seed: int, *, torn: bool) -> tuple[list[int], dict[tuple[int, int], bytes]]:
+    """Number, first record and records of a chunk, and its streams by kind and id (6); of a `torn` one those left."""
     start = 8 + integer(payload[:4])
     directory, streams = iter(payload[8:start]), {}
     need(crc32(payload[8:start], seed) == integer(payload[4:8]), "directory damaged")
@@ -130,9 +132,11 @@ def read_chunk(payload: bytes, seed: int) -> tuple[list[int], dict[tuple[int, in
     for _ in range(varint()):
         kind, ident, length = (varint() for _ in range(3))
         stream, start = payload[start : start + length], start + length
-        need(crc32(stream) == integer(bytes(next(directory) for _ in range(4))), f"stream {kind}/{ident} damaged")
+        intact = crc32(stream) == integer(bytes(next(directory) for _ in range(4)))
+        need(intact or torn, f"stream {kind}/{ident} damaged")
         need((kind, ident) not in streams, "stream twice")
-        streams[kind, ident] = stream
+        if intact:
+            streams[kind, ident] = stream
     need(next(directory, None) is None and start == len(payload), "directory and streams don't fill the chunk")
     return place, streams
 
@@ -216,11 +220,19 @@ class SecondReader:
             self.tail += unzstd(payload[8:], 1 << 22)
         need(len(self.tail) == head["trailing_bytes"], "trailing bytes")
         for payload in (payload for kind, payload in blocks if kind == "CHNK"):
-            (number, first, records), streams = read_chunk(payload, crc32(blocks[0][1]))
+            try:
+                (number, first, records), streams = read_chunk(payload, crc32(blocks[0][1]), torn=scan)
+            except SpecError:
+                if scan:
+                    continue  # a chunk whose directory is damaged
+                raise
             a, b = self.records(number)
             need((first, records) == (a, b - a) and (scan or number == len(self.chunks)), "place of a chunk")
             self.chunks[number] = streams
         need(scan or len(self.chunks) == self.n_chunks, "number of chunks")
+        every = set(range(len(head["signals"])))
+        lost = {c: lost_signals(head, self.chunks[c]) if c in self.chunks else every for c in range(self.n_chunks)}
+        self.lost = {chunk: signals for chunk, signals in lost.items() if signals}
 
     def records(self, chunk: int) -> tuple[int, int]:
         """Data records of a chunk, the last not included (5; so are the four below)."""
@@ -250,12 +262,13 @@ class SecondReader:
         return (p // spacing, (q - 1) // spacing + 2) if p < q else (0, 0)
 
     def tokens(self, number: int) -> np.ndarray:
-        """Tokens of a group, codebooks x frames; -1 where a chunk is missing."""
+        """Tokens of a group, codebooks x frames; -1 where they are lost."""
         group = self.head["groups"][number]
         tokens = np.full((group["codebooks"], self.shape(group)[2]), -1, np.int64)
         for chunk, streams in self.chunks.items():
             a, b = self.frames(group, chunk)
-            tokens[:, a:b] = self.chunk_tokens(streams, chunk, number)
+            if self.lost.get(chunk, set()).isdisjoint(group["signals"]):
+                tokens[:, a:b] = self.chunk_tokens(streams, chunk, number)
         return tokens
 
     def chunk_tokens(self, streams: dict[tuple[int, int], bytes], chunk: int, number: int) -> np.ndarray:
@@ -270,11 +283,13 @@ class SecondReader:
 
     @cached_property
     def knots(self) -> dict[int, np.ndarray]:
-        """Scale and offset codes (2 x knots) of signals with adaptive scaling (6.4); 0 where a chunk is missing."""
+        """Scale and offset codes (2 x knots) of signals with adaptive scaling (6.4); 0 where they are lost."""
         groups = [group for group in self.head["groups"] if self.codec(group)["scaling"] == "adaptive"]
         owners = [(signal, group) for group in groups for signal in group["signals"]]
         codes = {s: np.zeros((2, self.shape(g)[1] // self.codec(g)["knot_spacing"] + 2), np.int64) for s, g in owners}
         for chunk, streams in self.chunks.items() if owners else ():
+            if (KNOTS, 0) not in streams:
+                continue
             ranges = [self.knot_range(group, chunk) for _, group in owners]
             count, stream = 2 * sum(b - a for a, b in ranges), streams[KNOTS, 0]
             steps = from_planes(unzstd(stream[1:], 4 * count), stream[0], count)
@@ -284,11 +299,13 @@ class SecondReader:
         return codes
 
     def exact(self, signal: int) -> np.ndarray:
-        """Samples of an exact signal; 0 where a chunk is missing."""
+        """Samples of an exact signal; 0 where they are lost."""
         each = self.head["signals"][signal]["samples_per_record"]
         samples = np.zeros(self.head["n_records"] * each, np.int64)
         for chunk in self.chunks if each else ():
             a, b = (record * each for record in self.records(chunk))
+            if signal in self.lost.get(chunk, ()):
+                continue
             samples[a:b] = self.exact_chunk(chunk, signal, ())
         return samples
 
@@ -404,6 +421,8 @@ class SecondReader:
         for number, entry in enumerate(self.head.get("line_sets", [])):
             each = self.head["signals"][entry["signals"][0]]["samples_per_record"]
             for chunk, streams in self.chunks.items():
+                if (LINES, number) not in streams:
+                    continue
                 p, q = (record * each for record in self.records(chunk))
                 rows = lines_of_chunk(streams[LINES, number], entry, p, q).astype(np.int64)
                 columns = (entry["signals"], rows, entry["lowest"], entry["highest"])
@@ -418,15 +437,16 @@ class SecondReader:
                 samples[signal][part] = (samples[signal][part] + row).clip(low, high)
 
     def signals(self, network: Network | None = None) -> list[np.ndarray]:
-        """Digital samples of every signal; 0 where a chunk is missing."""
+        """Digital samples of every signal; 0 where they are lost."""
         signals = [
             self.coded(i, network)[0] if i in self.owners else self.exact(i) for i in range(len(self.head["signals"]))
         ]
         self.with_lines(signals)
-        for chunk in set(range(self.n_chunks)) - set(self.chunks):
-            for samples, signal in zip(signals, self.head["signals"], strict=True):
-                a, b = (record * signal["samples_per_record"] for record in self.records(chunk))
-                samples[a:b] = 0
+        for chunk, lost in self.lost.items():
+            for signal in lost:
+                each = self.head["signals"][signal]["samples_per_record"]
+                a, b = (record * each for record in self.records(chunk))
+                signals[signal][a:b] = 0
         return signals
 
     def recording(self, network: Network | None = None) -> bytes:
@@ -435,26 +455,5 @@ class SecondReader:
         rows = np.concatenate([s.reshape(n, -1) for s in self.signals(network) if s.size] or [np.zeros((0, 0))], axis=1)
         raw = rows.astype("<i4")[..., None].view(np.uint8)[..., : self.head["sample_bytes"]]
         raw = raw.reshape(n, -1)
-        self._keep_time_of_lost(raw)
+        say_what_is_lost(self.head, raw, self.lost)
         return self.head["edf_header"] + raw.tobytes() + self.tail
-
-    def _keep_time_of_lost(self, rows: np.ndarray) -> None:
-        """Section 8: the TALs of lost records, for records of a whole number of seconds."""
-        lost = [r for c in range(self.n_chunks) if c not in self.chunks for r in range(*self.records(c))]
-        widths = [signal["samples_per_record"] * self.head["sample_bytes"] for signal in self.head["signals"]]
-        texts = [i for i, s in enumerate(self.head["signals"]) if s["kind"] == "annotations" and widths[i]]
-        if not lost or not texts:
-            return
-        begin, room = sum(widths[: texts[0]]), widths[texts[0]]
-        step = int(float(self.head["edf_header"][244:252]))
-        for record in lost:
-            # Before the first intact record nothing is asked for here.
-            before = bytes(rows[record - 1, begin : begin + room])
-            onset = round(float(before[: before.index(b"\x14")])) + step
-            tals = b"+%d\x14\x14\0" % onset
-            if record - 1 not in lost:
-                stretch = next(n for n in range(1, len(rows) + 1) if record + n not in lost)
-                second = b"+%d\x15%d\x14BAD_LOST\x14\0" % (onset, stretch * step)
-                tals += second if len(tals + second) <= room else b""
-            if len(tals) <= room:
-                rows[record, begin : begin + room] = np.frombuffer(tals.ljust(room, b"\0"), np.uint8)

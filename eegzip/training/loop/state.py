@@ -70,7 +70,8 @@ def save_settings(folder: Path, settings: TrainSettings) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / SETTINGS).write_text(json.dumps(settings.to_dict(), indent=2) + "\n", encoding="utf-8")
+        with replaced(folder / SETTINGS) as part:
+            part.write_text(json.dumps(settings.to_dict(), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"the settings can't be written to {folder}: {error.strerror}.") from error
 
