@@ -274,6 +274,8 @@ class DecompressionReport:
     lost_records : tuple of (int, int)
         First and last record of each stretch that could not be restored (salvage only).
     notes : tuple of str
+    locked : bool
+        Whether the identity is sealed and there was no key, so that the recording was written as of nobody.
     """
 
     source: str
@@ -283,6 +285,7 @@ class DecompressionReport:
     elapsed: float
     lost_records: tuple[tuple[int, int], ...]
     notes: tuple[str, ...]
+    locked: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -294,6 +297,8 @@ class DecompressionReport:
         if self.lost_records:
             lost = sum(last - first + 1 for first, last in self.lost_records)
             text += f"; {lost} data records were lost and filled with zeros"
+        if self.locked:
+            text += "; written as of nobody, as the identity is sealed and there was no key"
         return text
 
     def _repr_html_(self) -> str:

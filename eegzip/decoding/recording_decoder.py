@@ -120,6 +120,7 @@ def damaged_chunks(reader: EegzReader) -> frozenset[int]:
         try:
             reader.payload(place)
             reader.directory(number)
+            reader.open_sealed(number)
         except ContainerError:
             bad.add(number)
     return frozenset(bad)

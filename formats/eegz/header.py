@@ -262,6 +262,8 @@ class FileHeader:
         Groups that are coded as components.
     line_sets : tuple of LineSet
         Signals whose lines are kept beside them.
+    sealed : bool
+        Whether this is of the recording without what tells whose it is, which is sealed beside it.
     """
 
     software: str
@@ -281,6 +283,7 @@ class FileHeader:
     predicted: bool = False
     klts: tuple[KLT, ...] = ()
     line_sets: tuple[LineSet, ...] = ()
+    sealed: bool = False
 
     @property
     def n_chunks(self) -> int:
@@ -315,10 +318,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint decoder or a high-pass; else 4 where the
-        file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior
-        or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
+        7 where parts are sealed; else 6 with ``biocodec``; else 5 with lines, bounds on the EEG part, a joint decoder
+        or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers, which are no longer
+        those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
+        if self.sealed:
+            return 7
         if any(codec.name == CAUSAL for codec in self.codecs):
             return 6
         if self.line_sets or self.bounds_eeg_part or any(c.joint or c.highpass is not None for c in self.codecs):
@@ -405,8 +410,9 @@ class FileHeader:
         elif content["targets"] and content["targets"]["measure"] is None:
             # Not nil but absent, as in files of versions 1.2 to 1.4.
             del content["targets"]["measure"]
-        if not self.predicted:
-            del content["predicted"]
+        for name in ("predicted", "sealed"):
+            if not content[name]:
+                del content[name]
         # The field's name in files of version 1.3 on.
         mixtures = content.pop("klts")
         if mixtures:

@@ -57,6 +57,7 @@ def unpack_header(payload: bytes) -> FileHeader:
         predicted=fields.flag("predicted"),
         klts=tuple(_klt(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
         line_sets=tuple(_line_set(item) for item in fields.optional_maps("line_sets", limits.MAX_SIGNALS)),
+        sealed=fields.flag("sealed"),
     )
     _check(header)
     _check_layer_sets(header)
