@@ -69,7 +69,8 @@ class SealedFile:
         if key is None:
             raise SealedError(
                 f"{file.path} is sealed as a whole and opens with a key only: name it with --key-file, "
-                "--passphrase-file or --ask-passphrase (key=); where a command has none of these, decompress the file first."
+                "--passphrase-file or --ask-passphrase (key=); where a command has none of these, decompress the file "
+                "first."
             )
         self.seals = lock.opened(key, file.path)
         self._file, self._holes = file, False

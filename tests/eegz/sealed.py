@@ -16,7 +16,7 @@ KEY = bytes(range(32))
 
 @dataclass
 class Block:
-    """A block of a file: its type, flags and payload; of a chunk its streams, too, which its payload is made of anew."""
+    """A block of a file; of a chunk its streams, too, of which its payload is made anew."""
 
     kind: bytes
     flags: int

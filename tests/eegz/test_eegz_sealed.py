@@ -43,6 +43,14 @@ def restored(data: bytes, **options) -> bytes:
     return out.getvalue()
 
 
+def intact(data: bytes) -> bool:
+    """What `verify` says with the key, where it can say anything."""
+    try:
+        return eegzip.verify(data, key=KEY).intact
+    except ContainerError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def original() -> bytes:
     """Twelve records with patient, annotations, and something behind the last record."""
@@ -112,7 +120,8 @@ class TestIdentity:
             assert len(opened.tokens()) == 2
             for one, other in zip(opened.tokens(), whole.tokens(), strict=True):
                 assert (one.codes == other.codes).all()
-            assert len(pickle.loads(pickle.dumps(whole)).annotations) == 14
+            with pickle.loads(pickle.dumps(whole)) as again:
+                assert len(again.annotations) == 14
         # The file does not keep the time of its source, which may tell the day.
         assert path.stat().st_mtime > 1e9
 
@@ -177,10 +186,7 @@ def test_a_changed_file_is_refused_with_the_key(identity, change: Callable[[list
     bad = forged(identity, change)
     with pytest.raises(ContainerError):
         restored(bad, key=KEY)
-    try:
-        assert not eegzip.verify(bad, key=KEY).intact
-    except ContainerError as error:
-        assert "identity" in str(error) or "sealed" in str(error)
+    assert not intact(bad)
 
 
 def test_what_was_another_files_is_refused(identity, twin):
@@ -282,10 +288,7 @@ class TestAll:
         }
         for name, parts in bad.items():
             data = with_segments(parts)
-            try:
-                assert not eegzip.verify(data, key=KEY).intact, name
-            except ContainerError:
-                pass
+            assert not intact(data), name
             with pytest.raises(ContainerError):
                 restored(data, key=KEY)
 
