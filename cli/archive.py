@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from eegzip.cli.common import json_option, level_options, quiet_option
+from eegzip.cli.keys import key_options
 from eegzip.cli.many import Many, cluster_option, run_many
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.remote.path import RemotePath, place_of
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -29,6 +35,8 @@ Examples:
 @click.option("--max-prd", type=float, metavar="PERCENT", help="Not lossless: error at most, as with compress.")
 @level_options
 @click.option("--remove-source", is_flag=True, help="Remove each recording after its file was compared and recorded.")
+@click.option("--encrypt", metavar="identity|all", help="Seal whose recordings they are, or all, as with compress.")
+@key_options
 @quiet_option
 @json_option
 def archive(
@@ -39,7 +47,9 @@ def archive(
     cluster: str | None,
     max_prd: float | None,
     level: int | None,
+    encrypt: str | None,
     *,
+    key: AnyKey | None,
     remove_source: bool,
     quiet: bool,
     as_json: bool,
@@ -56,4 +66,5 @@ def archive(
         manifest = str((folder if output or folder.is_dir() else folder.parent) / "manifest.jsonl")
     flags = {"skip_existing": False, "check": True, "remove_source": remove_source}
     many = Many(paths, True, None, output, manifest, jobs, flags, cluster)
-    run_many("compress", many, quiet=quiet, as_json=as_json, max_prd=max_prd, lossless=max_prd is None, level=level)
+    options: dict[str, Any] = {"max_prd": max_prd, "lossless": max_prd is None, "level": level}
+    run_many("compress", many, quiet=quiet, as_json=as_json, **options, encrypt=encrypt, key=key)

@@ -22,6 +22,7 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.keys import key_options
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE, FOLDER, KIND, TIME, models_of_kinds
@@ -29,6 +30,7 @@ from eegzip.formats.remote.path import place_of
 from eegzip.notebook import CODING_NAMES
 
 if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
     from eegzip.reports import CompressionReport
 
 _EPILOG = """\b
@@ -52,6 +54,7 @@ Examples:
   eegzip compress night.edf --max-prd 9              as small as an error of 9 % allows, everywhere
   eegzip compress night.edf --max-error 2uV          no sample further off than 2 uV
   eegzip compress night.edf -m DIR --groups mine.txt channels of a line share tokens: "C3, Cz, C4"
+  eegzip compress night.edf --encrypt identity       seals name, date and texts; asks for a pass phrase
   eegzip compress - - < night.edf > night.eegz       standard input and output
 """
 
@@ -133,6 +136,13 @@ Examples:
 )
 @click.option("--verify", is_flag=True, help="Read the file back and compare it with IN before it appears.")
 @click.option("--anonymize", is_flag=True, help="Compress what 'eegzip anonymize' makes of IN; notes say what.")
+@click.option(
+    "--encrypt",
+    metavar="identity|all",
+    help="Seal what tells whose it is (header, date, texts), while signals are read without a key; or all. Asks for a "
+    "pass phrase where no key is named.",
+)
+@key_options
 @many_options(output="Write results there, trees mirrored.", writes=True)
 @device_option
 @force_option
@@ -157,7 +167,9 @@ def compress(
     level: int | None,
     chunk: float | None,
     device: str,
+    encrypt: str | None,
     *,
+    key: AnyKey | None,
     many: Many,
     keep_tokens: bool,
     force: bool,
@@ -201,6 +213,8 @@ def compress(
         "level": level,
         "chunk_seconds": chunk,
         "device": device,
+        "encrypt": encrypt,
+        "key": key,
     }
     if many.wanted(2):
         if anonymize:

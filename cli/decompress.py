@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,10 +23,14 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.keys import key_options
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.saying import say
 from eegzip.cli.values import FILE, FOLDER, SIZE, TIME
 from eegzip.formats.remote.path import place_of
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -34,6 +38,7 @@ Examples:
   eegzip decompress night.eegz part.edf --start 60 --stop 90 --channels C3,C4
   eegzip decompress night.eegz hour.edf --start 01:00:00 --stop 02:00:00
   eegzip decompress -r archive/ -o restored/               a tree, mirrored
+  eegzip decompress sealed.eegz --ask-passphrase           what --encrypt sealed, too
   eegzip decompress broken.eegz rest.edf --salvage         what is intact of a damaged file
 """
 
@@ -56,6 +61,7 @@ Examples:
 )
 @click.option("--alone", is_flag=True, help="Decode each channel from its own tokens only: faster, less near.")
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@key_options
 @many_options(output="Write recordings there, trees mirrored.", writes=True)
 @device_option
 @click.option(
@@ -76,6 +82,7 @@ def decompress(
     max_memory: int | None,
     device: str,
     *,
+    key: AnyKey | None,
     many: Many,
     salvage: bool,
     alone: bool,
@@ -110,6 +117,7 @@ def decompress(
         "device": device,
         "max_output": max_output,
         "max_memory": max_memory,
+        "key": key,
     }
     if many.wanted(2):
         run_many("decompress", many, overwrite=force, quiet=quiet, as_json=as_json, **options)
@@ -118,7 +126,7 @@ def decompress(
     with input_file(source) as read, progress_bar(quiet=quiet) as progress:
         if target is None:
             place = place_of(source)
-            target = STANDARD if source == STANDARD else str(place.with_name(restored_name(place)))
+            target = STANDARD if source == STANDARD else str(place.with_name(restored_name(place, key)))
         with output_file(target) as write:
             report = eegzip.decompress(read, write, overwrite=force, progress=progress, **options)
     report = replace(report, source=shown_name(source, STANDARD_INPUT), target=shown_name(target, "standard output"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eegzip.cli.common import STANDARD_INPUT, input_file, json_option, shown_name
+from eegzip.cli.keys import key_options
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from eegzip.formats.eegz.keys import AnyKey
     from eegzip.formats.remote.path import RemotePath
     from eegzip.info import EdfInfo, EegzInfo
 
@@ -31,9 +33,10 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("paths", metavar="IN...", nargs=-1, type=FILE)
 @click.option("--patient", is_flag=True, help="Show the patient's and the recording's fields and the date.")
+@key_options
 @many_options(output=None, writes=False)
 @json_option
-def info(paths: tuple[str, ...], *, many: Many, patient: bool, as_json: bool) -> None:
+def info(paths: tuple[str, ...], *, key: AnyKey | None, many: Many, patient: bool, as_json: bool) -> None:
     """Show what an .eegz file (or an EDF or BDF recording) holds; '-' stands for standard input.
 
     For each channel: how it is coded and why, what it costs, and how much was lost, as measured when it was written.
@@ -42,13 +45,13 @@ def info(paths: tuple[str, ...], *, many: Many, patient: bool, as_json: bool) ->
     from eegzip.info import without_patient
 
     if many.wanted(1):
-        run_many("info", many, quiet=False, as_json=as_json, patient=patient)
+        run_many("info", many, quiet=False, as_json=as_json, patient=patient, key=key)
         return
     (source,) = paths
     # What was an .eegz file once has a reader of its own, who says what is wrong with it.
     with input_file(source) as path:
         compressed = is_eegz(path) or path.suffix.lower() == ".eegz"
-        found = _info(path, compressed=compressed)
+        found = _info(path, key, compressed=compressed)
     content = dict(found) if patient else without_patient(found)
     content["path"] = shown_name(source, STANDARD_INPUT)
     if as_json:
@@ -58,11 +61,11 @@ def info(paths: tuple[str, ...], *, many: Many, patient: bool, as_json: bool) ->
         say(in_one_line(line))
 
 
-def _info(source: Path | RemotePath, *, compressed: bool) -> EdfInfo | EegzInfo:
+def _info(source: Path | RemotePath, key: AnyKey | None, *, compressed: bool) -> EdfInfo | EegzInfo:
     if compressed:
         import eegzip
 
-        with eegzip.open(source) as recording:
+        with eegzip.open(source, key=key) as recording:
             return recording.info
     from eegzip.info import edf_info
 
@@ -73,7 +76,9 @@ def text_of(content: Mapping[str, Any]) -> Iterator[str]:
     """What a person reads of a recording or an ``.eegz`` file: its :class:`EdfInfo` or :class:`EegzInfo` in lines."""
     compressed = "compressed_bytes" in content
     yield f"{content['path']}: {content['variant']} recording, {_duration(content['duration'])}"
-    if content["patient"] is None:
+    if content.get("locked"):
+        yield "  patient     sealed, as are recording, start and texts; a key and --patient show them"
+    elif content["patient"] is None:
         yield "  patient     not shown, nor recording and start; --patient shows them"
     else:
         yield f"  patient     {content['patient'] or '-'}"
@@ -123,7 +128,9 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
     yield f"  written by  {content['software']}, in {content['chunks']} chunks of {content['chunk_records']} records"
     if content["level"] is not None:
         yield f"  level       {content['level']} of lossless compression (1 to 9)"
-    yield f"  source      SHA-256 {content['source_sha256']}"
+    yield f"  source      SHA-256 {content['source_sha256']}{' (of the recording as of nobody)' * content['locked']}"
+    if content["sealed"]:
+        yield f"  sealed      {'what tells whose it is' if content['sealed'] == 'identity' else 'all'}, by AES-256-GCM"
     for number, codec in enumerate(content["codecs"]):
         rate = "each signal's own rate" if codec["rate"] is None else f"{codec['rate']:g} Hz"
         yield f"  model       {codec['model']} ({codec['name']}), digest {codec['digest'][:16]}..."

@@ -21,6 +21,7 @@ from eegzip.cli.compress import compress
 from eegzip.cli.decompress import decompress
 from eegzip.cli.evaluate import evaluate
 from eegzip.cli.info import info
+from eegzip.cli.keys import keygen
 from eegzip.cli.models import models
 from eegzip.cli.plot import plot
 from eegzip.cli.repair import repair
@@ -41,6 +42,7 @@ Examples:
   eegzip verify night.eegz                    checks every byte
   eegzip repair broken.eegz                   a sound container around what is left
   eegzip anonymize night.edf anonymous.edf    without name, birth date, day and equipment
+  eegzip keygen -o archive.key                a key file for what --encrypt seals
   eegzip evaluate night.edf night.eegz        how far it is from the original
   eegzip report night.edf night.eegz -o a.html  the same to look at in a browser
   eegzip plot night.edf -o page.png           ten seconds of it
@@ -69,7 +71,8 @@ def main() -> None:
 
 
 _COMMANDS = (
-    compress, decompress, archive, bids, info, verify, repair, anonymize, evaluate, report, plot, models, tokens, train,
+    compress, decompress, archive, bids, info, verify, repair, anonymize, keygen, evaluate, report, plot, models,
+    tokens, train,
 )  # fmt: skip
 for _command in _COMMANDS:
     main.add_command(_command)

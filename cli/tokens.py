@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from eegzip.cli.common import device_option, force_option, json_option, print_report, progress_bar, quiet_option
+from eegzip.cli.keys import key_options
 from eegzip.cli.values import FILE
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -29,6 +35,7 @@ In Python: numpy.load("night.npz")["0/codes"] is uint16 [channels, codebooks, fr
 @click.option("--labels", metavar="TABLE", type=FILE, help="CSV or participants.tsv with a label a file or subject.")
 @click.option("--label", metavar="COLUMN", help="Which of its columns.  [default: 'label', or the only one]")
 @click.option("--subject", metavar="REGEX", default="", help="Its first group is the subject in a path.")
+@key_options
 @device_option
 @force_option
 @quiet_option
@@ -44,6 +51,7 @@ def tokens(
     subject: str,
     device: str,
     *,
+    key: AnyKey | None,
     force: bool,
     quiet: bool,
     as_json: bool,
@@ -68,6 +76,7 @@ def tokens(
             subject=subject,
             device=device,
             overwrite=force,
+            key=key,
             progress=progress,
         )
     print_report(report.sentence(), [], report.to_dict(), output=output, quiet=quiet, verbose=False, as_json=as_json)

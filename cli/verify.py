@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,10 +21,14 @@ from eegzip.cli.common import (
     shown_name,
     verbose_option,
 )
+from eegzip.cli.keys import key_options
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE, FOLDER
 from eegzip.formats.errors import EegzipError
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -39,6 +43,7 @@ Examples:
 @click.argument("paths", metavar="IN...", nargs=-1, type=FILE)
 @click.option("--deep", is_flag=True, help="Synthesise every waveform too; needs the model.")
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@key_options
 @many_options(output=None, writes=False)
 @max_memory_option
 @device_option
@@ -51,6 +56,7 @@ def verify(
     max_memory: int | None,
     device: str,
     *,
+    key: AnyKey | None,
     many: Many,
     deep: bool,
     quiet: bool,
@@ -65,7 +71,7 @@ def verify(
     from eegzip.codecs.malloc import tune_malloc
 
     tune_malloc()
-    options: dict[str, Any] = {"deep": deep, "model": model, "max_memory": max_memory, "device": device}
+    options: dict[str, Any] = {"deep": deep, "model": model, "max_memory": max_memory, "device": device, "key": key}
     if many.wanted(sys.maxsize):
         run_many("verify", many, quiet=quiet, as_json=as_json, **options)
         return

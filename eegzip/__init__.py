@@ -38,6 +38,7 @@ _PUBLIC = {
         "OutOfMemoryError",
         "OutputError",
         "OutputExistsError",
+        "SealedError",
         "UsageError",
     ),
     "eegzip.formats.packed_array": ("dumps", "loads"),

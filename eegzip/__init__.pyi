@@ -27,6 +27,7 @@ from eegzip.formats.errors import ModelError as ModelError
 from eegzip.formats.errors import OutOfMemoryError as OutOfMemoryError
 from eegzip.formats.errors import OutputError as OutputError
 from eegzip.formats.errors import OutputExistsError as OutputExistsError
+from eegzip.formats.errors import SealedError as SealedError
 from eegzip.formats.errors import UsageError as UsageError
 from eegzip.formats.packed_array import dumps as dumps
 from eegzip.formats.packed_array import loads as loads

@@ -12,23 +12,33 @@ from typing import NamedTuple
 
 from eegzip.anonymising import anonymous_copy
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.encoding.hidden_identity import HiddenIdentity, hidden_identity
 from eegzip.encoding.notes import notes_of
 from eegzip.encoding.options import CompressionOptions
-from eegzip.encoding.plan import codecs_for, plan
+from eegzip.encoding.plan import Plan, codecs_for, plan
 from eegzip.encoding.recording_encoder import stages_of, write_recording
+from eegzip.encoding.sealing import sealing_key
 from eegzip.encoding.statistics import RecordingStatistics, recording_statistics
 from eegzip.formats.edf import EdfFile, judge_as_told
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.edf.layout import FIXED_BYTES, begins_as_recording
 from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.keys import AnyKey, Key
+from eegzip.formats.eegz.sealed_file import SealingWriter
+from eegzip.formats.eegz.seals import Seals
 from eegzip.formats.eegz.summary import FileSummary
-from eegzip.formats.eegz.writer import EegzWriter
+from eegzip.formats.eegz.writer import EegzWriter, Writable
 from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, first_bytes, refuse_own_source
 from eegzip.formats.packing import zstd_compress
 from eegzip.formats.remote.spooled import Source, Target, local_source, local_target, name_of, named_as
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
+
+_IDENTITY_SEALED = (
+    "sealed are the fields of patient and recording, the date, texts of annotations, transducers and filters, and what "
+    "follows the last record; labels and samples are not"
+)
 
 
 def compress(
@@ -56,6 +66,8 @@ def compress(
     overwrite: bool = False,
     verify: bool = False,
     anonymize: bool = False,
+    encrypt: str | None = None,
+    key: AnyKey | None = None,
     progress: Progress | None = None,
 ) -> CompressionReport:
     """Compress an EDF or BDF recording.
@@ -130,6 +142,13 @@ def compress(
     anonymize : bool
         Compress what :func:`eegzip.anonymize` makes of the source with its defaults; the notes of the report say what
         that was, and digests are of it.
+    encrypt : {'identity', 'all'}, optional
+        ``'identity'``: what tells whose the recording is and of when is sealed: the fields of its header, the texts of
+        annotations, what follows the last record. Everything else is read without the key, as of nobody. ``'all'``:
+        nothing is read without the key. Takes eegzip[encrypt]; two files of one recording are not the same bytes.
+    key : str, bytes or path-like, optional
+        What opens the sealed parts: a pass phrase (a str), 32 bytes, or the file that holds 32 bytes. Without it they
+        are lost.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -159,6 +178,7 @@ def compress(
     night.edf: 111 kB -> ... kB (...:1); 20 channels at ... bit/s each; ...
     """
     started = time.monotonic()
+    sealed_by = sealing_key(encrypt, key, anonymize=anonymize)
     options = CompressionOptions.checked(
         model=model,
         codebooks=codebooks,
@@ -185,9 +205,14 @@ def compress(
         write = stack.enter_context(local_target(target, overwrite=overwrite))
         read = stack.enter_context(local_source(source))
         said: tuple[str, ...] = ()
+        hidden = None
         if anonymize:
             read, anonymized = stack.enter_context(anonymous_copy(read))
             said = anonymized.notes()
+        original = read
+        if sealed_by is not None and encrypt == "identity":
+            hidden = stack.enter_context(hidden_identity(read, sealed_by))
+            read, said = hidden.copy, (_IDENTITY_SEALED,)
         file = stack.enter_context(EdfFile.open(read))
         _refuse_unknown_labels(file, options)
 
@@ -196,10 +221,16 @@ def compress(
             from eegzip.evaluation.read_back import read_back
 
             with named_as(written, name_of(target)):
-                read_back(read, written, model=_all_models(options), device=device)
+                read_back(original, written, model=_all_models(options), device=device, key=sealed_by)
 
         report = _compress(
-            file, write, options, progress or (lambda *_: None), overwrite=overwrite, check=check if verify else None
+            file,
+            write,
+            options,
+            progress or (lambda *_: None),
+            overwrite=overwrite,
+            check=check if verify else None,
+            sealing=None if sealed_by is None else _Sealing(sealed_by, hidden),
         )
     elapsed = time.monotonic() - started
     notes = (*said, *report.notes)
@@ -214,28 +245,41 @@ def _compress(
     *,
     overwrite: bool,
     check: Callable[[Path], None] | None,
+    sealing: _Sealing | None,
 ) -> CompressionReport:
     """Compress one local file to another, which is checked before it is in its place."""
+    hidden = None if sealing is None else sealing.hidden
     with atomic_output(target, overwrite=overwrite, source=file.path, check=check) as output:
         verdicts = judge_as_told(file.header, options.kinds)
         codecs = codecs_for(file, options)
         statistics = recording_statistics(
             file, lambda done: report_progress("reading", done, file.n_records), levels=not options.lossless
         )
-        planned = plan(file, statistics, codecs, options)
+        planned = _marked(plan(file, statistics, codecs, options), hidden)
         header = planned.header
         stages = stages_of(file, statistics, planned)
-        writer = EegzWriter(output, header, priors([runtime.checkpoint.folder for runtime in planned.runtimes]))
-        size, summary = write_recording(file, planned, stages, writer, report_progress)
+        sink: Writable = output
+        if sealing is not None and hidden is None:
+            sink = SealingWriter(output, Seals.new(sealing.key))
+        # What may be written in another way is not written out before that is known.
+        draft = BytesIO() if header.small and not options.wants_tokens and not header.all_exact else None
+        sources = priors([runtime.checkpoint.folder for runtime in planned.runtimes])
+        identity = None if hidden is None else hidden.writer(header)
+        writer = EegzWriter(sink if draft is None else draft, header, sources, identity)
+        _, summary = write_recording(file, planned, stages, writer, report_progress)
         notes: tuple[str, ...] = ()
-        if header.small and not options.wants_tokens and not header.all_exact:
-            exactly = _exact_file(file, statistics, options)
-            if len(exactly.content) <= size:
-                output.seek(0)
-                output.truncate()
-                output.write(exactly.content)
-                header, summary, size = exactly.header, exactly.summary, len(exactly.content)
+        if draft is not None:
+            content, exactly = draft.getvalue(), _exact_file(file, statistics, options, hidden)
+            if len(exactly.content) <= len(content):
+                content, header, summary = exactly.content, exactly.header, exactly.summary
                 notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
+            sink.write(content)
+        if isinstance(sink, SealingWriter):
+            sink.finish()
+        if hidden is not None:
+            hidden.refuse_changed()
+            summary = replace(summary, original_bytes=hidden.original_bytes)
+        size = output.tell()
     model_used = planned.runtimes[0].checkpoint if header.groups else None
     return CompressionReport(
         source=str(file.path),
@@ -260,16 +304,31 @@ def _compress(
     )
 
 
+class _Sealing(NamedTuple):
+    """By what key a file is sealed, and what of it, where that is not all."""
+
+    key: Key
+    hidden: HiddenIdentity | None
+
+
+def _marked(planned: Plan, hidden: HiddenIdentity | None) -> Plan:
+    """The plan of a file that has a sealed identity beside it, where it has."""
+    return planned if hidden is None else replace(planned, header=replace(planned.header, sealed=True))
+
+
 class _ExactFile(NamedTuple):
     content: bytes
     header: FileHeader
     summary: FileSummary
 
 
-def _exact_file(file: EdfFile, statistics: RecordingStatistics, options: CompressionOptions) -> _ExactFile:
+def _exact_file(
+    file: EdfFile, statistics: RecordingStatistics, options: CompressionOptions, hidden: HiddenIdentity | None
+) -> _ExactFile:
     """Keep everything exactly instead, which takes fewer bytes where there is next to nothing to code."""
-    planned, output = plan(file, statistics, None, options.exactly()), BytesIO()
-    writer = EegzWriter(output, planned.header)
+    planned, output = _marked(plan(file, statistics, None, options.exactly()), hidden), BytesIO()
+    identity = None if hidden is None else hidden.writer(planned.header)
+    writer = EegzWriter(output, planned.header, identity=identity)
     _, summary = write_recording(file, planned, stages_of(file, statistics, planned), writer, lambda *_: None)
     return _ExactFile(output.getvalue(), planned.header, summary)
 

@@ -18,6 +18,7 @@ from eegzip.formats.edf import EdfWriter, assemble_records
 from eegzip.formats.edf.annotations import text_signals
 from eegzip.formats.edf.cut import Cut, plan_cut
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, OutputError, UsageError, naming_memory
 from eegzip.formats.files import atomic_output, begins_as_eegz, first_bytes, refuse_own_source
@@ -42,6 +43,7 @@ def decompress(
     overwrite: bool = False,
     max_output: int | None = None,
     max_memory: int | None = None,
+    key: AnyKey | None = None,
     progress: Progress | None = None,
 ) -> DecompressionReport:
     """Restore a recording from an ``.eegz`` file.
@@ -78,6 +80,9 @@ def decompress(
         not be more than 64 MiB and not more than a thousand times the bytes of the damaged file.
     max_memory : int, optional
         Bytes of memory that a chunk may take to be decoded, network and program apart; any number by default.
+    key : str, bytes or path-like, optional
+        What opens what is sealed: a pass phrase (a str), 32 bytes, or the file that holds 32 bytes. Without it, a file
+        whose identity is sealed is restored as of nobody, and the report says so.
     progress : callable, optional
 
     Returns
@@ -88,6 +93,8 @@ def decompress(
     ------
     ContainerError
         The file is damaged (and `salvage` is false) or not an ``.eegz`` file.
+    SealedError
+        The file is sealed as a whole and there is no key, or the key does not open it.
     ModelError
         The model that the file names is not at hand.
     OutOfMemoryError
@@ -111,13 +118,15 @@ def decompress(
         in_parts = isinstance(path_of(source), RemotePath) and not (whole or salvage)
         read = source if in_parts else stack.enter_context(local_source(source))
         stack.enter_context(naming_memory(name_of(source)))
-        reader = stack.enter_context(EegzReader(read, priors(model)))
+        reader = stack.enter_context(EegzReader(read, priors(model), key))
         header = reader.header
         refuse_more_memory(reader, max_memory)
         losses = losses_of(reader) if salvage else NO_LOSSES
         if not salvage and not reader.complete and len(reader.chunks) < header.n_chunks:
             raise ContainerError(f"{reader.path}: {'; '.join(reader.problems)}. Use --salvage to get what is there.")
         notes = list(reader.problems)
+        if key is not None and reader.sealed is None:
+            notes.append("nothing of the file is sealed, so the key says nothing of who made it")
         first, end = record_range(header, start, stop)
         if not salvage:
             reader.require_chunks(first, end)
@@ -145,6 +154,7 @@ def decompress(
         lost_records=lost_records,
         lost_signals=lost_signals,
         notes=tuple(notes),
+        locked=reader.locked,
     )
 
 

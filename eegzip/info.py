@@ -100,6 +100,10 @@ class EegzInfo(RecordingInfo):
     ----------
     format, software : str
         Version of the format, and what wrote the file.
+    sealed : str or None
+        ``identity`` or ``all``, where that is sealed.
+    locked : bool
+        Whether the identity is sealed and there was no key: what is said is of nobody.
     complete : bool
         Whether the file has its end.
     problems : list of str
@@ -139,6 +143,8 @@ class EegzInfo(RecordingInfo):
 
     format: str
     software: str
+    sealed: str | None
+    locked: bool
     complete: bool
     problems: list[str]
     compressed_bytes: int
@@ -213,6 +219,8 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
         path=str(reader.path),
         format=f"eegz {MAJOR_VERSION}.{reader.minor_version}",
         software=header.software,
+        sealed=reader.sealed,
+        locked=reader.locked,
         complete=reader.complete,
         problems=list(reader.problems),
         compressed_bytes=reader.size,

@@ -18,6 +18,7 @@ from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.decoding.timeline import stored_timeline
 from eegzip.formats.edf import Annotation, EdfHeader, Timeline
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.keys import AnyKey, Key
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import ContainerError, UsageError, naming_memory
@@ -47,11 +48,16 @@ class Recording:
         Where waveforms are synthesised.
     alone : bool
         Decode every channel from its own tokens alone, as in :func:`eegzip.decompress`.
+    key : str, bytes or path-like, optional
+        What opens what is sealed: a pass phrase (a str), 32 bytes, or the file that holds 32 bytes. Where the identity
+        is sealed, all else is read without a key.
 
     Raises
     ------
     ContainerError
         It is not an ``.eegz`` file, or its header is damaged.
+    SealedError
+        It is sealed as a whole and there is no key, or the key does not open it.
 
     Examples
     --------
@@ -62,12 +68,19 @@ class Recording:
     """
 
     def __init__(
-        self, path: Source, *, model: str | Path | None = None, device: str = "cpu", alone: bool = False
+        self,
+        path: Source,
+        *,
+        model: str | Path | None = None,
+        device: str = "cpu",
+        alone: bool = False,
+        key: AnyKey | None = None,
     ) -> None:
+        key = None if key is None else Key.of(key)
         # An absolute path, as a process that opens it again may work in another folder.
         place = path_of(path)
-        self._how = (place.absolute() if isinstance(place, Path) else path, model, device, alone)
-        self._reader = EegzReader(path, priors(model))
+        self._how = (place.absolute() if isinstance(place, Path) else path, model, device, alone, key)
+        self._reader = EegzReader(path, priors(model), key)
         self._network = StoredNetwork(self._reader.header, model, device)
         self._alone = alone
         # Of the channels read last; the network serves any.
@@ -349,10 +362,10 @@ class Recording:
 
 
 def _reopened(
-    path: Source, model: str | Path | None, device: str, alone: bool, seed: int, size: int
+    path: Source, model: str | Path | None, device: str, alone: bool, key: Key | None, seed: int, size: int
 ) -> Recording:
     """Open a pickled recording again, unless the file is another one by now."""
-    recording = Recording(path, model=model, device=device, alone=alone)
+    recording = Recording(path, model=model, device=device, alone=alone, key=key)
     reader = recording._reader
     if (reader.blocks.seed, reader.size) != (seed, size):
         recording.close()

@@ -11,7 +11,12 @@ from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import PREFIX_BYTES, directory_size, unpack_directory
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.index import BlockPlace, pack_index
-from eegzip.formats.eegz.scan import BlockMap, map_blocks, scan_file
+from eegzip.formats.eegz.keys import AnyKey
+from eegzip.formats.eegz.positioned import PositionedFile
+from eegzip.formats.eegz.scan import BlockMap, map_blocks, scan_file, unsealed
+from eegzip.formats.eegz.sealed_file import SealedFile, SealingWriter
+from eegzip.formats.eegz.seals import Seals
+from eegzip.formats.eegz.writer import Writable
 from eegzip.formats.errors import ContainerError, naming_memory
 from eegzip.formats.files import atomic_output, refuse_own_source
 from eegzip.formats.shared_file import SharedFile
@@ -49,7 +54,9 @@ class RepairReport:
         return asdict(self)
 
 
-def repair(source: str | Path, target: str | Path, *, overwrite: bool = False) -> RepairReport:
+def repair(
+    source: str | Path, target: str | Path, *, overwrite: bool = False, key: AnyKey | None = None
+) -> RepairReport:
     """Write a damaged ``.eegz`` file anew, with whatever can be made of the rest.
 
     Signature, index and trailer are made again; a header block that was damaged is replaced by its copy; chunks that
@@ -64,6 +71,9 @@ def repair(source: str | Path, target: str | Path, *, overwrite: bool = False) -
         The file to make.
     overwrite : bool
         Replace an existing target.
+    key : str, bytes or path-like, optional
+        What opens a file that is sealed as a whole; it opens the new one, too. Where the identity alone is sealed it
+        stays so, and needs no key.
 
     Returns
     -------
@@ -73,14 +83,21 @@ def repair(source: str | Path, target: str | Path, *, overwrite: bool = False) -
     ------
     ContainerError
         No header block is intact, so that nothing can be made of the rest.
+    SealedError
+        The file is sealed as a whole and there is no key, or the key does not open it.
     OutputExistsError, OutputError
         The target exists, or can't be written.
     """
     refuse_own_source(source, target)
     with naming_memory(source):
-        file = SharedFile(source)
+        file: PositionedFile = SharedFile(source)
         try:
-            return _repair(file, Path(source), Path(target), overwrite=overwrite)
+            file = unsealed(file, key)
+            seals = None
+            if isinstance(file, SealedFile) and key is not None:
+                # What can't be opened is zeros, and so damaged as other chunks are.
+                file, seals = file.with_holes(), Seals.new(key)
+            return _repair(file, Path(source), Path(target), seals, overwrite=overwrite)
         except ContainerError as error:
             text = str(error)
             raise ContainerError(text if text.startswith(str(source)) else f"{source}: {text}") from error
@@ -88,8 +105,10 @@ def repair(source: str | Path, target: str | Path, *, overwrite: bool = False) -
             file.close()
 
 
-def _repair(file: SharedFile, source: Path, target: Path, *, overwrite: bool) -> RepairReport:
-    repaired, remaining = [], []
+def _repair(
+    file: PositionedFile, source: Path, target: Path, seals: Seals | None, *, overwrite: bool
+) -> RepairReport:
+    repaired, remaining = list(file.problems) if isinstance(file, SealedFile) else [], []
     try:
         layout.check_signature(file.read_at(0, layout.SIGNATURE_BYTES), str(source))
     except ContainerError as error:
@@ -124,9 +143,11 @@ def _repair(file: SharedFile, source: Path, target: Path, *, overwrite: bool) ->
         remaining.append("the summary of what was lost is missing")
     others = [place for place in others if place.type != layout.SUMMARY or _intact(file, place, found.seed)]
     places = [found.head, *(chunks[number] for number in order), *others]
-    with atomic_output(target, overwrite=overwrite, source=source) as output:
+    with atomic_output(target, overwrite=overwrite, source=source) as sealed:
+        output: Writable = sealed if seals is None else SealingWriter(sealed, seals)
         output.write(layout.pack_signature(header.minor_version))
         written: list[BlockPlace] = []
+        offset = layout.SIGNATURE_BYTES
         # The copy of the header stands before the summary, as a writer puts it.
         before_summary = next((i for i, p in enumerate(places) if p.type == layout.SUMMARY), len(places))
         for place in [*places[:before_summary], found.head, *places[before_summary:]]:
@@ -134,27 +155,29 @@ def _repair(file: SharedFile, source: Path, target: Path, *, overwrite: bool) ->
             if old is None:  # it was a moment ago
                 raise ContainerError(f"the block at byte {place.offset} changed while it was read.")
             new = layout.BlockHeader(old.type, old.flags, len(written), old.length, old.payload_crc)
-            written.append(BlockPlace(old.type, output.tell(), old.length))
+            written.append(BlockPlace(old.type, offset, old.length))
+            offset += layout.BLOCK_HEADER_BYTES + old.length
             output.write(new.pack(found.seed) + file.read_at(place.payload_offset, place.length))
         if order == list(range(len(order))):
-            offset = output.tell()
             index = pack_index(written, header.small)
             block = layout.BlockHeader(layout.INDEX, 0, len(written), len(index), zlib.crc32(index))
             output.write(block.pack(found.seed) + index + layout.pack_trailer(offset))
         else:
             remaining.append("an index would give the chunks wrong numbers, so there is none")
+        if isinstance(output, SealingWriter):
+            output.finish()
     repaired += found.problems
     return RepairReport(str(source), str(target), tuple(repaired), tuple(remaining), len(chunks), missing)
 
 
-def _has_index(file: SharedFile) -> bool:
+def _has_index(file: PositionedFile) -> bool:
     try:
         return map_blocks(file, file.size).complete
     except ContainerError:
         return False
 
 
-def _refuse_unknown(file: SharedFile, found: BlockMap) -> None:
+def _refuse_unknown(file: PositionedFile, found: BlockMap) -> None:
     for place in found.places:
         header = layout.unpack_block_header(file.read_at(place.offset, layout.BLOCK_HEADER_BYTES), found.seed)
         if header is not None and (
@@ -164,7 +187,7 @@ def _refuse_unknown(file: SharedFile, found: BlockMap) -> None:
             raise ContainerError(f"the block at byte {place.offset} is of a later version: install a newer eegzip.")
 
 
-def _chunk_number(file: SharedFile, place: BlockPlace, seed: int) -> int | None:
+def _chunk_number(file: PositionedFile, place: BlockPlace, seed: int) -> int | None:
     prefix = file.read_at(place.payload_offset, PREFIX_BYTES)
     try:
         if len(prefix) < PREFIX_BYTES:
@@ -175,6 +198,6 @@ def _chunk_number(file: SharedFile, place: BlockPlace, seed: int) -> int | None:
         return None
 
 
-def _intact(file: SharedFile, place: BlockPlace, seed: int) -> bool:
+def _intact(file: PositionedFile, place: BlockPlace, seed: int) -> bool:
     header = layout.unpack_block_header(file.read_at(place.offset, layout.BLOCK_HEADER_BYTES), seed)
     return header is not None and zlib.crc32(file.read_at(place.payload_offset, place.length)) == header.payload_crc

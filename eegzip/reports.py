@@ -299,6 +299,8 @@ class DecompressionReport:
     lost_signals : tuple of LostSignal
         Signals that could not be restored in other data records (salvage only).
     notes : tuple of str
+    locked : bool
+        Whether the identity is sealed and there was no key, so that the recording was written as of nobody.
     """
 
     source: str
@@ -309,6 +311,7 @@ class DecompressionReport:
     lost_records: tuple[tuple[int, int], ...]
     lost_signals: tuple[LostSignal, ...]
     notes: tuple[str, ...]
+    locked: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -324,6 +327,8 @@ class DecompressionReport:
             most = max(lost.n_records for lost in self.lost_signals)
             signals = "1 signal was" if len(self.lost_signals) == 1 else f"{len(self.lost_signals)} signals were"
             text += f"; {signals} lost in {'up to ' * (len(self.lost_signals) > 1)}{most} other data records"
+        if self.locked:
+            text += "; written as of nobody, as the identity is sealed and there was no key"
         return text
 
     @property

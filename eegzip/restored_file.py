@@ -19,6 +19,7 @@ from eegzip.decoding.timeline import stored_timeline
 from eegzip.formats.edf import EdfHeader, Timeline
 from eegzip.formats.edf.samples import encode_signal
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.keys import AnyKey, Key
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.recent import Recent
 from eegzip.formats.errors import ContainerError, UsageError
@@ -45,7 +46,7 @@ class RestoredFile(io.RawIOBase):
         The ``.eegz`` file. It is opened again as needed, so closing costs nothing and many may be at hand.
     signals : iterable of int, optional
         Only these are decoded; the samples of all others read as 0. By default all.
-    model, device, alone
+    model, device, alone, key
         As for :func:`eegzip.open`.
 
     Attributes
@@ -80,13 +81,14 @@ class RestoredFile(io.RawIOBase):
         model: str | Path | None = None,
         device: str = "cpu",
         alone: bool = False,
+        key: AnyKey | None = None,
     ) -> None:
         super().__init__()
         # An absolute path, as a process that opens it again may work in another folder.
         place = place_of(path)
         if isinstance(place, Path):
             place = place.absolute()
-        self._how = _How(place, model, device, alone, _stamp(place))
+        self._how = _How(place, model, device, alone, None if key is None else Key.of(key), _stamp(place))
         content = _opened(self._how)
         self._identity = content.identity
         self.name = str(self._how.path)
@@ -171,6 +173,7 @@ class _How(NamedTuple):
     model: str | Path | None
     device: str
     alone: bool
+    key: Key | None
     stamp: tuple[int | str | None, ...]
 
 
@@ -187,7 +190,7 @@ def _stamp(path: Path | RemotePath) -> tuple[int | str | None, ...]:
 
 
 def _reopened(how: _How, identity: tuple[int, int], signals: tuple[int, ...]) -> RestoredFile:
-    file = RestoredFile(how.path, model=how.model, device=how.device, alone=how.alone)
+    file = RestoredFile(how.path, model=how.model, device=how.device, alone=how.alone, key=how.key)
     file._identity = identity
     file._content()
     return file.of_signals(signals)
@@ -197,7 +200,7 @@ class _Content:
     """An open ``.eegz`` file as the bytes that it restores to; threads may share it."""
 
     def __init__(self, how: _How) -> None:
-        self.reader = EegzReader(how.path, priors(how.model))
+        self.reader = EegzReader(how.path, priors(how.model), how.key)
         weakref.finalize(self, self.reader.close)
         header = self.reader.header
         self.identity = (self.reader.blocks.seed, self.reader.size)

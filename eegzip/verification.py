@@ -14,6 +14,7 @@ from eegzip.decoding.stage import Check, Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError, ModelError, OutOfMemoryError, naming_memory
 from eegzip.formats.remote.spooled import Source, local_source, name_of
@@ -28,6 +29,7 @@ def verify(
     model: str | Path | None = None,
     device: str = "cpu",
     max_memory: int | None = None,
+    key: AnyKey | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Check an ``.eegz`` file.
@@ -43,6 +45,8 @@ def verify(
     device : str
     max_memory : int, optional
         As for :func:`eegzip.decompress`.
+    key : str, bytes or path-like, optional
+        Likewise. Without it, sealed parts are compared with their checksums, which finds accidents only.
     progress : callable, optional
 
     Returns
@@ -54,6 +58,8 @@ def verify(
     ------
     ContainerError
         The file is not an ``.eegz`` file, or its header is damaged, so that nothing can be checked.
+    SealedError
+        The file is sealed as a whole and there is no key, or the key does not open it.
     OutOfMemoryError
         There is not enough memory, or `max_memory` is not.
     """
@@ -62,7 +68,7 @@ def verify(
     with (
         local_source(source) as place,
         naming_memory(name_of(source)),
-        EegzReader(place, priors(model)) as reader,
+        EegzReader(place, priors(model), key) as reader,
     ):
         header = reader.header
         refuse_more_memory(reader, max_memory)
@@ -99,6 +105,10 @@ def verify(
             problems[str(error)] = None
         if missing and not unchecked:
             unchecked[missing] = None
+        if reader.locked:
+            unchecked["the sealed identity, as there is no key"] = None
+        elif key is not None and reader.sealed is None:
+            unchecked["who made the file: nothing of it is sealed, so the key says nothing"] = None
         if deep and not problems:
             problems.update(dict.fromkeys(_check_waveforms(RecordingDecoder(reader, network), report)))
         return Verification(

@@ -28,6 +28,10 @@ class ContainerError(BadInputError):
     """An ``.eegz`` file is damaged or asks for something this version does not know."""
 
 
+class SealedError(BadInputError):
+    """An ``.eegz`` file is sealed, and no key was given, or one that does not open it."""
+
+
 class ModelError(BadInputError):
     """A checkpoint is missing, damaged or not the one that a file asks for."""
 

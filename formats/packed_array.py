@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ _VERSION = 1
 _START = struct.Struct("<8sBI")
 _CRC = struct.Struct("<I")
 _KINDS = "biu"
+_TYPE = re.compile(f"[<>|][{_KINDS}][1248]")
 
 MAX_ARRAY_BYTES = 1 << 32
 """Of an array that is unpacked: bytes that promise more are refused before memory is taken."""
@@ -204,7 +206,7 @@ def _checked(head: Any, size: int) -> tuple[np.dtype[Any], tuple[int, ...], int,
 
     try:
         name, shape, axis, low, lengths = (head[key] for key in ("dtype", "shape", "axis", "low", "lengths"))
-        dtype = np.dtype(name) if isinstance(name, str) and len(name) == 3 and name[1] in _KINDS else None
+        dtype = np.dtype(name) if isinstance(name, str) and _TYPE.fullmatch(name) else None
         right = dtype is not None and isinstance(shape, list) and isinstance(lengths, list) and len(shape) <= 32
         right = right and all(whole(item) and item >= 0 for item in [*shape, *lengths])
         right = right and whole(axis) and 0 <= axis < max(1, len(shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from eegzip.batches.files import Found, Job, Place, find, make_folders, restored
 from eegzip.batches.manifest import Line, Manifest
 from eegzip.batches.work import Task
 from eegzip.batches.workers import results
+from eegzip.formats.eegz.keys import Key
 from eegzip.formats.errors import EegzipError, OutputError, UsageError
 from eegzip.formats.files import sync_folder
 from eegzip.formats.parallel import cores
@@ -162,7 +164,8 @@ def batch(
     on_progress : callable, optional
         Called with the :class:`Pace` in between.
     **options
-        Keywords of :func:`eegzip.compress` or whichever function does the job.
+        Keywords of :func:`eegzip.compress` or whichever function does the job. A `key` is in no manifest; on a cluster
+        it must be a file that its workers see, as a pass phrase would travel there.
 
     Returns
     -------
@@ -182,6 +185,7 @@ def batch(
     1 done (... kB -> ... kB), 0 failed; ... s
     """
     kind = _job(job)
+    options = _with_key(options, at_once=client is None)
     _refuse_contradictions(kind, options, writes=bool(check or remove_source or skip_existing))
     if client is not None and jobs is not None:
         raise UsageError("a cluster decides by itself how many files are worked on at a time; leave jobs out (-j).")
@@ -211,6 +215,18 @@ def batch(
         return run.all_of(found, client or min(cores() if jobs is None else jobs, max(1, len(found))))
 
 
+def _with_key(options: dict[str, Any], *, at_once: bool) -> dict[str, Any]:
+    """Options whose key was read, once, where it does not go to other machines."""
+    key = options.get("key")
+    if key is None:
+        return {name: value for name, value in options.items() if name != "key"}
+    if at_once:
+        return {**options, "key": Key.of(key)}
+    if not isinstance(key, os.PathLike):
+        raise UsageError("a pass phrase is not sent to a cluster; name a key file that its workers see (--key-file).")
+    return {**options, "key": Path(key).absolute()}
+
+
 def _job(name: str) -> Job:
     jobs = {job.value: job for job in Job if job is not Job.REPORT}  # that one is eegzip.overview's
     if name not in jobs:
@@ -223,8 +239,11 @@ def _refuse_contradictions(job: Job, options: dict[str, Any], *, writes: bool) -
         raise UsageError(f"{job.value} writes no files, so nothing can be skipped, checked or removed for them.")
     if job is Job.COMPRESS:
         from eegzip.encoding.options import CompressionOptions
+        from eegzip.encoding.sealing import sealing_key
 
-        CompressionOptions.checked(**options)  # once, and not for every file
+        plain = {name: value for name, value in options.items() if name not in ("encrypt", "key")}
+        CompressionOptions.checked(**plain)  # once, and not for every file
+        sealing_key(options.get("encrypt"), options.get("key"))
     if job is Job.DECOMPRESS and writes:
         parts = [name for name in ("start", "stop", "channels", "salvage", "alone") if options.get(name)]
         if parts:
@@ -252,7 +271,7 @@ class _Run:
         self._check, self._skip_existing, self._overwrite = check, skip_existing, overwrite
         self._remove_source, self._on_file, self._on_progress = remove_source, on_file, on_progress
         # As the manifest gives them back: what is left at its default says nothing.
-        said = {name: value for name, value in options.items() if value not in (None, False, (), [])}
+        said = {k: value for k, value in options.items() if k != "key" and value not in (None, False, (), [])}
         self._settings = json.loads(json.dumps(said, default=str))
         self._pace = Pace(0, 0)
         self._under_way: dict[Place, float] = {}
@@ -303,7 +322,7 @@ class _Run:
         if self._job is Job.EVALUATE:
             target: Place | None = restored_beside(item, self._folder)
         else:
-            target = target_of(item, self._job, self._folder)
+            target = target_of(item, self._job, self._folder, self._options.get("key"))
         task = Task(self._job, source, size, target, self._options, overwrite=self._overwrite, check=self._check)
         if target is None or not self._job.writes:
             return None if last is not None and self._same(last, task) else task

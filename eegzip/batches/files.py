@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePath, PurePosixPath
 
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.errors import UsageError
 from eegzip.formats.remote.path import RemotePath, RemoteStatus, is_url, place_of
 
@@ -179,7 +180,7 @@ def _below(folder: Path, root: Path, job: Job) -> Iterator[Found]:
                 yield Found(path, path.relative_to(root), root)
 
 
-def target_of(found: Found, job: Job, folder: Place | None) -> Place | None:
+def target_of(found: Found, job: Job, folder: Place | None, key: AnyKey | None = None) -> Place | None:
     """Where the result of a file goes: beside it, or to its place below a folder.
 
     The name of a recording is kept whole (``night.edf.eegz``), so that ``night.bdf`` beside it makes another; of an
@@ -187,7 +188,7 @@ def target_of(found: Found, job: Job, folder: Place | None) -> Place | None:
 
     Raises
     ------
-    ContainerError
+    ContainerError, SealedError
         The file has to be opened for the ending of its recording, and can't be read.
     UsageError
         The name of a remote file leads out of the folder.
@@ -199,17 +200,17 @@ def target_of(found: Found, job: Job, folder: Place | None) -> Place | None:
     place = found.source if folder is None else folder / found.place
     if job is Job.COMPRESS:
         return place.with_name(f"{place.name}.eegz")
-    return place.with_name(restored_name(found.source))
+    return place.with_name(restored_name(found.source, key))
 
 
-def restored_name(source: Place) -> str:
+def restored_name(source: Place, key: AnyKey | None = None) -> str:
     """The name of the recording in an ``.eegz`` file: ``night.edf`` of ``night.edf.eegz``, as of ``night.eegz``."""
     from eegzip.formats.eegz.reader import EegzReader
 
     name = source.stem
     if Path(name).suffix.lower() in RECORDINGS:
         return name
-    with EegzReader(source) as reader:
+    with EegzReader(source, key=key) as reader:
         return name + (".edf" if reader.header.sample_bytes == 2 else ".bdf")
 
 

@@ -104,10 +104,10 @@ def _compress(task: LocalTask, progress: Progress) -> dict[str, Any]:
     elif sha256_of(target) != task.made:
         raise BadInputError(f"{target} is not what the manifest says was written; keep {task.source}.")
     try:
-        with EegzReader(target) as reader:
+        with EegzReader(target, key=task.options.get("key")) as reader:
             digest = reader.header.source_sha256
         if task.check:
-            places = {key: task.options[key] for key in ("model", "device") if key in task.options}
+            places = {key: task.options[key] for key in ("model", "device", "key") if key in task.options}
             fields["checked"] = read_back(task.source, target, **places)
         _unchanged(task.source, before)
     except EegzipError:
@@ -164,7 +164,7 @@ def _check_restored(task: LocalTask, found: str) -> None:
     from eegzip.formats.eegz.reader import EegzReader
 
     model, device = task.options.get("model"), task.options.get("device", "cpu")
-    with EegzReader(task.source, priors(model)) as reader:
+    with EegzReader(task.source, priors(model), task.options.get("key")) as reader:
         decoder = RecordingDecoder(reader, StoredNetwork(reader.header, model, device))
         if restored_sha256(decoder, lambda *_: None) != found:
             raise BadInputError(f"{task.target} is not what {task.source} restores; keep the compressed file.")
@@ -190,7 +190,7 @@ def _info(task: LocalTask, progress: Progress) -> dict[str, Any]:  # noqa: ARG00
     if is_eegz(task.source) or task.source.suffix.lower() == ".eegz":
         from eegzip.recording import Recording
 
-        with Recording(task.source) as recording:
+        with Recording(task.source, key=task.options.get("key")) as recording:
             return {**before, "result": shown(recording.info)}
     from eegzip.info import edf_info
 

@@ -80,6 +80,7 @@ def losses_of(reader: EegzReader) -> Losses:
             continue
         try:
             reader.payload(place)
+            reader.open_sealed(number)
         except ContainerError:
             tokens, whole = frozenset(_lost_groups(reader, number)), _has_knots(reader, number)
             if tokens:

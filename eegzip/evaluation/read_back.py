@@ -18,6 +18,7 @@ from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.evaluation.eeg_part import eeg_energy
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.eegz.header import Coding
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
 from eegzip.formats.files import forget_cached, sha256_of
@@ -30,7 +31,12 @@ _STATED = 1e-3
 
 
 def read_back(
-    source: str | Path, compressed: str | Path, *, model: Models = None, device: str = "cpu"
+    source: str | Path,
+    compressed: str | Path,
+    *,
+    model: Models = None,
+    device: str = "cpu",
+    key: AnyKey | None = None,
 ) -> str:
     """Decode an ``.eegz`` file from the disk and compare all of it with the recording that it was made of.
 
@@ -43,6 +49,8 @@ def read_back(
     model : str, path-like or sequence of such, optional
         As for :func:`eegzip.decompress`.
     device : str
+    key : str, bytes or path-like, optional
+        Likewise.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def read_back(
         The file does not hold what it should, or can't be decoded.
     """
     forget_cached(Path(compressed))
-    with EegzReader(compressed, priors(model)) as reader:
+    with EegzReader(compressed, priors(model), key) as reader:
         if not reader.complete or reader.problems:
             raise BadInputError(f"{compressed}: {'; '.join(reader.problems) or 'is incomplete'}; keep {source}.")
         header = reader.header

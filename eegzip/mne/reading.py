@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.extras import require
 from eegzip.formats.remote.path import RemotePath
 from eegzip.restored_file import RestoredFile
@@ -31,6 +32,7 @@ def read_raw_eegz(
     model: str | Path | None = None,
     device: str = "cpu",
     alone: bool = False,
+    key: AnyKey | None = None,
 ) -> RawEegz | RawEegzBdf:
     """Open an ``.eegz`` file as a ``Raw`` of MNE, with nothing decoded until it is asked for.
 
@@ -49,7 +51,7 @@ def read_raw_eegz(
         The ``.eegz`` file. It is opened when samples are read and need not stay open: thousands may be at hand.
     preload, verbose, eog, misc, stim_channel, exclude, infer_types, include, units, encoding, exclude_after_unique
         As for :func:`mne.io.read_raw_edf`.
-    model, device, alone
+    model, device, alone, key
         As for :func:`eegzip.open`.
 
     Returns
@@ -90,7 +92,7 @@ def read_raw_eegz(
         "encoding": encoding,
         "exclude_after_unique": exclude_after_unique,
     }
-    file = RestoredFile(fname, model=model, device=device, alone=alone)
+    file = RestoredFile(fname, model=model, device=device, alone=alone, key=key)
     raw = (RawEegzBdf if file.edf_header.is_bdf else RawEegz)(file, **options)
     # What MNE keeps of how any Raw was read.
     raw._init_kwargs = {"fname": fname, **options, "model": model, "device": device, "alone": alone}

@@ -18,6 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from eegzip.formats.edf import normalise_channel_name
+from eegzip.formats.eegz.keys import AnyKey, Key
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.token_stream import TokenStream, read_tokens
 from eegzip.formats.errors import UsageError
@@ -74,6 +75,8 @@ class TokenDataset(Dataset[dict[str, Any]]):
         Regular expression whose first group is the subject in a path; by default what names usually say.
     model : str or path-like, optional
         The model's folder, where it is neither bundled nor cached: what codes its tokens in context lies there.
+    key : str, bytes or path-like, optional
+        What opens files that are sealed as a whole, as in :func:`eegzip.open`.
 
     Attributes
     ----------
@@ -111,16 +114,18 @@ class TokenDataset(Dataset[dict[str, Any]]):
         label: str | None = None,
         subject: str = "",
         model: str | Path | None = None,
+        key: AnyKey | None = None,
     ) -> None:
         paths = [sources] if isinstance(sources, (str, Path)) else list(sources)
         table = None if labels is None else Labels(labels, label)
         chosen = found(paths, table, subject, recordings=False)
         self.classes = tuple(sorted({source.label for source in chosen if source.label is not None}))
         self._model = model
+        self._key = None if key is None else Key.of(key)
         wanted = None if channels is None else tuple(channels)
         entries: list[_Entry] = []
         for source in chosen:
-            head, entry, wanted = _opened(source, wanted)
+            head, entry, wanted = _opened(source, wanted, self._key)
             if not entries:
                 self.model, self.digest, self.vocabulary_size = head.model, head.digest, head.codebook_size
                 self.frame_rate = head.frame_rate or 0.0
@@ -198,7 +203,7 @@ class TokenDataset(Dataset[dict[str, Any]]):
             return self._kept[number]
         entry = self._entries[number]
         path = entry.source.path
-        with Recording(path, model=self._model) as recording:
+        with Recording(path, model=self._model, key=self._key) as recording:
             streams = recording.tokens()
             codes = stacked([streams[row] for row in entry.rows], path)
         result = np.full((len(entry.rows), self._depth, entry.frames), ABSENT, np.uint16)
@@ -274,12 +279,14 @@ class TokenDataset(Dataset[dict[str, Any]]):
         return tuple(self.of_subjects(set(everyone[low:high])) for low, high in itertools.pairwise(edges))
 
 
-def _opened(source: Source, wanted: tuple[str, ...] | None) -> tuple[TokenStream, _Entry, tuple[str, ...]]:
+def _opened(
+    source: Source, wanted: tuple[str, ...] | None, key: Key | None
+) -> tuple[TokenStream, _Entry, tuple[str, ...]]:
     """Look into a file, whose tokens are left where they are: what they are, which rows are wanted, their names."""
     path = source.path
     if not is_eegz(path):
         raise UsageError(f"{path} is no .eegz file; compress it first, with the model eegz-sc-1.")
-    with EegzReader(path) as reader:
+    with EegzReader(path, key=key) as reader:
         header = reader.header
         # Of no frames: what they are called and mean.
         streams = [read_tokens(reader, group, 0, 0) for group in range(len(header.groups))]

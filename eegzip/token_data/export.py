@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.errors import UsageError
 from eegzip.formats.remote.path import is_url
 from eegzip.formats.remote.spooled import local_target
@@ -81,6 +82,7 @@ def export_tokens(
     subject: str = "",
     device: str = "cpu",
     overwrite: bool = False,
+    key: AnyKey | None = None,
     progress: Progress | None = None,
 ) -> TokenExport:
     """Export the tokens of recordings, with labels, subjects, channel names, times and the model's digest.
@@ -113,6 +115,8 @@ def export_tokens(
         Where EDF and BDF files are coded.
     overwrite : bool
         Replace an existing target.
+    key : str, bytes or path-like, optional
+        What opens files that are sealed as a whole, as in :func:`eegzip.open`.
     progress : callable, optional
         Called with what is done, and how many recordings of how many.
 
@@ -152,7 +156,7 @@ def export_tokens(
     with local_target(target, overwrite=overwrite) as place:
         with writer(place, kind, overwrite=overwrite) as output:
             for number, source in enumerate(chosen):
-                each = tokens_of(source, model, codebooks, device)
+                each = tokens_of(source, model, codebooks, device, key)
                 first = each if first is None else first
                 _refuse_mixture(first, each)
                 output.add(each)

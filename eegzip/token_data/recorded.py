@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from eegzip.batches.files import Place
 from eegzip.compression import compress
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.token_stream import TokenStream
 from eegzip.formats.errors import EegzipError, UsageError
 from eegzip.formats.files import is_eegz
@@ -56,11 +57,13 @@ class RecordedTokens:
 
 
 @contextmanager
-def coded(path: Place, model: str | Path, codebooks: int | None, device: str) -> Iterator[Recording]:
+def coded(
+    path: Place, model: str | Path, codebooks: int | None, device: str, key: AnyKey | None = None
+) -> Iterator[Recording]:
     """Open a recording that has tokens: a ``.eegz`` file as it is, an EDF or BDF file coded for the occasion."""
     if is_eegz(path):
         # For its prior, where the file is of that model; the bundled and cached ones are found anyway.
-        with Recording(path, model=model) as recording:
+        with Recording(path, model=model, key=key) as recording:
             yield recording
         return
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
@@ -73,7 +76,13 @@ def coded(path: Place, model: str | Path, codebooks: int | None, device: str) ->
             raise type(error)(str(error).replace(str(target), str(path))) from error
 
 
-def tokens_of(source: Source, model: str | Path, codebooks: int | None = None, device: str = "cpu") -> RecordedTokens:
+def tokens_of(
+    source: Source,
+    model: str | Path,
+    codebooks: int | None = None,
+    device: str = "cpu",
+    key: AnyKey | None = None,
+) -> RecordedTokens:
     """Read the tokens of a recording, or make them where it is not compressed.
 
     Raises
@@ -83,7 +92,7 @@ def tokens_of(source: Source, model: str | Path, codebooks: int | None = None, d
     EegzipError
         It can't be read.
     """
-    with coded(source.path, model, codebooks, device) as recording:
+    with coded(source.path, model, codebooks, device, key) as recording:
         streams = streams_of(recording, source.path)
         first = streams[0]
         codes = stacked(streams, source.path)

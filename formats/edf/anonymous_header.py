@@ -120,6 +120,16 @@ def anonymous_header(header: EdfHeader, *, shift_days: int | None, keep: Sequenc
     return AnonymousHeader(new, tuple(done), tuple(unjudged), texts, _telling_words(header))
 
 
+def without_texts(header: EdfHeader) -> EdfHeader:
+    """The same header with midnight for its time, and without the texts on transducers and filters."""
+    raw, count = bytearray(header.raw), len(header.signals)
+    _put(raw, 176, 8, b"00.00.00")
+    for index in range(count):
+        for field in ("transducer", "prefiltering"):
+            _put(raw, *signal_field(field, index, count), b"")
+    return parse_header(bytes(raw))
+
+
 def _new_day(start: datetime | None, shift: int | None, name: str) -> tuple[date, str]:
     if shift is None:
         return date(FIRST_YEAR, 1, 1), "start date replaced by 01-JAN-1985; the time of day is kept"

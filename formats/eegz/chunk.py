@@ -27,6 +27,7 @@ class StreamKind(IntEnum):
     RESIDUAL = 4
     LAYER = 5
     LINES = 6
+    SEALED_EXACT = 18
 
 
 @dataclass(frozen=True)

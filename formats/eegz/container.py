@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -12,9 +14,13 @@ from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import PREFIX_BYTES, ChunkDirectory, directory_size, unpack_directory
 from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
+from eegzip.formats.eegz.identity import PIECE, Identity, lock_of, opened_identity
 from eegzip.formats.eegz.index import BlockPlace
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.positioned import positioned
-from eegzip.formats.eegz.scan import BlockMap, map_blocks
+from eegzip.formats.eegz.scan import BlockMap, map_blocks, unsealed
+from eegzip.formats.eegz.sealed_file import SealedFile
+from eegzip.formats.eegz.seals import TAIL, Seals
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.errors import ContainerError
@@ -32,13 +38,22 @@ class Container:
     ----------
     source : path-like, URL, bytes or binary file
         The file.
+    key : str, bytes, path-like or Key, optional
+        What opens what is sealed; see :class:`~eegzip.formats.eegz.keys.Key`.
 
     Attributes
     ----------
     path : Path or RemotePath
     size : int
         Bytes of the file.
+    sealed : {'identity', 'all'} or None
+        What of it is sealed.
+    seals : Seals or None
+        What opens the sealed parts; ``None`` where none are, or without a key.
+    identity : Identity or None
+        What tells whose the recording is, where that was sealed and there is a key.
     header : FileHeader
+        With the sealed identity in it, where there is a key; else, of such a file, of the recording without it.
     summary : FileSummary or None
         ``None`` when the writer did not come that far.
     minor_version : int
@@ -55,16 +70,19 @@ class Container:
     Raises
     ------
     ContainerError
-        Not an ``.eegz`` file, of an unknown version, without an intact header, or with unknown critical parts.
+        Not an ``.eegz`` file, of an unknown version, without an intact header, or with unknown critical parts; or what
+        is sealed was changed.
+    SealedError
+        It is sealed as a whole and there is no key, or the key is not its own.
     BadInputError
         The file can't be opened.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, key: AnyKey | None = None) -> None:
         self._file = positioned(source)
         self.path = self._file.path
         try:
-            self._open()
+            self._open(key)
         except ContainerError as error:
             self._file.close()
             raise ContainerError(_named(self.path, error)) from error
@@ -72,13 +90,23 @@ class Container:
             self._file.close()
             raise
 
-    def _open(self) -> None:
+    def _open(self, key: AnyKey | None) -> None:
         self.size = self._file.size
         self.minor_version = layout.check_signature(self._file.read_at(0, layout.SIGNATURE_BYTES), str(self.path))
-        self.blocks: BlockMap = map_blocks(self._file, self.size)
+        self.sealed: str | None = None
+        self.seals: Seals | None = None
+        self.identity: Identity | None = None
+        self._file = unsealed(self._file, key)
+        self.problems: list[str] = []
+        if isinstance(self._file, SealedFile):
+            self.sealed, self.seals, self.problems = "all", self._file.seals, self._file.problems
+        self.blocks: BlockMap = map_blocks(self._file, self._file.size)
         self._refuse_unknown_critical()
-        self.header: FileHeader = unpack_header(self.payload(self.blocks.head))
-        self.problems = list(self.blocks.problems)
+        head = self.payload(self.blocks.head)
+        self.header: FileHeader = unpack_header(head)
+        self.problems += self.blocks.problems
+        if self.header.sealed:
+            self._open_identity(head, key)
         self.summary = self._read_summary()
         if self._refinable() and self.summary is None:
             self.problems.append("what the joint decoder restores is lost with the summary; signals are decoded alone")
@@ -87,6 +115,37 @@ class Container:
         if missing:
             self.problems.append(f"{missing} of {self.header.n_chunks} chunks are missing")
         self.complete = self.blocks.complete and not missing
+
+    def _open_identity(self, head: bytes, key: AnyKey | None) -> None:
+        """Open what tells whose the recording is, where there is a key, and put it into its place."""
+        self.sealed, found = "identity", None
+        for place in self.blocks.places:
+            if place.type == layout.SEAL and found is None:
+                with suppress(ContainerError):  # the copy may be intact
+                    found = lock_of(self.payload(place))
+        if key is None:
+            if found is None:
+                self.problems.append("the sealed identity is missing or damaged")
+            return
+        if found is None:
+            raise ContainerError(
+                "the sealed identity is missing or damaged; without the key, the rest can be read as of nobody."
+            )
+        lock, sealed = found
+        self.seals = lock.opened(key, self.path)
+        identity = self.identity = opened_identity(self.seals, sealed, head, self.header)
+        self.header = replace(
+            self.header,
+            edf_header=identity.edf_header,
+            source_sha256=identity.source_sha256,
+            deviations=identity.deviations,
+            trailing_bytes=identity.trailing_bytes,
+        )
+
+    @property
+    def locked(self) -> bool:
+        """Whether what tells whose the recording is is sealed, and there is no key."""
+        return self.header.sealed and self.identity is None
 
     def _read_summary(self) -> FileSummary | None:
         found = None
@@ -103,7 +162,13 @@ class Container:
                     found = summary
                 else:
                     self.problems.append("the summary is about another number of signals than the header")
+        if found is not None and self.identity is not None:
+            found = replace(found, original_bytes=self._original_bytes())
         return found
+
+    def _original_bytes(self) -> int:
+        header = self.header
+        return len(header.edf_header) + header.n_records * header.record_bytes + header.trailing_bytes
 
     def _refinable(self) -> frozenset[int]:
         """Signals coded as tokens, of a codec with a joint decoder."""
@@ -255,18 +320,27 @@ class Container:
             A piece is missing or damaged.
         """
         position, total = 0, self.header.trailing_bytes
-        for place in self.blocks.places:
-            if place.type != layout.TAIL:
-                continue
-            try:
-                offset, piece = unpack_tail(self.payload(place))
-            except ContainerError as error:
-                raise ContainerError(_named(self.path, error)) from error
-            if offset == position and position + len(piece) <= total:
-                yield piece
-                position += len(piece)
+        try:
+            for offset, piece in map(unpack_tail, self._pieces()):
+                if offset == position and position + len(piece) <= total:
+                    yield piece
+                    position += len(piece)
+        except ContainerError as error:
+            raise ContainerError(_named(self.path, error)) from error
         if position != total:
             raise ContainerError(f"{self.path}: {total - position} trailing bytes of the original are missing.")
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Payloads of TAIL blocks, or those that are sealed in their place, in order."""
+        number = 0
+        for place in self.blocks.places:
+            if self.identity is None and place.type == layout.TAIL:
+                yield self.payload(place)
+            if self.identity is not None and place.type == layout.SEAL:
+                sealed = self.payload(place)
+                if sealed[:1] == PIECE and self.seals is not None:
+                    yield self.seals.open(TAIL, number, sealed[1:])
+                    number += 1
 
     def verify_blocks(self) -> Iterator[tuple[BlockPlace, str | None]]:
         """Check header and payload of every block; yield each with a sentence about its damage, or ``None``."""

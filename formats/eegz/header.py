@@ -272,6 +272,8 @@ class FileHeader:
     level : int or None
         How hard the writer tried to make exact signals small, 1 to 9, for people; ``None`` at the ordinary level, whose
         streams readers of version 1.6 know.
+    sealed : bool
+        Whether this is of the recording without what tells whose it is, which is sealed beside it.
     """
 
     software: str
@@ -292,6 +294,7 @@ class FileHeader:
     klts: tuple[KLT, ...] = ()
     line_sets: tuple[LineSet, ...] = ()
     level: int | None = None
+    sealed: bool = False
 
     @property
     def n_chunks(self) -> int:
@@ -326,12 +329,12 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        7 with signals of :data:`MEASURES` or a level; else 6 with ``biocodec``; else 5 with lines, bounds on the EEG
-        part, a joint decoder or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or with layers,
-        which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else 1 with
-        ``dac-mc``; else 0.
+        7 with signals of :data:`MEASURES`, a level or sealed parts; else 6 with ``biocodec``; else 5 with lines, bounds
+        on the EEG part, a joint decoder or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or
+        with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else
+        1 with ``dac-mc``; else 0.
         """
-        if self.level is not None or any(signal.kind in MEASURES for signal in self.signals):
+        if self.sealed or self.level is not None or any(signal.kind in MEASURES for signal in self.signals):
             return 7
         if any(codec.name == CAUSAL for codec in self.codecs):
             return 6
@@ -423,8 +426,9 @@ class FileHeader:
         elif content["targets"] and content["targets"]["measure"] is None:
             # Not nil but absent, as in files of versions 1.2 to 1.4.
             del content["targets"]["measure"]
-        if not self.predicted:
-            del content["predicted"]
+        for name in ("predicted", "sealed"):
+            if not content[name]:
+                del content[name]
         # The field's name in files of version 1.3 on.
         mixtures = content.pop("klts")
         if mixtures:

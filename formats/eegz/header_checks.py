@@ -58,6 +58,7 @@ def unpack_header(payload: bytes) -> FileHeader:
         klts=tuple(_klt(item) for item in fields.optional_maps("mixtures", limits.MAX_SIGNALS)),
         line_sets=tuple(_line_set(item) for item in fields.optional_maps("line_sets", limits.MAX_SIGNALS)),
         level=fields.integer("level", 1, 9) if fields.has("level") else None,
+        sealed=fields.flag("sealed"),
     )
     _check(header)
     _check_layer_sets(header)

@@ -12,7 +12,7 @@ from eegzip.formats.errors import ContainerError
 # lone LF: any transfer "as text" changes at least one of them.
 SIGNATURE = b"\x89EEGZ\r\n\x1a\n"
 MAJOR_VERSION = 1
-MINOR_VERSION = 5
+MINOR_VERSION = 7
 """The highest that this version writes."""
 SIGNATURE_BYTES = 16
 
@@ -23,13 +23,15 @@ DICTIONARY = 0x0002
 """On HEAD: maps of this file are compressed with the dictionary of small files."""
 LINES = 0x0004
 """On HEAD: signals have lines beside them, without which they are not whole."""
+SEALED = 0x0080
+"""On HEAD: all of this file is sealed, and what HEAD holds is its lock."""
 CRITICAL_FLAG_BITS = 0x00FF
 
 TRAILER_MAGIC = b"ZGEE"
 TRAILER_BYTES = 16
 
-HEAD, CHUNK, TAIL, SUMMARY, INDEX = b"HEAD", b"CHNK", b"TAIL", b"SUMM", b"INDX"
-KNOWN_TYPES = frozenset({HEAD, CHUNK, TAIL, SUMMARY, INDEX})
+HEAD, CHUNK, TAIL, SUMMARY, INDEX, SEAL = b"HEAD", b"CHNK", b"TAIL", b"SUMM", b"INDX", b"SEAL"
+KNOWN_TYPES = frozenset({HEAD, CHUNK, TAIL, SUMMARY, INDEX, SEAL})
 
 _SIGNATURE = struct.Struct("<9sBBB")
 _BLOCK = struct.Struct("<4s4sHHIQI")
@@ -69,7 +71,7 @@ class BlockHeader:
 
 def unknown_critical_flags(header: BlockHeader) -> int:
     """Return the flags of a block that a reader must know and this one does not."""
-    known = CRITICAL | DICTIONARY | LINES if header.type == HEAD else CRITICAL
+    known = CRITICAL | DICTIONARY | LINES | SEALED if header.type == HEAD else CRITICAL
     return header.flags & CRITICAL_FLAG_BITS & ~known
 
 

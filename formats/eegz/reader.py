@@ -13,8 +13,11 @@ from eegzip.formats.eegz.chunk import ChunkDirectory, StreamKind
 from eegzip.formats.eegz.container import Container
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors, stored_stream
 from eegzip.formats.eegz.header import Coding, FileHeader, ScalingKind
+from eegzip.formats.eegz.identity import place_of_text
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.knots import decode_knots
 from eegzip.formats.eegz.recent import Recent
+from eegzip.formats.eegz.seals import TEXT
 from eegzip.formats.eegz.token_chains import StoredStream, TokenChains
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_LEVEL, MAX_SCALE_CODE
@@ -56,6 +59,8 @@ class EegzReader(Container):
     priors : callable, optional
         Gives the prior that a codec names (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`). Asked when tokens
         are read that are coded in context; all else goes without.
+    key : str, bytes, path-like or Key, optional
+        What opens what is sealed.
 
     Attributes
     ----------
@@ -70,8 +75,8 @@ class EegzReader(Container):
         The file can't be opened.
     """
 
-    def __init__(self, source: Source, priors: PriorSource = no_priors) -> None:
-        super().__init__(source)
+    def __init__(self, source: Source, priors: PriorSource = no_priors, key: AnyKey | None = None) -> None:
+        super().__init__(source, key)
         self._priors = priors
         self._directories: Recent[int, ChunkDirectory] = Recent(_CACHED_DIRECTORIES)
         self._knots: Recent[int, list[np.ndarray]] = Recent(_CACHED_DIRECTORIES)
@@ -117,6 +122,31 @@ class EegzReader(Container):
         )
 
     def _stream(self, chunk: int, kind: StreamKind, stream_id: int) -> bytes:
+        if self.identity is None or kind is not StreamKind.EXACT or stream_id not in self.identity.signals:
+            return self._stored(chunk, kind, stream_id)
+        return self._sealed(chunk, stream_id)
+
+    def _sealed(self, chunk: int, signal: int) -> bytes:
+        """The exact stream of a signal whose text is sealed."""
+        sealed = self._stored(chunk, StreamKind.SEALED_EXACT, signal)
+        assert self.seals is not None  # noqa: S101 - as there is an identity
+        try:
+            return self.seals.open(TEXT, place_of_text(chunk, signal), sealed)
+        except ContainerError as error:
+            raise self._damaged(chunk, error) from error
+
+    def open_sealed(self, chunk: int) -> None:
+        """Open all that is sealed of a chunk, for who wants to know that it can be; nothing without a key.
+
+        Raises
+        ------
+        ContainerError
+            It is missing or was changed.
+        """
+        for signal in () if self.identity is None else self.identity.signals:
+            self._sealed(chunk, signal)
+
+    def _stored(self, chunk: int, kind: StreamKind, stream_id: int) -> bytes:
         entry = self.directory(chunk).streams.get((kind, stream_id))
         if entry is None:
             raise ContainerError(self._chunk_sentence(chunk, f"without its {kind.name.lower()} stream {stream_id}"))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.index import BlockPlace, unpack_index
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.positioned import PositionedFile
+from eegzip.formats.eegz.sealed_file import SealedFile, sealed_head
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.limits import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES
 
@@ -44,7 +46,8 @@ class BlockMap:
 
 def map_blocks(file: PositionedFile, size: int) -> BlockMap:
     """List the blocks of a file of `size` bytes whose signature was checked already."""
-    head, seed = _head(file, size)
+    file = file.with_holes() if isinstance(file, SealedFile) else file
+    head, seed = find_head(file, size)
     places = _from_index(file, size, head, seed)
     if places is not None:
         return BlockMap(places, True, [], head, seed)
@@ -55,12 +58,37 @@ def map_blocks(file: PositionedFile, size: int) -> BlockMap:
 
 def scan_file(file: PositionedFile, size: int) -> BlockMap:
     """List the blocks of a file of `size` bytes as they lie there, whatever its signature and its index say."""
-    head, seed = _head(file, size)
+    file = file.with_holes() if isinstance(file, SealedFile) else file
+    head, seed = find_head(file, size)
     places, problems = _scan_blocks(file, size, seed)
     return BlockMap(places, False, problems, head, seed)
 
 
-def _head(file: PositionedFile, size: int) -> tuple[BlockPlace, int]:
+def unsealed(file: PositionedFile, key: AnyKey | None) -> PositionedFile:
+    """The file, or what is within where all of it is sealed; its signature was checked already.
+
+    Raises
+    ------
+    SealedError
+        It is sealed, and there is no key, or not the right one.
+    ContainerError
+        Its lock is damaged.
+    """
+    header = layout.unpack_block_header(file.read_at(layout.SIGNATURE_BYTES, layout.BLOCK_HEADER_BYTES), 0)
+    if header is not None and header.type == layout.HEAD and not header.flags & layout.SEALED:
+        return file
+    head, _ = find_head(file, file.size)
+    return SealedFile(file, head, key) if sealed_head(file, head) else file
+
+
+def find_head(file: PositionedFile, size: int) -> tuple[BlockPlace, int]:
+    """The first intact header block and its payload's checksum.
+
+    Raises
+    ------
+    ContainerError
+        There is none.
+    """
     found = _find_head(file, size)
     if found is None:
         raise ContainerError("the header block is missing or damaged, so nothing can be decoded.")

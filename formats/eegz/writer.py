@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors
 from eegzip.formats.eegz.header import ANNOTATIONS, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
+from eegzip.formats.eegz.identity import IdentityWriter
 from eegzip.formats.eegz.index import BlockPlace, pack_index
 from eegzip.formats.eegz.knots import encode_knots
 from eegzip.formats.eegz.layers import LayeredChunk
@@ -25,18 +26,27 @@ from eegzip.formats.predictive.search.levels import exact_encoder
 _COPY_WORTH = 100
 
 
+class Writable(Protocol):
+    """Whatever takes bytes, one after the other."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take some."""
+
+
 class EegzWriter:
     """Writer of one file; the caller provides an empty binary file and sees to its name (:mod:`..atomic`).
 
     Parameters
     ----------
-    file : binary file
+    file : Writable
         Open for writing, at its beginning.
     header : FileHeader
         Written at once.
     priors : callable, optional
         Gives the prior that a codec names, where one does
         (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`).
+    identity : IdentityWriter, optional
+        What is sealed beside a recording without it, where the header says so.
 
     Attributes
     ----------
@@ -51,7 +61,13 @@ class EegzWriter:
         The header is one that a reader would refuse.
     """
 
-    def __init__(self, file: BinaryIO, header: FileHeader, priors: PriorSource = no_priors) -> None:
+    def __init__(
+        self,
+        file: Writable,
+        header: FileHeader,
+        priors: PriorSource = no_priors,
+        identity: IdentityWriter | None = None,
+    ) -> None:
         packed = header.pack()
         # What a reader would refuse must fail now, not in twenty years.
         unpack_header(packed)
@@ -75,12 +91,16 @@ class EegzWriter:
         file.write(layout.pack_signature(header.minor_version))
         self._head = packed
         self._seed = zlib.crc32(packed)
+        self._identity = identity
+        self._lock = b"" if identity is None else identity.lock(packed, small=header.small)
         self._write_head()
 
     def _write_head(self) -> None:
         dictionary = layout.DICTIONARY if self._header.small else 0
         lines = layout.LINES if self._header.line_sets else 0
         self._block(layout.HEAD, self._head, layout.CRITICAL | dictionary | lines)
+        if self._lock:
+            self._block(layout.SEAL, self._lock)
 
     def _block(self, kind: bytes, payload: bytes, flags: int = 0) -> None:
         header = layout.BlockHeader(kind, flags, len(self._places), len(payload), zlib.crc32(payload))
@@ -135,6 +155,8 @@ class EegzWriter:
             self.line_bytes += len(payload)
             for signal in header.line_sets[number].signals:
                 self.signal_bytes[signal] += len(payload) / len(header.line_sets[number].signals)
+        if self._identity is not None:
+            streams.update(self._identity.streams(self._next_chunk, header.sample_bytes))
         self._block(layout.CHUNK, pack_chunk(self._next_chunk, first, stop - first, streams, self._seed))
         self._next_chunk += 1
 
@@ -163,7 +185,9 @@ class EegzWriter:
 
     def finish(self, summary: FileSummary) -> int:
         """Write a copy of the header where it is worth it, summary, index and trailer; return the file's size."""
-        if _COPY_WORTH * (len(self._head) + layout.BLOCK_HEADER_BYTES) <= self._offset:
+        for piece in () if self._identity is None else self._identity.pieces():
+            self._block(layout.SEAL, piece)
+        if _COPY_WORTH * (len(self._head) + len(self._lock) + layout.BLOCK_HEADER_BYTES) <= self._offset:
             self._write_head()
         self._block(layout.SUMMARY, summary.pack(self._header.small, eeg=self._header.bounds_eeg_part))
         index_offset = self._offset

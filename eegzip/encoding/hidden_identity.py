@@ -1,0 +1,106 @@
+"""A recording without what tells whose it is, and what a file of it seals: ``compress --encrypt identity``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from eegzip.encoding.statistics import trailing_pieces
+from eegzip.formats.edf import EdfFile, EdfWriter
+from eegzip.formats.edf.annotations import text_signals
+from eegzip.formats.edf.anonymous_header import anonymous_header, without_texts
+from eegzip.formats.edf.anonymous_texts import rewrite_texts
+from eegzip.formats.eegz.header import FileHeader
+from eegzip.formats.eegz.identity import Identity, IdentityWriter
+from eegzip.formats.eegz.keys import Key
+from eegzip.formats.eegz.seals import Seals
+from eegzip.formats.errors import UsageError
+from eegzip.formats.files import atomic_output, sha256_of
+from eegzip.formats.remote.spooled import named_as
+
+
+class HiddenIdentity:
+    """What tells whose a recording is.
+
+    Parameters
+    ----------
+    file : EdfFile
+        The recording.
+    copy : Path
+        The recording without that.
+    key : Key
+    """
+
+    def __init__(self, file: EdfFile, copy: Path, key: Key) -> None:
+        self._file, self._key = file, key
+        self.copy = copy
+        self._digest = sha256_of(file.path)
+        self._texts = text_signals(file.header)
+
+    @property
+    def original_bytes(self) -> int:
+        """Of the recording."""
+        return self._file.file_size
+
+    def writer(self, header: FileHeader) -> IdentityWriter:
+        """What seals it in a new file whose header this is."""
+
+        def texts(chunk: int) -> dict[int, np.ndarray]:
+            first, stop = header.records_of_chunk(chunk)
+            lengths = {index: header.signals[index].samples_per_record for index in self._texts}
+            return {
+                index: self._file.read_signal(index, first * length, stop * length) for index, length in lengths.items()
+            }
+
+        identity = Identity(
+            edf_header=self._file.header.raw,
+            source_sha256=self._digest,
+            deviations=tuple(str(deviation) for deviation in self._file.deviations),
+            trailing_bytes=self._file.trailing_size,
+            signals=self._texts,
+        )
+        return IdentityWriter(Seals.new(self._key), identity, texts, trailing_pieces(self._file))
+
+    def refuse_changed(self) -> None:
+        """Refuse a recording that is not what it was; raises :class:`~eegzip.EdfError`."""
+        self._file.refuse_changed()
+        if sha256_of(self._file.path) != self._digest:
+            raise self._file.changed()
+
+
+@contextmanager
+def hidden_identity(source: Path, key: Key) -> Iterator[HiddenIdentity]:
+    """Yield what a recording hides, beside a copy without it that goes at the end of the block.
+
+    More goes from the copy than from one that is anonymised for good, as all of it comes back with the key: date and
+    time, the texts of annotations, transducers and filters. Labels, units, ranges and samples stay.
+
+    Raises
+    ------
+    UsageError
+        It can't be told apart so.
+    """
+    with tempfile.TemporaryDirectory(prefix="eegzip-") as folder, EdfFile.open(source) as file:
+        copy = Path(folder) / "unnamed"
+        header = without_texts(anonymous_header(file.header, shift_days=None, keep=(), name=str(source)).header)
+        with atomic_output(copy, overwrite=False, source=source) as output:
+            writer = EdfWriter(output)
+            writer.write_header(header.raw)
+            for _, block in file.blocks():
+                writer.write_records(rewrite_texts(block, file.header, lambda _: b""))
+        copy.touch()  # the time of the source may tell the day
+        with EdfFile.open(copy) as open_part:
+            same = [signal.samples_per_record for signal in open_part.header.signals] == [
+                signal.samples_per_record for signal in file.header.signals
+            ]
+            if not same or open_part.n_records != file.n_records or len(header.raw) != len(file.header.raw):
+                raise UsageError(
+                    f"{source}: strays so far from EDF that its identity can't be told apart; seal all of it: "
+                    "--encrypt all."
+                )
+        with named_as(copy, str(source)):
+            yield HiddenIdentity(file, copy, key)
