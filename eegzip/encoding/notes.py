@@ -83,7 +83,7 @@ def _others(header: FileHeader, options: CompressionOptions) -> list[str]:
     ]
     if labels:
         named = _named(labels)
-        notes.append(f"coded by a model of EEG: {named}; a bound such as --max-prd 9 takes fewer bytes for its error")
+        notes.append(f"coded by a model of EEG: {named}; a bound such as --max-prd 9 mostly takes fewer bytes for the error")
     return [*notes, *_bands(header)]
 
 
