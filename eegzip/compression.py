@@ -191,7 +191,7 @@ def compress(
             from eegzip.evaluation.read_back import read_back
 
             with named_as(written, name_of(target)):
-                read_back(read, written, model=_all_models(options), device=device)
+                read_back(read, written, model=model, device=device)
 
         report = _compress(
             file, write, options, progress or (lambda *_: None), overwrite=overwrite, check=check if verify else None
@@ -274,11 +274,6 @@ def _refuse_recording(target: Target) -> None:
             f"{name_of(target)} is an EDF or BDF recording, which compressed data never replace; name another output. "
             "Several recordings are compressed one by one, each to an output of its own."
         )
-
-
-def _all_models(options: CompressionOptions) -> list[str | Path]:
-    """Every model that the user names."""
-    return [*([] if options.model is None else [options.model]), *options.models.values()]
 
 
 def _refuse_unknown_labels(file: EdfFile, options: CompressionOptions) -> None:
