@@ -221,7 +221,7 @@ def compress(
             from eegzip.evaluation.read_back import read_back
 
             with named_as(written, name_of(target)):
-                read_back(original, written, model=_all_models(options), device=device, key=sealed_by)
+                read_back(original, written, model=model, device=device, key=sealed_by)
 
         report = _compress(
             file,
@@ -340,11 +340,6 @@ def _refuse_recording(target: Target) -> None:
             f"{name_of(target)} is an EDF or BDF recording, which compressed data never replace; name another output. "
             "Several recordings are compressed one by one, each to an output of its own."
         )
-
-
-def _all_models(options: CompressionOptions) -> list[str | Path]:
-    """Every model that the user names."""
-    return [*([] if options.model is None else [options.model]), *options.models.values()]
 
 
 def _refuse_unknown_labels(file: EdfFile, options: CompressionOptions) -> None:

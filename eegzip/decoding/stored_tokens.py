@@ -98,7 +98,7 @@ class StoredNetwork:
     Parameters
     ----------
     header : FileHeader
-    model : path-like or sequence of path-like, optional
+    model : path-like, or a sequence or mapping of such, optional
         Checkpoints to look at first; they are found by digest by default.
     device : str
     """

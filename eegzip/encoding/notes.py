@@ -82,8 +82,8 @@ def _others(header: FileHeader, options: CompressionOptions) -> list[str]:
         if signal.coding is Coding.TOKENS and signal.kind in MEASURES and signal.kind not in options.models
     ]
     if labels:
-        named = _named(labels)
-        notes.append(f"coded by a model of EEG: {named}; a bound such as --max-prd 9 takes fewer bytes for its error")
+        advice = "for the same error a bound such as --max-prd 9 mostly takes fewer bytes"
+        notes.append(f"coded by a model of EEG: {_named(labels)}; {advice}")
     return [*notes, *_bands(header)]
 
 

@@ -46,7 +46,7 @@ def read_back(
         The recording.
     compressed : path-like
         The file made of it.
-    model : str, path-like or sequence of such, optional
+    model : str, path-like, or a sequence or mapping of such, optional
         As for :func:`eegzip.decompress`.
     device : str
     key : str, bytes or path-like, optional

@@ -88,7 +88,7 @@ def tokens_of(
     Raises
     ------
     UsageError
-        It has none, or its channels are of different frame rates.
+        It has none, or its channels are of different frame rates or models.
     EegzipError
         It can't be read.
     """
@@ -130,10 +130,12 @@ def row_name(stream: TokenStream) -> str:
 
 
 def stacked(streams: Sequence[TokenStream], path: Place) -> npt.NDArray[np.uint16]:
-    """Codes [C, K, F] of streams, which must have one frame rate; 65535 where a stream has fewer."""
+    """Codes [C, K, F] of streams, which must have one frame rate and model; 65535 where a stream has fewer."""
     first = streams[0]
     if any(stream.frame_rate != first.frame_rate or stream.first_frame != first.first_frame for stream in streams):
         raise UsageError(f"the channels of {path} have tokens at different frame rates; they make no common array.")
+    if any(stream.digest != first.digest for stream in streams):
+        raise UsageError(f"the channels of {path} have tokens of several models; they make no common array.")
     shape = np.max([stream.codes.shape for stream in streams], axis=0)
     codes = np.full((len(streams), *shape), ABSENT, np.uint16)
     for row, stream in zip(codes, streams, strict=True):

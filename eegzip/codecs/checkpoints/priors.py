@@ -29,7 +29,7 @@ def priors(model: registry.Models = None) -> PriorSource:
 
     Parameters
     ----------
-    model : path-like or sequence of path-like, optional
+    model : path-like, or a sequence or mapping of such, optional
         Checkpoints to look into first, where they are neither bundled nor cached.
 
     Returns

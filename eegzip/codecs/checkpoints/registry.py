@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint
@@ -17,15 +17,17 @@ _WITHDRAWN = {"eegz-mc-1": ("6c3ede4581f9f692711148b4a5bcc27a8ee66cea5eb1f04b224
 _MIN_DIGEST_DIGITS = 12
 
 
-Models = str | Path | Sequence[str | Path] | None
-"""Names, digests or folders of models that a caller says: one, some or none."""
+Models = str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None
+"""Names, digests or folders of models that a caller says: one, some, some by kinds of signals, or none."""
 
 
 def listed(models: Models) -> tuple[str | Path, ...]:
     """Return the models that a caller says."""
     if models is None:
         return ()
-    return (models,) if isinstance(models, (str, Path)) else tuple(models)
+    if isinstance(models, (str, Path)):
+        return (models,)
+    return tuple(models.values() if isinstance(models, Mapping) else models)
 
 
 def cache_dir() -> Path:
