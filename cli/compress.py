@@ -110,6 +110,7 @@ Examples:
 )
 @click.option("--verify", is_flag=True, help="Read the file back and compare it with IN before it appears.")
 @click.option("--anonymize", is_flag=True, help="Compress what 'eegzip anonymize' makes of IN; notes say what.")
+@click.option("--embed-model", is_flag=True, help="Let the file carry the model of its tokens, up to 16 MiB.")
 @many_options(output="Write results there, trees mirrored.", writes=True)
 @device_option
 @force_option
@@ -142,6 +143,7 @@ def compress(
     lossless: bool,
     verify: bool,
     anonymize: bool,
+    embed_model: bool,
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
@@ -174,6 +176,7 @@ def compress(
         "lossless": lossless,
         "chunk_seconds": chunk,
         "device": device,
+        "embed_model": embed_model,
     }
     if many.wanted(2):
         if anonymize:

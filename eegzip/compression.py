@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eegzip.anonymising import anonymous_copy
+from eegzip.codecs.checkpoints.embedded import files_to_embed
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.encoding.notes import notes_of
 from eegzip.encoding.options import CompressionOptions
@@ -54,6 +55,7 @@ def compress(
     overwrite: bool = False,
     verify: bool = False,
     anonymize: bool = False,
+    embed_model: bool = False,
     progress: Progress | None = None,
 ) -> CompressionReport:
     """Compress an EDF or BDF recording.
@@ -119,6 +121,9 @@ def compress(
     anonymize : bool
         Compress what :func:`eegzip.anonymize` makes of the source with its defaults; the notes of the report say what
         that was, and digests are of it.
+    embed_model : bool
+        Let the file carry the model that its tokens belong to, so that whoever has the file needs nothing else. The
+        model may have 16 MiB; a file that holds no tokens carries none.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -186,7 +191,13 @@ def compress(
                 read_back(read, written, model=model, device=device)
 
         report = _compress(
-            file, write, options, progress or (lambda *_: None), overwrite=overwrite, check=check if verify else None
+            file,
+            write,
+            options,
+            progress or (lambda *_: None),
+            overwrite=overwrite,
+            check=check if verify else None,
+            embed_model=embed_model,
         )
     elapsed = time.monotonic() - started
     notes = (*said, *report.notes)
@@ -201,6 +212,7 @@ def _compress(
     *,
     overwrite: bool,
     check: Callable[[Path], None] | None,
+    embed_model: bool,
 ) -> CompressionReport:
     """Compress one local file to another, which is checked before it is in its place."""
     with atomic_output(target, overwrite=overwrite, source=file.path, check=check) as output:
@@ -210,17 +222,22 @@ def _compress(
         planned = plan(file, statistics, codec, options)
         header = planned.header
         stages = stages_of(file, statistics, planned)
-        writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder))
+        carried = files_to_embed(codec.checkpoint) if embed_model and codec is not None and header.groups else {}
+        writer = EegzWriter(output, header, priors(None if codec is None else codec.checkpoint.folder), carried)
+        model_bytes = writer.model_bytes
         size, summary = write_recording(file, planned, stages, writer, report_progress)
         notes: tuple[str, ...] = ()
         if header.small and not options.wants_tokens and not header.all_exact:
             exactly = _exact_file(file, statistics, options)
-            if len(exactly.content) <= size:
+            if len(exactly.content) <= size - model_bytes:
                 output.seek(0)
                 output.truncate()
                 output.write(exactly.content)
                 header, summary, size = exactly.header, exactly.summary, len(exactly.content)
+                model_bytes = 0
                 notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
+    if embed_model and not model_bytes:
+        notes = (*notes, "the file carries no model, as it holds no tokens of one")
     model_used = codec.checkpoint if codec is not None and header.groups else None
     return CompressionReport(
         source=str(file.path),
@@ -232,7 +249,8 @@ def _compress(
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
         line_bytes=summary.line_bytes,
-        overhead_bytes=_overhead_bytes(header, summary, size),
+        overhead_bytes=_overhead_bytes(header, summary, size - model_bytes),
+        model_bytes=model_bytes,
         duration=_duration(header),
         elapsed=0.0,  # of a file elsewhere, fetching counts as well
         model=None if model_used is None else model_used.config.name,

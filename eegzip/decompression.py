@@ -123,7 +123,7 @@ def decompress(
             reader.require_chunks(first, end)
         signals = chosen_signals(header, channels) if channels else None
         _refuse_more_output(reader, (first, end), losses, max_output)
-        network = StoredNetwork(header, model, device)
+        network = StoredNetwork(reader, model, device)
         origin = read if isinstance(read, Path) else None
         with atomic_output(write, overwrite=overwrite, source=origin) as output:
             writer = EdfWriter(output)

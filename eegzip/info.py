@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any, TypedDict
 
 from eegzip.formats.edf import EdfFile, EdfHeader, judge_signals, read_timeline
+from eegzip.formats.eegz.embedded import embedded_names
 from eegzip.formats.eegz.header import FileHeader
-from eegzip.formats.eegz.layout import MAJOR_VERSION
+from eegzip.formats.eegz.layout import MAJOR_VERSION, MODEL
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.remote.spooled import Source, local_source, name_of
@@ -131,6 +132,8 @@ class EegzInfo(RecordingInfo):
         channel's unit is not a voltage).
     line_bits_per_second : float or None
         What all lines cost a channel that has any.
+    embedded_model : dict or None
+        The model that the file carries: its ``files``, by name, and their stored ``bytes`` together.
     """
 
     format: str
@@ -150,6 +153,7 @@ class EegzInfo(RecordingInfo):
     targets: dict[str, Any] | None
     lines: list[dict[str, Any]]
     line_bits_per_second: float | None
+    embedded_model: dict[str, Any] | None
 
 
 def without_patient(content: EdfInfo | EegzInfo) -> dict[str, Any]:
@@ -249,7 +253,14 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
         targets=None if header.targets is None else asdict(header.targets),
         lines=_lines(header, summary),
         line_bits_per_second=_line_bits(header, summary),
+        embedded_model=_embedded(reader),
     )
+
+
+def _embedded(reader: EegzReader) -> dict[str, Any] | None:
+    names = embedded_names(reader)
+    size = sum(place.length for place in reader.blocks.places if place.type == MODEL)
+    return {"files": names, "bytes": size} if names else None
 
 
 def _lines(header: FileHeader, summary: FileSummary | None) -> list[dict[str, Any]]:

@@ -125,7 +125,8 @@ def _repair(file: SharedFile, source: Path, target: Path, *, overwrite: bool) ->
     others = [place for place in others if place.type != layout.SUMMARY or _intact(file, place, found.seed)]
     places = [found.head, *(chunks[number] for number in order), *others]
     with atomic_output(target, overwrite=overwrite, source=source) as output:
-        output.write(layout.pack_signature(header.minor_version))
+        carries = any(place.type == layout.MODEL for place in others)
+        output.write(layout.pack_signature(max(header.minor_version, layout.MODEL_MINOR_VERSION if carries else 0)))
         written: list[BlockPlace] = []
         # The copy of the header stands before the summary, as a writer puts it.
         before_summary = next((i for i, p in enumerate(places) if p.type == layout.SUMMARY), len(places))

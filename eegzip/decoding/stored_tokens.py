@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.checkpoints import registry
+from eegzip.codecs.checkpoints.embedded import embedded_checkpoint
 from eegzip.codecs.stream_batch import StreamBatch
 from eegzip.decoding.losses import NO_LOSSES, Losses
-from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ModelError
 from eegzip.formats.processes import PerProcess
@@ -98,14 +98,16 @@ class StoredNetwork:
 
     Parameters
     ----------
-    header : FileHeader
+    reader : EegzReader
+        The file.
     model : path-like, optional
-        Checkpoint to use; found by digest by default.
+        Checkpoint to use; found by digest by default, and where it is not at hand in the file itself.
     device : str
     """
 
-    def __init__(self, header: FileHeader, model: str | Path | None = None, device: str = "cpu") -> None:
-        self._header = header
+    def __init__(self, reader: EegzReader, model: str | Path | None = None, device: str = "cpu") -> None:
+        self._reader = reader
+        self._header = reader.header
         self._model = model
         self._device = device
         self._runtime: CodecRuntime | None = None
@@ -138,7 +140,10 @@ class StoredNetwork:
         except ModelError as error:
             if self._model is not None:
                 raise
-            raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
+            embedded = embedded_checkpoint(self._reader)
+            if embedded is None:
+                raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
+            checkpoint = embedded
         if checkpoint.digest != codec.digest:
             raise ModelError(
                 f"the file was coded with the model '{codec.model}' (digest {codec.digest[:16]}...), but "
