@@ -89,7 +89,8 @@ def export_tokens(
         ``.eegz``, EDF or BDF files, folders of them (an EDF file with its ``.eegz`` file beside it is one recording),
         or a manifest of ``eegzip archive``.
     target : path-like
-        The file, or the folder of a zarr store, to make. It appears when it is complete, or not at all.
+        The file, or the folder of a zarr store, to make. It appears when it is complete, or not at all; nobody may read
+        it who may not read all recordings, and labels, that it is made of.
     to : {'npz', 'zarr', 'parquet'}, optional
         By default what `target` ends with. ``npz`` and ``zarr`` have, for each recording, ``codes`` (uint16 [channels,
         codebooks, frames], 65535 for no token) and ``times`` of the frames; ``parquet`` has a row for each frame of
@@ -145,7 +146,8 @@ def export_tokens(
     first: RecordedTokens | None = None
     rows = tokens = 0
     seconds = 0.0
-    with writer(Path(target), kind, overwrite=overwrite) as output:
+    files = [source.path for source in chosen] + ([] if labels is None else [Path(labels)])
+    with writer(Path(target), kind, files, overwrite=overwrite) as output:
         for number, source in enumerate(chosen):
             each = tokens_of(source, model, codebooks, device)
             first = each if first is None else first

@@ -85,7 +85,7 @@ def report(
     for source in (original, other):
         refuse_own_source(source, target)
     first = read_side(original, model, device, show)
-    with atomic_output(Path(target), overwrite=overwrite, source=original) as file:
+    with atomic_output(Path(target), overwrite=overwrite, source=original, also=[other]) as file:
         second = read_side(other, model, device, show)
         refuse_other(first, second)
         if not first.duration:

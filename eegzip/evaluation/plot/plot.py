@@ -101,7 +101,7 @@ def plot(
             return _drawn(sources, start, stop, channels, montage)
         for path in paths:
             refuse_own_source(path, target)
-        file = stack.enter_context(atomic_output(Path(target), overwrite=overwrite, source=source))
+        file = stack.enter_context(atomic_output(Path(target), overwrite=overwrite, source=source, also=paths[1:]))
         figure = _drawn(sources, start, stop, channels, montage)
         save(figure, file, ending)
     return figure
