@@ -45,7 +45,7 @@ def errors(original: Path, coded: Path) -> tuple[float, float]:
     whole = part = 0.0
     with EdfFile.open(original) as file, EegzReader(coded) as reader:
         header = reader.header
-        decoder = RecordingDecoder(reader, StoredNetwork(header, None, "cpu"))
+        decoder = RecordingDecoder(reader, StoredNetwork(reader, None, "cpu"))
         for chunk in range(header.n_chunks):
             first, stop = header.records_of_chunk(chunk)
             blocks = [values for *_, values in decoder.blocks(first, stop)]

@@ -136,6 +136,7 @@ Examples:
 )
 @click.option("--verify", is_flag=True, help="Read the file back and compare it with IN before it appears.")
 @click.option("--anonymize", is_flag=True, help="Compress what 'eegzip anonymize' makes of IN; notes say what.")
+@click.option("--embed-model", is_flag=True, help="Let the file carry the model of its tokens, up to 16 MiB.")
 @click.option(
     "--encrypt",
     metavar="identity|all",
@@ -179,6 +180,7 @@ def compress(
     lossless: bool,
     verify: bool,
     anonymize: bool,
+    embed_model: bool,
 ) -> None:
     """Compress the EDF or BDF recording IN to OUT.
 
@@ -215,6 +217,7 @@ def compress(
         "device": device,
         "encrypt": encrypt,
         "key": key,
+        "embed_model": embed_model,
     }
     if many.wanted(2):
         if anonymize:

@@ -144,6 +144,9 @@ def _compressed_text(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"              for {len(owned)} signal{'s' * (len(owned) != 1)}: {', '.join(kinds)}"
         if codec["highpass"] is not None:
             yield f"              what lay below {codec['highpass']:g} Hz was taken away first, and does not come back"
+    if content["embedded_model"] is not None:
+        carried = content["embedded_model"]
+        yield f"  carries     the model itself, {human_size(carried['bytes'])}: {', '.join(carried['files'])}"
     yield from _joint_text(content)
     yield from _groups_text(content)
     yield from _lines_text(content)

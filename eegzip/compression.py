@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eegzip.anonymising import anonymous_copy
+from eegzip.codecs.checkpoints.embedded import files_to_embed
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.encoding.hidden_identity import HiddenIdentity, hidden_identity
 from eegzip.encoding.notes import notes_of
@@ -68,6 +69,7 @@ def compress(
     anonymize: bool = False,
     encrypt: str | None = None,
     key: AnyKey | None = None,
+    embed_model: bool = False,
     progress: Progress | None = None,
 ) -> CompressionReport:
     """Compress an EDF or BDF recording.
@@ -149,6 +151,9 @@ def compress(
     key : str, bytes or path-like, optional
         What opens the sealed parts: a pass phrase (a str), 32 bytes, or the file that holds 32 bytes. Without it they
         are lost.
+    embed_model : bool
+        Let the file carry the model that its tokens belong to, so that whoever has the file needs nothing else. The
+        model may have 16 MiB; a file that holds no tokens carries none.
     progress : callable, optional
         See :data:`Progress`.
 
@@ -231,6 +236,7 @@ def compress(
             overwrite=overwrite,
             check=check if verify else None,
             sealing=None if sealed_by is None else _Sealing(sealed_by, hidden),
+            embed_model=embed_model,
         )
     elapsed = time.monotonic() - started
     notes = (*said, *report.notes)
@@ -246,6 +252,7 @@ def _compress(
     overwrite: bool,
     check: Callable[[Path], None] | None,
     sealing: _Sealing | None,
+    embed_model: bool,
 ) -> CompressionReport:
     """Compress one local file to another, which is checked before it is in its place."""
     hidden = None if sealing is None else sealing.hidden
@@ -258,6 +265,7 @@ def _compress(
         planned = _marked(plan(file, statistics, codecs, options), hidden)
         header = planned.header
         stages = stages_of(file, statistics, planned)
+        carried = _model_to_carry(planned) if embed_model and header.groups else {}
         sink: Writable = output
         if sealing is not None and hidden is None:
             sink = SealingWriter(output, Seals.new(sealing.key))
@@ -265,13 +273,14 @@ def _compress(
         draft = BytesIO() if header.small and not options.wants_tokens and not header.all_exact else None
         sources = priors([runtime.checkpoint.folder for runtime in planned.runtimes])
         identity = None if hidden is None else hidden.writer(header)
-        writer = EegzWriter(sink if draft is None else draft, header, sources, identity)
+        writer = EegzWriter(sink if draft is None else draft, header, sources, identity, carried)
+        model_bytes = writer.model_bytes
         _, summary = write_recording(file, planned, stages, writer, report_progress)
         notes: tuple[str, ...] = ()
         if draft is not None:
             content, exactly = draft.getvalue(), _exact_file(file, statistics, options, hidden)
-            if len(exactly.content) <= len(content):
-                content, header, summary = exactly.content, exactly.header, exactly.summary
+            if len(exactly.content) <= len(content) - model_bytes:
+                content, header, summary, model_bytes = exactly.content, exactly.header, exactly.summary, 0
                 notes = ("everything is kept exactly, as that takes fewer bytes of so short a recording",)
             sink.write(content)
         if isinstance(sink, SealingWriter):
@@ -280,6 +289,8 @@ def _compress(
             hidden.refuse_changed()
             summary = replace(summary, original_bytes=hidden.original_bytes)
         size = output.tell()
+    if embed_model and not model_bytes:
+        notes = (*notes, "the file carries no model, as it holds no tokens of one")
     model_used = planned.runtimes[0].checkpoint if header.groups else None
     return CompressionReport(
         source=str(file.path),
@@ -291,7 +302,8 @@ def _compress(
         knot_bytes=summary.knot_bytes,
         layer_bytes=summary.layer_bytes,
         line_bytes=summary.line_bytes,
-        overhead_bytes=_overhead_bytes(header, summary, size),
+        overhead_bytes=_overhead_bytes(header, summary, size - model_bytes),
+        model_bytes=model_bytes,
         duration=_duration(header),
         elapsed=0.0,  # of a file elsewhere, fetching counts as well
         model=None if model_used is None else model_used.config.name,
@@ -309,6 +321,15 @@ class _Sealing(NamedTuple):
 
     key: Key
     hidden: HiddenIdentity | None
+
+
+def _model_to_carry(planned: Plan) -> dict[str, bytes]:
+    """Files of the one model of a plan."""
+    models = {runtime.checkpoint.digest: runtime.checkpoint for runtime in planned.runtimes}
+    if len(models) > 1:
+        names = ", ".join(sorted(checkpoint.config.name for checkpoint in models.values()))
+        raise UsageError(f"a file carries one model, and this one would need {names}; name one for all kinds.")
+    return files_to_embed(planned.runtimes[0].checkpoint)
 
 
 def _marked(planned: Plan, hidden: HiddenIdentity | None) -> Plan:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any, TypedDict
 
 from eegzip.formats.edf import EdfFile, EdfHeader, judge_as_told, read_timeline
+from eegzip.formats.eegz.embedded import embedded_names
 from eegzip.formats.eegz.header import Coding, FileHeader
-from eegzip.formats.eegz.layout import MAJOR_VERSION
+from eegzip.formats.eegz.layout import MAJOR_VERSION, MODEL
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.summary import FileSummary
 from eegzip.formats.remote.spooled import Source, local_source, name_of
@@ -139,6 +140,8 @@ class EegzInfo(RecordingInfo):
         channel's unit is not a voltage).
     line_bits_per_second : float or None
         What all lines cost a channel that has any.
+    embedded_model : dict or None
+        The model that the file carries: its ``files``, by name, and their stored ``bytes`` together.
     """
 
     format: str
@@ -161,6 +164,7 @@ class EegzInfo(RecordingInfo):
     targets: dict[str, Any] | None
     lines: list[dict[str, Any]]
     line_bits_per_second: float | None
+    embedded_model: dict[str, Any] | None
 
 
 def without_patient(content: EdfInfo | EegzInfo) -> dict[str, Any]:
@@ -263,6 +267,7 @@ def eegz_info(reader: EegzReader, edf: EdfHeader) -> EegzInfo:
         targets=None if header.targets is None else asdict(header.targets),
         lines=_lines(header, summary),
         line_bits_per_second=_line_bits(header, summary),
+        embedded_model=_embedded(reader),
     )
 
 
@@ -279,6 +284,10 @@ def _signals(header: FileHeader, edf: EdfHeader) -> list[dict[str, Any]]:
             rate = float(codec.rate)
         found.append({**fields, "model": codec and codec.model, "model_rate": codec and rate})
     return found
+def _embedded(reader: EegzReader) -> dict[str, Any] | None:
+    names = embedded_names(reader)
+    size = sum(place.length for place in reader.blocks.places if place.type == MODEL)
+    return {"files": names, "bytes": size} if names else None
 
 
 def _lines(header: FileHeader, summary: FileSummary | None) -> list[dict[str, Any]]:

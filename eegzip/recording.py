@@ -81,7 +81,7 @@ class Recording:
         place = path_of(path)
         self._how = (place.absolute() if isinstance(place, Path) else path, model, device, alone, key)
         self._reader = EegzReader(path, priors(model), key)
-        self._network = StoredNetwork(self._reader.header, model, device)
+        self._network = StoredNetwork(self._reader, model, device)
         self._alone = alone
         # Of the channels read last; the network serves any.
         self._decoder_in_use: tuple[tuple[tuple[int, ...], bool], RecordingDecoder] | None = None

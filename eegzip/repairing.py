@@ -145,7 +145,8 @@ def _repair(
     places = [found.head, *(chunks[number] for number in order), *others]
     with atomic_output(target, overwrite=overwrite, source=source) as sealed:
         output: Writable = sealed if seals is None else SealingWriter(sealed, seals)
-        output.write(layout.pack_signature(header.minor_version))
+        carries = any(place.type == layout.MODEL for place in others)
+        output.write(layout.pack_signature(max(header.minor_version, layout.MODEL_MINOR_VERSION if carries else 0)))
         written: list[BlockPlace] = []
         offset = layout.SIGNATURE_BYTES
         # The copy of the header stands before the summary, as a writer puts it.

@@ -161,6 +161,8 @@ class CompressionReport:
         Of layers and residuals, where there are any.
     line_bytes : int or None
         Of mains and other lines kept beside the channels, where there are any.
+    model_bytes : int
+        Of the model that the file carries; 0 where it carries none.
     duration : float or None
         Seconds of recording.
     elapsed : float
@@ -188,6 +190,7 @@ class CompressionReport:
     layer_bytes: int | None
     line_bytes: int | None
     overhead_bytes: int
+    model_bytes: int
     duration: float | None
     elapsed: float
     model: str | None
@@ -228,6 +231,8 @@ class CompressionReport:
                 parts.append(f"of the EEG above 0.5 Hz beside mains {typical_and_worst(eeg)}")
         if self.targets is not None and self.coded:
             parts.append(self._met())
+        if self.model_bytes:
+            parts.append(f"{human_size(self.model_bytes)} of them the model")
         parts.append(f"kept exactly: {self._exact()}")
         return "; ".join(part for part in parts if part)
 

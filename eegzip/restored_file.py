@@ -207,7 +207,7 @@ class _Content:
         self.edf = stored_edf_header(header)
         self._data_end = len(header.edf_header) + header.n_records * header.record_bytes
         self.size = self._data_end + header.trailing_bytes
-        self._network = StoredNetwork(header, how.model, how.device)
+        self._network = StoredNetwork(self.reader, how.model, how.device)
         self._alone = how.alone
         self._decoders: Recent[tuple[int, ...], RecordingDecoder] = Recent(2)
         chunk_bytes = max(1, header.chunk_records * header.record_bytes)

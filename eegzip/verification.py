@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from eegzip.codecs.checkpoints.embedded import embedded_checkpoint
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.decoding.lines import StoredLines
 from eegzip.decoding.memory import refuse_more_memory
@@ -13,6 +15,7 @@ from eegzip.decoding.recording_decoder import RecordingDecoder, restored_sha256,
 from eegzip.decoding.stage import Check, Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.embedded import PRIOR, embedded_file
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.reader import EegzReader
@@ -85,10 +88,11 @@ def verify(
             blocks += 1
             if problem is not None:
                 problems[problem] = None
-        network = StoredNetwork(header, model, device)
+        network = StoredNetwork(reader, model, device)
         counts = Counter[str]()
         unchecked: dict[str, None] = {}
         missing = _check_models(network, header, problems)
+        problems.update(dict.fromkeys(_check_embedded(reader)))
         stages, lines = stages_of(reader, network), StoredLines(reader)
         for chunk in reader.chunks:
             for found in _check_chunk(reader, chunk, stages, lines):
@@ -135,11 +139,29 @@ def _check_models(network: StoredNetwork, header: FileHeader, problems: dict[str
         except ModelError as error:
             missing = str(error)
             continue
+        except ContainerError as error:  # the file carries it, damaged
+            problems[str(error)] = None
+            continue
         try:
             network.refuse_contradiction(number, checkpoint)
         except ModelError as error:
             problems[str(error)] = None
     return missing
+
+
+def _check_embedded(reader: EegzReader) -> Iterator[str]:
+    """Hold the model that a file carries against what the file says of it, though another may be at hand."""
+    codecs = reader.header.codecs
+    try:
+        checkpoint = embedded_checkpoint(reader)
+        prior = embedded_file(reader, PRIOR)
+    except (ContainerError, ModelError) as error:
+        yield str(error)
+        return
+    if checkpoint is not None and checkpoint.digest not in {codec.digest for codec in codecs}:
+        yield f"{reader.path} carries another model than the one that it names"
+    if prior is not None and hashlib.sha256(prior).hexdigest() not in {codec.prior for codec in codecs}:
+        yield f"{reader.path} carries another prior than the one that it names"
 
 
 def _check_chunk(

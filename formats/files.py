@@ -8,8 +8,10 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,6 +113,7 @@ def atomic_output(
     *,
     overwrite: bool,
     source: str | Path | None = None,
+    also: Iterable[str | Path] = (),
     check: Callable[[Path], object] | None = None,
 ) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` that takes its name once everything is written and synced.
@@ -124,6 +127,8 @@ def atomic_output(
     source : path-like, optional
         What the file is made of: who may not read that may not read the file either, and the file keeps its time of
         modification and, where root writes it, its owner and group. Until it is complete, only its owner may read it.
+    also : iterable of path-like
+        Other files that it is made of, or tells of: who may not read one of them may not read the file either.
     check : callable, optional
         Called with the temporary file when all of it is on the disk; when it raises, the file never appears.
 
@@ -143,7 +148,8 @@ def atomic_output(
     remove_leftovers(path)
     try:
         origin = None if source is None else Path(source).stat()
-        temporary, descriptor, lock = _temporary(path, 0o666 if origin is None else 0o666 & origin.st_mode)
+        origins = [*([] if origin is None else [origin]), *(Path(other).stat() for other in also)]
+        temporary, descriptor, lock = _temporary(path, reduce(and_, (each.st_mode for each in origins), 0o666))
     except OSError as error:
         raise _cannot_write(named, error) from error
     try:
@@ -151,15 +157,16 @@ def atomic_output(
             if origin is not None:
                 _keep_owner(temporary, origin)
             created = os.fstat(descriptor)
-            if origin is not None:
+            if origins:
                 _set_mode(temporary, 0o600)
             yield file
             file.flush()
             os.fsync(file.fileno())
         if check is not None:
             check(temporary)
+        if origins:
+            _set_mode(temporary, reduce(and_, (_mode_like(each, created) for each in origins)))
         if origin is not None:
-            _set_mode(temporary, _mode_like(origin, created))
             os.utime(temporary, ns=(origin.st_atime_ns, origin.st_mtime_ns))
         _take_name(temporary, path, overwrite=overwrite)
     except OSError as error:
@@ -236,6 +243,15 @@ def _mode_like(origin: os.stat_result, created: os.stat_result) -> int:
         # To the other file this one's group are some among all others.
         mode &= ~0o070 | (stat.S_IMODE(origin.st_mode) & 0o007) << 3
     return mode
+
+
+def narrow_folder(folder: Path, sources: Iterable[str | Path]) -> None:
+    """Let nobody into a new folder who may not read one of the files that its content is made of."""
+    created = folder.stat()
+    origins = [Path(source).stat() for source in sources]
+    mode = reduce(and_, (_mode_like(each, created) & each.st_mode for each in origins), 0o777)
+    # Who may read a file may look for names in a folder, too.
+    _set_mode(folder, stat.S_IMODE(created.st_mode) & (mode | (mode & 0o444) >> 2 | 0o700))
 
 
 def _set_mode(path: Path, mode: int) -> None:

@@ -62,6 +62,9 @@ SALVAGED_BYTES, SALVAGED_A_BYTE = 64 << 20, 1000
 """Lost samples that salvage fills in with zeros, unless it is told otherwise: the first and the second times the bytes
 of the file."""
 
+MAX_EMBEDDED_BYTES = 1 << 24
+"""Of the files of a model that a file carries, together."""
+
 MAX_STYLE = 1 << 16
 """Number of a channel name in a checkpoint's vocabulary."""
 

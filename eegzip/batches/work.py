@@ -165,7 +165,7 @@ def _check_restored(task: LocalTask, found: str) -> None:
 
     model, device = task.options.get("model"), task.options.get("device", "cpu")
     with EegzReader(task.source, priors(model), task.options.get("key")) as reader:
-        decoder = RecordingDecoder(reader, StoredNetwork(reader.header, model, device))
+        decoder = RecordingDecoder(reader, StoredNetwork(reader, model, device))
         if restored_sha256(decoder, lambda *_: None) != found:
             raise BadInputError(f"{task.target} is not what {task.source} restores; keep the compressed file.")
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.checkpoints import registry
+from eegzip.codecs.checkpoints.embedded import embedded_checkpoint
 from eegzip.codecs.stream_batch import StreamBatch
 from eegzip.decoding.losses import NO_LOSSES, Losses
-from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ModelError
 from eegzip.formats.processes import PerProcess
@@ -97,14 +97,17 @@ class StoredNetwork:
 
     Parameters
     ----------
-    header : FileHeader
+    reader : EegzReader
+        The file.
     model : path-like, or a sequence or mapping of such, optional
-        Checkpoints to look at first; they are found by digest by default.
+        Checkpoints to look at first; they are found by digest by default, and where they are not at hand in the file
+        itself.
     device : str
     """
 
-    def __init__(self, header: FileHeader, model: registry.Models = None, device: str = "cpu") -> None:
-        self._header = header
+    def __init__(self, reader: EegzReader, model: registry.Models = None, device: str = "cpu") -> None:
+        self._reader = reader
+        self._header = reader.header
         self._models = registry.listed(model)
         self._device = device
         self._runtimes: dict[str, CodecRuntime] = {}
@@ -153,7 +156,10 @@ class StoredNetwork:
         try:
             return registry.load(codec.digest)
         except ModelError as error:
-            raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
+            embedded = embedded_checkpoint(self._reader)
+            if embedded is None or embedded.digest != codec.digest:
+                raise ModelError(f"the file was coded with the model '{codec.model}': {error}") from error
+            return embedded
 
     def refuse_contradiction(self, number: int, checkpoint: Checkpoint) -> None:
         """Refuse a file that says of a codec's model what the model does not say of itself.

@@ -69,7 +69,7 @@ def read_back(
         header = reader.header
         if sha256_of(source) != header.source_sha256:
             raise BadInputError(f"{compressed} was made of another version of {source}; compress it again.")
-        decoder = RecordingDecoder(reader, StoredNetwork(header, model, device))
+        decoder = RecordingDecoder(reader, StoredNetwork(reader, model, device))
         if all(signal.coding is Coding.EXACT for signal in header.signals):
             if restored_sha256(decoder, lambda *_: None) != header.source_sha256:
                 raise BadInputError(f"{compressed} restores other bytes than {source} has; keep that, report this.")

@@ -109,7 +109,7 @@ def _read_local(path: Path, model: str | Path | None, device: str, progress: Pro
             n_records=reader.header.n_records,
             size=reader.size,
             eeg=eeg,
-            samples=_restored(RecordingDecoder(reader, StoredNetwork(reader.header, model, device)), progress),
+            samples=_restored(RecordingDecoder(reader, StoredNetwork(reader, model, device)), progress),
             original_bytes=summary.original_bytes if summary else None,
             coded_bytes=coded_bytes(reader, sorted(eeg)),
             signals=signal_reports(reader.header, summary) if summary else None,

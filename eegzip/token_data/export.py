@@ -10,7 +10,7 @@ from typing import Any
 from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.errors import UsageError
 from eegzip.formats.remote.path import is_url
-from eegzip.formats.remote.spooled import local_target
+from eegzip.formats.remote.spooled import files_here, local_target
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.progress import Progress
 from eegzip.token_data.labels import Labels
@@ -93,7 +93,8 @@ def export_tokens(
         ``.eegz``, EDF or BDF files, folders of them (an EDF file with its ``.eegz`` file beside it is one recording),
         or a manifest of ``eegzip archive``.
     target : path-like or URL
-        The file, or the folder of a zarr store (not at a URL), to make. It appears when it is complete, or not at all.
+        The file, or the folder of a zarr store (not at a URL), to make. It appears when it is complete, or not at all;
+        nobody may read it who may not read all recordings, and labels, that it is made of.
     to : {'npz', 'zarr', 'parquet'}, optional
         By default what `target` ends with. ``npz`` and ``zarr`` have, for each recording, ``codes`` (uint16 [channels,
         codebooks, frames], 65535 for no token) and ``times`` of the frames; ``parquet`` has a row for each frame of
@@ -153,8 +154,9 @@ def export_tokens(
     first: RecordedTokens | None = None
     rows = tokens = 0
     seconds = 0.0
+    files = files_here(*(source.path for source in chosen), *([] if labels is None else [labels]))
     with local_target(target, overwrite=overwrite) as place:
-        with writer(place, kind, overwrite=overwrite) as output:
+        with writer(place, kind, files, overwrite=overwrite) as output:
             for number, source in enumerate(chosen):
                 each = tokens_of(source, model, codebooks, device, key)
                 first = each if first is None else first

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ import numpy as np
 
 from eegzip.formats.errors import OutputError, OutputExistsError, UsageError
 from eegzip.formats.extras import imported
-from eegzip.formats.files import atomic_output
+from eegzip.formats.files import atomic_output, narrow_folder
 from eegzip.token_data.recorded import RecordedTokens
 
 MARK = "eegzip-tokens"
@@ -69,8 +69,8 @@ class _Npz:
 
 
 @contextmanager
-def _npz(path: Path, *, overwrite: bool) -> Iterator[Writer]:
-    with atomic_output(path, overwrite=overwrite) as file, zipfile.ZipFile(file, "w") as archive:
+def _npz(path: Path, sources: Sequence[Path], *, overwrite: bool) -> Iterator[Writer]:
+    with atomic_output(path, overwrite=overwrite, also=sources) as file, zipfile.ZipFile(file, "w") as archive:
         yield _Npz(archive)
 
 
@@ -122,9 +122,9 @@ class _Parquet:
 
 
 @contextmanager
-def _parquet(path: Path, *, overwrite: bool) -> Iterator[Writer]:
+def _parquet(path: Path, sources: Sequence[Path], *, overwrite: bool) -> Iterator[Writer]:
     arrow, parquet = imported("parquet", "pyarrow"), imported("parquet", "pyarrow.parquet")
-    with atomic_output(path, overwrite=overwrite) as file:
+    with atomic_output(path, overwrite=overwrite, also=sources) as file:
         yield _Parquet(file, arrow, parquet)
 
 
@@ -156,7 +156,7 @@ class _Zarr:
 
 
 @contextmanager
-def _zarr(path: Path, *, overwrite: bool) -> Iterator[Writer]:
+def _zarr(path: Path, sources: Sequence[Path], *, overwrite: bool) -> Iterator[Writer]:
     zarr = imported("zarr", "zarr")
     if path.exists() or path.is_symlink():
         if not overwrite:
@@ -166,7 +166,9 @@ def _zarr(path: Path, *, overwrite: bool) -> Iterator[Writer]:
     temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         temporary.mkdir()
-        yield _Zarr(zarr.open_group(str(temporary), mode="w"))
+        root = zarr.open_group(str(temporary), mode="w")  # makes the folder anew
+        narrow_folder(temporary, sources)
+        yield _Zarr(root)
         old = path.with_name(f"{temporary.name}.old")
         if path.exists():
             path.rename(old)
@@ -215,9 +217,9 @@ def kind_of(path: Path, kind: str | None) -> str:
     return wanted
 
 
-def writer(path: Path, kind: str, *, overwrite: bool) -> AbstractContextManager[Writer]:
-    """Open an output of a kind."""
-    return _WRITERS[kind](path, overwrite=overwrite)
+def writer(path: Path, kind: str, sources: Sequence[Path], *, overwrite: bool) -> AbstractContextManager[Writer]:
+    """Open an output of a kind, made of some files: who may not read them all may not read it."""
+    return _WRITERS[kind](path, sources, overwrite=overwrite)
 
 
 def size_of(path: Path) -> int:

@@ -31,7 +31,11 @@ TRAILER_MAGIC = b"ZGEE"
 TRAILER_BYTES = 16
 
 HEAD, CHUNK, TAIL, SUMMARY, INDEX, SEAL = b"HEAD", b"CHNK", b"TAIL", b"SUMM", b"INDX", b"SEAL"
-KNOWN_TYPES = frozenset({HEAD, CHUNK, TAIL, SUMMARY, INDEX, SEAL})
+MODEL = b"MODL"
+"""A file of the model that the tokens belong to."""
+MODEL_MINOR_VERSION = 7
+"""Of the format, at least, where a file carries its model."""
+KNOWN_TYPES = frozenset({HEAD, CHUNK, TAIL, SUMMARY, INDEX, SEAL, MODEL})
 
 _SIGNATURE = struct.Struct("<9sBBB")
 _BLOCK = struct.Struct("<4s4sHHIQI")

@@ -12,6 +12,7 @@ import numpy as np
 from eegzip.formats.eegz.chunk import ChunkDirectory, StreamKind
 from eegzip.formats.eegz.container import Container
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors, stored_stream
+from eegzip.formats.eegz.embedded import priors_or_embedded
 from eegzip.formats.eegz.header import Coding, FileHeader, ScalingKind
 from eegzip.formats.eegz.identity import place_of_text
 from eegzip.formats.eegz.keys import AnyKey
@@ -58,7 +59,7 @@ class EegzReader(Container):
         The file.
     priors : callable, optional
         Gives the prior that a codec names (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`). Asked when tokens
-        are read that are coded in context; all else goes without.
+        are read that are coded in context; all else goes without. Where it has none the file itself may carry it.
     key : str, bytes, path-like or Key, optional
         What opens what is sealed.
 
@@ -77,7 +78,7 @@ class EegzReader(Container):
 
     def __init__(self, source: Source, priors: PriorSource = no_priors, key: AnyKey | None = None) -> None:
         super().__init__(source, key)
-        self._priors = priors
+        self._priors = priors_or_embedded(self, priors)
         self._directories: Recent[int, ChunkDirectory] = Recent(_CACHED_DIRECTORIES)
         self._knots: Recent[int, list[np.ndarray]] = Recent(_CACHED_DIRECTORIES)
         self._exact: Recent[int, ExactDecoder] = Recent(_CACHED_EXACT_CHUNKS)

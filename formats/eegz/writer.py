@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import StreamKind, pack_chunk
 from eegzip.formats.eegz.context_tokens import PriorSource, no_priors
+from eegzip.formats.eegz.embedded import pack_model_file
 from eegzip.formats.eegz.header import ANNOTATIONS, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
 from eegzip.formats.eegz.identity import IdentityWriter
@@ -47,9 +48,13 @@ class EegzWriter:
         (:data:`~eegzip.formats.eegz.context_tokens.PriorSource`).
     identity : IdentityWriter, optional
         What is sealed beside a recording without it, where the header says so.
+    model : mapping of str to bytes
+        Files of the model that the file is to carry, by :data:`~eegzip.formats.eegz.embedded.MODEL_FILES`.
 
     Attributes
     ----------
+    model_bytes : int
+        Of the model.
     token_bytes, exact_bytes, knot_bytes, layer_bytes, line_bytes : int
         Payload written so far, by kind.
     signal_bytes : list of float
@@ -67,6 +72,7 @@ class EegzWriter:
         header: FileHeader,
         priors: PriorSource = no_priors,
         identity: IdentityWriter | None = None,
+        model: Mapping[str, bytes] | None = None,
     ) -> None:
         packed = header.pack()
         # What a reader would refuse must fail now, not in twenty years.
@@ -88,12 +94,17 @@ class EegzWriter:
         self._next_chunk = self._trailing_bytes = 0
         self.token_bytes = self.exact_bytes = self.knot_bytes = self.layer_bytes = self.line_bytes = 0
         self.signal_bytes = [0.0] * len(header.signals)
-        file.write(layout.pack_signature(header.minor_version))
+        file.write(layout.pack_signature(max(header.minor_version, layout.MODEL_MINOR_VERSION if model else 0)))
         self._head = packed
         self._seed = zlib.crc32(packed)
         self._identity = identity
         self._lock = b"" if identity is None else identity.lock(packed, small=header.small)
         self._write_head()
+        # Next to the front, so that a file that was cut short has it still.
+        begun = self._offset
+        for name, content in (model or {}).items():
+            self._block(layout.MODEL, pack_model_file(name, content))
+        self.model_bytes = self._offset - begun
 
     def _write_head(self) -> None:
         dictionary = layout.DICTIONARY if self._header.small else 0

@@ -34,6 +34,11 @@ def path_of(place: Source | Target) -> Path | RemotePath | None:
     return place_of(place) if isinstance(place, str | os.PathLike | RemotePath) else None
 
 
+def files_here(*places: Source) -> list[Path]:
+    """Of some sources, those that are files here, whose permissions a result takes over."""
+    return [place for place in map(path_of, places) if isinstance(place, Path)]
+
+
 @contextmanager
 def local_source(source: Source) -> Iterator[Path]:
     """Yield a local file: the source itself, or what was fetched from it, which goes at the end of the block.

@@ -364,7 +364,7 @@ def test_a_file_that_contradicts_its_model_is_refused(packed: Path, model: Path)
     for change, sentence in kinds:
         with eegzip.open(packed, model=model) as recording:
             recording._reader.header = change(recording._reader.header)
-            recording._network = StoredNetwork(recording._reader.header, model)
+            recording._network = StoredNetwork(recording._reader, model)
             with pytest.raises(eegzip.ModelError, match=sentence):
                 recording.read("C4")
 

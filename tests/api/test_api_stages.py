@@ -30,7 +30,7 @@ def test_each_signal_is_restored_by_one_stage_and_each_stream_is_verified(
 ) -> None:
     with EegzReader(compressed(eegmat, **options), priors()) as reader:
         header = reader.header
-        stages = stages_of(reader, StoredNetwork(header))
+        stages = stages_of(reader, StoredNetwork(reader))
         restored = Counter[int]()
         checked = Counter[str]()
         for stage in stages:

@@ -168,7 +168,6 @@ KINDS: dict[str, tuple[Path, dict[str, Any]]] = {
     "tokens": (EEG, {"model": "eegz-sc-1"}),
     "rotated tokens": (EEG, {"model": "eegz-mc-2", "codebooks": 8}),
     "tokens with lines": (MAINS, {"model": "eegz-sc-1"}),
-    "layers": (EEG, {"max_error": "5uV"}),
     "residuals": (EEG, {"max_error": "100nV"}),
     "layers on tokens": (EEG, {"max_prd": 20, "keep_tokens": True}),
 }

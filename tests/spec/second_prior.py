@@ -9,6 +9,13 @@ import numpy as np
 from second_coder import RATES, Decoder, clip, squash, stretch
 
 ABSENT = 65535
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Exact ``ceil(a / b)``."""
+    return -(-a // b)
+
+
 DTYPES = {"I8": "<i1", "I16": "<i2", "I32": "<i4"}
 
 

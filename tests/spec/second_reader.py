@@ -2,30 +2,33 @@
 
 It favours brevity over speed and memory: a file is read whole, a signal is synthesised whole, and of the limits of
 section 11 only sizes are checked. Numbers in brackets are sections of SPEC.md. Nothing of eegzip is used. The network
-and the resampling filter are in second_synthesis.py.
+and the resampling filter are in second_synthesis.py, which alone takes torch; restore.py is the program.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import msgpack
 import numpy as np
 import second_blocks
 import second_prediction
-import torch
 import zstandard
 from second_lines import lines_of_chunk
 from second_mixture import rotation
 from second_prediction import predicted, references_of
-from second_prior import groups_leaned_on, read_in_context
+from second_prior import ABSENT, ceil_div, groups_leaned_on, read_in_context
 from second_salvage import lost_signals, say_what_is_lost
-from second_synthesis import ABSENT, Network, ceil_div, resample
+
+if TYPE_CHECKING:
+    import torch
+    from second_synthesis import Network
 
 KNOTS, TOKENS, EXACT, LINES = 0, 1, 2, 6
+MODEL_FILES = ("config.json", "model.safetensors", "prior.safetensors", "joint.safetensors")
 DICTIONARY = Path(__file__).parents[2] / "formats/small.dictionary"
 ROOTS = np.array([1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429])
 
@@ -73,7 +76,7 @@ def block_at(data: bytes, offset: int, seed: int, *, torn: bool = False) -> tupl
     checksum = crc32(header[:28], 0 if header[4:8] == b"HEAD" else seed)
     need(header[:4] == b"\xe5BLK" and checksum == integer(header[28:]), "no intact block header")
     kind, flags, length = header[4:8].decode("ascii"), header[8], integer(header[16:24])
-    if flags > (7 if kind == "HEAD" else 1) or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX")):
+    if flags > (7 if kind == "HEAD" else 1) or (flags and kind not in ("HEAD", "CHNK", "TAIL", "SUMM", "INDX", "MODL")):
         raise UnknownFeatureError(f"{kind} with flags {flags}")
     payload, after = data[offset + 32 : offset + 32 + length], offset + 32 + length
     intact = crc32(payload) == integer(header[24:28]) or (torn and kind == "CHNK" and len(payload) == length)
@@ -214,7 +217,10 @@ class SecondReader:
         self.head = head = unmap(blocks[0][1])
         self.summary = next((unmap(data) for kind, data in blocks if kind == "SUMM"), None)
         self.n_chunks, self.chunks = ceil_div(head["n_records"], head["chunk_records"]), {}
-        self.tail, self.known = b"", {}
+        self.tail, self.known, self.model = b"", {}, {}
+        for payload in (payload for kind, payload in blocks if kind == "MODL"):
+            if payload[0] < len(MODEL_FILES):
+                self.model.setdefault(MODEL_FILES[payload[0]], unzstd(payload[1:], 1 << 24))
         for payload in (payload for kind, payload in blocks if kind == "TAIL"):
             need(integer(payload[:8]) == len(self.tail), "a hole in the trailing bytes")
             self.tail += unzstd(payload[8:], 1 << 22)
@@ -356,6 +362,8 @@ class SecondReader:
         need((network.digest, network.kind) == (codec["digest"], codec["name"]), "another checkpoint")
         if n == 0:
             return np.zeros(0, np.int64), np.zeros(0)
+        from second_synthesis import resample
+
         x, s = self.mixed(number, network) if number in self.mixtures else self.waveform(number, place, network)
         x = resample(x, group["down"], group["up"], n) + group["centres"][place]
         samples = np.rint(x).astype(np.int64).clip(group["lowest"][place], group["highest"][place])
@@ -395,6 +403,8 @@ class SecondReader:
         most = min(64, max(1, int(2**23 / (60 * rate))))
         run = alike.index(number) // most * most
         members = alike[run : run + most]
+        import torch
+
         if tuple(members) not in self.known:
             tokens = [self.tokens(i) for i in members]
             q = np.stack([network.latents(part, None)[0].numpy().T for part in tokens])

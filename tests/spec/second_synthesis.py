@@ -14,13 +14,7 @@ from safetensors.torch import load_file
 from scipy.signal import upfirdn
 from second_causal import Causal
 from second_joint import Joint
-
-ABSENT = 65535
-
-
-def ceil_div(a: int, b: int) -> int:
-    """Exact ``ceil(a / b)``."""
-    return -(-a // b)
+from second_prior import ABSENT, ceil_div
 
 
 def weights_of(folder: Path) -> Path:

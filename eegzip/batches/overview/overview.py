@@ -123,11 +123,15 @@ def overview(
     '1 recording; worst PRD of a channel 0.0 % median, 0.0 % at most'
     """
     source, target = Path(source), Path(target)
-    with atomic_output(target, overwrite=overwrite) as file:
+    found = list(find([source], Job.EVALUATE, recursive=True)) if source.is_dir() else []
+    second = None if others is None else Path(others)
+    told = [place for item in found for place in (item.source, restored_beside(item, second))] or [source]
+    here = [place for place in told if isinstance(place, Path) and place.exists()]
+    with atomic_output(target, overwrite=overwrite, also=here) as file:
         if source.is_dir():
             folder = target.with_name(f"{target.stem}-pages") if pages else None
             options = {"patient": patient, "model": model, "device": device, "overwrite": overwrite}
-            rows = _compared(source, others, folder, jobs, options, on_file or (lambda *_: None))
+            rows = _compared(found, others, folder, jobs, options, on_file or (lambda *_: None))
         elif source.suffix.lower() != MANIFEST:
             raise UsageError(f"{source} is neither a folder nor a manifest ({MANIFEST}); name a folder of recordings.")
         elif pages or others is not None:
@@ -142,14 +146,13 @@ def overview(
 
 
 def _compared(
-    source: Path,
+    found: list[Found],
     others: str | Path | None,
     folder: Path | None,
     jobs: int | None,
     options: dict[str, Any],
     on_file: Callable[[int, int], None],
 ) -> list[Row]:
-    found = list(find([source], Job.EVALUATE, recursive=True))
     if folder is not None:
         try:
             folder.mkdir(exist_ok=True)

@@ -73,14 +73,14 @@ class Checkpoint:
         content = path.read_bytes()
         if compute_digest(self.config, hashlib.sha256(content).digest()) != self.digest:
             raise ModelError(f"The model in {self.folder} changed while it was being read; load it again.")
-        return _arrays(path, content)
+        return arrays_in(path, content)
 
     @cached_property
     def joint_arrays(self) -> Mapping[str, FloatArray]:
         """The weights of the joint decoder, likewise; a model without one has none."""
         if self.config.joint is None:
             return {}
-        return _arrays(self.folder / JOINT, _read_joint(self.folder, self.config.joint.weights))
+        return arrays_in(self.folder / JOINT, _read_joint(self.folder, self.config.joint.weights))
 
     @cached_property
     def joint_state(self) -> dict[str, torch.Tensor]:
@@ -90,8 +90,8 @@ class Checkpoint:
         return {name: torch.tensor(value) for name, value in self.joint_arrays.items()}
 
 
-def _arrays(path: Path, content: bytes) -> dict[str, FloatArray]:
-    """Return what a safetensors file holds, as float32.
+def arrays_in(path: Path, content: bytes) -> dict[str, FloatArray]:
+    """Return what a safetensors file holds, as float32; `path` is what to call it.
 
     Weights that are no numbers are refused: what they touch would be none either, without an error anywhere.
     """
@@ -153,26 +153,43 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         raise ModelError(f"{folder} is no eegzip model: it has no {CONFIG}.")
     weights = weights_file(folder)
     path = folder / CONFIG
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ModelError(f"{path} is too large to be a model's config.")
-    try:
-        data = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
-    config = ModelConfig.from_json(data)
+    with path.open("rb") as file:
+        config, stated = parsed_config(file.read(MAX_CONFIG_BYTES + 1), path)
     check_header(weights)
     if config.prior is not None and read_prior(folder, config.prior) is None:
         raise ModelError(f"{folder / PRIOR} is missing or not the one that {CONFIG} names; get the model again.")
     if config.joint is not None:
         _read_joint(folder, config.joint.weights)
     digest = compute_digest(config, bytes.fromhex(sha256_of(weights)))
-    stated = data.get("digest")
+    refuse_other_digest(digest, stated, folder)
+    return Checkpoint(folder, config, digest)
+
+
+def parsed_config(content: bytes, path: Path) -> tuple[ModelConfig, object]:
+    """Read a ``config.json``: the config, and the digest that it states, if any; `path` is what to call it.
+
+    Raises
+    ------
+    ModelError
+        It is none.
+    """
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ModelError(f"{path} is too large to be a model's config.")
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
+    config = ModelConfig.from_json(data)
+    return config, data.get("digest")
+
+
+def refuse_other_digest(digest: str, stated: object, folder: Path) -> None:
+    """Refuse a model that is not the one that its config states."""
     if stated is not None and stated != digest:
         raise ModelError(
             f"The model in {folder} is not what its config.json says: the digest is {digest[:16]}..., "
             f"not {str(stated)[:16]}...; get the model again."
         )
-    return Checkpoint(folder, config, digest)
 
 
 def read_prior(folder: Path, digest: str) -> TokenPrior | None:
@@ -185,6 +202,18 @@ def read_prior(folder: Path, digest: str) -> TokenPrior | None:
     ModelError
         It has the digest but is no prior.
     """
+    content = prior_content(folder, digest)
+    if content is None:
+        return None
+    prior = _parsed.pop(digest, None) or TokenPrior(content)
+    _parsed[digest] = prior
+    while len(_parsed) > _MOST_PARSED:
+        _parsed.popitem(last=False)
+    return prior
+
+
+def prior_content(folder: Path, digest: str) -> bytes | None:
+    """Return the content of the file that :func:`read_prior` reads."""
     path = folder / PRIOR
     try:
         if not path.exists() and (folder / WEIGHTS_OF).is_file():
@@ -194,13 +223,7 @@ def read_prior(folder: Path, digest: str) -> TokenPrior | None:
         content = path.read_bytes()
     except (OSError, ModelError):
         return None
-    if hashlib.sha256(content).hexdigest() != digest:
-        return None
-    prior = _parsed.pop(digest, None) or TokenPrior(content)
-    _parsed[digest] = prior
-    while len(_parsed) > _MOST_PARSED:
-        _parsed.popitem(last=False)
-    return prior
+    return content if hashlib.sha256(content).hexdigest() == digest else None
 
 
 def _read_joint(folder: Path, digest: str) -> bytes:

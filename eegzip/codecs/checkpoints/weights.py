@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Collection
 from pathlib import Path
+from typing import BinaryIO
 
 from eegzip.formats.errors import ModelError
 
@@ -59,23 +60,31 @@ def weights_file(folder: Path) -> Path:
     )
 
 
-def check_header(path: Path, dtypes: Collection[str] = ("F32", "F16")) -> None:
+DTYPES = ("F32", "F16")
+"""What weights are stored as."""
+
+
+def check_header(path: Path, dtypes: Collection[str] = DTYPES) -> None:
     """Refuse a weights file that is too large, truncated or of other numbers than these, before it takes memory."""
-    size = path.stat().st_size
+    with path.open("rb") as file:
+        check_open(file, path.stat().st_size, path, dtypes)
+
+
+def check_open(file: BinaryIO, size: int, path: Path, dtypes: Collection[str] = DTYPES) -> None:
+    """Refuse an open weights file, at its beginning, likewise; `path` is what to call it."""
     if size > MAX_WEIGHT_BYTES:
         raise ModelError(f"{path} has {size} bytes; eegzip loads models of at most {MAX_WEIGHT_BYTES}.")
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-        if length > min(MAX_HEADER_BYTES, size - len(start)):
-            raise ModelError(f"{path} is truncated or no safetensors file; get the model again.")
-        try:
-            header = json.loads(file.read(length))
-            entries = {k: v for k, v in header.items() if k != "__metadata__"}
-            kinds = {str(v["dtype"]) for v in entries.values()}
-            end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            raise ModelError(f"{path} is no safetensors file; get the model again.") from error
+    start = file.read(8)
+    length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+    if length > min(MAX_HEADER_BYTES, size - len(start)):
+        raise ModelError(f"{path} is truncated or no safetensors file; get the model again.")
+    try:
+        header = json.loads(file.read(length))
+        entries = {k: v for k, v in header.items() if k != "__metadata__"}
+        kinds = {str(v["dtype"]) for v in entries.values()}
+        end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise ModelError(f"{path} is no safetensors file; get the model again.") from error
     others = sorted(kinds - set(dtypes))
     if others:
         allowed = " and ".join(_NAMES[each] for each in dtypes)

@@ -18,7 +18,7 @@ from eegzip.evaluation.page import pictures
 from eegzip.evaluation.sides import read_side, refuse_other
 from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, refuse_own_source
-from eegzip.formats.remote.spooled import local_target, path_of
+from eegzip.formats.remote.spooled import files_here, local_target
 from eegzip.reports import finite, human_size, promise
 
 if TYPE_CHECKING:
@@ -86,11 +86,10 @@ def report(
     for source in (original, other):
         refuse_own_source(source, target)
     first = read_side(original, model, device, show)
-    place = path_of(original)
-    origin = place if isinstance(place, Path) else None
+    files = files_here(original, other)
     with (
         local_target(target, overwrite=overwrite) as write,
-        atomic_output(write, overwrite=overwrite, source=origin) as file,
+        atomic_output(write, overwrite=overwrite, source=next(iter(files), None), also=files[1:]) as file,
     ):
         second = read_side(other, model, device, show)
         refuse_other(first, second)

@@ -17,7 +17,7 @@ from eegzip.formats.errors import UsageError
 from eegzip.formats.extras import require
 from eegzip.formats.files import atomic_output, is_eegz, refuse_own_source
 from eegzip.formats.remote.path import RemotePath
-from eegzip.formats.remote.spooled import local_source, local_target, name_of, path_of
+from eegzip.formats.remote.spooled import files_here, local_source, local_target, name_of, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,10 +103,9 @@ def plot(
             return _drawn(sources, start, stop, channels, montage)
         for path in paths:
             refuse_own_source(path, target)
-        write = stack.enter_context(local_target(target, overwrite=overwrite))
-        origin = path_of(source)
-        origin = origin if isinstance(origin, Path) else None
-        file = stack.enter_context(atomic_output(write, overwrite=overwrite, source=origin))
+        write, files = stack.enter_context(local_target(target, overwrite=overwrite)), files_here(*paths)
+        origin = next(iter(files), None)
+        file = stack.enter_context(atomic_output(write, overwrite=overwrite, source=origin, also=files[1:]))
         figure = _drawn(sources, start, stop, channels, montage)
         save(figure, file, ending)
     return figure

@@ -100,7 +100,7 @@ class Source:
             sizes = [self.header.signals[index].samples_per_record for index in signals]
             file = self._file
             return [file.read_signal(i, first * n, stop * n) for i, n in zip(signals, sizes, strict=True)]
-        decoder = RecordingDecoder(self._file, StoredNetwork(self._file.header, *self._how), tuple(signals))
+        decoder = RecordingDecoder(self._file, StoredNetwork(self._file, *self._how), tuple(signals))
         parts: list[list[np.ndarray]] = [[] for _ in signals]
         for *_, block in decoder.blocks(first, stop):
             for index, part in zip(signals, parts, strict=True):
