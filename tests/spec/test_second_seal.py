@@ -14,7 +14,7 @@ import eegzip
 
 pytest.importorskip("cryptography")
 
-from second_seal import SealedReader, Seals, within  # noqa: E402 - where cryptography is
+from second_seal import SealedReader, Seals, within
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.append(str(TESTS / "golden"))
