@@ -59,6 +59,17 @@ def fuzz(session: nox.Session) -> None:
     _python(session, "-m", "pytest", "--hypothesis-profile=dice", *(session.posargs or ["-m", "hypothesis"]))
 
 
+@nox.session(name="fuzz-coverage")
+def fuzz_coverage(session: nox.Session) -> None:
+    """Fuzz one target, guided by coverage: ``nox -s fuzz-coverage -- container 600`` (seconds); fuzz/README.md."""
+    target, seconds = [*session.posargs, *("container", "600")[len(session.posargs) :]][:2]
+    new, found = Path("build", "fuzz", target), Path("build", "fuzz", "found")
+    for folder in (new, found):
+        folder.mkdir(parents=True, exist_ok=True)
+    limits = [f"-max_total_time={seconds}", f"-artifact_prefix={found}/"]
+    _python(session, "fuzz/run.py", target, str(new), f"fuzz/corpus/{target}", *limits)
+
+
 @nox.session
 def boundscheck(session: nox.Session) -> None:
     """Run the tests of compiled decoders, and what is made to hurt them, with every index checked; some minutes."""

@@ -24,6 +24,7 @@ ANNOTATIONS = ("list", "remove", "hash", "keep")
 """What may become of the texts of annotations."""
 
 _SHOWN = 8
+_NAMED = "the name of the output"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ def anonymize(
             done.append(f"{file.trailing_size} bytes after the last data record removed")
     texts = {_text(raw): count for raw, count in survey.counts.items()}
     _say_annotations(survey, annotations, done, unjudged)
-    unjudged += _to_look_at(new, texts if replace is None else {}, name_of(target))
+    said = texts if replace is None else {}
+    unjudged += to_look_at(new, {"annotations": said, _NAMED: (Path(name_of(target)).name,)})
     return AnonymizationReport(
         source=name_of(source),
         target=name_of(target),
@@ -193,13 +195,13 @@ def _say_annotations(survey: TextSurvey, annotations: str, done: list[str], unju
         unjudged.append(f"{survey.strange} pieces of annotation signals that are no annotation lists kept as they are")
 
 
-def _to_look_at(new: AnonymousHeader, annotation_texts: Mapping[str, int], target: str) -> Iterator[str]:
-    """What stays and may tell something after all."""
+def to_look_at(new: AnonymousHeader, others: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Yield what stays and may tell something after all: texts of signals, and others by where they are."""
     for field in ("transducer", "prefiltering"):
         if texts := new.texts[field]:
             more = ", ..." if len(texts) > _SHOWN else ""
             yield f"{field} of signals kept as written: {', '.join(map(repr, texts[:_SHOWN]))}{more}"
-    places: dict[str, Iterable[str]] = {"annotations": annotation_texts, "the name of the output": (Path(target).name,)}
+    places: dict[str, Iterable[str]] = {**others}
     places |= {f"{field} of signals": texts for field, texts in new.texts.items()}
     for place, found in places.items():
         if any(not new.words.isdisjoint(re.findall(r"[^\W_]{3,}", text.casefold())) for text in found):

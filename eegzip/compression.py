@@ -36,11 +36,6 @@ from eegzip.formats.remote.spooled import Source, Target, local_source, local_ta
 from eegzip.progress import Progress
 from eegzip.reports import CompressionReport, signal_reports
 
-_IDENTITY_SEALED = (
-    "sealed are the fields of patient and recording, the date, texts of annotations, transducers and filters, and what "
-    "follows the last record; labels and samples are not"
-)
-
 
 def compress(
     source: Source,
@@ -217,7 +212,7 @@ def compress(
         original = read
         if sealed_by is not None and encrypt == "identity":
             hidden = stack.enter_context(hidden_identity(read, sealed_by))
-            read, said = hidden.copy, (_IDENTITY_SEALED,)
+            read, said = hidden.copy, hidden.notes
         file = stack.enter_context(EdfFile.open(read))
         _refuse_unknown_labels(file, options)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from eegzip.anonymising import to_look_at
 from eegzip.encoding.statistics import trailing_pieces
 from eegzip.formats.edf import EdfFile, EdfWriter
 from eegzip.formats.edf.annotations import text_signals
-from eegzip.formats.edf.anonymous_header import anonymous_header, without_texts
+from eegzip.formats.edf.anonymous_header import anonymous_header, at_midnight
 from eegzip.formats.edf.anonymous_texts import rewrite_texts
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.identity import Identity, IdentityWriter
@@ -21,6 +22,11 @@ from eegzip.formats.eegz.seals import Seals
 from eegzip.formats.errors import UsageError
 from eegzip.formats.files import atomic_output, sha256_of
 from eegzip.formats.remote.spooled import named_as
+
+_SEALED = (
+    "sealed are the fields of patient and recording, date and time, the texts of annotations, and what follows the "
+    "last record; samples and the texts of signals are not"
+)
 
 
 class HiddenIdentity:
@@ -33,11 +39,13 @@ class HiddenIdentity:
     copy : Path
         The recording without that.
     key : Key
+    notes : tuple of str
+        What stays open, and a person should look at.
     """
 
-    def __init__(self, file: EdfFile, copy: Path, key: Key) -> None:
+    def __init__(self, file: EdfFile, copy: Path, key: Key, notes: tuple[str, ...]) -> None:
         self._file, self._key = file, key
-        self.copy = copy
+        self.copy, self.notes = copy, notes
         self._digest = sha256_of(file.path)
         self._texts = text_signals(file.header)
 
@@ -76,8 +84,8 @@ class HiddenIdentity:
 def hidden_identity(source: Path, key: Key) -> Iterator[HiddenIdentity]:
     """Yield what a recording hides, beside a copy without it that goes at the end of the block.
 
-    More goes from the copy than from one that is anonymised for good, as all of it comes back with the key: date and
-    time, the texts of annotations, transducers and filters. Labels, units, ranges and samples stay.
+    It is as :func:`eegzip.anonymize` makes it, but without the time of day and the texts of annotations, which come
+    back with the key. Texts on transducers stay, as they tell what is EEG.
 
     Raises
     ------
@@ -86,7 +94,8 @@ def hidden_identity(source: Path, key: Key) -> Iterator[HiddenIdentity]:
     """
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder, EdfFile.open(source) as file:
         copy = Path(folder) / "unnamed"
-        header = without_texts(anonymous_header(file.header, shift_days=None, keep=(), name=str(source)).header)
+        nameless = anonymous_header(file.header, shift_days=None, keep=(), name=str(source))
+        header = at_midnight(nameless.header)
         with atomic_output(copy, overwrite=False, source=source) as output:
             writer = EdfWriter(output)
             writer.write_header(header.raw)
@@ -103,4 +112,5 @@ def hidden_identity(source: Path, key: Key) -> Iterator[HiddenIdentity]:
                     "--encrypt all."
                 )
         with named_as(copy, str(source)):
-            yield HiddenIdentity(file, copy, key)
+            looks = tuple(f"look at this: {what}" for what in to_look_at(nameless, {}))
+            yield HiddenIdentity(file, copy, key, (_SEALED, *looks))

@@ -120,13 +120,10 @@ def anonymous_header(header: EdfHeader, *, shift_days: int | None, keep: Sequenc
     return AnonymousHeader(new, tuple(done), tuple(unjudged), texts, _telling_words(header))
 
 
-def without_texts(header: EdfHeader) -> EdfHeader:
-    """The same header with midnight for its time, and without the texts on transducers and filters."""
-    raw, count = bytearray(header.raw), len(header.signals)
+def at_midnight(header: EdfHeader) -> EdfHeader:
+    """The same header with 00:00:00 for its time of day."""
+    raw = bytearray(header.raw)
     _put(raw, 176, 8, b"00.00.00")
-    for index in range(count):
-        for field in ("transducer", "prefiltering"):
-            _put(raw, *signal_field(field, index, count), b"")
     return parse_header(bytes(raw))
 
 

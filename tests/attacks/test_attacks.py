@@ -16,6 +16,7 @@ from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, EegzipError, OutputError
+from eegzip.formats.packing import pack_map, unpack_map
 from eegzip.formats.predictive.grid import Grid, kept_times
 
 HERE = Path(__file__).parent
@@ -103,6 +104,17 @@ def test_times_far_from_the_signal_cost_nothing() -> None:
             expected = [0, *(value for value in values if 0 < value < 40)]
             assert kept_times(grid, 40).tolist() == expected
     assert len(kept_times(Grid(1 << 24, -(1 << 55), towards_zero=False), 100)) == 100
+
+
+@pytest.mark.parametrize("name", [",i2", "<i3", "(i2", "ii2", "<b4", "<f4", "|O8"])
+def test_packed_arrays_of_no_type_end_in_a_sentence(name: str) -> None:
+    """The fuzzer's finding: numpy reads a type with a comma as Python's own syntax, and ",i2" raised SyntaxError."""
+    data = eegzip.dumps(np.arange(4, dtype="<i2"))
+    size = int.from_bytes(data[9:13], "little")
+    head = pack_map({**unpack_map(data[13 : 13 + size], "head"), "dtype": name})
+    bad = data[:9] + len(head).to_bytes(4, "little") + head + data[13 + size : -4]
+    with pytest.raises(ContainerError, match="packed array"):
+        eegzip.loads(bad + zlib.crc32(bad).to_bytes(4, "little"))
 
 
 def test_output_and_memory_have_limits(tmp_path: Path) -> None:
