@@ -27,7 +27,8 @@ class ChannelEvaluation:
     ----------
     label : str
     eeg : bool
-        Whether it counts among the EEG channels: it seems to be EEG, or it was coded lossily.
+        Whether it counts among the EEG channels: it seems to be EEG, or it was coded lossily and is no
+        ECG, EOG, EMG or breathing by its kind in the file.
     sample_rate : float or None
         Hz.
     largest_error_uv : float or None
@@ -109,7 +110,7 @@ class EvaluationReport:
             worst, begin, label = max(seconds)
             parts.append(f"worst second {worst:.0f} % at {begin // 60}:{begin % 60:02d} ({label}){self._left_out()}")
         others = [channel for channel in self.channels if not channel.eeg]
-        changed = [channel.label for channel in others if channel.measures.largest_error]
+        changed = [_with_prd(channel) for channel in others if channel.measures.largest_error]
         if others:
             parts.append(f"other channels differ: {', '.join(changed)}" if changed else "all other channels are exact")
         return "; ".join(parts)
@@ -211,6 +212,11 @@ class EvaluationReport:
         writer.writeheader()
         writer.writerows(rows)
         return target.getvalue()
+
+
+def _with_prd(channel: ChannelEvaluation) -> str:
+    error = channel.measures.prd
+    return channel.label if error is None else f"{channel.label} (PRD {error:.1f} %)"
 
 
 def _peak_cells(found: PeakErrors) -> list[str]:

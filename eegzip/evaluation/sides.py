@@ -14,6 +14,7 @@ from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.evaluation.coded_size import coded_bytes
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.header import MEASURES
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, naming_memory
 from eegzip.formats.files import is_eegz
@@ -100,7 +101,9 @@ def _read_local(path: Path, model: str | Path | None, device: str, progress: Pro
         reader.require_chunks(0, reader.header.n_records)
         header = stored_edf_header(reader.header)
         kinds = classify_signals(header)
-        lossy = {signal for group in reader.header.groups for signal in group.signals}
+        # What says to be an ECG or the like has its figures, but no part in those of EEG.
+        signals = reader.header.signals
+        lossy = {s for group in reader.header.groups for s in group.signals if signals[s].kind not in MEASURES}
         eeg = frozenset({*lossy, *(index for index, kind in enumerate(kinds) if kind is SignalKind.EEG)})
         summary = reader.summary
         return Side(

@@ -75,6 +75,10 @@ def test_ecg_is_coded_alone_at_its_own_rate(
     error = float(prd(((y - x) ** 2).sum(), ((x - x.mean()) ** 2).sum()))
     assert stated["ECG ECG"]["prd"] == pytest.approx(error, rel=1e-3)
     assert error < 10
+    # It has figures, and no part in those of EEG.
+    judged = {channel.label: channel for channel in eegzip.evaluate(night, path).channels}
+    assert [label for label, channel in judged.items() if channel.eeg] == ["EEG Fp1", "EEG T3", "EEG O1"]
+    assert judged["ECG ECG"].measures.prd == pytest.approx(error, rel=1e-3)
 
 
 def test_its_band_is_kept_unless_the_user_says_a_rate(tmp_path: Path) -> None:
