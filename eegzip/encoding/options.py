@@ -13,7 +13,7 @@ from eegzip.codecs.checkpoints.checkpoint import Checkpoint
 from eegzip.codecs.checkpoints.config import ChannelCoding, ModelConfig
 from eegzip.encoding.quality import quality_of
 from eegzip.formats.edf.kinds import TELLABLE
-from eegzip.formats.eegz.header import Targets
+from eegzip.formats.eegz.header import ORDINARY_LEVEL, Targets
 from eegzip.formats.errors import UsageError
 from eegzip.formats.tokens.packed import bits_per_token
 
@@ -26,8 +26,9 @@ ORDINARY_BITS = 384.0
 
 
 LEVELS = range(1, 10)
-ORDINARY_LEVEL = 6
-"""Of lossless compression; its files say nothing of a level."""
+LONG_LEVEL = 8
+LONG_CHUNK_SECONDS = 300.0
+"""From this level on what was learnt of a signal lasts longer, at the price of reading and losing longer chunks."""
 
 
 @dataclass(frozen=True)

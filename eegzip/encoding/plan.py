@@ -20,6 +20,8 @@ from eegzip.encoding.klt import transformed
 from eegzip.encoding.lines.plan import without_lines
 from eegzip.encoding.options import (
     DEFAULT_CHUNK_SECONDS,
+    LONG_CHUNK_SECONDS,
+    LONG_LEVEL,
     LOSSLESS_CHUNK_SECONDS,
     CodecChoice,
     CompressionOptions,
@@ -276,6 +278,8 @@ def _chunk_records(file: Plannable, options: CompressionOptions, *, lossless: bo
     seconds = options.chunk_seconds
     if seconds is None:
         usual = LOSSLESS_CHUNK_SECONDS if lossless else DEFAULT_CHUNK_SECONDS
+        if lossless and options.level is not None and options.level >= LONG_LEVEL:
+            usual = LONG_CHUNK_SECONDS
         seconds = max(usual, _least_chunk_seconds(file))
     duration = file.header.record_duration
     wanted = round(seconds / duration) if duration else file.n_records

@@ -25,6 +25,9 @@ MEASURES = frozenset({"ecg", "eog", "emg", "resp"})
 BREATHING = "resp"
 """Kind of the signals that lie below 0.5 Hz, whose bounds hold for the whole alone."""
 
+ORDINARY_LEVEL = 6
+"""Of lossless compression; its files say nothing of a level."""
+
 ANNOTATIONS = "annotations"
 """Kind of the signals that hold text, and are never predicted."""
 
@@ -270,8 +273,8 @@ class FileHeader:
     line_sets : tuple of LineSet
         Signals whose lines are kept beside them.
     level : int or None
-        How hard the writer tried to make exact signals small, 1 to 9, for people; ``None`` at the ordinary level, whose
-        streams readers of version 1.6 know.
+        How hard the writer tried to make exact signals small, 1 to 9; ``None`` at the ordinary level. Below it signals
+        may be predicted by blocks, which readers of version 1.6 can't undo.
     sealed : bool
         Whether this is of the recording without what tells whose it is, which is sealed beside it.
     """
@@ -329,12 +332,13 @@ class FileHeader:
     def minor_version(self) -> int:
         """The lowest minor version of the format that describes this content.
 
-        7 with signals of :data:`MEASURES`, a level or sealed parts; else 6 with ``biocodec``; else 5 with lines, bounds
-        on the EEG part, a joint decoder or a high-pass; else 4 where the file is :attr:`small`; else 3 with KLTs, or
-        with layers, which are no longer those of 1.2; else 2 with a prior or where exact signals may be predicted; else
-        1 with ``dac-mc``; else 0.
+        7 with signals of :data:`MEASURES`, a level below the ordinary one or sealed parts; else 6 with ``biocodec``;
+        else 5 with lines, bounds on the EEG part, a joint decoder or a high-pass; else 4 where the file is
+        :attr:`small`; else 3 with KLTs, or with layers, which are no longer those of 1.2; else 2 with a prior or where
+        exact signals may be predicted; else 1 with ``dac-mc``; else 0.
         """
-        if self.sealed or self.level is not None or any(signal.kind in MEASURES for signal in self.signals):
+        fast = self.level is not None and self.level < ORDINARY_LEVEL
+        if self.sealed or fast or any(signal.kind in MEASURES for signal in self.signals):
             return 7
         if any(codec.name == CAUSAL for codec in self.codecs):
             return 6

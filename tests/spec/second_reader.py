@@ -322,7 +322,7 @@ class SecondReader:
             count = (self.records(chunk)[1] - self.records(chunk)[0]) * entry["samples_per_record"]
             if stream[0] in (3, 4):
                 need(self.head.get("predicted") is True and signal not in above, "prediction")
-                need(stream[0] == 3 or "level" in self.head, "prediction by blocks")
+                need(stream[0] == 3 or self.head.get("level", 6) < 6, "prediction by blocks")
                 others = references_of(stream[1:])[0]
                 rows = [self.exact_chunk(chunk, other, (*above, signal)) for other in others]
                 samples = predicted_once(stream, count, rows)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import second_blocks
 import second_prediction
 from api.recordings import SHIPPED
+from second_reader import SecondReader
 
+import eegzip
 from eegzip.formats.edf import EdfFile, decode_signal
 from eegzip.formats.predictive.block_coder import decode_by_blocks, encode_by_blocks
 from eegzip.formats.predictive.block_shape import BlockShape
@@ -15,18 +19,28 @@ from eegzip.formats.predictive.block_tables import shares_below, tables
 from eegzip.formats.predictive.search.efforts import BLOCK_EFFORTS
 
 SHAPES = [
-    *{shape for effort in BLOCK_EFFORTS.values() for shape, _ in effort.shapes[:2]},
+    BLOCK_EFFORTS[1].shapes[0][0],
+    BLOCK_EFFORTS[4].shapes[2][0],
     BlockShape(1, 0, 0, 4, 1, 0, 0),
     BlockShape(9, 0, 3, 10, 15, 24, 4),
     BlockShape(3, 5, 0, 6, 2, 12, 64),
 ]
 
 
+GOLDEN = sorted((Path(__file__).resolve().parents[1] / "golden" / "v1.7" / "levels").glob("*.eegz"))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_files(path, tmp_path):
+    eegzip.decompress(path, tmp_path / "back")
+    assert SecondReader(path.read_bytes()).recording() == (tmp_path / "back").read_bytes()
+
+
 @pytest.fixture(scope="module")
 def rows() -> list[np.ndarray]:
     with EdfFile.open(SHIPPED / "eegmat" / "Subject16_rest_70s.edf") as file:
         block = file.read_records(3, 6)
-        return [decode_signal(block, file.header, index).reshape(-1)[:700] for index in range(4)]
+        return [decode_signal(block, file.header, index).reshape(-1)[:350] for index in range(4)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -67,12 +81,12 @@ def test_a_damaged_stream_gives_samples_in_its_range(rows):
     """Whatever the bytes say: readers of any make find the same, and nothing leaves the range."""
     data = bytearray(encode_by_blocks(rows[0], [rows[1]], BlockShape(8, 1, 1, 5, 3, 8, 8)))
     rng = np.random.default_rng(3)
-    for _ in range(20):
+    for _ in range(10):
         hurt = data.copy()
         hurt[int(rng.integers(16, len(data)))] ^= int(rng.integers(1, 256))
-        found = decode_by_blocks(bytes(hurt), 700, [rows[1]])
+        found = decode_by_blocks(bytes(hurt), 350, [rows[1]])
         assert rows[0].min() <= found.min() <= found.max() <= rows[0].max()
-        assert np.array_equal(second_blocks.integers(bytes(hurt), 700, [rows[1]]), found)
+        assert np.array_equal(second_blocks.integers(bytes(hurt), 350, [rows[1]]), found)
 
 
 def test_no_share_of_the_tables_is_near_an_integer():
@@ -98,7 +112,7 @@ def test_streams_of_a_chunk_name_their_grids(rows):
         assert stream[0] == 4
         others, place = second_prediction.references_of(stream[1:])
         found = second_prediction.predicted(
-            stream[1:], 700, [signals[other] for other in others], second_blocks.integers
+            stream[1:], 350, [signals[other] for other in others], second_blocks.integers
         )
         assert np.array_equal(found, signals[number])
         assert (stream[1 + place] & 1) == (number == 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,28 +11,18 @@ import numpy as np
 from eegzip.formats.parallel import cores
 from eegzip.formats.predictive.chunk import PREDICTED_FROM_OTHERS
 from eegzip.formats.predictive.fixed import encode_exact
-from eegzip.formats.predictive.search.stream_encoder import encode_predicted, transform
-from eegzip.formats.predictive.shape import Shape
+from eegzip.formats.predictive.search.efforts import ORDINARY, Effort
+from eegzip.formats.predictive.search.stream_encoder import Transformed, encode_predicted, transform
 
 _MIN_SAMPLES = 64
 _TRIVIAL_RATIO = 40
 """A signal that zstd makes this many times smaller is a trigger or the like: nothing is left to predict."""
 
-# Shapes that an encoder chooses from, and how many references they take.
-_SHAPES = (
-    (Shape(16, 4, 4, 11, 16), 4),
-    (Shape(16, 4, 4, 11, 6), 4),
-    (Shape(16, 3, 3, 11, 14), 6),
-    (Shape(24, 7, 7, 10, 2), 3),
-    (Shape(32, 2, 2, 9, 4), 2),
-)
 _TRIED_PART = 4
 _TRIED_SAMPLES = 4096
 """A shape is tried on a quarter of the chunk, and on so many samples at most."""
 _MANY, _TRIED_SIGNALS = 64, 32
 """Where more than 64 signals have one length, shapes are tried on some 32; the others take what most of those take."""
-_TRIED_AGAIN = 16
-"""Chunks after which an encoder looks anew for the best way to predict a signal."""
 
 
 class ExactEncoder:
@@ -44,10 +34,13 @@ class ExactEncoder:
         Bytes a sample in the EDF (2) or BDF (3) file.
     predicted : collection of int
         Signals that may be predicted: not those that hold text.
+    effort : Effort
+        What it chooses from.
     """
 
-    def __init__(self, width: int, predicted: Collection[int]) -> None:
+    def __init__(self, width: int, predicted: Collection[int], effort: Effort = ORDINARY) -> None:
         self._width = width
+        self._effort = effort
         self._predictable = frozenset(predicted)
         self._chunk = 0
         self._shape: dict[int, int] = {}
@@ -66,7 +59,7 @@ class ExactEncoder:
         dict of int to bytes
             The stream of each.
         """
-        if self._chunk % _TRIED_AGAIN == 0:
+        if self._chunk % self._effort.again == 0:
             self._shape.clear()
             self._plain.clear()
         self._chunk += 1
@@ -83,7 +76,7 @@ class ExactEncoder:
                 # Here, as it needs numba, which takes a while to load.
                 from eegzip.formats.predictive.search.references import choose_references
 
-                chosen = choose_references(np.stack(rows), max(most for _, most in _SHAPES))
+                chosen = choose_references(np.stack(rows), max(most for _, most in self._effort.shapes))
                 references = {
                     member: [members[place] for place in row] for member, row in zip(members, chosen, strict=True)
                 }
@@ -113,10 +106,17 @@ class ExactEncoder:
             self._plain.add(signal)
 
         def code(number: int, upto: int | None = None) -> bytes:
-            shape, most = _SHAPES[number]
+            shape, most = self._effort.shapes[number]
             return encode_predicted(samples, {other: signals[other] for other in references[:most]}, shape, upto)
 
-        if signal not in self._shape:
-            tried = min(len(samples.values) // _TRIED_PART, _TRIED_SAMPLES)
-            self._shape[signal] = min(range(len(_SHAPES)), key=lambda number: len(code(number, tried)))
-        return bytes([PREDICTED_FROM_OTHERS]) + code(self._shape[signal])
+        numbers = [self._shape[signal]] if signal in self._shape else self._promising(samples, code)
+        streams = [code(number) for number in numbers]
+        stream = min(streams, key=len)
+        self._shape[signal] = numbers[streams.index(stream)]
+        return bytes([PREDICTED_FROM_OTHERS]) + stream
+
+    def _promising(self, samples: Transformed, code: Callable[[int, int], bytes]) -> list[int]:
+        """Numbers of the shapes that code a part of a signal best."""
+        tried = min(len(samples.values) // _TRIED_PART, _TRIED_SAMPLES)
+        sizes = [len(code(number, tried)) for number in range(len(self._effort.shapes))]
+        return sorted(range(len(sizes)), key=sizes.__getitem__)[: self._effort.finalists]

@@ -9,7 +9,7 @@ import numpy as np
 
 from eegzip.formats.predictive.search.block_encoder import BlockEncoder
 from eegzip.formats.predictive.search.chunk_encoder import ExactEncoder
-from eegzip.formats.predictive.search.efforts import BLOCK_EFFORTS
+from eegzip.formats.predictive.search.efforts import BLOCK_EFFORTS, EFFORTS, ORDINARY
 
 
 class Encoder(Protocol):
@@ -31,6 +31,8 @@ def exact_encoder(width: int, predicted: Collection[int], level: int | None) -> 
     level : int or None
         1 to 9; ``None`` for the ordinary one.
     """
-    if level in BLOCK_EFFORTS:
-        return BlockEncoder(width, predicted, BLOCK_EFFORTS[level])
-    return ExactEncoder(width, predicted)
+    if level is None:
+        return ExactEncoder(width, predicted, ORDINARY)
+    if level in EFFORTS:
+        return ExactEncoder(width, predicted, EFFORTS[level])
+    return BlockEncoder(width, predicted, BLOCK_EFFORTS[level])
