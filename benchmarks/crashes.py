@@ -1,7 +1,7 @@
 """Kill -9 at random moments: afterwards the old file, the new one or none, and the next run goes on.
 
-Usage: ``python benchmarks/crashes.py [--times 1000] [--minutes M] [--jobs compress,archive] [--journal DONE.jsonl] [--out
-RESULT.md]``
+Usage: ``python benchmarks/crashes.py [--times 1000] [--minutes M] [--jobs compress,archive] [--journal DONE.jsonl]
+[--out RESULT.md]``
 
 Each job runs in a process forked from this one, in which everything is loaded and compiled, and is killed at a random
 moment of the time that it takes when it is left alone. Then the folder is looked at:
