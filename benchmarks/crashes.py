@@ -1,6 +1,7 @@
 """Kill -9 at random moments: afterwards the old file, the new one or none, and the next run goes on.
 
-Usage: ``python benchmarks/crashes.py [--times 1000] [--seed 1] [--jobs compress,archive] [--out RESULT.md]``
+Usage: ``python benchmarks/crashes.py [--times 1000] [--minutes M] [--jobs compress,archive] [--journal DONE.jsonl]
+[--out RESULT.md]``
 
 Each job runs in a process forked from this one, in which everything is loaded and compiled, and is killed at a random
 moment of the time that it takes when it is left alone. Then the folder is looked at:
@@ -14,13 +15,15 @@ moment of the time that it takes when it is left alone. Then the folder is looke
 
 At most one hidden half-written file a process may be left, and the next run removes it. Every tenth run is let
 go to its end: the result must be there, whole, nothing half-written beside it; a resumed training ends with the
-weights of one that was never killed.
+weights of one that was never killed. With ``--minutes`` a job ends after so many, and the table says how far it came.
+The journal takes the results of several runs, for one table.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -304,7 +307,7 @@ def forked(job: CrashJob, seconds: float | None) -> bool:
     return code == 0
 
 
-def crashed(name: str, folder: Path, times: int, rng: random.Random) -> dict[str, Any]:
+def crashed(name: str, folder: Path, times: int, minutes: float, rng: random.Random) -> dict[str, Any]:
     """Kill a job so many times, and count what was left."""
     started = time.monotonic()
     job = made(name, folder)
@@ -312,7 +315,7 @@ def crashed(name: str, folder: Path, times: int, rng: random.Random) -> dict[str
     wrong: list[str] = []
     lasted: list[float] = []
     kills = half = number = 0
-    while kills < times:
+    while kills < times and time.monotonic() < started + 60 * minutes:
         try:
             if number % LET_GO == 0:
                 begun = time.monotonic()
@@ -352,23 +355,29 @@ def table(results: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=1e6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", default="compress,decompress,archive,train")
+    parser.add_argument("--journal", type=Path)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     results = []
+    if options.journal is not None and options.journal.exists():
+        results = [json.loads(line) for line in options.journal.read_text().splitlines()]
     with tempfile.TemporaryDirectory() as folder:
         # Training comes last: whoever loads torch is a worse parent.
-        for name in options.jobs.split(","):
+        for name in filter(None, options.jobs.split(",")):
             rng = random.Random(f"{options.seed} {name}")
             times = options.times // 10 if name == "train" else options.times
-            results.append(crashed(name, Path(folder).resolve() / name, times, rng))
+            results.append(crashed(name, Path(folder).resolve() / name, times, options.minutes, rng))
             print(results[-1], flush=True)
+            if options.journal is not None:
+                with options.journal.open("a") as file:
+                    file.write(json.dumps(results[-1]) + "\n")
     text = table(results)
     print(text)
     if options.out is not None:
-        command = f"python benchmarks/crashes.py --times {options.times} --seed {options.seed}"
-        about = f"# Killed at random\n\n`{command}`; what it does stands in its first lines.\n\n"
+        about = "# Killed at random\n\n`python benchmarks/crashes.py`; what it does stands in its first lines.\n\n"
         options.out.write_text(about + text + "\n")
 
 

@@ -1,12 +1,15 @@
 """Every truncation and every byte flip of a small file of each kind: refused, or what is left is right, never wrong.
 
-Usage: ``python benchmarks/robustness.py [--every 1] [--jobs 1] [--journal DONE.jsonl] [--out RESULT.md]``
+Usage: ``python benchmarks/robustness.py [--every 1] [--salvage] [--jobs 1] [--journal DONE.jsonl] [--out RESULT.md]``
 
 A file of each kind of content is made of a few seconds of recordings in ``tests/data``. It is cut at every length, and
 each of its bytes is inverted (all eight bits), one at a time. Whatever a reader then still gives of it - header,
 annotations' and other exact samples, tokens, knots, layers, lines, trailing bytes - must be what the whole file gives,
 to the bit; anything else must be an error of eegzip's own. Networks are left out: what they make of the same tokens is
-the same. With ``--every N`` only each N-th length and byte is tried. The journal records what was done; the same
+the same. With ``--salvage`` they are in: each damaged file is salvaged, too. A signal that is not said to be lost must
+be what the whole file restores, to the bit (of one coded in tokens, if it is lost nowhere, as the frames beside a lost
+chunk may differ; of one decoded together with others, if none of them is lost); what is said to be lost must be zeros.
+With ``--every N`` only each N-th length and byte is tried. The journal records what was done; the same
 command goes on from there.
 """
 
@@ -27,6 +30,7 @@ import numpy as np
 import eegzip
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.formats.edf import EdfFile
+from eegzip.formats.eegz.header import Coding
 from eegzip.formats.eegz.layer_reader import LayerReader
 from eegzip.formats.eegz.lines import chunk_lines
 from eegzip.formats.eegz.reader import EegzReader
@@ -104,6 +108,44 @@ def damaged(data: bytes, way: str, place: int) -> bytes:
     return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
 
 
+def salvage(path: Path, target: Path, whole: list[np.ndarray] | None) -> str | None:
+    """Salvage a damaged file; what is wrong with the result, if anything. `whole` is what the intact file restores."""
+    try:
+        report = eegzip.decompress(path, target, salvage=True, overwrite=True)
+        with EegzReader(path, priors()) as reader:
+            header, summary = reader.header, reader.summary
+    except EegzipError:
+        return None
+    rows = restored_rows(target)
+    if whole is None or len(rows) != len(whole):
+        return "wrong: salvaged another recording"
+    everywhere = {record for first, last in report.lost_records for record in range(first, last + 1)}
+    lost = {found.signal: set(everywhere) for found in report.lost_signals}
+    for found in report.lost_signals:
+        lost[found.signal].update(record for first, last in found.records for record in range(first, last + 1))
+    joint = any(codec.joint for codec in header.codecs) and (bool(lost or everywhere) or summary is None)
+    for index, signal in enumerate(header.signals):
+        if signal.kind == "annotations":
+            continue
+        gone = sorted(lost.get(index, everywhere))
+        if rows[index][gone].any():
+            return f"wrong: signal {index} is not 0 where it is lost"
+        kept = np.setdiff1d(np.arange(header.n_records), gone)
+        same = np.array_equal(rows[index][kept], whole[index][kept])
+        if not same and (signal.coding is Coding.EXACT or (not gone and not joint)):
+            return f"wrong: salvaged signal {index}"
+    return None
+
+
+def restored_rows(path: Path) -> list[np.ndarray]:
+    """Digital values [records, samples a record] of all signals."""
+    with EdfFile.open(path) as file:
+        return [
+            file.read_signal(index, 0, file.n_records * signal.samples_per_record).reshape(file.n_records, -1)
+            for index, signal in enumerate(file.header.signals)
+        ]
+
+
 def outcome(path: Path, expected: dict[str, bytes]) -> str:
     """What became of a damaged file: ``refused``, ``parts``, ``whole``, or in words what is wrong."""
     right = 0
@@ -134,12 +176,16 @@ def contents(path: Path) -> dict[str, bytes]:
         return {name: _bytes(read()) for name, read in parts(reader)}
 
 
-def tried(kind: str, way: str, every: int) -> dict[str, Any]:
+def tried(kind: str, way: str, every: int, salvaging: bool = False) -> dict[str, Any]:
     """Damage a file of a kind in one way everywhere, and count what became of it."""
     with tempfile.TemporaryDirectory() as folder:
         whole, path = Path(folder) / "whole.eegz", Path(folder) / "damaged.eegz"
         make(kind, whole)
         data, expected = whole.read_bytes(), contents(whole)
+        back, rows = Path(folder) / "back", None
+        if salvaging:
+            eegzip.decompress(whole, back)
+            rows = restored_rows(back)
         counts: dict[str, int] = {}
         slowest = 0.0
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -147,6 +193,11 @@ def tried(kind: str, way: str, every: int) -> dict[str, Any]:
             path.write_bytes(damaged(data, way, place))
             started = time.process_time()
             found = outcome(path, expected)
+            if salvaging and found in ("parts", "whole"):
+                try:
+                    found = salvage(path, back, rows) or found
+                except Exception as error:  # the finding that this is for
+                    found = f"untyped: salvage: {type(error).__name__}: {error}"
             slowest = max(slowest, time.process_time() - started)
             counts[found] = counts.get(found, 0) + 1
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
@@ -183,6 +234,7 @@ def table(results: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--salvage", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--journal", type=Path)
     parser.add_argument("--out", type=Path)
@@ -193,7 +245,8 @@ def main() -> None:
     done = {(found["kind"], found["way"], found["every"]) for found in results}
     missing = [(kind, way) for kind in KINDS for way in WAYS if (kind, way, options.every) not in done]
     with ProcessPoolExecutor(options.jobs) as pool:
-        for found in pool.map(tried, *zip(*missing, strict=True), [options.every] * len(missing)) if missing else ():
+        more = [options.every] * len(missing), [options.salvage] * len(missing)
+        for found in pool.map(tried, *zip(*missing, strict=True), *more) if missing else ():
             results.append(found)
             print(json.dumps(found), flush=True)
             if options.journal is not None:
@@ -202,7 +255,7 @@ def main() -> None:
     text = table(results)
     print(text)
     if options.out is not None:
-        command = f"python benchmarks/robustness.py --every {options.every}"
+        command = f"python benchmarks/robustness.py --every {options.every}" + " --salvage" * options.salvage
         about = f"# Damage everywhere\n\n`{command}`; what it does stands in its first lines.\n\n"
         options.out.write_text(about + text + "\n")
 

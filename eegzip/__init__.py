@@ -47,7 +47,7 @@ _PUBLIC = {
     "eegzip.probing.training": ("HeadSettings",),
     "eegzip.recording": ("Recording", "open"),
     "eegzip.repairing": ("RepairReport", "repair"),
-    "eegzip.reports": ("CompressionReport", "DecompressionReport", "Verification"),
+    "eegzip.reports": ("CompressionReport", "DecompressionReport", "LostSignal", "Verification"),
     "eegzip.token_data.data_set": ("TokenDataset",),
     "eegzip.token_data.export": ("TokenExport", "export_tokens"),
     "eegzip.token_data.sampler": ("TokenSampler",),

@@ -40,6 +40,7 @@ from eegzip.repairing import RepairReport as RepairReport
 from eegzip.repairing import repair as repair
 from eegzip.reports import CompressionReport as CompressionReport
 from eegzip.reports import DecompressionReport as DecompressionReport
+from eegzip.reports import LostSignal as LostSignal
 from eegzip.reports import Verification as Verification
 from eegzip.token_data.data_set import TokenDataset as TokenDataset
 from eegzip.token_data.export import TokenExport as TokenExport

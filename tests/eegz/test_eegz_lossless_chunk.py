@@ -9,6 +9,7 @@ import pytest
 from synthetic import build_header, build_recording, check, write
 
 from eegzip.formats import limits
+from eegzip.formats.eegz import lossless_ahead
 from eegzip.formats.eegz.lossless_ahead import lossless_chunks
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError
@@ -87,6 +88,20 @@ def test_samples_outside_the_range_of_the_file_are_refused():
     stream = encode_predicted(transform(np.arange(80, dtype=np.int32) * 1000), {}, Shape())
     with pytest.raises(ContainerError, match="leaves the range"):
         decoder({0: bytes([PREDICTED_FROM_OTHERS]) + stream}, 80).decode(0)
+
+
+def test_large_chunks_are_decoded_one_by_one(target, monkeypatch):
+    recording = build_recording(build_header((), exact=(64, 64, 40), n_records=9, chunk_records=2), 3)
+    target.write_bytes(write(recording))
+    asked: list[int] = []
+    inner = lossless_ahead.begun_ahead
+    monkeypatch.setattr(lossless_ahead, "begun_ahead", lambda *a: asked.append(a[2]) or inner(*a))
+    with EegzReader(target) as reader:
+        for most, expected in ((1 << 30, 4), (2 * 24 * 2 * 128, 2), (100, 1)):
+            monkeypatch.setattr(lossless_ahead, "_MOST_BYTES", most)
+            found = list(lossless_chunks(reader, range(5), [0, 1]))
+            assert asked.pop() == expected
+            assert np.array_equal(found[3][1], recording.chunk_exact(3, 1))
 
 
 def test_files_with_predicted_signals_say_so_and_come_back(target):
