@@ -260,6 +260,15 @@ class TestAll:
         assert report.lost_records
         assert out.getvalue()[:60_000] == original[:60_000]
 
+    def test_a_file_cut_short_is_salvaged_up_to_there(self, night):
+        original, file = night
+        with pytest.raises(ContainerError):
+            restored(file[:-20_000], key=KEY)
+        out = io.BytesIO()
+        report = eegzip.decompress(file[:-20_000], out, key=KEY, salvage=True)
+        assert report.lost_records
+        assert out.getvalue()[:60_000] == original[:60_000]
+
     @pytest.mark.usefixtures("small_segments")
     def test_segments_are_bound_to_their_places(self, original):
         file, other = (sealed(original, "all", chunk_seconds=4) for _ in range(2))
@@ -399,6 +408,18 @@ class TestKeys:
     def test_what_makes_no_sense_is_refused(self, options, sentence, original):
         with pytest.raises(UsageError, match=sentence):
             eegzip.compress(original, io.BytesIO(), **options)
+
+    def test_the_name_of_a_key_file_is_no_pass_phrase(self, tmp_path):
+        (tmp_path / "a.key").write_bytes(KEY)
+        with pytest.raises(UsageError, match="given as a Path"):
+            Key.of(str(tmp_path / "a.key"))
+
+    def test_a_missing_package_is_named(self, identity, original, monkeypatch):
+        for name in ("primitives.kdf.hkdf", "primitives.ciphers.aead"):
+            monkeypatch.setitem(sys.modules, f"cryptography.hazmat.{name}", None)
+        with pytest.raises(UsageError, match=r"eegzip\[encrypt\]"):
+            eegzip.open(identity, key=bytes(range(1, 33)))
+        assert len(restored(identity)) == len(original) - len(TRAILING)
 
     def test_no_two_files_are_alike(self, identity, twin):
         assert identity != twin
