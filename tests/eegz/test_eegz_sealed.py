@@ -348,6 +348,21 @@ def _few_records(original: bytes) -> bytes:
     return original[:236] + b"1       " + original[244 : header + size]
 
 
+def test_a_damaged_lock_has_a_copy_where_the_header_has_one(eegmat):
+    """With the first of both gone, the second serves; with both gone, signals stay and the key is refused."""
+    file = sealed(eegmat, "identity")
+    locks = [place for place in range(len(file)) if file.startswith(layout.SYNC + layout.SEAL, place)]
+    assert len(locks) == 2
+    bad = flipped(file, locks[0] + 100)
+    assert restored(bad, key=KEY) == eegmat.read_bytes()
+    assert not eegzip.verify(bad, key=KEY).intact
+    worse = flipped(bad, locks[1] + 100)
+    with pytest.raises(ContainerError, match="identity is missing or damaged"):
+        restored(worse, key=KEY)
+    assert restored(worse) == restored(file)
+    assert not eegzip.verify(worse).intact
+
+
 def test_repair_of_a_sealed_identity_needs_no_key(identity, original, tmp_path):
     blocks = blocks_of(identity)
     (tmp_path / "bad.eegz").write_bytes(identity[:-40])
