@@ -18,7 +18,10 @@ SALT_BYTES = 16
 
 LEAST_COST, COST, MOST_COST = 14, 17, 18
 """Binary logarithm of scrypt's N: 2**17 takes 128 MiB and about half a second. What a file asks for beyond the last is
-refused, so that none takes more than 256 MiB and a second."""
+refused, so that none takes more than 256 MiB."""
+
+MOST_STRETCHING = 1 << 19
+"""Sum of N over a file's slots, of which all may have to be tried: two to three seconds of a core."""
 
 _BLOCK, _PARALLEL = 8, 1
 _INFO = b"eegzip 1.7 key"

@@ -391,13 +391,12 @@ class TestKeys:
                 block = _first(blocks, layout.SEAL)
                 fields = unpack_map(block.payload[1:], "lock")
                 fields["slots"] = [{**fields["slots"][0], **changes}]
-                if "many" in changes:
-                    fields["slots"] *= 9
+                fields["slots"] *= changes.get("many", 1)
                 block.payload = block.payload[:1] + pack_map(fields)
 
             return forged(out.getvalue(), change)
 
-        for changes in ({"cost": MOST_COST + 1}, {"cost": 60}, {"salt": b""}, {"wrapped": b"x" * 59}, {"many": 1}):
+        for changes in ({"cost": MOST_COST + 1}, {"cost": 60}, {"salt": b""}, {"wrapped": b"x" * 59}, {"many": 9}, {"many": 5}):
             with pytest.raises(ContainerError):
                 eegzip.open(asking(**changes), key="x")
         with pytest.raises(SealedError):
