@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from eegzip.cli.common import device_option, json_option, progress_bar, quiet_option
+from eegzip.cli.keys import key_options
 from eegzip.cli.many import Many, many_options, run_many
 from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import FILE, FOLDER
 
 if TYPE_CHECKING:
     from eegzip.evaluation.report import EvaluationReport
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -29,6 +31,7 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("paths", metavar="ORIGINAL [RESTORED|FILE.eegz] | PATH...", nargs=-1, type=FILE)
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@key_options
 @many_options(output="Where the restored files are, in the same tree.  [default: beside the originals]", writes=False)
 @device_option
 @quiet_option
@@ -39,6 +42,7 @@ def evaluate(
     model: str | None,
     device: str,
     *,
+    key: AnyKey | None,
     many: Many,
     quiet: bool,
     as_json: bool,
@@ -67,16 +71,16 @@ def evaluate(
     if many.wanted(2):
         if as_csv:
             raise click.UsageError("--csv is of one comparison; of many, --json gives a line each.")
-        run_many("evaluate", many, quiet=quiet, as_json=as_json, model=model, device=device)
+        run_many("evaluate", many, quiet=quiet, as_json=as_json, model=model, device=device, key=key)
         return
     if len(paths) == 1:
-        _alone(paths[0], quiet=quiet, as_json=as_json, as_csv=as_csv)
+        _alone(paths[0], key, quiet=quiet, as_json=as_json, as_csv=as_csv)
         return
     if len(paths) != 2:
         raise click.UsageError("name an original and what came back, or the .eegz file made of it.")
     original, restored = paths
     with progress_bar(quiet=quiet) as progress:
-        report = eegzip.evaluate(original, restored, model=model, device=device, progress=progress)
+        report = eegzip.evaluate(original, restored, model=model, device=device, key=key, progress=progress)
     if as_json:
         say(json.dumps(report.to_dict(), indent=2))
     elif as_csv:
@@ -98,7 +102,7 @@ def _print(report: EvaluationReport) -> None:
     say(report.tier_line())
 
 
-def _alone(path: str, *, quiet: bool, as_json: bool, as_csv: bool) -> None:
+def _alone(path: str, key: AnyKey | None, *, quiet: bool, as_json: bool, as_csv: bool) -> None:
     """Say what an .eegz file says of itself."""
     from eegzip.formats.files import is_eegz
 
@@ -112,7 +116,7 @@ def _alone(path: str, *, quiet: bool, as_json: bool, as_csv: bool) -> None:
     from eegzip.cli.info import said_of_itself
     from eegzip.info import without_patient
 
-    with eegzip.open(path) as recording:
+    with eegzip.open(path, key=key) as recording:
         content = without_patient(recording.info)
     if as_json:
         say(json.dumps(content, indent=2))

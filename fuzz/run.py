@@ -64,13 +64,19 @@ def main() -> None:
     if rest[:1] == ["--once"]:
         once(name, rest[1:])
         return
-    import atheris
-
+    try:
+        import atheris
+    except ImportError:
+        sys.exit("the fuzzer is not here: pip install atheris (or run inputs with --once).")
     leave_compiled_functions_alone()
     with atheris.instrument_imports(include=["eegzip"]):
         from sections import mutate
         from targets import IN_SECTIONS, TARGETS, try_one
 
+        from eegzip.codecs.checkpoints import registry
+
+    # Models that ship don't change, and would be hashed anew for every file that names one.
+    registry.load_checkpoint = functools.cache(registry.load_checkpoint)
     target = TARGETS[name]
 
     def bytewise(data: bytes, most: int) -> bytes:

@@ -20,7 +20,6 @@ from sections import Section
 
 import eegzip
 from eegzip.anonymising import anonymize
-from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
 from eegzip.codecs.checkpoints.priors import priors
 from eegzip.codecs.networks.linear_network import LinearWeights, is_linear
@@ -47,9 +46,6 @@ MOST_SAMPLES = 1 << 17
 """Of what a target decodes: inputs should be many."""
 
 _MEMORY = 256 << 20
-
-# Models that ship don't change, and are hashed anew for every file that names one.
-registry.load_checkpoint = functools.cache(registry.load_checkpoint)
 
 _room = tempfile.TemporaryDirectory(prefix="eegzip-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 ROOM = Path(_room.name)

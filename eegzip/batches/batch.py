@@ -271,7 +271,9 @@ class _Run:
         self._check, self._skip_existing, self._overwrite = check, skip_existing, overwrite
         self._remove_source, self._on_file, self._on_progress = remove_source, on_file, on_progress
         # As the manifest gives them back: what is left at its default says nothing.
-        said = {k: value for k, value in options.items() if k != "key" and value not in (None, False, (), [])}
+        said = {name: value for name, value in options.items() if value not in (None, False, (), [])}
+        if "key" in said:
+            said["key"] = "given"  # what was done without one is done anew with it; what it is, nobody reads here
         self._settings = json.loads(json.dumps(said, default=str))
         self._pace = Pace(0, 0)
         self._under_way: dict[Place, float] = {}

@@ -15,6 +15,7 @@ from eegzip.evaluation.report import ChannelEvaluation, EvaluationReport
 from eegzip.evaluation.sides import Side, read_side, refuse_other
 from eegzip.evaluation.tiers import TierMeter
 from eegzip.formats.edf import SignalKind, classify_signals
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.remote.spooled import Source
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def evaluate(
     *,
     model: str | Path | None = None,
     device: str = "cpu",
+    key: AnyKey | None = None,
     progress: Progress | None = None,
 ) -> EvaluationReport:
     """Compare a recording with what is left of it.
@@ -45,6 +47,8 @@ def evaluate(
     model : path-like, optional
         As for :func:`eegzip.decompress`.
     device : str
+    key : str, bytes or path-like, optional
+        What opens files that are sealed as a whole, as in :func:`eegzip.open`.
     progress : callable, optional
 
     Returns
@@ -65,8 +69,8 @@ def evaluate(
     night.eegz: ...
     """
     report = progress or (lambda *_: None)
-    first = read_side(original, model, device, report)
-    second = read_side(restored, model, device, report)
+    first = read_side(original, model, device, report, key)
+    second = read_side(restored, model, device, report, key)
     refuse_other(first, second)
     return judge(first, second, report)
 

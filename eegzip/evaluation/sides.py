@@ -15,6 +15,7 @@ from eegzip.evaluation.coded_size import coded_bytes
 from eegzip.formats.edf import EdfFile, SignalKind, classify_signals
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
 from eegzip.formats.eegz.header import MEASURES
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, naming_memory
 from eegzip.formats.files import is_eegz
@@ -69,8 +70,10 @@ class Side:
         return self.n_records * (self.header.record_duration or 0.0) or None
 
 
-def read_side(path: Source, model: str | Path | None, device: str, progress: Progress) -> Side:
-    """Read a recording, or restore it from an ``.eegz`` file.
+def read_side(
+    path: Source, model: str | Path | None, device: str, progress: Progress, key: AnyKey | None = None
+) -> Side:
+    """Read a recording, or restore it from an ``.eegz`` file; `key` opens one that is sealed as a whole.
 
     Raises
     ------
@@ -78,10 +81,12 @@ def read_side(path: Source, model: str | Path | None, device: str, progress: Pro
         It can't be read.
     """
     with local_source(path) as place:
-        return replace(_read_local(place, model, device, progress), path=name_of(path))
+        return replace(_read_local(place, model, device, progress, key), path=name_of(path))
 
 
-def _read_local(path: Path, model: str | Path | None, device: str, progress: Progress) -> Side:
+def _read_local(
+    path: Path, model: str | Path | None, device: str, progress: Progress, key: AnyKey | None
+) -> Side:
     # What is not there or no file has a better sentence from the reader of EDF.
     if not (path.is_file() and is_eegz(path)):
         with EdfFile.open(path) as file:
@@ -97,7 +102,7 @@ def _read_local(path: Path, model: str | Path | None, device: str, progress: Pro
             )
     from eegzip.reports import signal_reports
 
-    with naming_memory(path), EegzReader(path, priors(model)) as reader:
+    with naming_memory(path), EegzReader(path, priors(model), key) as reader:
         reader.require_chunks(0, reader.header.n_records)
         header = stored_edf_header(reader.header)
         kinds = classify_signals(header)

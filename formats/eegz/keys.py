@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, Union
@@ -17,7 +18,10 @@ SALT_BYTES = 16
 
 LEAST_COST, COST, MOST_COST = 14, 17, 18
 """Binary logarithm of scrypt's N: 2**17 takes 128 MiB and about half a second. What a file asks for beyond the last is
-refused, so that none takes more than 256 MiB and a second."""
+refused, so that none takes more than 256 MiB."""
+
+MOST_STRETCHING = 1 << 19
+"""Sum of N over a file's slots, of which all may have to be tried: two to three seconds of a core."""
 
 _BLOCK, _PARALLEL = 8, 1
 _INFO = b"eegzip 1.7 key"
@@ -63,6 +67,8 @@ class Key:
             secret = unicodedata.normalize("NFC", key).encode("utf-8", "surrogatepass")
             if not 0 < len(secret) <= _MOST_PASSPHRASE:
                 raise UsageError("a pass phrase has one character at least, and 64 kB at most; choose another.")
+            if _names_file(key):
+                raise UsageError("that pass phrase is the name of a file; a key file is given as a Path: key=Path(...)")
             return cls(True, secret)
         if isinstance(key, os.PathLike):
             return cls(False, _key_of_file(Path(key)))
@@ -80,6 +86,12 @@ class Key:
             Binary logarithm of scrypt's N, with a pass phrase.
         """
         return _made.get((self, salt, cost), _stretch)
+
+
+def _names_file(text: str) -> bool:
+    with suppress(OSError, ValueError):  # what no file can be called
+        return Path(text).is_file()
+    return False
 
 
 AnyKey: TypeAlias = Union[str, bytes, "os.PathLike[str]", Key]

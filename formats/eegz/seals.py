@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eegzip.formats.eegz.fields import Fields
-from eegzip.formats.eegz.keys import COST, KEY_BYTES, LEAST_COST, MOST_COST, SALT_BYTES, AnyKey, Key
+from eegzip.formats.eegz.keys import COST, KEY_BYTES, LEAST_COST, MOST_COST, MOST_STRETCHING, SALT_BYTES, AnyKey, Key
 from eegzip.formats.errors import ContainerError, SealedError
 from eegzip.formats.extras import imported
 
@@ -96,6 +96,8 @@ class Lock:
             if len(salt) != SALT_BYTES or len(wrapped) != _WRAPPED_BYTES:
                 raise ContainerError("the lock has a salt or a wrapped key of another length than it must have.")
             slots.append(Slot(kind == "passphrase", salt, cost, wrapped))
+        if sum(1 << slot.cost for slot in slots if slot.passphrase) > MOST_STRETCHING:
+            raise ContainerError("the lock asks for more stretching of pass phrases than it may.")
         file = fields.binary("file")
         if len(file) != SALT_BYTES:
             raise ContainerError("the lock has no identity of 16 bytes.")

@@ -198,7 +198,7 @@ class EegzWriter:
         """Write a copy of the header where it is worth it, summary, index and trailer; return the file's size."""
         for piece in () if self._identity is None else self._identity.pieces():
             self._block(layout.SEAL, piece)
-        if _COPY_WORTH * (len(self._head) + len(self._lock) + layout.BLOCK_HEADER_BYTES) <= self._offset:
+        if _COPY_WORTH * (len(self._head) + layout.BLOCK_HEADER_BYTES) <= self._offset:
             self._write_head()
         self._block(layout.SUMMARY, summary.pack(self._header.small, eeg=self._header.bounds_eeg_part))
         index_offset = self._offset

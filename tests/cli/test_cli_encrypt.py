@@ -75,6 +75,9 @@ def test_all_is_sealed_by_a_pass_phrase(folder):
     said("decompress", sealed, folder / "back.edf", "--ask-passphrase", given="a word\n")
     assert (folder / "back.edf").read_bytes() == night.read_bytes()
     (folder / "phrase.txt").write_text("a word\n")
+    key = ("--passphrase-file", folder / "phrase.txt")
+    assert "lossless" in said("evaluate", night, sealed, *key)
+    assert "measured when it was written" in said("evaluate", sealed, *key)
     assert "AES-256-GCM" in said("info", sealed, "--passphrase-file", folder / "phrase.txt")
     assert "does not open it" in said("verify", sealed, "--ask-passphrase", given="a wort\n", code=1)
     (folder / "phrase.txt").write_bytes(b"\xff\xfe")
@@ -101,7 +104,7 @@ def test_an_archive_is_sealed_and_restored(folder, what):
     lines = [json.loads(line) for line in manifest.splitlines()]
     assert lines[-1]["checked"] == "identical"
     assert lines[-1]["settings"]["encrypt"] == what
-    assert "key" not in lines[-1]["settings"]
+    assert lines[-1]["settings"]["key"] == "given"
     assert "Smith" not in manifest
     said("decompress", "-r", folder / "archive", "-o", folder / "out", "-j", 0, *key)
     for name in ("one.edf", "two.edf"):
@@ -113,6 +116,13 @@ def test_no_pass_phrase_is_recorded_or_sent_away(folder):
     options = {"lossless": True, "encrypt": "all", "key": "a word that nobody guesses"}
     batch([folder / "night.edf"], output=folder / "out", manifest=folder / "m.jsonl", jobs=0, check=True, **options)
     assert "nobody guesses" not in (folder / "m.jsonl").read_text()
+    # What was restored as of nobody is restored again once there is a key.
+    eegzip.compress(folder / "night.edf", folder / "night.edf.eegz", lossless=True, encrypt="identity", key=bytes(32))
+    again = {"job": "decompress", "output": folder / "back", "manifest": folder / "d.jsonl", "jobs": 0}
+    assert batch([folder / "night.edf.eegz"], **again).done == 1
+    assert batch([folder / "night.edf.eegz"], **again).skipped == 1
+    assert batch([folder / "night.edf.eegz"], **again, key=bytes(32)).done == 1
+    assert (folder / "back" / "night.edf").read_bytes() == (folder / "night.edf").read_bytes()
     with pytest.raises(UsageError, match="not sent to a cluster"):
         batch([folder / "night.edf"], output=folder / "out", client=object(), **options)
 

@@ -261,6 +261,15 @@ class TestAll:
         assert report.lost_records
         assert out.getvalue()[:60_000] == original[:60_000]
 
+    def test_a_file_cut_short_is_salvaged_up_to_there(self, night):
+        original, file = night
+        with pytest.raises(ContainerError):
+            restored(file[:-20_000], key=KEY)
+        out = io.BytesIO()
+        report = eegzip.decompress(file[:-20_000], out, key=KEY, salvage=True)
+        assert report.lost_records
+        assert out.getvalue()[:60_000] == original[:60_000]
+
     @pytest.mark.usefixtures("small_segments")
     def test_segments_are_bound_to_their_places(self, original):
         file, other = (sealed(original, "all", chunk_seconds=4) for _ in range(2))
@@ -340,6 +349,21 @@ def _few_records(original: bytes) -> bytes:
     return original[:236] + b"1       " + original[244 : header + size]
 
 
+def test_a_damaged_lock_has_a_copy_where_the_header_has_one(eegmat):
+    """With the first of both gone, the second serves; with both gone, signals stay and the key is refused."""
+    file = sealed(eegmat, "identity")
+    locks = [place for place in range(len(file)) if file.startswith(layout.SYNC + layout.SEAL, place)]
+    assert len(locks) == 2
+    bad = flipped(file, locks[0] + 100)
+    assert restored(bad, key=KEY) == eegmat.read_bytes()
+    assert not eegzip.verify(bad, key=KEY).intact
+    worse = flipped(bad, locks[1] + 100)
+    with pytest.raises(ContainerError, match="identity is missing or damaged"):
+        restored(worse, key=KEY)
+    assert restored(worse) == restored(file)
+    assert not eegzip.verify(worse).intact
+
+
 def test_repair_of_a_sealed_identity_needs_no_key(identity, original, tmp_path):
     blocks = blocks_of(identity)
     (tmp_path / "bad.eegz").write_bytes(identity[:-40])
@@ -368,13 +392,13 @@ class TestKeys:
                 block = _first(blocks, layout.SEAL)
                 fields = unpack_map(block.payload[1:], "lock")
                 fields["slots"] = [{**fields["slots"][0], **changes}]
-                if "many" in changes:
-                    fields["slots"] *= 9
+                fields["slots"] *= changes.get("many", 1)
                 block.payload = block.payload[:1] + pack_map(fields)
 
             return forged(out.getvalue(), change)
 
-        for changes in ({"cost": MOST_COST + 1}, {"cost": 60}, {"salt": b""}, {"wrapped": b"x" * 59}, {"many": 1}):
+        costs = [{"cost": MOST_COST + 1}, {"cost": 60}, {"many": 9}, {"many": 5}]
+        for changes in (*costs, {"salt": b""}, {"wrapped": b"x" * 59}):
             with pytest.raises(ContainerError):
                 eegzip.open(asking(**changes), key="x")
         with pytest.raises(SealedError):
@@ -400,6 +424,18 @@ class TestKeys:
     def test_what_makes_no_sense_is_refused(self, options, sentence, original):
         with pytest.raises(UsageError, match=sentence):
             eegzip.compress(original, io.BytesIO(), **options)
+
+    def test_the_name_of_a_key_file_is_no_pass_phrase(self, tmp_path):
+        (tmp_path / "a.key").write_bytes(KEY)
+        with pytest.raises(UsageError, match="given as a Path"):
+            Key.of(str(tmp_path / "a.key"))
+
+    def test_a_missing_package_is_named(self, identity, original, monkeypatch):
+        for name in ("primitives.kdf.hkdf", "primitives.ciphers.aead"):
+            monkeypatch.setitem(sys.modules, f"cryptography.hazmat.{name}", None)
+        with pytest.raises(UsageError, match=r"eegzip\[encrypt\]"):
+            eegzip.open(identity, key=bytes(range(1, 33)))
+        assert len(restored(identity)) == len(original) - len(TRAILING)
 
     def test_no_two_files_are_alike(self, identity, twin):
         assert identity != twin
