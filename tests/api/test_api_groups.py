@@ -241,8 +241,9 @@ def test_a_file_states_the_lowest_version_that_describes_it(source: Path, model:
     """So an older reader never meets a file that it can't restore without being told."""
     single = save_single(tmp_path / "single").folder
     cases = {
-        "sc": ({"model": single, "lossy": ["*"]}, 0),
-        "mc": ({"model": model, "lossy": ["*"]}, 1),
+        "sc": ({"model": single, "lossy": ["*"], "kinds": {"*": "eeg"}}, 0),
+        "mc": ({"model": model, "lossy": ["*"], "kinds": {"*": "eeg"}}, 1),
+        "kinds": ({"model": single, "lossy": ["*"]}, 7),
         "partly": ({"model": single}, 2),
         "exact": ({"model": model, "exact": ["*"]}, 2),
     }
