@@ -214,7 +214,7 @@ def compress(
             hidden = stack.enter_context(hidden_identity(read, sealed_by))
             read, said = hidden.copy, hidden.notes
         file = stack.enter_context(EdfFile.open(read))
-        _refuse_unknown_labels(file, options)
+        _refuse_unknown_labels(file, lossy, exact, list(kinds or ()))
 
         def check(written: Path) -> None:
             # Here, as it needs numba, which finding a name does not.
@@ -358,14 +358,12 @@ def _refuse_recording(target: Target) -> None:
         )
 
 
-def _refuse_unknown_labels(file: EdfFile, options: CompressionOptions) -> None:
+def _refuse_unknown_labels(
+    file: EdfFile, lossy: Sequence[str], exact: Sequence[str], kinds: Sequence[str]
+) -> None:
     """Refuse patterns that name nothing: behind a slip of the pen a channel would be coded as nobody wants it."""
     labels = [signal.label for signal in file.header.signals]
-    for option, patterns in (
-        ("--lossy", options.lossy),
-        ("--exact", () if options.lossless else options.exact),
-        ("--kind", [pattern for pattern, _ in options.kinds]),
-    ):
+    for option, patterns in (("--lossy", lossy), ("--exact", exact), ("--kind", kinds)):
         for pattern in patterns:
             if pattern != "*" and not any(matches(pattern, label) for label in labels):
                 raise UsageError(

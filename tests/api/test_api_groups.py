@@ -250,9 +250,9 @@ def test_a_file_states_the_lowest_version_that_describes_it(source: Path, model:
     cases = {
         "sc": ({"model": single, "lossy": ["*"], "kinds": {"*": "eeg"}}, 0),
         "mc": ({"model": model, "lossy": ["*"], "kinds": {"*": "eeg"}}, 1),
+        "kinds": ({"model": single, "lossy": ["*"]}, 7),
         "partly": ({"model": single}, 2),
         "exact": ({"model": model, "exact": ["*"]}, 2),
-        "heart": ({"model": single, "lossy": ["*"]}, 7),
     }
     for name, (options, version) in cases.items():
         path = tmp_path / f"{name}.eegz"

@@ -134,7 +134,7 @@ def test_reports_as_json(run: Run, eegmat: Path, tmp_path: Path) -> None:
     assert restored["lost_records"] == []
 
     edf = json.loads(run("info", "--json", eegmat).stdout)
-    assert [signal["kind"] for signal in edf["signals"]] == ["eeg"] * 3 + ["voltage", "annotations"]
+    assert [signal["kind"] for signal in edf["signals"]] == ["eeg"] * 3 + ["ecg", "annotations"]
 
 
 def test_quiet_and_verbose(run: Run, eegmat: Path, tmp_path: Path) -> None:
