@@ -115,7 +115,7 @@ Examples:
 @click.option("--anonymize", is_flag=True, help="Compress what 'eegzip anonymize' makes of IN; notes say what.")
 @click.option(
     "--encrypt",
-    metavar="identity|all",
+    type=click.Choice(["identity", "all"]),
     help="Seal what tells whose it is (header, date, texts), while signals are read without a key; or all. Asks for a "
     "pass phrase where no key is named.",
 )
