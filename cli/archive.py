@@ -35,7 +35,7 @@ Examples:
 @click.option("--max-prd", type=float, metavar="PERCENT", help="Not lossless: error at most, as with compress.")
 @level_options
 @click.option("--remove-source", is_flag=True, help="Remove each recording after its file was compared and recorded.")
-@click.option("--encrypt", metavar="identity|all", help="Seal whose recordings they are, or all, as with compress.")
+@click.option("--encrypt", type=click.Choice(["identity", "all"]), help="Seal whose they are, or all; see compress.")
 @key_options
 @quiet_option
 @json_option

@@ -139,7 +139,7 @@ Examples:
 @click.option("--embed-model", is_flag=True, help="Let the file carry the model of its tokens, up to 16 MiB.")
 @click.option(
     "--encrypt",
-    metavar="identity|all",
+    type=click.Choice(["identity", "all"]),
     help="Seal what tells whose it is (header, date, texts), while signals are read without a key; or all. Asks for a "
     "pass phrase where no key is named.",
 )

@@ -87,6 +87,7 @@ def test_all_is_sealed_by_a_pass_phrase(folder):
 def test_one_key_at_a_time(folder):
     both = ("--key-file", folder / "a.key", "--ask-passphrase")
     assert "give one of" in said("info", folder / "night.edf", *both, code=2)
+    assert "is not one of" in said("compress", folder / "night.edf", "--encrypt", "some", code=2)
     assert "say what is sealed" in said("compress", folder / "night.edf", "--key-file", folder / "a.key", code=2)
 
 
