@@ -129,34 +129,21 @@ def decompress(
         signals = chosen_signals(header, channels) if channels else None
         network = StoredNetwork(reader, model, device)
         origin = read if isinstance(read, Path) else None
-
-        def restored(losses: Losses) -> tuple[int, list[str]]:
-            """Write the recording; return its size, and what there is to say."""
-            notes = list(reader.problems)
-            if key is not None and reader.sealed is None:
-                notes.append("nothing of the file is sealed, so the key says nothing of who made it")
-            with atomic_output(write, overwrite=overwrite, source=origin) as output:
-                writer = EdfWriter(output)
-                if whole:
-                    decoder = RecordingDecoder(reader, network, losses=losses, alone=alone)
-                    notes += _write_whole(decoder, writer, report, losses, salvage=salvage)
-                else:
-                    cut = _cut(reader, signals, (first, end), losses)
-                    decoder = RecordingDecoder(reader, network, list(cut.signals), losses, alone=alone)
-                    _write_cut(decoder, cut, writer, (first, end), report)
-                return output.tell(), notes
-
         losses = losses_of(reader) if salvage else NO_LOSSES
         _refuse_more_output(reader, (first, end), losses, max_output)
-        try:
-            size, notes = restored(losses)
-        except ContainerError:
-            if not salvage:
-                raise
-            # Something passes its checksums and can't be decoded all the same.
-            losses = losses_of(reader, thorough=True)
-            _refuse_more_output(reader, (first, end), losses, max_output)
-            size, notes = restored(losses)
+        notes = list(reader.problems)
+        if key is not None and reader.sealed is None:
+            notes.append("nothing of the file is sealed, so the key says nothing of who made it")
+        with atomic_output(write, overwrite=overwrite, source=origin) as output:
+            writer = EdfWriter(output)
+            if whole:
+                decoder = RecordingDecoder(reader, network, losses=losses, alone=alone)
+                notes += _write_whole(decoder, writer, report, losses, salvage=salvage)
+            else:
+                cut = _cut(reader, signals, (first, end), losses)
+                decoder = RecordingDecoder(reader, network, list(cut.signals), losses, alone=alone)
+                _write_cut(decoder, cut, writer, (first, end), report)
+            size = output.tell()
         lost_records, lost_signals = _lost(reader, losses, signals, (first, end))
     return DecompressionReport(
         source=name_of(source),

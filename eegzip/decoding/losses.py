@@ -59,14 +59,10 @@ class Losses:
 NO_LOSSES = Losses()
 
 
-def losses_of(reader: EegzReader, *, thorough: bool = False) -> Losses:
+def losses_of(reader: EegzReader) -> Losses:
     """Find what of a file can't be read.
 
-    Parameters
-    ----------
-    reader : EegzReader
-    thorough : bool
-        Decode the streams of all chunks, each by itself, and not only of those that fail their checksum.
+    Streams of chunks that fail their checksum are decoded, each by itself; chunks that pass are believed.
 
     Raises
     ------
@@ -85,10 +81,7 @@ def losses_of(reader: EegzReader, *, thorough: bool = False) -> Losses:
         try:
             reader.payload(place)
             reader.open_sealed(number)
-            intact = not thorough
         except ContainerError:
-            intact = False
-        if not intact:
             tokens, whole = frozenset(_lost_groups(reader, number)), _has_knots(reader, number)
             if tokens:
                 groups[number] = tokens
