@@ -1,20 +1,22 @@
-"""Bytes and speed of exact compression, beside FLAC, WavPack, xz, zstd, bz2 and MEF3's RED, in the same run.
+"""Bytes and speed of exact compression at all levels, beside FLAC, WavPack, xz, zstd, bz2 and MEF3's RED, in one run.
 
-Usage: ``python benchmarks/lossless.py [--data ../shared/data/eeg] [--per-set 0] [--sets eegmat vep]``
+Usage: ``python benchmarks/lossless.py [--data ../shared/data/eeg] [--per-set 0] [--sets eegmat vep] [--levels 1 6 9]``
 
-Ours is the whole ``.eegz`` file that ``eegzip.compress(..., lossless=True)`` makes, with header, annotations,
-checksums and index; it is decompressed and compared with the original byte by byte. The others get bare samples,
-without EDF header and annotations, which flatters them a little:
+Ours is the whole ``.eegz`` file that ``eegzip.compress(..., lossless=True, level=...)`` makes, with header,
+annotations, checksums and index; it is decompressed and compared with the original byte by byte. The others get bare
+samples, without EDF header and annotations, which flatters them a little:
 
 - FLAC ``-8 --no-padding --no-seektable``, each channel alone and in groups of 8, its maximum; the smaller counts;
 - WavPack ``-hh -x4``, all channels in one file;
 - ``xz -9``, ``zstd -19`` and ``bz2 -9`` over the samples channel by channel, and as in the file; the smaller counts;
 - MEF3's RED by pymef: the data files, a block a minute.
 
-What is not installed is left out, and the report says so. Saved is 1 - ours / the smallest of the others. Speeds are
-of whole recordings on the wall clock, after a first call that compiled; "x" is how much faster than 21 channels
-at 256 Hz come in (samples / s / 5376). Results go to benchmarks/results/lossless.csv, a line a recording, and
-lossless.md, both written as the run goes on.
+What is not installed is left out, and the report says so. Saved is 1 - ours / the smallest of the others, at the
+ordinary level. Speeds are of whole recordings from file to file, after a first call that compiled, in processor
+seconds of all threads and children, as these don't depend on what else the machine does; "x" is how much faster than
+21 channels at 256 Hz come in on one core (samples / s / 5376). FLAC counts with the faster of its two ways. Results
+go to NAME.csv, a line a recording, NAME.md and NAME.png in benchmarks/results (--name, lossless), all written as the
+run goes on; recordings of the sets take turns.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ import argparse
 import bz2
 import csv
 import filecmp
+import itertools
 import lzma
+import os
 import shutil
 import statistics
 import struct
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +51,18 @@ except ImportError:
 ROOT = Path(__file__).parents[1]
 SETS = ("adhd", "eegmat", "neonatal", "ssvep_exo", "vep")
 RIVALS = ("flac", "wavpack", "xz", "zstd", "bz2", "red")
-COLUMNS = ["set", "recording", "channels", "rate", "samples", "original", "eegzip", *RIVALS, "best", "saved",
-           "eegzip_compress_s", "eegzip_decompress_s", *[f"{rival}_s" for rival in RIVALS]]  # fmt: skip
+ORDINARY = 6
+LEVELS = tuple(range(1, 10))
+OURS = [f"level_{level}" for level in LEVELS]
+COLUMNS = ["set", "recording", "channels", "rate", "samples", "original", *OURS, *RIVALS, "best", "saved",
+           *[f"{ours}_{way}_s" for ours in OURS for way in ("compress", "decompress")],
+           *[f"{rival}_s" for rival in RIVALS]]  # fmt: skip
 REAL_TIME = 21 * 256
+
+
+def processor_seconds() -> float:
+    """What this process and its children have used so far."""
+    return sum(os.times()[:4])
 
 
 def samples_of(path: Path) -> tuple[list[np.ndarray], int]:
@@ -92,8 +104,13 @@ def by_program(command: list[str], groups: list[np.ndarray], rate: int, scratch:
 def flac(parts: list[np.ndarray], rate: int, scratch: Path) -> int:
     command = ["flac", "-8", "--no-padding", "--no-seektable", "--lax", "--channel-map=none", "-s", "-f"]
     alone = [part[i : i + 1] for part in parts for i in range(len(part))]
+    return by_program(command, alone, rate, scratch)
+
+
+def flac_of_eight(parts: list[np.ndarray], rate: int, scratch: Path) -> int:
+    command = ["flac", "-8", "--no-padding", "--no-seektable", "--lax", "--channel-map=none", "-s", "-f"]
     eights = [part[i : i + 8] for part in parts for i in range(0, len(part), 8)]
-    return min(by_program(command, groups, rate, scratch) for groups in (alone, eights))
+    return by_program(command, eights, rate, scratch)
 
 
 def wavpack(parts: list[np.ndarray], rate: int, scratch: Path) -> int:
@@ -148,7 +165,7 @@ def rivals_here() -> dict[str, Callable[[list[np.ndarray], int, Path], int]]:
     return found
 
 
-def measure(group: str, path: Path, scratch: Path) -> dict[str, Any]:
+def measure(group: str, path: Path, levels: Sequence[int], scratch: Path) -> dict[str, Any]:
     """Compress one recording in every way; return its row."""
     parts, rate = samples_of(path)
     row: dict[str, Any] = {
@@ -156,33 +173,66 @@ def measure(group: str, path: Path, scratch: Path) -> dict[str, Any]:
         "samples": sum(part.size for part in parts), "original": path.stat().st_size,
     }  # fmt: skip
     coded, back = scratch / "coded.eegz", scratch / f"back{path.suffix}"
-    started = time.perf_counter()
-    eegzip.compress(path, coded, lossless=True, overwrite=True)
-    row["eegzip_compress_s"] = time.perf_counter() - started
-    row["eegzip"] = coded.stat().st_size
-    started = time.perf_counter()
-    eegzip.decompress(coded, back, overwrite=True)
-    row["eegzip_decompress_s"] = time.perf_counter() - started
-    if not filecmp.cmp(path, back, shallow=False):
-        raise SystemExit(f"{path} does not come back")
+    for level in levels:
+        started = processor_seconds()
+        eegzip.compress(path, coded, lossless=True, level=level, overwrite=True)
+        row[f"level_{level}_compress_s"] = processor_seconds() - started
+        row[f"level_{level}"] = coded.stat().st_size
+        started = processor_seconds()
+        eegzip.decompress(coded, back, overwrite=True)
+        row[f"level_{level}_decompress_s"] = processor_seconds() - started
+        if not filecmp.cmp(path, back, shallow=False):
+            raise SystemExit(f"{path} does not come back at level {level}")
     for name, code in rivals_here().items():
-        started = time.perf_counter()
+        started = processor_seconds()
         row[name] = code(parts, rate, scratch)
-        row[f"{name}_s"] = time.perf_counter() - started
+        row[f"{name}_s"] = processor_seconds() - started
+    if "flac" in row:
+        started = processor_seconds()
+        other = flac_of_eight(parts, rate, scratch)
+        row["flac"], row["flac_s"] = min(row["flac"], other), min(row["flac_s"], processor_seconds() - started)
     sizes = {name: row[name] for name in RIVALS if name in row}
     row["best"] = min(sizes, key=lambda name: sizes[name])
-    row["saved"] = 1 - row["eegzip"] / sizes[row["best"]]
+    row["saved"] = 1 - row[f"level_{ORDINARY}"] / sizes[row["best"]]
     return row
 
 
-def table(rows: list[dict[str, Any]]) -> list[str]:
-    """Lines of the report: medians and the worst of each set, then of all."""
+Rows = list[dict[str, Any]]
+
+
+def bits(rows: Rows, name: str) -> float:
+    """Bits a sample, the median over recordings."""
+    return statistics.median(8 * row[name] / row["samples"] for row in rows)
+
+
+def speed(rows: Rows, name: str) -> float:
+    """How many times as fast as recorded one core is."""
+    seconds = sum(row[name] for row in rows)
+    return sum(row["samples"] for row in rows) / max(seconds, 1e-9) / REAL_TIME
+
+
+def change(rows: Rows, name: str, other: str) -> float:
+    """By how many percent one way is larger than another, the median over recordings."""
+    return statistics.median(100 * row[name] / row[other] - 100 for row in rows)
+
+
+def by_set(rows: Rows) -> list[tuple[str, Rows]]:
+    """Recordings of each set, those of all but EEGMAT, and all."""
+    parts = [(name, [row for row in rows if row["set"] == name]) for name in SETS]
+    parts += [("all but eegmat", [row for row in rows if row["set"] != "eegmat"]), ("all", rows)]
+    return [(name, part) for name, part in parts if part]
+
+
+def table(rows: Rows, levels: Sequence[int], picture: str) -> list[str]:
+    """Lines of the report: medians and the worst of each set, then of all; then the levels."""
     here = [name for name in RIVALS if any(name in row for row in rows)]
     missing = [name for name in RIVALS if name not in here]
+    ordinary = f"level_{ORDINARY}"
     lines = [
         "# Exact compression",
         "",
-        "Bits a sample, medians over recordings; command: `python benchmarks/lossless.py`",
+        "Bits a sample, medians over recordings; command: `python benchmarks/lossless.py`. Speeds: times as fast as 21",
+        f"channels at 256 Hz come in, on one core, in processor seconds; load when it ended: {os.getloadavg()[0]:.0f}.",
         "",
     ]
     if missing:
@@ -191,31 +241,81 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         f"| set | recordings | eegzip | {' | '.join(here)} | saved: median | least | compress, x | decompress, x |",
         f"| --- | --- | --- | {' | '.join('---' for _ in here)} | --- | --- | --- | --- |",
     ]
-    sets = [name for name in SETS if any(row["set"] == name for row in rows)]
-    for name, part in [(name, [row for row in rows if row["set"] == name]) for name in sets] + [
-        ("all but eegmat", [row for row in rows if row["set"] != "eegmat"]),
-        ("all", rows),
-    ]:
-        if not part:
-            continue
-
-        def middle(value: Callable[[dict[str, Any]], float], part: list[dict[str, Any]] = part) -> float:
-            return statistics.median(value(row) for row in part)
-
-        bits = [middle(lambda row, key=key: 8 * row[key] / row["samples"]) for key in ("eegzip", *here)]
-        saved = [row["saved"] for row in part]
-        speed = [
-            sum(row["samples"] for row in part) / sum(row[key] for row in part) / REAL_TIME
-            for key in ("eegzip_compress_s", "eegzip_decompress_s")
-        ]
-        least, median = 100 * min(saved), 100 * statistics.median(saved)
+    for name, part in by_set(rows):
+        saved = [100 * row["saved"] for row in part]
+        sizes = " | ".join(f"{bits(part, key):.2f}" for key in (ordinary, *here))
         lines.append(
-            f"| {name} | {len(part)} | {' | '.join(f'{value:.2f}' for value in bits)} | {median:.1f} % "
-            f"| {least:.1f} % | {speed[0]:.0f} | {speed[1]:.0f} |"
+            f"| {name} | {len(part)} | {sizes} | {statistics.median(saved):.1f} % | {min(saved):.1f} % "
+            f"| {speed(part, f'{ordinary}_compress_s'):.0f} | {speed(part, f'{ordinary}_decompress_s'):.0f} |"
         )
     below = [f"{row['set']}/{row['recording']} ({100 * row['saved']:.1f} %)" for row in rows if row["saved"] < 0.05]
-    lines += ["", f"Recordings with less than 5 % saved: {', '.join(below) or 'none'}.", ""]
-    return lines
+    lines += ["", f"Recordings with less than 5 % saved: {', '.join(below) or 'none'}.", "", "## Levels", ""]
+    names = [name for name, _ in by_set(rows)]
+    lines += [
+        "Bytes against the ordinary level in percent, medians over recordings; then the median of the sets' medians,",
+        "and the same against FLAC -8.",
+        "",
+        f"| | {' | '.join(names)} | median of sets | against FLAC | compress, x | decompress, x |",
+        f"| --- | {' | '.join('---' for _ in names)} | --- | --- | --- | --- |",
+    ]
+    sets = [part for name, part in by_set(rows) if name in SETS]
+    for level in levels:
+        ours = f"level_{level}"
+        each = " | ".join(f"{change(part, ours, ordinary):+.1f}" for _, part in by_set(rows))
+        middle = statistics.median(change(part, ours, ordinary) for part in sets)
+        flac = statistics.median(change(part, ours, "flac") for part in sets) if "flac" in here else float("nan")
+        lines.append(
+            f"| -{level} | {each} | {middle:+.1f} | {flac:+.1f} "
+            f"| {speed(rows, f'{ours}_compress_s'):.0f} | {speed(rows, f'{ours}_decompress_s'):.0f} |"
+        )
+    for name in here:
+        each = " | ".join(f"{change(part, name, ordinary):+.1f}" for _, part in by_set(rows))
+        middle = statistics.median(change(part, name, ordinary) for part in sets)
+        flac = statistics.median(change(part, name, "flac") for part in sets) if "flac" in here else float("nan")
+        lines.append(f"| {name} | {each} | {middle:+.1f} | {flac:+.1f} | {speed(rows, f'{name}_s'):.0f} | |")
+    return [*lines, "", f"![Bits a sample over speed, a panel a set]({picture})", ""]
+
+
+def draw(rows: Rows, levels: Sequence[int], target: Path) -> None:
+    """Bits a sample over speed of compressing, a panel a set."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    parts = [(name, part) for name, part in by_set(rows) if name in SETS]
+    figure, axes = plt.subplots(1, len(parts), figsize=(3.3 * len(parts), 3.9), squeeze=False, layout="constrained")
+    for axis, (name, part) in zip(axes[0], parts, strict=True):
+        x = [speed(part, f"level_{level}_compress_s") for level in levels]
+        y = [bits(part, f"level_{level}") for level in levels]
+        axis.plot(x, y, "o-", color="tab:blue", markersize=4, label="eegzip")
+        for level, across, up in zip(levels, x, y, strict=True):
+            if level in (levels[0], ORDINARY, levels[-1]):
+                axis.annotate(f"-{level}", (across, up), textcoords="offset points", xytext=(0, 6), ha="center")
+        for rival in RIVALS:
+            if rival in part[0]:
+                across, up = speed(part, f"{rival}_s"), bits(part, rival)
+                axis.plot(across, up, "x", color="tab:red")
+                axis.annotate(rival, (across, up), textcoords="offset points", xytext=(4, 4), fontsize=8)
+        axis.set_xscale("log")
+        axis.set_title(f"{name} ({len(part)})", fontsize=10)
+        axis.set_xlabel("x real time, one core")
+        axis.margins(0.15)
+        axis.grid(alpha=0.3)
+    axes[0][0].set_ylabel("bits a sample")
+    figure.savefig(target, dpi=110)
+    plt.close(figure)
+
+
+def in_turns(arguments: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Recordings, one of each set after the other."""
+    chosen = []
+    for group in arguments.sets:
+        files = sorted((arguments.data / group).glob("*.[eb]df"))
+        step = max(len(files) // arguments.per_set, 1) if arguments.per_set else 1
+        chosen.append([(group, path) for path in files[::step][: arguments.per_set or None]])
+    for row in itertools.zip_longest(*chosen):
+        yield from (found for found in row if found is not None)
 
 
 def main() -> None:
@@ -223,31 +323,33 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/eeg")
     parser.add_argument("--per-set", type=int, default=0, help="recordings of each set, spread over it; 0: all")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument("--levels", nargs="+", type=int, default=list(LEVELS), help="the ordinary one, 6, is added")
+    parser.add_argument("--name", default="lossless", help="of the results")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results")
     arguments = parser.parse_args()
-    rows: list[dict[str, Any]] = []
+    levels = sorted({*arguments.levels, ORDINARY})
+    rows: Rows = []
+    report, picture, sheet = (arguments.out / f"{arguments.name}.{end}" for end in ("md", "png", "csv"))
     warm = ROOT / "examples/data/eegmat_subject18_arithmetic.edf"
     with (
         tempfile.TemporaryDirectory() as folder,
-        (arguments.out / "lossless.csv").open("w", newline="") as file,
+        sheet.open("w", newline="") as file,
     ):
-        eegzip.compress(warm, Path(folder) / "warm.eegz", lossless=True)
+        for level in (1, ORDINARY):
+            eegzip.compress(warm, Path(folder) / "warm.eegz", lossless=True, level=level, overwrite=True)
+            eegzip.decompress(Path(folder) / "warm.eegz", Path(folder) / "warm.edf", overwrite=True)
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        for group in arguments.sets:
-            files = sorted((arguments.data / group).glob("*.[eb]df"))
-            step = max(len(files) // arguments.per_set, 1) if arguments.per_set else 1
-            for path in files[::step][: arguments.per_set or None]:
-                row = measure(group, path, Path(folder))
-                rows.append(row)
-                writer.writerow(
-                    {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
-                )
-                file.flush()
-                print(f"{group}/{path.stem}: {row['eegzip']} bytes, {row['best']} {row[row['best']]}, "
-                      f"saved {100 * row['saved']:.1f} %", flush=True)  # fmt: skip
-                lines = table(rows)
-                (arguments.out / "lossless.md").write_text("\n".join(lines))
+        for group, path in in_turns(arguments):
+            row = measure(group, path, levels, Path(folder))
+            rows.append(row)
+            writer.writerow({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
+            file.flush()
+            print(f"{group}/{path.stem}: {[row[f'level_{level}'] for level in levels]} bytes, "
+                  f"{row['best']} {row[row['best']]}, saved {100 * row['saved']:.1f} %", flush=True)  # fmt: skip
+            lines = table(rows, levels, picture.name)
+            report.write_text("\n".join(lines))
+            draw(rows, levels, picture)
     print("\n".join(lines))
 
 

@@ -63,6 +63,8 @@ def encode_signal(values: npt.ArrayLike, sample_bytes: int) -> npt.NDArray[np.ui
     limit = 1 << (8 * sample_bytes - 1)
     if array.size and (int(array.min()) < -limit or int(array.max()) >= limit):
         raise UsageError(f"digital samples from {array.min()} to {array.max()} do not fit into {8 * sample_bytes} bits")
+    if sample_bytes == 2:
+        return np.ascontiguousarray(array, dtype="<i2").view(np.uint8)
     words = np.ascontiguousarray(array, dtype="<i4").view(np.uint8).reshape(*array.shape, 4)
     return words[..., :sample_bytes].reshape(*array.shape[:-1], array.shape[-1] * sample_bytes)
 

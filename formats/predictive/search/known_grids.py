@@ -32,15 +32,25 @@ class KnownGrids:
             if fitting is not None:
                 return on_grid(*fitting)
         if signal not in self._plain:
-            part = values[:_LOOKED_AT]
-            if len(part) == len(values) or find_grid(part) is not None or find_holds(part) is not None:
-                found = transform(values)
-                if found.grid is not None and found.times is None:
-                    self._grids[signal] = found.grid
-                if not found.plain:
-                    return found
+            found = _looked_for(values)
+            if found.grid is not None and found.times is None:
+                self._grids[signal] = found.grid
+            if not found.plain:
+                return found
             self._plain.add(signal)
         return transform(values, look=False)
+
+
+def _looked_for(values: np.ndarray) -> Transformed:
+    """What a grid leaves of a signal, which is looked for on a part of it first."""
+    part = values[:_LOOKED_AT]
+    if len(part) == len(values) or find_holds(part) is not None:
+        return transform(values)
+    found = find_grid(part)
+    if found is None:
+        return transform(values, look=False)
+    fitting = _fitted(found[0], values)
+    return transform(values) if fitting is None else on_grid(*fitting)
 
 
 def _fitted(grid: Grid, values: np.ndarray) -> tuple[Grid, np.ndarray] | None:
