@@ -44,7 +44,7 @@ Examples:
   eegzip compress night.edf small.eegz --bitrate 100 the best that 100 bit/s a channel allow
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
   eegzip compress night.edf exact.eegz --lossless    keeps everything exactly
-  eegzip compress night.edf exact.eegz --lossless -1 the same in a thirtieth of the time, some 4 % larger
+  eegzip compress night.edf exact.eegz --lossless -1 the same in a twentieth of the time, 1 to 7 % larger
   eegzip compress night.edf exact.eegz --lossless -9 as small as can be, slowly
   eegzip compress night.edf --lossy 'EOG*'           codes EOG channels lossily too
   eegzip compress night.edf --max-prd 9              as small as an error of 9 % allows, everywhere
