@@ -46,7 +46,7 @@ Examples:
   eegzip compress night.edf small.eegz --bitrate 100 the best that 100 bit/s a channel allow
   eegzip compress night.edf --exact 'O?'             keeps O1 and O2 exactly
   eegzip compress night.edf exact.eegz --lossless    keeps everything exactly
-  eegzip compress night.edf exact.eegz --lossless -1 the same in a thirtieth of the time, some 4 % larger
+  eegzip compress night.edf exact.eegz --lossless -1 the same in a twentieth of the time, 1 to 7 % larger
   eegzip compress night.edf exact.eegz --lossless -9 as small as can be, slowly
   eegzip compress night.edf --lossy 'ECG*' --max-prd 9   bounds the error of ECG, too
   eegzip compress night.edf --kind 'Ch 3=ecg'        says what a label doesn't: Ch 3 is no EEG
