@@ -309,8 +309,8 @@ def forked(job: CrashJob, seconds: float | None) -> bool:
 
 def crashed(name: str, folder: Path, times: int, minutes: float, rng: random.Random) -> dict[str, Any]:
     """Kill a job so many times, and count what was left."""
-    started = time.monotonic()
     job = made(name, folder)
+    started = time.monotonic()
     found: Counter[str] = Counter()
     wrong: list[str] = []
     lasted: list[float] = []
