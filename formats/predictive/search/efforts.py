@@ -76,7 +76,7 @@ BLOCK_EFFORTS = {
     2: BlockEffort(
         (
             (BlockShape(16, 1, 1, 7, 4, 8, 16), 4),
-            (BlockShape(16, 2, 2, 7, 4, 8, 16), 3),
+            (BlockShape(16, 1, 1, 7, 4, 8, 0), 4),
             (BlockShape(16, 7, 7, 7, 4, 2, 32), 1),
         ),
         2048,
@@ -85,6 +85,7 @@ BLOCK_EFFORTS = {
         (
             (BlockShape(16, 4, 4, 7, 4, 8, 32), 3),
             (BlockShape(16, 2, 2, 7, 4, 8, 32), 5),
+            (BlockShape(16, 4, 4, 7, 4, 8, 0), 4),
             (BlockShape(16, 7, 7, 7, 4, 2, 32), 2),
         ),
         4096,
@@ -93,6 +94,7 @@ BLOCK_EFFORTS = {
         (
             (BlockShape(16, 4, 4, 6, 5, 8, 32), 4),
             (BlockShape(16, 2, 2, 6, 5, 8, 32), 6),
+            (BlockShape(16, 4, 4, 6, 5, 8, 0), 4),
             (BlockShape(24, 7, 7, 6, 4, 2, 32), 3),
         ),
         4096,
@@ -101,6 +103,7 @@ BLOCK_EFFORTS = {
         (
             (BlockShape(16, 4, 4, 5, 6, 12, 32), 5),
             (BlockShape(16, 2, 2, 5, 6, 8, 32), 8),
+            (BlockShape(16, 4, 4, 5, 6, 8, 0), 4),
             (BlockShape(24, 7, 7, 5, 5, 2, 32), 4),
             (BlockShape(32, 2, 2, 5, 5, 4, 32), 3),
         ),
