@@ -37,6 +37,7 @@ WAYS: dict[str, dict[str, object]] = {
     "compact": {"model": "dac-sc-compact-1"},
     "bounded": {"max_prd": 8},
     "lossless": {"lossless": True},
+    "fast": {"lossless": True, "level": 1},
 }
 """Options of the files that are made."""
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(900)
 
 PROBE = Path(__file__).with_name("probe.py")
 SECONDS = 16
-SAME_FILES = ("sc", "sc-bitrate", "mc", "bounded", "lossless")
+SAME_FILES = ("sc", "sc-bitrate", "mc", "bounded", "lossless", "fast")
 SAME_TOKENS = (*SAME_FILES[:3], "compact")
 
 
