@@ -272,7 +272,7 @@ def decode_by_blocks(data: bytes, count: int, references: Sequence[np.ndarray]) 
         return np.zeros(0, np.int32)
     if len(data) < SHAPE_BYTES:
         raise ContainerError("a signal predicted by blocks is too short.")
-    shape = BlockShape(*data[:SHAPE_BYTES])
+    shape = BlockShape.unpack(data[:SHAPE_BYTES])
     if not shape.allowed(len(references)):
         raise ContainerError("a signal is predicted by blocks in a way that the format does not allow.")
     lowest, place = take_signed_varint(data, SHAPE_BYTES)

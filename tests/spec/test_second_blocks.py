@@ -21,9 +21,9 @@ from eegzip.formats.predictive.search.efforts import BLOCK_EFFORTS
 SHAPES = [
     BLOCK_EFFORTS[1].shapes[0][0],
     BLOCK_EFFORTS[4].shapes[2][0],
-    BlockShape(1, 0, 0, 4, 1, 0, 0),
-    BlockShape(9, 0, 3, 10, 15, 24, 4),
-    BlockShape(3, 5, 0, 6, 2, 12, 64),
+    BlockShape(1, 0, 0, 1, 0, 4, 0),
+    BlockShape(9, 0, 3, 15, 24, 10, 4),
+    BlockShape(3, 5, 0, 2, 12, 6, 64),
 ]
 
 
@@ -68,18 +68,18 @@ def test_hostile_signals(kind):
         "one": noise[:1],
     }[kind].astype(np.int32)
     others = [noise[: len(values)].astype(np.int32), np.zeros(len(values), np.int32)]
-    data = encode_by_blocks(values, others, BlockShape(16, 2, 2, 6, 4, 8, 16))
+    data = encode_by_blocks(values, others, BlockShape(16, 2, 2, 4, 8, 6, 16))
     assert np.array_equal(second_blocks.integers(data, len(values), others), values)
     assert np.array_equal(decode_by_blocks(data, len(values), others), values)
 
 
 def test_values_too_far_apart_are_left_to_others():
-    assert encode_by_blocks(np.array([0, 1 << 25]), [], BlockShape(4, 0, 0, 4, 1, 8, 0)) is None
+    assert encode_by_blocks(np.array([0, 1 << 25]), [], BlockShape(4, 0, 0, 1, 8, 4, 0)) is None
 
 
 def test_a_damaged_stream_gives_samples_in_its_range(rows):
     """Whatever the bytes say: readers of any make find the same, and nothing leaves the range."""
-    data = bytearray(encode_by_blocks(rows[0], [rows[1]], BlockShape(8, 1, 1, 5, 3, 8, 8)))
+    data = bytearray(encode_by_blocks(rows[0], [rows[1]], BlockShape(8, 1, 1, 3, 8, 5, 8)))
     rng = np.random.default_rng(3)
     for _ in range(10):
         hurt = data.copy()
