@@ -89,7 +89,7 @@ def test_levels_are_those_of_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert brought.level() == "generic"
 
 
-def test_loading_takes_no_compiler(eegmat: Path, tmp_path: Path) -> None:
+def test_loading_takes_no_compiler(short_psg: Path, tmp_path: Path) -> None:
     """Once it is compiled: none of what only numba's compiler needs, which takes half a second."""
     program = (
         "import sys, eegzip\n"
@@ -99,7 +99,7 @@ def test_loading_takes_no_compiler(eegmat: Path, tmp_path: Path) -> None:
     for _ in range(2):
         # In a fresh checkout the first process compiles.
         done = subprocess.run(
-            [sys.executable, "-c", program, str(eegmat), str(tmp_path / "a.eegz")],
+            [sys.executable, "-c", program, str(short_psg), str(tmp_path / "a.eegz")],
             capture_output=True, text=True, check=True, timeout=280,
         )  # fmt: skip
         if done.stdout.strip() == "[]":

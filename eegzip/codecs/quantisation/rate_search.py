@@ -180,7 +180,7 @@ class RateSearch:
                 self._codebooks,
                 self._squares,
                 others,
-                plan.weights,
+                np.ascontiguousarray(plan.weights),
                 plan.parameters.start_class,
                 multiplier,
                 self._beam,

@@ -64,7 +64,8 @@ class Signals:
 
     def values(self, start: int, stop: int) -> np.ndarray:
         """Samples about their centres, float64 of shape (signals, stop - start)."""
-        return self.read(start, stop) - self.centres[:, None]
+        # In one order always: compiled code of another order would be another's.
+        return np.ascontiguousarray(self.read(start, stop) - self.centres[:, None])
 
     def stretches(self, lines: int = 1) -> Iterator[tuple[int, int]]:
         """Stretches of knots whose samples, and those of some lines, fit into the memory; all but the last knot."""
