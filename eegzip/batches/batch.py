@@ -227,6 +227,10 @@ def _with_key(options: dict[str, Any], *, at_once: bool) -> dict[str, Any]:
     return {**options, "key": Path(key).absolute()}
 
 
+_OF_THE_FILE = frozenset({"embed_model", "encrypt", "key"})
+"""Options of compressing that say nothing of how signals are coded."""
+
+
 def _job(name: str) -> Job:
     jobs = {job.value: job for job in Job if job is not Job.REPORT}  # that one is eegzip.overview's
     if name not in jobs:
@@ -241,7 +245,7 @@ def _refuse_contradictions(job: Job, options: dict[str, Any], *, writes: bool) -
         from eegzip.encoding.options import CompressionOptions
         from eegzip.encoding.sealing import sealing_key
 
-        plain = {name: value for name, value in options.items() if name not in ("encrypt", "key")}
+        plain = {name: value for name, value in options.items() if name not in _OF_THE_FILE}
         CompressionOptions.checked(**plain)  # once, and not for every file
         sealing_key(options.get("encrypt"), options.get("key"))
     if job is Job.DECOMPRESS and writes:

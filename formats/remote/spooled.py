@@ -36,7 +36,7 @@ def path_of(place: Source | Target) -> Path | RemotePath | None:
 
 def files_here(*places: Source) -> list[Path]:
     """Of some sources, those that are files here, whose permissions a result takes over."""
-    return [place for place in map(path_of, places) if isinstance(place, Path)]
+    return [place for place in map(path_of, places) if isinstance(place, Path) and place.is_file()]
 
 
 @contextmanager

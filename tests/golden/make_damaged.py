@@ -92,7 +92,7 @@ def damaged(data: bytes, reader: EegzReader) -> Iterator[tuple[str, bytes]]:
     yield "chunk-missing", joined(data, reader, [*blocks[:b], *blocks[b + 1 :]])
     yield "chunks-swapped", joined(data, reader, [*blocks[:a], blocks[b], blocks[a], *blocks[b + 1 :]])
     yield "critical-block", joined(data, reader, [*blocks[:a], (b"LATR", layout.CRITICAL, b""), *blocks[a:]])
-    yield "critical-flag", joined(data, reader, [(layout.HEAD, blocks[0][1] | 0x80, blocks[0][2]), *blocks[1:]])
+    yield "critical-flag", joined(data, reader, [(layout.HEAD, blocks[0][1] | 0x20, blocks[0][2]), *blocks[1:]])
 
 
 def streams(data: bytes, reader: EegzReader) -> Iterator[tuple[str, bytes]]:
