@@ -162,7 +162,7 @@ def test_two_processes_do_what_one_does(tmp_path, monkeypatch, assignments):
     if "start.init=sc" in assignments:
         trained(tmp_path / "sc", "model.latent_dim=64", "run.max_steps=6")
     values = tiny(
-        "run.max_steps=8", "run.validate_every=8", "optimiser.lr=1e-6", "adversarial.lr=1e-7", *assignments
+        "run.max_steps=5", "run.validate_every=5", "optimiser.lr=1e-6", "adversarial.lr=1e-7", *assignments
     )
     train(values, tmp_path / "one")
     script = tmp_path / "script.py"
@@ -183,7 +183,7 @@ def test_two_processes_do_what_one_does(tmp_path, monkeypatch, assignments):
     )  # fmt: skip
     assert entries(tmp_path / "one", "event") == entries(tmp_path / "two", "event")
     one, two = entries(tmp_path / "one", "step"), entries(tmp_path / "two", "step")
-    assert len(one) == len(two) == 8
+    assert len(one) == len(two) == 5
     for a, b in zip(one, two, strict=True):
         assert b["loss"] == pytest.approx(a["loss"], rel=1e-4), a["step"]
         assert b["prd"] == pytest.approx(a["prd"], rel=1e-4), a["step"]
