@@ -154,8 +154,8 @@ def markdown(rows: list[dict[str, Any]], facts: dict[str, str], seconds: float) 
     )
     yield ""
     yield (
-        "Codecs have seen most of these people, without their classes. *Levels* are the codebooks that probes saw: those "
-        "that files have by default, of biocodec-1 two of six."
+        "Codecs have seen most of these people, without their classes. *Levels* are the codebooks that probes saw: "
+        "those that files have by default, of biocodec-1 two of six."
     )
     for name in dict.fromkeys(row["set"] for row in rows):
         mine = [row for row in rows if row["set"] == name]
