@@ -223,7 +223,7 @@ class Training:
         from eegzip.training.reporting import artifacts
 
         # A picture of the losses takes longer than the run, and no kill of interest falls into it.
-        artifacts.plot_curves = lambda *_: None  # type: ignore[assignment]
+        artifacts.plot_curves = lambda *_: None  # type: ignore[assignment]  # to mypy a function's name is no variable
         resume = (out / "state.pt").exists()
         eegzip.train(None if resume else self._settings(), out, resume=resume, overwrite=not resume)
 

@@ -30,6 +30,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pyedflib
@@ -91,9 +92,9 @@ def from_text(path: Path, scratch: Path) -> Path:
     return target
 
 
-def coded(path: Path, scratch: Path, **options: object) -> SignalReport:
+def coded(path: Path, scratch: Path, **options: Any) -> SignalReport:
     """Code the one signal of a recording; return what became of it."""
-    report = eegzip.compress(path, scratch / "coded.eegz", lossy=["*"], overwrite=True, **options)  # type: ignore[arg-type]
+    report = eegzip.compress(path, scratch / "coded.eegz", lossy=["*"], overwrite=True, **options)
     return report.signals[0]
 
 

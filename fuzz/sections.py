@@ -199,7 +199,7 @@ def _with_sealed(raw: bytes, seals: Seals, sealed: bytes) -> bytes:
     fields = seals.lock.fields()
     try:
         said = msgpack.unpackb(raw, strict_map_key=False)
-    except Exception:
+    except Exception:  # any bytes at all: it raises errors of many kinds
         return raw
     if not isinstance(said, dict):
         return raw
@@ -209,7 +209,7 @@ def _with_sealed(raw: bytes, seals: Seals, sealed: bytes) -> bytes:
     said.update({k: v for k, v in {**fields, "sealed": sealed}.items() if said.get(k) == b"?"})
     try:
         return bytes(msgpack.packb(said, use_bin_type=True))
-    except Exception:
+    except Exception:  # a number that msgpack does not take, or a circle
         return raw
 
 
@@ -226,7 +226,7 @@ def changed_map(raw: bytes, dice: random.Random) -> bytes:
     """Another value in one place of a msgpack map, of a kind that hurts or one from elsewhere in the map."""
     try:
         content = msgpack.unpackb(raw, strict_map_key=False)
-    except Exception:
+    except Exception:  # any bytes at all: it raises errors of many kinds
         return raw
     places: list[tuple[Any, Any]] = []
 

@@ -93,7 +93,7 @@ def _new_work(shape: BlockShape, references: int, count: int) -> _Work:
 
 @jit
 def _forecast(
-    signals: _Signals, work: _Work, past: int, window: int, offset: int, start: int, stop: int, whole: bool
+    signals: _Signals, work: _Work, past: int, window: int, start: int, stop: int, whole: bool
 ) -> None:
     """What the references say of a block, and where it is known what the signal's own past does."""
     forecast, weights = work.forecast[: stop - start], work.weights
@@ -103,7 +103,7 @@ def _forecast(
     for one in range(len(signals.references)):
         row = signals.wide_references[one]
         for shift in range(window):
-            weight, part = weights[number], row[offset + start - shift : offset + stop - shift]
+            weight, part = weights[number], row[window + start - shift : window + stop - shift]
             for place in range(len(forecast)):
                 forecast[place] += weight * part[place]
             number += 1
@@ -144,8 +144,7 @@ def _run(
     signals: _Signals,
     count: int,
     past: int,
-    before: int,
-    after: int,
+    window: int,
     block: int,
     keep: float,
     ridge: float,
@@ -160,14 +159,13 @@ def _run(
     encoding: bool,
 ) -> int:
     """Code all samples; return how many bytes of raw bits there are."""
-    window, offset = before + 1 + after, before + 1 + after
     least, most, taps = float(lowest), float(highest), len(work.echo)
     spread, bits = new_spread(), new_bits()
     state = begin_symbols(words)
     start = 0
     while start < count:
         stop = min(count, start + min(block, _FIRST_BLOCK * (1 + start // _GROWS_EVERY)))
-        _forecast(signals, work, past, window, offset, start, stop, encoding)
+        _forecast(signals, work, past, window, start, stop, encoding)
         power = 0.0
         for time in range(start, stop):
             plain = work.forecast[time - start]
@@ -196,7 +194,7 @@ def _run(
             power += float(error) * float(error)
             if taps:
                 _learn_echo(work, time, value - plain, more)
-        products(signals.own, signals.references, past, window, offset, start, stop, work.sums, work.row)
+        products(signals.own, signals.references, past, window, start, stop, work.sums, work.row)
         learn_block(work.matrix, work.vector, work.sums, 1.0 / (power / (64.0 * (stop - start)) + _FLOOR), keep)
         solve(work.matrix, work.vector, ridge, work.room, work.right, work.weights)
         start = stop
@@ -239,7 +237,7 @@ def encode_by_blocks(values: np.ndarray, references: Sequence[np.ndarray], shape
     intervals, words = np.empty(count, np.int32), np.empty(count + 2, np.uint16)
     raw = np.empty(_MOST_BYTES * count + 8, np.uint8)
     size = _run(
-        signals, count, shape.past, shape.before, shape.after, 1 << shape.block, shape.keep, shape.penalty,
+        signals, count, shape.past, shape.window, 1 << shape.block, shape.keep, shape.penalty,
         lowest - centre, highest - centre, work, below, first, intervals, words, raw, True,
     )  # fmt: skip
     begin = code_symbols(intervals, words)
@@ -294,7 +292,7 @@ def decode_by_blocks(data: bytes, count: int, references: Sequence[np.ndarray]) 
     signals = _signals(np.zeros(count, np.int64), references, shape)
     below, first = tables()
     _run(
-        signals, count, shape.past, shape.before, shape.after, 1 << shape.block, shape.keep, shape.penalty,
+        signals, count, shape.past, shape.window, 1 << shape.block, shape.keep, shape.penalty,
         -height, span - height, _new_work(shape, len(references), count), below, first, np.empty(0, np.int32),
         words, raw, False,
     )  # fmt: skip

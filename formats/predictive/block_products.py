@@ -45,7 +45,6 @@ def products(
     references: np.ndarray,
     past: int,
     window: int,
-    offset: int,
     start: int,
     stop: int,
     sums: np.ndarray,
@@ -58,10 +57,9 @@ def products(
     own : ndarray of int32, shape (past + 1 + n,)
         Samples, after past + 1 zeros.
     references : ndarray of int32, shape (references, ...)
-        The sample that is the first regressor of time t stands at ``t + offset``.
+        The sample that is the first regressor of time t stands at ``t + window``.
     past, window : int
         Regressors of the signal itself, and of each reference.
-    offset : int
     start, stop : int
         The block.
     sums : ndarray of int64, shape (N + 1, N + 1)
@@ -72,12 +70,12 @@ def products(
     for one in range(len(references) + 1):
         first, rows, begin, top = own, past + 1, past + 1 + start, 0
         if one:
-            first, rows, begin, top = references[one - 1], window, offset + start, past + 1 + (one - 1) * window
+            first, rows, begin, top = references[one - 1], window, window + start, past + 1 + (one - 1) * window
         for two in range(one, len(references) + 1):
             second, columns, other, left = own, past + 1, past + 1 + start, 0
             if two:
                 second, columns, other, left = (
-                    references[two - 1], window, offset + start, past + 1 + (two - 1) * window,
+                    references[two - 1], window, window + start, past + 1 + (two - 1) * window,
                 )  # fmt: skip
             _shifted(first, begin, second, other, count, room[:columns])
             for column in range(columns):
