@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from api.causal_models import CAUSAL, save_causal
-from api.plain_edf import PlainEdf
+from api.plain_edf import PlainEdf, beginning
 from click.testing import CliRunner
 
 import eegzip
@@ -33,12 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def source(eegmat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 15 s of a real recording."""
-    edf = eegmat.read_bytes()
-    start, records = int(edf[184:192]), int(edf[236:244])
-    each = (len(edf) - start) // records
-    path = tmp_path_factory.mktemp("cut") / "cut.edf"
-    path.write_bytes(edf[:236] + b"%-8d" % 15 + edf[244 : start + 15 * each])
-    return path
+    return beginning(eegmat, tmp_path_factory.mktemp("cut") / "cut.edf", 15)
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from api.plain_edf import beginning
 from click.testing import CliRunner
 
 import eegzip
 from eegzip.cli.main import main
 from eegzip.codecs.checkpoints import priors, registry
-from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.embedded import MODEL_FILES, embedded_file, embedded_names, pack_model_file
 from eegzip.formats.eegz.index import BlockPlace, pack_index
@@ -24,12 +24,7 @@ from eegzip.formats.packing import zstd_compress
 @pytest.fixture(scope="module")
 def short(eegmat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds."""
-    target = tmp_path_factory.mktemp("short") / "in.edf"
-    with EdfFile.open(eegmat) as file:
-        raw = bytearray(file.header.raw)
-        raw[236:244] = b"6       "
-        target.write_bytes(bytes(raw) + file.read_records(0, 6).tobytes())
-    return target
+    return beginning(eegmat, tmp_path_factory.mktemp("short") / "in.edf", 6)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import restore
+from api.plain_edf import beginning
 from second_reader import SecondReader, samples_from_bytes
 
 import eegzip
-from eegzip.formats.edf import EdfFile
 
 PROGRAM = Path(restore.__file__)
 GOLDEN = PROGRAM.parents[1] / "golden"
@@ -21,12 +21,7 @@ GOLDEN = PROGRAM.parents[1] / "golden"
 @pytest.fixture(scope="module")
 def short(eegmat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds."""
-    target = tmp_path_factory.mktemp("short") / "in.edf"
-    with EdfFile.open(eegmat) as file:
-        raw = bytearray(file.header.raw)
-        raw[236:244] = b"2       "
-        target.write_bytes(bytes(raw) + file.read_records(0, 2).tobytes())
-    return target
+    return beginning(eegmat, tmp_path_factory.mktemp("short") / "in.edf", 2)
 
 
 def test_an_archived_file_takes_neither_eegzip_nor_torch(short: Path, tmp_path: Path) -> None:
