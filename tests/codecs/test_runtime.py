@@ -210,13 +210,16 @@ def test_wrong_shapes_and_tokens_are_refused(linear: Checkpoint) -> None:
 def test_cuda_gives_almost_the_same(linear: Checkpoint, grouped: Checkpoint) -> None:
     here, there = CodecRuntime(linear), CodecRuntime(linear, device="cuda")
     x = windows(here, noise(4, 2560))
-    ours, theirs = encode(here, x), encode(there, x)
-    # Where two entries fit equally well, the last bits of a sum decide, and the levels below follow: other tokens of
-    # equal worth (benchmarks/results/gpu.md has it of the models that ship).
+    (ours, latent), (theirs, other) = (
+        GroupCoder(runtime, [(0,)] * len(x)).encode_with_latents(x, here.n_codebooks) for runtime in (here, there)
+    )
+    assert np.allclose(latent, other, atol=1e-4)
+    # The search on the CPU keeps the best hypotheses, that on a card the best of each group of codewords, so some
+    # tokens differ; they come as near.
+    error, found = (np.square(latent - latents(here, codes)).mean() for codes in (ours, theirs))
+    assert found == pytest.approx(error, rel=0.01)
     assert (ours == theirs).mean() > 0.95
-    back, other = decode(here, ours), decode(here, theirs)
-    assert np.square(other - back).mean() < 0.02 * np.square(back).mean()
-    assert np.allclose(back, decode(there, ours), atol=1e-4)
+    assert np.allclose(decode(here, ours), decode(there, ours), atol=1e-4)
     ours, theirs = (GroupCoder(CodecRuntime(grouped, device=device), [(1, 2, 3), (4,)]) for device in ("cpu", "cuda"))
     x = noise(4, (40 + 2 * ours.encoder_context) * here.hop)
     codes = ours.encode(x)
