@@ -99,6 +99,16 @@ def test_one_that_fails_costs_itself(dataset: Path, tmp_path: Path):
     assert (tmp_path / "small" / f"{MADE}.json").is_file()
     words = ["bids", "--restore", str(tmp_path / "small"), "-o", str(tmp_path / "back"), "-j", "0"]
     assert runner.invoke(main, words).exit_code == 0
+    assert "of compressing" in runner.invoke(main, [*words, "-1"]).output
+
+
+def test_a_level_is_taken_and_told(dataset: Path, tmp_path: Path):
+    result = CliRunner().invoke(main, ["bids", str(dataset), "-o", str(tmp_path / "quick"), "-1", "-j", "0"])
+    assert result.exit_code == 0, result.output
+    made = tmp_path / "quick" / f"{MADE}.eegz"
+    assert json.loads(made.with_suffix(".json").read_bytes())["Eegzip"]["Settings"] == {"lossless": True, "level": 1}
+    told = json.loads(CliRunner().invoke(main, ["info", "--json", str(made)]).output)
+    assert told["level"] == 1
 
 
 def test_what_is_no_data_set_is_refused(dataset: Path, tmp_path: Path):
