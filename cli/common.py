@@ -33,7 +33,10 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: o
 json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON on standard output.")
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
 max_memory_option = click.option(
-    "--max-memory", type=SIZE, metavar="SIZE", help="Refuse files whose chunks take more memory to decode: 500M, 1GiB."
+    "--max-memory",
+    type=SIZE,
+    metavar="SIZE",
+    help="Refuse files whose chunks take more memory to decode: 500M, 1GiB.  [default: what a file's size lets expect]",
 )
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Where the network runs: cpu, cuda, cuda:1."

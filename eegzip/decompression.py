@@ -79,7 +79,9 @@ def decompress(
         Bytes that the restored file may have. Any number by default, but with `salvage`, where lost samples may then
         not be more than 64 MiB and not more than a thousand times the bytes of the damaged file.
     max_memory : int, optional
-        Bytes of memory that a chunk may take to be decoded, network and program apart; any number by default.
+        Bytes of memory that a chunk may take to be decoded, network and program apart. By default a file is refused
+        that asks for more than a thousand times its size and more than 32 MiB and 8 a signal: it was made to hurt, or
+        holds next to nothing but flat lines.
     key : str, bytes or path-like, optional
         What opens what is sealed: a pass phrase (a str), 32 bytes, or the file that holds 32 bytes. Without it, a file
         whose identity is sealed is restored as of nobody, and the report says so.
@@ -120,7 +122,8 @@ def decompress(
         stack.enter_context(naming_memory(name_of(source)))
         reader = stack.enter_context(EegzReader(read, priors(model), key))
         header = reader.header
-        refuse_more_memory(reader, max_memory)
+        reader.max_memory = max_memory
+        refuse_more_memory(reader)
         if not salvage and not reader.complete and len(reader.chunks) < header.n_chunks:
             raise ContainerError(f"{reader.path}: {'; '.join(reader.problems)}. Use --salvage to get what is there.")
         first, end = record_range(header, start, stop)

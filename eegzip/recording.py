@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.decoding.memory import refuse_more_memory
 from eegzip.decoding.recording_decoder import RecordingDecoder
 from eegzip.decoding.selection import chosen_signals
 from eegzip.decoding.stored_tokens import StoredNetwork
@@ -51,6 +52,8 @@ class Recording:
     key : str, bytes or path-like, optional
         What opens what is sealed: a pass phrase (a str), 32 bytes, or the file that holds 32 bytes. Where the identity
         is sealed, all else is read without a key.
+    max_memory : int, optional
+        Bytes of memory that a chunk may take to be decoded, as in :func:`eegzip.decompress`.
 
     Raises
     ------
@@ -75,12 +78,14 @@ class Recording:
         device: str = "cpu",
         alone: bool = False,
         key: AnyKey | None = None,
+        max_memory: int | None = None,
     ) -> None:
         key = None if key is None else Key.of(key)
         # An absolute path, as a process that opens it again may work in another folder.
         place = path_of(path)
-        self._how = (place.absolute() if isinstance(place, Path) else path, model, device, alone, key)
+        self._how = (place.absolute() if isinstance(place, Path) else path, model, device, alone, key, max_memory)
         self._reader = EegzReader(path, priors(model), key)
+        self._reader.max_memory = max_memory
         self._network = StoredNetwork(self._reader, model, device)
         self._alone = alone
         # Of the channels read last; the network serves any.
@@ -322,6 +327,7 @@ class Recording:
         if wanted is not None and not groups:
             named = "', '".join(patterns or ())
             raise UsageError(f"'{named}' has no tokens: it is kept exactly, or coded without them.")
+        refuse_more_memory(self._reader)
         with naming_memory(self._reader.path):
             return [read_tokens(self._reader, number, *self._frames(number, start, stop)) for number in groups]
 
@@ -362,10 +368,17 @@ class Recording:
 
 
 def _reopened(
-    path: Source, model: str | Path | None, device: str, alone: bool, key: Key | None, seed: int, size: int
+    path: Source,
+    model: str | Path | None,
+    device: str,
+    alone: bool,
+    key: Key | None,
+    max_memory: int | None,
+    seed: int,
+    size: int,
 ) -> Recording:
     """Open a pickled recording again, unless the file is another one by now."""
-    recording = Recording(path, model=model, device=device, alone=alone, key=key)
+    recording = Recording(path, model=model, device=device, alone=alone, key=key, max_memory=max_memory)
     reader = recording._reader
     if (reader.blocks.seed, reader.size) != (seed, size):
         recording.close()

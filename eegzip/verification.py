@@ -74,7 +74,8 @@ def verify(
         EegzReader(place, priors(model), key) as reader,
     ):
         header = reader.header
-        refuse_more_memory(reader, max_memory)
+        reader.max_memory = max_memory
+        refuse_more_memory(reader)
         problems = dict.fromkeys(reader.problems)
         if reader.summary is None:
             problems["the summary of what was lost is missing"] = None

@@ -62,6 +62,10 @@ SALVAGED_BYTES, SALVAGED_A_BYTE = 64 << 20, 1000
 """Lost samples that salvage fills in with zeros, unless it is told otherwise: the first and the second times the bytes
 of the file."""
 
+DECODED_BYTES, DECODED_A_SIGNAL, DECODED_A_BYTE = 32 << 20, 8 << 20, 1000
+"""Memory that decoding one chunk is believed to need, unless a reader is told otherwise: the first and the second for
+each signal, or the third for each byte of the file. A minute at 5 kHz is within that, however few bytes it takes."""
+
 MAX_EMBEDDED_BYTES = 1 << 24
 """Of the files of a model that a file carries, together."""
 

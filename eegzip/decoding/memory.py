@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import OutOfMemoryError
+from eegzip.formats.limits import DECODED_A_BYTE, DECODED_A_SIGNAL, DECODED_BYTES
 
 _BYTES_A_SAMPLE = 24
 """Of a chunk at work: integers of all its signals, and floats of those in hand."""
@@ -23,17 +24,27 @@ def memory_of(reader: EegzReader) -> int:
     return _BYTES_A_SAMPLE * samples + _BYTES_A_TOKEN * tokens
 
 
-def refuse_more_memory(reader: EegzReader, most: int | None) -> None:
-    """Refuse a file whose chunks take more memory than is allowed.
+def refuse_more_memory(reader: EegzReader) -> None:
+    """Refuse a file whose chunks take more memory to decode than its reader may take (:attr:`EegzReader.max_memory`).
+
+    Where nothing was said of that, it is more than a file of its size is believed to need: some hundred bytes can stand
+    for gigabytes of a flat line, and then somebody made them to hurt.
 
     Raises
     ------
     OutOfMemoryError
         They do.
     """
-    needed = memory_of(reader) if most is not None else 0
+    most, needed = reader.max_memory, memory_of(reader)
     if most is not None and needed > most:
         raise OutOfMemoryError(
             f"{reader.path}: a chunk of it takes about {needed / 1e6:.0f} MB of memory to decode, more than the "
             f"{most / 1e6:.0f} MB allowed; allow more with --max-memory (max_memory=)."
+        )
+    believed = max(DECODED_BYTES + DECODED_A_SIGNAL * len(reader.header.signals), DECODED_A_BYTE * reader.size)
+    if most is None and needed > believed:
+        raise OutOfMemoryError(
+            f"{reader.path}: a chunk of it takes about {needed / 1e6:.0f} MB of memory to decode, out of a file of "
+            f"{reader.size / 1e6:.3g} MB, as no ordinary recording does; if you trust who made it, allow it with "
+            "--max-memory (max_memory=)."
         )

@@ -13,6 +13,7 @@ from eegzip.decoding.bounded import BoundedStage
 from eegzip.decoding.lines import StoredLines
 from eegzip.decoding.losses import NO_LOSSES, Losses
 from eegzip.decoding.lossless import LosslessStage
+from eegzip.decoding.memory import refuse_more_memory
 from eegzip.decoding.stage import Stage
 from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.decoding.tokens import TokenStage
@@ -59,6 +60,11 @@ class RecordingDecoder:
         Give the synthesis of the tokens of signals coded in layers, and nothing on top of it.
     alone : bool
         Decode every signal from its own tokens, though a joint decoder would refine it.
+
+    Raises
+    ------
+    OutOfMemoryError
+        A chunk takes more memory than the reader may take.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class RecordingDecoder:
         tokens_only: bool = False,
         alone: bool = False,
     ) -> None:
+        refuse_more_memory(reader)
         self.reader = reader
         self._stages = stages_of(reader, network, signals, losses, tokens_only=tokens_only, alone=alone)
         self._lines = StoredLines(reader, losses)

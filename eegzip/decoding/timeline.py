@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from eegzip.decoding.losses import NO_LOSSES, Losses
+from eegzip.decoding.memory import refuse_more_memory
 from eegzip.formats.edf import EdfHeader, Timeline, assemble_records, scan_records
 from eegzip.formats.edf.annotations import text_signals
 from eegzip.formats.eegz.reader import EegzReader
@@ -33,9 +34,12 @@ def stored_timeline(reader: EegzReader, edf: EdfHeader, losses: Losses = NO_LOSS
     ------
     ContainerError
         A chunk is missing or damaged.
+    OutOfMemoryError
+        A chunk takes more memory than the reader may take.
     """
     header = reader.header
     reader.require_records()
+    refuse_more_memory(reader)
     if not losses:
         reader.require_chunks(0, header.n_records)
     indices = text_signals(edf)

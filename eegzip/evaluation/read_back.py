@@ -26,6 +26,9 @@ from eegzip.formats.files import forget_cached, sha256_of
 _ROUNDING = 1e-6
 """Share by which a figure may be off for want of digits in floats."""
 
+_ANY_MEMORY = 1 << 62
+"""Bytes."""
+
 _STATED = 1e-3
 """Share by which the loss of tokens may differ from the one stated, besides the last bits of waveforms."""
 
@@ -64,6 +67,8 @@ def read_back(
     """
     forget_cached(Path(compressed))
     with EegzReader(compressed, priors(model), key) as reader:
+        # Of a recording that lies beside it, so it may take what that takes.
+        reader.max_memory = _ANY_MEMORY
         if not reader.complete or reader.problems:
             raise BadInputError(f"{compressed}: {'; '.join(reader.problems) or 'is incomplete'}; keep {source}.")
         header = reader.header

@@ -134,6 +134,34 @@ def test_output_and_memory_have_limits(tmp_path: Path) -> None:
     assert eegzip.verify(path, max_memory=1 << 30) == eegzip.verify(path)
 
 
+def test_gigabytes_of_a_flat_line_take_leave(tmp_path: Path) -> None:
+    """Two million samples that never change, in a file of some hundred bytes; what is no trap can be had."""
+    flat, packed = tmp_path / "flat.edf", tmp_path / "flat.eegz"
+    fields = ["0", "X", "X", "01.01.20", "00.00.00", "512", "", "1", "100000", "1"]
+    signal = ["EEG Cz", "", "uV", "-100", "100", "-32768", "32767", "", "2000000", ""]
+    widths = [8, 80, 80, 8, 8, 8, 44, 8, 8, 4, 16, 80, 8, 8, 8, 8, 8, 80, 8, 32]
+    header = "".join(text.ljust(width) for text, width in zip([*fields, *signal], widths, strict=True))
+    flat.write_bytes(header.encode() + bytes(2 * 2_000_000))
+    eegzip.compress(flat, packed, lossless=True, level=1, verify=True)
+    assert packed.stat().st_size < 2000
+    attempts = [
+        lambda: eegzip.decompress(packed, tmp_path / "a.edf"),
+        lambda: eegzip.decompress(packed, tmp_path / "a.edf", salvage=True),
+        lambda: eegzip.verify(packed),
+        lambda: eegzip.evaluate(flat, packed),
+    ]
+    with eegzip.open(packed) as recording:
+        assert recording.channels == ["EEG Cz"]
+        for attempt in [*attempts, recording.read]:
+            with pytest.raises(eegzip.OutOfMemoryError, match="max-memory"):
+                attempt()
+    assert not (tmp_path / "a.edf").exists()
+    eegzip.decompress(packed, tmp_path / "b.edf", max_memory=1 << 30)
+    assert (tmp_path / "b.edf").read_bytes() == flat.read_bytes()
+    with eegzip.open(packed, max_memory=1 << 30) as recording:
+        assert recording.read(start=0, stop=1).shape == (1, 20)
+
+
 def test_salvage_fills_in_no_more_than_the_file_makes_likely(tmp_path: Path, eegmat: Path) -> None:
     eegzip.compress(eegmat, tmp_path / "a.eegz", lossless=True, chunk_seconds=2)
     with EegzReader(tmp_path / "a.eegz") as reader:
