@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from eegzip.cli.common import device_option, force_option, quiet_option
+from eegzip.cli.keys import key_options
 from eegzip.cli.saying import say
 from eegzip.cli.values import FILE, FOLDER, TIME
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -39,6 +45,7 @@ Examples:
 )
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
+@key_options
 @force_option
 @quiet_option
 def plot(
@@ -51,6 +58,7 @@ def plot(
     montage: str,
     model: str | None,
     device: str,
+    key: AnyKey | None,
     *,
     force: bool,
     quiet: bool,
@@ -74,6 +82,7 @@ def plot(
         montage=montage,
         model=model,
         device=device,
+        key=key,
         overwrite=force,
     )
     if not quiet:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from eegzip.cli.common import device_option, force_option, json_option, print_report, progress_bar, quiet_option
+from eegzip.cli.keys import key_options
 from eegzip.cli.values import FILE, FOLDER
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -28,6 +33,7 @@ Examples:
 @click.option("-j", "--jobs", type=click.IntRange(0), metavar="N", help="Pairs at a time.  [default: one a core]")
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
 @device_option
+@key_options
 @force_option
 @quiet_option
 @json_option
@@ -38,6 +44,7 @@ def report(
     jobs: int | None,
     model: str | None,
     device: str,
+    key: AnyKey | None,
     *,
     patient: bool,
     pages: bool,
@@ -73,6 +80,7 @@ def report(
                 jobs=jobs,
                 model=model,
                 device=device,
+                key=key,
                 overwrite=force,
                 on_file=tell,
             )
@@ -91,6 +99,7 @@ def report(
             patient=patient,
             model=model,
             device=device,
+            key=key,
             overwrite=force,
             progress=progress,
         )

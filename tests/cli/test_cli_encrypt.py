@@ -139,3 +139,21 @@ def test_tokens_and_mne_take_a_key(folder):
     assert "Café yeux fermés" in set(raw.annotations.description)
     assert raw.get_data(tmax=1).shape[0] == 2
     assert "key" not in raw._init_kwargs
+
+
+def test_pages_and_plots_take_the_key(folder, eegmat):
+    pytest.importorskip("matplotlib")
+    night, key = folder / "recordings" / "eeg.edf", ("--key-file", folder / "a.key")
+    night.parent.mkdir()
+    night.write_bytes(eegmat.read_bytes())
+    sealed = night.with_suffix(".eegz")
+    said("compress", night, sealed, "--lossless", "--encrypt", "all", *key)
+    for words in (
+        ("report", night, sealed, "-o", folder / "page.html"),
+        ("plot", sealed, "-o", folder / "page.png", "--stop", "2"),
+    ):
+        assert "opens with a key only" in said(*words, code=1)
+        said(*words, *key)
+        assert words[words.index("-o") + 1].is_file()
+    assert "1 failed" in said("report", night.parent, "-o", folder / "all.html", "-j", "0", code=1)
+    assert "failed" not in said("report", night.parent, "-o", folder / "all.html", "-f", "-j", "0", *key)

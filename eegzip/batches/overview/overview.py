@@ -16,6 +16,7 @@ from eegzip.batches.manifest import read_manifest
 from eegzip.batches.overview.rows import FIGURES, Row, from_evaluation, from_manifest, with_outliers
 from eegzip.batches.work import Task
 from eegzip.batches.workers import results
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.errors import BadInputError, OutputError, UsageError
 from eegzip.formats.files import atomic_output
 from eegzip.formats.parallel import cores
@@ -72,6 +73,7 @@ def overview(
     jobs: int | None = None,
     model: str | Path | None = None,
     device: str = "cpu",
+    key: AnyKey | None = None,
     overwrite: bool = False,
     on_file: Callable[[int, int], None] | None = None,
 ) -> OverviewReport:
@@ -98,6 +100,8 @@ def overview(
     model : path-like, optional
         As for :func:`eegzip.decompress`.
     device : str
+    key : str, bytes or path-like, optional
+        What opens files that are sealed as a whole, as in :func:`eegzip.open`.
     overwrite : bool
         Replace existing files.
     on_file : callable, optional
@@ -130,7 +134,7 @@ def overview(
     with atomic_output(target, overwrite=overwrite, also=here) as file:
         if source.is_dir():
             folder = target.with_name(f"{target.stem}-pages") if pages else None
-            options = {"patient": patient, "model": model, "device": device, "overwrite": overwrite}
+            options = {"patient": patient, "model": model, "device": device, "key": key, "overwrite": overwrite}
             rows = _compared(found, others, folder, jobs, options, on_file or (lambda *_: None))
         elif source.suffix.lower() != MANIFEST:
             raise UsageError(f"{source} is neither a folder nor a manifest ({MANIFEST}); name a folder of recordings.")

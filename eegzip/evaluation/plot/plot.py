@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from eegzip.formats.edf import EdfHeader
+    from eegzip.formats.eegz.keys import AnyKey
 
 PAGE = 10.0
 """Seconds of a page, as EEG is read."""
@@ -44,6 +45,7 @@ def plot(
     montage: str = "recorded",
     model: str | Path | None = None,
     device: str = "cpu",
+    key: AnyKey | None = None,
     overwrite: bool = False,
 ) -> Figure:
     """Draw a page of a recording: traces below each other at one scale, negative up.
@@ -70,6 +72,8 @@ def plot(
     model : path-like, optional
         As for :func:`eegzip.decompress`.
     device : str
+    key : str, bytes or path-like, optional
+        What opens files that are sealed as a whole, as in :func:`eegzip.open`.
     overwrite : bool
         Replace an existing target.
 
@@ -80,7 +84,7 @@ def plot(
 
     Raises
     ------
-    EdfError, ContainerError, ModelError
+    EdfError, ContainerError, ModelError, SealedError
         A recording can't be read.
     BadInputError
         They are not of the same recording.
@@ -98,7 +102,7 @@ def plot(
     ending = None if target is None else format_of(Path(target))
     paths = [source] if compare is None else [source, compare]
     with ExitStack() as stack:
-        sources = [_opened(stack, path, model, device) for path in paths]
+        sources = [_opened(stack, path, model, device, key) for path in paths]
         if target is None or ending is None:
             return _drawn(sources, start, stop, channels, montage)
         for path in paths:
@@ -111,11 +115,13 @@ def plot(
     return figure
 
 
-def _opened(stack: ExitStack, path: str | Path, model: str | Path | None, device: str) -> Source:
+def _opened(
+    stack: ExitStack, path: str | Path, model: str | Path | None, device: str, key: AnyKey | None
+) -> Source:
     place = path_of(path)
     in_parts = place if isinstance(place, RemotePath) and is_eegz(place) else None
     read = in_parts or stack.enter_context(local_source(path))
-    return stack.enter_context(Source(read, name_of(path), model, device))
+    return stack.enter_context(Source(read, name_of(path), model, device, key))
 
 
 def _drawn(
