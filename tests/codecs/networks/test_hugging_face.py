@@ -117,7 +117,8 @@ def test_tokens_and_waveforms_are_those_of_the_network(
     expected_codes, expected = ran(dac, wave)
     assert len(expected_codes.unique()) > 8
     assert torch.equal(codes, expected_codes)
-    torch.testing.assert_close(restored, expected, rtol=1e-4, atol=1e-6)
+    # Weights without weight norm are rounded once more; near a zero crossing that is of the whole wave's size.
+    torch.testing.assert_close(restored, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
     if spelling != "plain":  # the very numbers
         assert all(torch.equal(made.state[name], value) for name, value in dac.state_dict().items())
 
