@@ -75,8 +75,9 @@ class BroughtCache(FunctionCache):
         super().__init__(function)
         self._brought = None
         folder = COMPILED.joinpath(*function.__module__.split(".")[1:-1])
-        # As an older processor numba is asked to be by its own settings only; then it has to compile.
-        if getattr(numba.config, "CPU_NAME", None) is None and folder.is_dir():
+        # As another processor numba is asked to be by its own settings only; then it has to compile, unless it is asked
+        # for the very level that this was compiled for.
+        if getattr(numba.config, "CPU_NAME", None) in (None, level()) and folder.is_dir():
             found = stamp(Path(function.__code__.co_filename))
             self._brought = IndexDataCacheFile(str(folder), self._impl.filename_base, found)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from api.plain_edf import PlainEdf, build
+from api.plain_edf import PlainEdf, beginning, build
 
 import eegzip
 from eegzip import models
@@ -17,12 +17,21 @@ from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.checkpoints.weights import weights_file
 from eegzip.formats.eegz.reader import EegzReader
 
+SECONDS = 20
+"""Of the recording: what options do shows there as well as on the whole."""
 
-def test_fewer_codebooks_are_smaller_and_coarser(eegmat: Path, compressed: Callable[..., Path]) -> None:
+
+@pytest.fixture(scope="module")
+def source(eegmat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The beginning of a real recording: three EEG channels and an ECG at 500 Hz."""
+    return beginning(eegmat, tmp_path_factory.mktemp("short") / "in.edf", SECONDS)
+
+
+def test_fewer_codebooks_are_smaller_and_coarser(source: Path, compressed: Callable[..., Path]) -> None:
     available = models.load().config.network.n_codebooks
     sizes, prds = [], []
     for codebooks in (1, 2, 4, available):
-        path = compressed(eegmat, codebooks=codebooks, model="eegz-sc-1")
+        path = compressed(source, codebooks=codebooks, model="eegz-sc-1")
         with eegzip.open(path) as recording:
             assert {stream.codes.shape[0] for stream in recording.tokens()} == {codebooks}
             prds.append([signal["prd"] for signal in recording.info["signals"][:3]])
@@ -33,29 +42,29 @@ def test_fewer_codebooks_are_smaller_and_coarser(eegmat: Path, compressed: Calla
         assert list(channel) == sorted(channel, reverse=True)
         assert channel[-1] < 60
     with pytest.raises(eegzip.UsageError, match=f"has {available} codebooks"):
-        eegzip.compress(eegmat, eegmat.with_name("never.eegz"), codebooks=available + 1)
+        eegzip.compress(source, source.with_name("never.eegz"), codebooks=available + 1)
 
 
 @pytest.mark.parametrize(("rate", "expected"), [("native", 500), (256, 256), ("512", 512), (None, 256)])
 def test_rates(
-    rate: str | int | None, expected: float, eegmat: Path, compressed: Callable[..., Path], tmp_path: Path
+    rate: str | int | None, expected: float, source: Path, compressed: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = compressed(eegmat, rate=rate)
+    path = compressed(source, rate=rate)
     hop = models.load().config.network.hop
     with eegzip.open(path) as recording:
         (codec,) = recording.info["codecs"]
         assert codec["rate"] == (None if rate == "native" else expected)
         for stream in recording.tokens():
             assert stream.frame_rate == pytest.approx(expected / hop)
-            assert len(stream) == pytest.approx(70 * expected / hop, abs=2)
+            assert len(stream) == pytest.approx(SECONDS * expected / hop, abs=2)
         assert all(signal["prd"] < 60 for signal in recording.info["signals"][:3])
         assert recording.read("O1", 10, 11).shape == (1, 500)
 
 
 @pytest.mark.parametrize("rate", ["fast", "nan", "-256", "0", "1e9", ""])
-def test_rates_that_make_no_sense(rate: str, eegmat: Path, tmp_path: Path) -> None:
+def test_rates_that_make_no_sense(rate: str, source: Path, tmp_path: Path) -> None:
     with pytest.raises(eegzip.UsageError, match="rate"):
-        eegzip.compress(eegmat, tmp_path / "x.eegz", rate=rate)
+        eegzip.compress(source, tmp_path / "x.eegz", rate=rate)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,20 +96,20 @@ def test_fixed_scaling_clips_and_adaptive_does_not(eegmat: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("scaling", ["fixed", "fixed:", "fixed:-1uV", "fixed:nanuV", "fixed:200mV", "logarithmic", ""])
-def test_scalings_that_make_no_sense(scaling: str, eegmat: Path, tmp_path: Path) -> None:
+def test_scalings_that_make_no_sense(scaling: str, source: Path, tmp_path: Path) -> None:
     with pytest.raises(eegzip.UsageError, match="scaling"):
-        eegzip.compress(eegmat, tmp_path / "x.eegz", scaling=scaling)
+        eegzip.compress(source, tmp_path / "x.eegz", scaling=scaling)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_by_name_path_and_digest(eegmat: Path, compressed: Callable[..., Path], tmp_path: Path) -> None:
-    default = compressed(eegmat).read_bytes()
+def test_a_model_by_name_path_and_digest(source: Path, compressed: Callable[..., Path], tmp_path: Path) -> None:
+    default = compressed(source).read_bytes()
     checkpoint = models.load()
     folder = tmp_path / "copy"
     shutil.copytree(checkpoint.folder, folder)
     for number, model in enumerate([models.DEFAULT_MODEL, folder, str(folder), checkpoint.digest[:16]]):
         path = tmp_path / f"{number}.eegz"
-        eegzip.compress(eegmat, path, model=model)
+        eegzip.compress(source, path, model=model)
         assert path.read_bytes() == default
     eegzip.decompress(tmp_path / "0.eegz", tmp_path / "a.edf", model=folder)
     eegzip.decompress(tmp_path / "0.eegz", tmp_path / "b.edf")
@@ -122,9 +131,9 @@ def other_model(tmp_path: Path) -> Path:
 
 
 def test_another_model_is_refused(
-    other_model: Path, eegmat: Path, compressed: Callable[..., Path], tmp_path: Path
+    other_model: Path, source: Path, compressed: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = compressed(eegmat)
+    path = compressed(source)
     with pytest.raises(eegzip.ModelError, match="is another"):
         eegzip.decompress(path, tmp_path / "x.edf", model=other_model)
     assert not (tmp_path / "x.edf").exists()
@@ -137,25 +146,25 @@ def test_another_model_is_refused(
         eegzip.verify(path, deep=True, model=other_model)
 
 
-def test_a_file_of_a_model_that_is_not_at_hand(other_model: Path, eegmat: Path, tmp_path: Path) -> None:
+def test_a_file_of_a_model_that_is_not_at_hand(other_model: Path, source: Path, tmp_path: Path) -> None:
     path = tmp_path / "file.eegz"
-    report = eegzip.compress(eegmat, path, model=other_model)
+    report = eegzip.compress(source, path, model=other_model)
     assert report.digest == models.load(other_model).digest != models.load().digest
     with pytest.raises(eegzip.ModelError, match=f"digest {report.digest[:16]}"):
         eegzip.decompress(path, tmp_path / "x.edf")
-    assert eegzip.decompress(path, tmp_path / "x.edf", model=other_model).n_records == 70
+    assert eegzip.decompress(path, tmp_path / "x.edf", model=other_model).n_records == SECONDS
     # Without the model: tokens, exact signals and every checksum.
     assert eegzip.verify(path).intact
     with eegzip.open(path) as recording:
         assert recording.tokens("O1")[0].digest == report.digest
-        assert recording.read("ECG").shape == (1, 35000)
+        assert recording.read("ECG").shape == (1, 500 * SECONDS)
 
 
-def test_models_that_are_not_there_or_spoilt(eegmat: Path, tmp_path: Path) -> None:
+def test_models_that_are_not_there_or_spoilt(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "x.eegz"
     for model in ("no-such-model", tmp_path / "nowhere", "0123456789abcdef"):
         with pytest.raises(eegzip.ModelError):
-            eegzip.compress(eegmat, target, model=model)
+            eegzip.compress(source, target, model=model)
     spoilt = tmp_path / "spoilt"
     shutil.copytree(models.load().folder, spoilt)
     weights = spoilt / "model.safetensors"
@@ -163,7 +172,7 @@ def test_models_that_are_not_there_or_spoilt(eegmat: Path, tmp_path: Path) -> No
     data[-1000] ^= 1
     weights.write_bytes(data)
     with pytest.raises(eegzip.ModelError, match="digest"):
-        eegzip.compress(eegmat, target, model=spoilt)
+        eegzip.compress(source, target, model=spoilt)
     assert not target.exists()
 
 
@@ -179,31 +188,31 @@ def damaged_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_model_that_nothing_needs_may_be_damaged(
-    eegmat: Path, short_psg: Path, damaged_default: Path, tmp_path: Path
+    source: Path, short_psg: Path, damaged_default: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "x.eegz"
     with pytest.raises(eegzip.ModelError, match=r"model\.safetensors"):
-        eegzip.compress(eegmat, target)
-    for source, options in (
-        (eegmat, {"lossless": True}),
-        (eegmat, {"quality": "archive"}),
-        (eegmat, {"max_error": "2uV"}),
-        (eegmat, {"exact": ["*"]}),
+        eegzip.compress(source, target)
+    for recording, options in (
+        (source, {"lossless": True}),
+        (source, {"quality": "archive"}),
+        (source, {"max_error": "2uV"}),
+        (source, {"exact": ["*"]}),
         (short_psg.with_name("test_utf8_annotations.edf"), {}),
     ):
-        report = eegzip.compress(source, target, overwrite=True, **options)
+        report = eegzip.compress(recording, target, overwrite=True, **options)
         assert report.model is None
         eegzip.decompress(target, tmp_path / "back.edf", overwrite=True)
         if "max_error" not in options:
-            assert (tmp_path / "back.edf").read_bytes() == source.read_bytes()
+            assert (tmp_path / "back.edf").read_bytes() == recording.read_bytes()
     # One that is named is looked at, needed or not: who names it means something by it.
     with pytest.raises(eegzip.ModelError):
-        eegzip.compress(eegmat, target, lossless=True, model=damaged_default, overwrite=True)
+        eegzip.compress(source, target, lossless=True, model=damaged_default, overwrite=True)
 
 
-def test_the_header_says_what_was_used(eegmat: Path, compressed: Callable[..., Path]) -> None:
+def test_the_header_says_what_was_used(source: Path, compressed: Callable[..., Path]) -> None:
     checkpoint = models.load()
-    with EegzReader(compressed(eegmat)) as reader:
+    with EegzReader(compressed(source)) as reader:
         (codec,) = reader.header.codecs
         assert codec.digest == checkpoint.digest
         assert codec.model == checkpoint.config.name == models.DEFAULT_MODEL
@@ -216,5 +225,5 @@ def test_the_header_says_what_was_used(eegmat: Path, compressed: Callable[..., P
             assert group.bits_per_sample == pytest.approx(group.bits_per_second / 500)
         stored = reader.header.software
     assert stored == f"eegzip {eegzip.__version__}"
-    with eegzip.open(compressed(eegmat)) as recording:
+    with eegzip.open(compressed(source)) as recording:
         assert json.loads(json.dumps(recording.info, allow_nan=False))["codecs"][0]["digest"] == checkpoint.digest

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -225,12 +226,17 @@ def test_an_unknown_model(model: str, refused: Refused, folder: Path) -> None:
     assert "model" in sentence.lower()
 
 
-def limit_file_size(size: int) -> Callable[[], None]:
-    def prepare() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return prepare
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let this process write files of some bytes only; more is an error, not the signal that would end it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("size", [0, 4096, 40_000])
@@ -238,12 +244,24 @@ def limit_file_size(size: int) -> Callable[[], None]:
 def test_a_file_that_may_not_grow(name: str, size: int, refused: Refused, folder: Path) -> None:
     source = folder / ("in.edf" if name == "compress" else "file.eegz")
     exact = ["--exact", "*"] if name == "compress" else []
-    sentence = refused(1, name, source, folder / "out", *exact, folder=folder, preexec_fn=limit_file_size(size))
+    with files_up_to(size):
+        sentence = refused(1, name, source, folder / "out", *exact, folder=folder)
     assert "written (File too large)" in sentence
     # Nor is a file that was there before lost.
     (folder / "out").write_text("precious")
-    refused(1, name, "-f", source, folder / "out", *exact, folder=folder, preexec_fn=limit_file_size(size))
+    with files_up_to(size):
+        refused(1, name, "-f", source, folder / "out", *exact, folder=folder)
     assert (folder / "out").read_text() == "precious"
+
+
+def test_a_process_whose_files_may_not_grow(refused: Refused, folder: Path) -> None:
+    """As the shell's ulimit has it: from the start, the signal as Python finds it."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    sentence = refused(1, "decompress", folder / "file.eegz", folder / "out", folder=folder, preexec_fn=limited)
+    assert "written (File too large)" in sentence
 
 
 @pytest.fixture
@@ -306,7 +324,7 @@ def test_interrupted(number: int, code: int, command: str, folder: Path) -> None
     source = folder / "long.edf"
     data = (folder / "in.edf").read_bytes()
     size = int(data[184:192])
-    repeats = 60
+    repeats = 25
     source.write_bytes(data[:236] + str(70 * repeats).encode().ljust(8) + data[244:size] + data[size:] * repeats)
     before = source.read_bytes()
     temporary = folder / "temporary"

@@ -26,6 +26,7 @@ from eegzip import models
 from eegzip.cli.train_progress import TrainingWatch, clock, use_of_codebooks
 from eegzip.cli.train_settings import changes, duration, scaling, sections, to_toml
 from eegzip.formats.errors import UsageError
+from eegzip.training.reporting import artifacts
 from eegzip.training.reporting.journal import read_log
 from eegzip.training.settings.checked import TrainSettings
 from eegzip.training.settings.presets import load_settings
@@ -385,6 +386,12 @@ TINY = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process end without their picture, which takes longer than their steps; others leave one."""
+    monkeypatch.setattr(artifacts, "plot_curves", lambda *_: None)
+
+
 def steps_logged(folder: Path) -> list[int]:
     """Steps in the journal of a run."""
     return [entry["step"] for entry in read_log(folder / "log.jsonl") if entry["kind"] == "step"]
@@ -444,7 +451,7 @@ def test_a_run_is_not_overwritten_unless_asked(trained: tuple[Path, dict[str, An
 
 
 def test_resuming_takes_what_may_change_and_refuses_what_may_not(
-    trained: tuple[Path, dict[str, Any]], run: Run, tmp_path: Path
+    trained: tuple[Path, dict[str, Any]], run: Run, undrawn: None, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
     shutil.copytree(trained[0], folder)
@@ -463,7 +470,7 @@ def test_resuming_takes_what_may_change_and_refuses_what_may_not(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_run_goes_on(number: int, command: str, run: Run, tmp_path: Path) -> None:
+def test_a_signal_saves_and_the_run_goes_on(number: int, command: str, run: Run, undrawn: None, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = subprocess.Popen(
         [command, "train", *TINY, "--out", str(folder)],

@@ -1,9 +1,13 @@
 """Every program in examples/ runs, from a foreign folder, and says what it should."""
 
 import json
+import os
 import re
+import runpy
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -13,13 +17,32 @@ RECORDING = EXAMPLES / "data" / "eegmat_subject18_arithmetic.edf"
 MOST_LOSS = 25.0  # percent PRD; a straight line has 100, the shipped model about half of this
 
 
-def run(name: str, folder: Path, *arguments: str | Path, code: int = 0) -> str:
-    """Run an example in a folder of its own; return what it prints."""
-    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
+def run(name: str, folder: Path, *arguments: str | Path, code: int = 0, apart: bool = False) -> str:
+    """Run an example in a folder of its own; return what it prints.
+
+    In this process, which has loaded torch already; in one of its own where that could matter.
+    """
+    words = [str(EXAMPLES / name), *map(str, arguments)]
+    if apart:
+        done = subprocess.run(
+            [sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=280, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout
+    out, err, left, here = StringIO(), StringIO(), 0, Path.cwd()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
+        patched.setattr(sys, "argv", words)
+        os.chdir(folder)
+        try:
+            runpy.run_path(words[0], run_name="__main__")
+        except SystemExit as end:
+            left = end.code or 0
+        finally:
+            os.chdir(here)
+    assert left == code, err.getvalue()
+    assert "Traceback" not in err.getvalue()
+    return out.getvalue()
 
 
 def test_every_example_has_a_test() -> None:
@@ -36,7 +59,7 @@ def test_the_recording_that_ships_is_the_one_its_readme_names() -> None:
 
 
 def test_compress_and_read_back(tmp_path: Path) -> None:
-    output = run("compress_and_read_back.py", tmp_path)
+    output = run("compress_and_read_back.py", tmp_path, apart=True)
     ratio = float(re.search(r"\(([\d.]+):1\)", output)[1])
     assert ratio > 5
     assert "same size as the original: True" in output
@@ -115,7 +138,7 @@ def test_archive_pipeline(tmp_path: Path) -> None:
 
 def test_plot_original_and_restored(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    output = run("plot_original_and_restored.py", tmp_path, RECORDING, tmp_path / "traces.png")
+    output = run("plot_original_and_restored.py", tmp_path, RECORDING, tmp_path / "traces.png", apart=True)
     assert "EEG Fp1, EEG C3, EEG Pz, EEG O1" in output
     assert (tmp_path / "traces.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "traces.png").stat().st_size > 20_000
