@@ -93,9 +93,7 @@ def _measured(path: Path, depth: int, model: Path, others: dict[str, Path], scra
 
     def judged() -> tuple[float, float]:
         with EdfFile.open(path) as one, EdfFile.open(back) as other:
-            found = [
-                measure(*(file.read_signal(i, 0, file.n_samples(i)) for file in (one, other)), rate) for i in eeg
-            ]
+            found = [measure(*(file.read_signal(i, 0, file.n_samples(i)) for file in (one, other)), rate) for i in eeg]
         bands = [abs(v) for m in found for v in m.band_power.values() if v is not None]
         return mean(m.prd for m in found if m.prd is not None), mean(bands)
 

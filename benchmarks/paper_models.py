@@ -152,9 +152,7 @@ def _comparison(rows: dict[tuple[str, str, int], list[Row]]) -> Iterator[str]:
         yield f"| {model} | {group} | {depth} | {own} | " + " | ".join(cells) + " |"
 
 
-def _parts(
-    rows: dict[tuple[str, str, int], list[Row]], parts: dict[tuple[str, str, str], list[Row]]
-) -> Iterator[str]:
+def _parts(rows: dict[tuple[str, str, int], list[Row]], parts: dict[tuple[str, str, str], list[Row]]) -> Iterator[str]:
     yield "What is left at full depth without a part, a mean over sets:"
     yield ""
     yield "| model | without | PRD % | with | spectrogram | with |"

@@ -282,9 +282,7 @@ def _print_comparison(report: TrainingReport, settings: TrainSettings) -> None:
     """Say what came of files as a whole, and what a model lacks that it began with."""
     change, start = report.at_equal_bytes, settings.start.init
     if change is not None and change < 0:
-        say(
-            f"{report.folder}: at equal bytes the PRD of people held out is {-change:.2f} % below that of {start}."
-        )
+        say(f"{report.folder}: at equal bytes the PRD of people held out is {-change:.2f} % below that of {start}.")
     elif change is not None:
         say(f"{report.folder}: at equal bytes that is no better than {start}, so the model is the start.")
     elif report.prior_lost:

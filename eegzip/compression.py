@@ -358,9 +358,7 @@ def _refuse_recording(target: Target) -> None:
         )
 
 
-def _refuse_unknown_labels(
-    file: EdfFile, lossy: Sequence[str], exact: Sequence[str], kinds: Sequence[str]
-) -> None:
+def _refuse_unknown_labels(file: EdfFile, lossy: Sequence[str], exact: Sequence[str], kinds: Sequence[str]) -> None:
     """Refuse patterns that name nothing: behind a slip of the pen a channel would be coded as nobody wants it."""
     labels = [signal.label for signal in file.header.signals]
     for option, patterns in (("--lossy", lossy), ("--exact", exact), ("--kind", kinds)):

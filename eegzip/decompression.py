@@ -175,8 +175,7 @@ def _lost(
         return tuple((begin, stop - 1) for begin, stop in spans if stop > records[0] and begin < records[1])
 
     found = {
-        signal: ranges(set(losses.of_signals((signal,))).difference(whole))
-        for signal in (*chosen, *text_signals(edf))
+        signal: ranges(set(losses.of_signals((signal,))).difference(whole)) for signal in (*chosen, *text_signals(edf))
     }
     lost = (LostSignal(signal, header.signals[signal].label, spans) for signal, spans in sorted(found.items()) if spans)
     return ranges(whole), tuple(lost)

@@ -284,6 +284,8 @@ def _signals(header: FileHeader, edf: EdfHeader) -> list[dict[str, Any]]:
             rate = float(codec.rate)
         found.append({**fields, "model": codec and codec.model, "model_rate": codec and rate})
     return found
+
+
 def _embedded(reader: EegzReader) -> dict[str, Any] | None:
     names = embedded_names(reader)
     size = sum(place.length for place in reader.blocks.places if place.type == MODEL)

@@ -276,9 +276,7 @@ class Recording:
     def _decoder(self, signals: tuple[int, ...], *, tokens_only: bool) -> RecordingDecoder:
         wanted = (signals, tokens_only)
         if self._decoder_in_use is None or self._decoder_in_use[0] != wanted:
-            decoder = RecordingDecoder(
-                self._reader, self._network, signals, tokens_only=tokens_only, alone=self._alone
-            )
+            decoder = RecordingDecoder(self._reader, self._network, signals, tokens_only=tokens_only, alone=self._alone)
             self._decoder_in_use = (wanted, decoder)
         return self._decoder_in_use[1]
 

@@ -105,9 +105,7 @@ def repair(
             file.close()
 
 
-def _repair(
-    file: PositionedFile, source: Path, target: Path, seals: Seals | None, *, overwrite: bool
-) -> RepairReport:
+def _repair(file: PositionedFile, source: Path, target: Path, seals: Seals | None, *, overwrite: bool) -> RepairReport:
     repaired, remaining = list(file.problems) if isinstance(file, SealedFile) else [], []
     try:
         layout.check_signature(file.read_at(0, layout.SIGNATURE_BYTES), str(source))

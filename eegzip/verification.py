@@ -165,9 +165,7 @@ def _check_embedded(reader: EegzReader) -> Iterator[str]:
         yield f"{reader.path} carries another prior than the one that it names"
 
 
-def _check_chunk(
-    reader: EegzReader, chunk: int, stages: Sequence[Stage], lines: StoredLines
-) -> Iterator[Check]:
+def _check_chunk(reader: EegzReader, chunk: int, stages: Sequence[Stage], lines: StoredLines) -> Iterator[Check]:
     """Decode every stream of a chunk."""
     try:
         reader.directory(chunk)

@@ -34,7 +34,7 @@ def share_cores(most: int) -> None:
 
 
 def begun_ahead(
-    items: Iterable[_Item], begin: Callable[[ThreadPoolExecutor, _Item], _Begun], most: int
+    items: Iterable[_Item], begin: Callable[[ThreadPoolExecutor, _Item], _Begun], most: int, spare: int = 0
 ) -> Iterator[_Begun]:
     """Begin items in a pool of threads before their turn comes, and yield them in their order.
 
@@ -46,6 +46,8 @@ def begun_ahead(
         ``begin(pool, item)``: hands work to the pool, and returns what waits for it, such as a future.
     most : int
         Items under way at a time, and threads: each takes memory. No more than there are cores.
+    spare : int
+        Items begun beyond those, where an item is of use only when the next ones are done.
 
     Yields
     ------
@@ -58,7 +60,7 @@ def begun_ahead(
     try:
         for item in items:
             waiting.append(begin(pool, item))
-            if len(waiting) == most:
+            if len(waiting) == most + spare:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()

@@ -52,9 +52,7 @@ class Section:
 
 def pack(sections: Iterable[Section]) -> bytes:
     """One input of sections."""
-    return b"".join(
-        s.tag + bytes([len(s.head)]) + s.head + struct.pack("<I", len(s.body)) + s.body for s in sections
-    )
+    return b"".join(s.tag + bytes([len(s.head)]) + s.head + struct.pack("<I", len(s.body)) + s.body for s in sections)
 
 
 def unpack(data: bytes) -> list[Section]:
@@ -304,5 +302,3 @@ def mutate(data: bytes, most: int, seed: int, bytewise: Callable[[bytes, int], b
             room = max(len(section.body) + 64, 64)
             sections[place] = replace(section, body=bytewise(section.body, room))
     return pack(sections)[:most]
-
-

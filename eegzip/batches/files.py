@@ -74,9 +74,7 @@ def is_pattern(path: str) -> bool:
     return glob.has_magic(path) and not os.path.lexists(path)
 
 
-def find(
-    paths: Iterable[Named], job: Job, *, recursive: bool, listed: Iterable[Named] = ()
-) -> Iterator[Found]:
+def find(paths: Iterable[Named], job: Job, *, recursive: bool, listed: Iterable[Named] = ()) -> Iterator[Found]:
     """Find the files of a batch, each once, in an order that stays the same.
 
     Parameters
@@ -104,9 +102,7 @@ def find(
             yield found
 
 
-def _all(
-    paths: Iterable[Named], job: Job, *, recursive: bool, listed: Iterable[Named]
-) -> Iterator[Found]:
+def _all(paths: Iterable[Named], job: Job, *, recursive: bool, listed: Iterable[Named]) -> Iterator[Found]:
     for path in map(str, paths):
         remote = place_of(path)
         if isinstance(remote, RemotePath):

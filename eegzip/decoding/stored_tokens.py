@@ -179,10 +179,13 @@ class StoredNetwork:
             what = "kind, hop or codebooks"
         elif codec.joint and checkpoint.config.joint is None:
             what = "a joint decoder"
-        elif (adapters is not None and any(
-            len(group.signals) > adapters.max_channels or max(group.styles or (0,)) > len(adapters.vocabulary)
-            for group in groups
-        )) or (adapters is None and any(len(group.signals) > 1 for group in groups)):
+        elif (
+            adapters is not None
+            and any(
+                len(group.signals) > adapters.max_channels or max(group.styles or (0,)) > len(adapters.vocabulary)
+                for group in groups
+            )
+        ) or (adapters is None and any(len(group.signals) > 1 for group in groups)):
             what = "the channels of a group"
         if what is not None:
             raise ModelError(f"the file contradicts its model '{codec.model}' about {what}; it is damaged.")

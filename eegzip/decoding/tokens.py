@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,9 +17,13 @@ from eegzip.decoding.stored_tokens import StoredNetwork, StoredTokens
 from eegzip.formats.eegz.header import Coding
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, ModelError
+from eegzip.formats.parallel import begun_ahead
 
 if TYPE_CHECKING:
     from eegzip.codecs.signal.synthesis import Synthesis
+
+_MAX_CHUNKS = 4
+"""Chunks whose tokens are decoded at a time."""
 
 _LOOKED_AT = 8
 """Chunks whose knots are read before the network is loaded; of a file at a URL they are fetched anyway."""
@@ -77,9 +82,25 @@ class TokenStage:
 
     def restore(self, chunks: Sequence[int]) -> Iterator[ChunkSamples]:
         """Samples of chunk after chunk, synthesised when they are asked for."""
+        groups = self._groups()
+        # What was decoded must be remembered until it is asked for: the chunk before, those under way, and one more.
+        most = min(_MAX_CHUNKS, self._reader.streams_kept // max(len(groups), 1) - 2)
+        if len(chunks) < 2 or not groups or most < 1:
+            self._look_at(chunks)
+            yield from (partial(self._samples, chunk) for chunk in chunks)
+            return
+
+        def begin(pool: ThreadPoolExecutor, chunk: int) -> ChunkSamples:
+            intact = [group for group in groups if chunk not in self._losses.of_group(group)]
+            self._reader.begin_tokens(chunk, intact, pool)
+            return partial(self._samples, chunk)
+
+        # The end of a chunk takes tokens of the next.
+        begun = begun_ahead(chunks, begin, most, spare=1)
+        first = next(begun)
         self._look_at(chunks)
-        for chunk in chunks:
-            yield partial(self._samples, chunk)
+        yield first
+        yield from begun
 
     def _look_at(self, chunks: Sequence[int]) -> None:
         """Read what comes first before the network is loaded, which takes seconds: damage ends without it.
@@ -89,13 +110,7 @@ class TokenStage:
         ContainerError
             Knots or tokens are damaged.
         """
-        groups = [
-            group
-            for batch in batches_of(self._header, sorted(self._wanted))
-            for group in batch.groups
-            if self._is_asked_for(batch)
-        ]
-        losses = self._losses
+        groups, losses = self._groups(), self._losses
         intact = [chunk for chunk in chunks[:_LOOKED_AT] if chunk not in losses.chunks]
         if groups and self._reader.knot_owners():
             for chunk in intact:
@@ -106,6 +121,15 @@ class TokenStage:
                 if chunk not in losses.of_group(group):
                     with suppress(ModelError):  # the network's own error says which model it is
                         self._reader.chunk_tokens(chunk, group)
+
+    def _groups(self) -> list[int]:
+        """Groups whose tokens this stage takes."""
+        return [
+            group
+            for batch in batches_of(self._header, sorted(self._wanted))
+            for group in batch.groups
+            if self._is_asked_for(batch)
+        ]
 
     def _is_asked_for(self, batch: StreamBatch) -> bool:
         """Whether this stage gives the signals of a batch."""

@@ -110,9 +110,7 @@ class BoundedStage:
         for chunk, sets in zip(chunks, begun_ahead(chunks, self._begin, _MAX_THREADS), strict=True):
             yield self._finish(chunk, sets)
 
-    def _begin(
-        self, pool: ThreadPoolExecutor, chunk: int
-    ) -> list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]:
+    def _begin(self, pool: ThreadPoolExecutor, chunk: int) -> list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]:
         found = {} if self._tokens is None else self._tokens.synthesised(chunk)
         return [
             (original, rows, pool.submit(coder.code, rows, _of_set(found, entry)))
@@ -126,9 +124,7 @@ class BoundedStage:
         original = self._file.digital(*records, entry.signals)
         return original, original if self._lines is None else self._lines.digital(*records, entry.signals)
 
-    def _finish(
-        self, chunk: int, sets: list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]
-    ) -> LayeredChunk:
+    def _finish(self, chunk: int, sets: list[tuple[np.ndarray, np.ndarray, Future[CodedChunk]]]) -> LayeredChunk:
         result = LayeredChunk()
         first = self._header.records_of_chunk(chunk)[0]
         entries = self._header.layer_sets

@@ -123,8 +123,7 @@ def _doubts(header: FileHeader, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
         named = _named(labels)
         if any(verdict.kind is SignalKind.EEG for verdict in verdicts):
             notes.append(
-                f"kept exactly, as their labels are not known to be EEG: {named}; "
-                "name those that are with --lossy"
+                f"kept exactly, as their labels are not known to be EEG: {named}; name those that are with --lossy"
             )
         else:
             notes.append(

@@ -260,9 +260,7 @@ def _least_chunk_seconds(file: Plannable) -> float:
     return float(header.record_duration or 0) * -(-bytes_wanted // max(header.record_bytes, 1))
 
 
-def _refuse_what_leaves_nothing(
-    targets: eegz.Targets, coded: Sequence[tuple[SignalHeader, SignalStatistics]]
-) -> None:
+def _refuse_what_leaves_nothing(targets: eegz.Targets, coded: Sequence[tuple[SignalHeader, SignalStatistics]]) -> None:
     """Refuse a largest error within which a straight line takes the place of any few seconds of any channel."""
     if targets.max_error_uv is None or targets.max_prd is not None or targets.min_snr is not None:
         return  # what is promised in percent as well leaves something

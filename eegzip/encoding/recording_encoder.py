@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from eegzip.encoding.lossless import LosslessStage
@@ -47,14 +48,24 @@ def write_recording(
     """
     header, lines = plan.header, plan.lines
     digest = hashlib.sha256(file.header.raw)
-    for chunk in range(header.n_chunks):
-        streams = joined(stage.encode(chunk) for stage in stages)
-        beside = () if lines is None else lines.streams(header, chunk)
-        writer.write_chunk(streams.tokens, streams.knots, streams.exact, streams.bounded, beside)
-        # The chunk as it was coded just now; the first pass must have seen the same.
-        for _, block in file.blocks(*header.records_of_chunk(chunk)):
-            digest.update(block.reshape(-1).data)
-        progress("compressing", header.records_of_chunk(chunk)[1], header.n_records)
+    # A chunk's streams are coded and written while the next chunk's are made. One thread: chunks come in their order.
+    with ThreadPoolExecutor(1) as pool:
+        writing: Future[None] | None = None
+        for chunk in range(header.n_chunks):
+            streams = joined(stage.encode(chunk) for stage in stages)
+            beside = () if lines is None else lines.streams(header, chunk)
+            # The chunk as it was coded just now; the first pass must have seen the same.
+            for _, block in file.blocks(*header.records_of_chunk(chunk)):
+                digest.update(block.reshape(-1).data)
+            if writing is not None:
+                writing.result()
+                progress("compressing", header.records_of_chunk(chunk - 1)[1], header.n_records)
+            writing = pool.submit(
+                writer.write_chunk, streams.tokens, streams.knots, streams.exact, streams.bounded, beside
+            )
+        if writing is not None:
+            writing.result()
+            progress("compressing", header.n_records, header.n_records)
     for piece in trailing_pieces(file):
         digest.update(piece)
         writer.write_trailing(piece)
@@ -66,9 +77,7 @@ def write_recording(
     return writer.finish(summary), summary
 
 
-def _summary(
-    file: EdfFile, plan: Plan, writer: EegzWriter, fidelities: Mapping[int, SignalFidelity]
-) -> FileSummary:
+def _summary(file: EdfFile, plan: Plan, writer: EegzWriter, fidelities: Mapping[int, SignalFidelity]) -> FileSummary:
     joint = any(codec.joint for codec in plan.header.codecs)
     signals = []
     for index, stored in enumerate(writer.signal_bytes):

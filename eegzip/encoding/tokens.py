@@ -140,9 +140,7 @@ class TokenStage:
             latents = joint_latents_of(header, batch, analysis, runtime, batch.signals)
             joint = synthesis_of(header, batch, analysis, runtime, latents)
         rate = header.signals[batch.signals[0]].sample_rate or 1.0
-        meters = [
-            _Meters(FidelityMeter(channels.centres), EegPartMeter(len(batch.signals), rate)) for _ in range(2)
-        ]
+        meters = [_Meters(FidelityMeter(channels.centres), EegPartMeter(len(batch.signals), rate)) for _ in range(2)]
         return _BatchAtWork(batch, channels, analysis, synthesis, meters[0], joint, meters[1])
 
     def encode(self, chunk: int) -> ChunkStreams:

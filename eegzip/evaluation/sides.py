@@ -84,9 +84,7 @@ def read_side(
         return replace(_read_local(place, model, device, progress, key), path=name_of(path))
 
 
-def _read_local(
-    path: Path, model: str | Path | None, device: str, progress: Progress, key: AnyKey | None
-) -> Side:
+def _read_local(path: Path, model: str | Path | None, device: str, progress: Progress, key: AnyKey | None) -> Side:
     # What is not there or no file has a better sentence from the reader of EDF.
     if not (path.is_file() and is_eegz(path)):
         with EdfFile.open(path) as file:

@@ -8,9 +8,7 @@ from eegzip.evaluation.spectrogram_loss import FLOOR, WINDOWS
 from eegzip.formats.errors import UsageError
 
 
-def present_rows(
-    x: torch.Tensor, y: torch.Tensor, present: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor]:
+def present_rows(x: torch.Tensor, y: torch.Tensor, present: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Return waveforms [..., T] as rows [N, T], in at least float32, without those of absent channels.
 
     Parameters

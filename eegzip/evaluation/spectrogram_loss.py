@@ -49,8 +49,6 @@ def _of_window(x: Waveform, y: Waveform, window: int) -> float:
     ]
     count, step, total = len(frames[0]), _BLOCK_SAMPLES // window, 0.0
     for start in range(0, count, step):
-        logs = [
-            np.log10(np.maximum(np.abs(np.fft.rfft(part[start : start + step] * hann)), FLOOR)) for part in frames
-        ]
+        logs = [np.log10(np.maximum(np.abs(np.fft.rfft(part[start : start + step] * hann)), FLOOR)) for part in frames]
         total += float(np.abs(logs[0] - logs[1]).sum())
     return total / (count * (window // 2 + 1))

@@ -31,9 +31,7 @@ class Source:
     label: str | None
 
 
-def found(
-    paths: Iterable[str | Path], labels: Labels | None, subject: str, *, recordings: bool
-) -> list[Source]:
+def found(paths: Iterable[str | Path], labels: Labels | None, subject: str, *, recordings: bool) -> list[Source]:
     """Find recordings, each once, in an order that stays the same.
 
     Parameters

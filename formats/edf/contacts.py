@@ -142,9 +142,7 @@ def find_series(names: Sequence[str], named: Sequence[str], rate: float, *, besi
     dense = {stem for stem, known in numbers.items() if _is_dense(known, _least(stem)) and _reaches_row(stem, known)}
     certain = {stem for stem in dense if _is_short(stem) or _REGION.fullmatch(stem)}
     least = _MIN_NUMBERED_BESIDE if beside or named else _MIN_NUMBERED
-    numbered = (
-        _is_dense(bare, least) and 0 < rate <= _MAX_NUMBERED_RATE and len(bare) >= _NUMBERED_A_NAME * len(named)
-    )
+    numbered = _is_dense(bare, least) and 0 < rate <= _MAX_NUMBERED_RATE and len(bare) >= _NUMBERED_A_NAME * len(named)
     return Series(frozenset(certain | _places(numbers, dense - certain, certain, len(named))), numbered)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -67,6 +68,8 @@ class EegzReader(Container):
     ----------
     layers : Recent
         Layers decoded last, for :func:`~eegzip.formats.eegz.layers.chunk_layer`.
+    streams_kept : int
+        Token streams that are remembered.
 
     Raises
     ------
@@ -84,7 +87,8 @@ class EegzReader(Container):
         self._exact: Recent[int, ExactDecoder] = Recent(_CACHED_EXACT_CHUNKS)
         # By chunk and layer set, of one chunk: reading a few seconds here and there then decodes each layer once.
         self.layers: Recent[tuple[int, int], dict[int, StoredLayer]] = Recent(max(1, len(self.header.layer_sets)))
-        self._tokens = TokenChains(self._load_tokens, self._damaged, self._cached_streams())
+        self.streams_kept = self._cached_streams()
+        self._tokens = TokenChains(self._load_tokens, self._damaged, self.streams_kept)
 
     def _cached_streams(self) -> int:
         """Token streams worth keeping: as many as fit into a fixed amount of memory."""
@@ -190,6 +194,10 @@ class EegzReader(Container):
             It takes a prior that is not at hand.
         """
         return self._tokens(chunk, group)
+
+    def begin_tokens(self, chunk: int, groups: Sequence[int], pool: ThreadPoolExecutor) -> None:
+        """Decode tokens of a chunk in a thread of a pool, before :meth:`chunk_tokens` is asked for them."""
+        self._tokens.begin(chunk, groups, pool)
 
     def _load_tokens(self, chunk: int, group: int) -> StoredStream:
         first, stop = self.header.grid(group).frames_of_records(*self.header.records_of_chunk(chunk))

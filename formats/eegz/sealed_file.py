@@ -79,9 +79,14 @@ class SealedFile:
         self._stored = file.size - block - self._start
         self.problems = [] if head.offset == layout.SIGNATURE_BYTES else ["the lock at the beginning is damaged"]
         copied = file.read_at(self._start + max(self._stored, 0), block)
-        if self._stored < TAG_BYTES or copied != layout.BlockHeader(
-            layout.HEAD, layout.CRITICAL | layout.SEALED, 1, len(payload), zlib.crc32(payload)
-        ).pack(0) + payload:
+        if (
+            self._stored < TAG_BYTES
+            or copied
+            != layout.BlockHeader(
+                layout.HEAD, layout.CRITICAL | layout.SEALED, 1, len(payload), zlib.crc32(payload)
+            ).pack(0)
+            + payload
+        ):
             self.problems.append("the end of the file, the copy of the lock, is missing or damaged")
         self._count = max(1, -(-self._stored // _STORED))
         self.size = max(0, self._stored - TAG_BYTES * self._count)

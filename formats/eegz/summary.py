@@ -9,9 +9,7 @@ from eegzip.formats.eegz.fields import Fields
 from eegzip.formats.limits import MAX_LINES, MAX_SIGNALS
 from eegzip.formats.packing import pack_map, unpack_map
 
-_ABSENT_FIELDS = frozenset(
-    {"worst_chunk_prd", "chunks", "layer_bytes", "line_bytes", "eeg_prd", "worst_chunk_eeg_prd"}
-)
+_ABSENT_FIELDS = frozenset({"worst_chunk_prd", "chunks", "layer_bytes", "line_bytes", "eeg_prd", "worst_chunk_eeg_prd"})
 _WAYS = 64
 
 

@@ -92,9 +92,7 @@ def _new_work(shape: BlockShape, references: int, count: int) -> _Work:
 
 
 @jit
-def _forecast(
-    signals: _Signals, work: _Work, past: int, window: int, start: int, stop: int, whole: bool
-) -> None:
+def _forecast(signals: _Signals, work: _Work, past: int, window: int, start: int, stop: int, whole: bool) -> None:
     """What the references say of a block, and where it is known what the signal's own past does."""
     forecast, weights = work.forecast[: stop - start], work.weights
     for place in range(len(forecast)):

@@ -97,9 +97,7 @@ def products(
 
 
 @jit
-def learn_block(
-    matrix: np.ndarray, vector: np.ndarray, sums: np.ndarray, weight: float, keep: float
-) -> None:
+def learn_block(matrix: np.ndarray, vector: np.ndarray, sums: np.ndarray, weight: float, keep: float) -> None:
     """Add a block to the normal equations.
 
     Parameters

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
@@ -149,8 +151,8 @@ def _code_token(
         depth += 1
     node = 1
     for step in range(depth):
-        total = tree[node]
-        right = (tree[2 * node + 1] << 16) // total if total else 32768
+        total: Any = np.int64(tree[node])
+        right: Any = (np.int64(tree[2 * node + 1]) << 16) // total if total else 32768
         context = level * leaves + node
         opinions[0] = stretch(min(max(right, 1), 65535))
         opinions[1] = stretch(probabilities[context])
@@ -212,8 +214,9 @@ def code_tokens(
     depth_probabilities, depth_counts = _halves(_DEPTH_CONTEXTS)
     depth_trust = np.full((1, 3), WEIGHT_ONE // 3, np.int32)
     depth_opinions = np.zeros(3, np.int32)
-    tree = np.zeros(2 * leaves, np.int64)
+    tree = np.zeros(2 * leaves, np.uint32)
     scores = np.zeros(entries, np.int32)
+    room = np.zeros((2, max(width, tables.level.shape[1])), np.int32)
     hidden = np.zeros(tables.level.shape[1], np.int32)
     missing = np.zeros(width, np.int64)
     vector = np.zeros(width, np.int64)
@@ -251,7 +254,7 @@ def code_tokens(
             vector[d] = 0
             missing[d] = prediction[d]
         for level in range(depth):
-            likelihoods(tables, level, together, missing, variance, hidden, scores, tree)
+            likelihoods(tables, level, together, missing, variance, hidden, scores, room, tree)
             token = -1 if decoding else int(codes[level, f])
             token = _code_token(state, data, token, level, tree, probabilities, counts, trust, opinions)
             if token >= entries:

@@ -61,13 +61,18 @@ def predict(
     prediction : ndarray
     """
     width = len(prediction)
-    for d in range(width):
-        prediction[d] = 0
+    vector = np.empty(width, np.int32)
+    prediction[:] = 0
     for place in range(len(others)):
+        # A reference's words are added up before they are weighed: one product in place of one a level.
+        vector[:] = 0
         for level in range(others.shape[1]):
             code = others[place, level, frame]
             if code != ABSENT:
+                word = words[level, code]
                 for d in range(width):
-                    prediction[d] += np.int64(weights[place, bands[d]]) * words[level, code, d]
+                    vector[d] = np.int32(vector[d] + word[d])
+        for d in range(width):
+            prediction[d] += np.int64(weights[place, bands[d]]) * vector[d]
     for d in range(width):
         prediction[d] >>= WEIGHT_BITS

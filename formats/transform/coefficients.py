@@ -14,13 +14,14 @@ from eegzip.formats.transform.contexts import (
     Model,
     adapt,
     adapt_lower,
+    bands_of,
     look,
     lower_context,
     new_neighbours,
+    new_room,
     predict,
     predict_lower,
     remember,
-    room_for_contexts,
 )
 
 
@@ -51,17 +52,19 @@ def decode_coefficients(
     """
     components, blocks, bins = shape
     known, averages = new_neighbours(components, blocks, bins)
-    found, opinions = room_for_contexts(model)
+    room = new_room()
+    band_of_bin = bands_of(bins)
     result = np.zeros((components, blocks, bins), np.int32)
     for block in range(blocks):
         for component in range(components):
             for place in range(ends[component]):
-                row = look(known, averages, component, block, place, bins, found)
+                band = band_of_bin[place]
+                row = look(known, averages, component, block, place, band, room.found)
                 decision = 0
                 while decision < MAX_BITS:
-                    probability = predict(model, found, decision, row, opinions)
+                    probability = predict(model, room, decision, row, band)
                     bit = decode_bit(state, data, probability)
-                    adapt(model, found, decision, row, opinions, bit, probability)
+                    adapt(model, room, decision, row, band, bit, probability)
                     if not bit:
                         break
                     decision += 1

@@ -13,12 +13,21 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.entropy.jit import jit
-from eegzip.formats.entropy.mixing import MAX_WEIGHT, learn, learn_weights, mix, new_probabilities, squash, stretch
+from eegzip.formats.entropy.mixing import (
+    LIMIT,
+    MAX_WEIGHT,
+    RATES,
+    learn,
+    learn_weights,
+    new_probabilities,
+    squash,
+    stretch,
+)
 
 LEVELS = 24
 BANDS = 28
-FIRST_CONTEXTS = 7
-"""Of layers of version 1.2."""
+CONTEXTS = 8
+"""Opinions of a decision; layers of version 1.2 lack the last."""
 OWN_BINS = 256
 """Bins of a component that have a context of their own; those above share the last."""
 DECISIONS = 12
@@ -32,29 +41,32 @@ _CERTAIN = 32
 _FIRST_WEIGHT = 12000
 _WEIGHT_RATE = 1
 _SLOWEST = 250
+_COUNT_BITS = 8
 _AVERAGE_SHIFT = 3
 
-# Where the probabilities of each context begin, in units of DECISIONS; those that grow with the components come last.
-_STARTS = np.array(
-    [
-        0,
-        LEVELS * LEVELS,
-        2 * LEVELS * LEVELS,
-        3 * LEVELS * LEVELS,
-        4 * LEVELS * LEVELS,
-        5 * LEVELS * LEVELS,
-        5 * LEVELS * LEVELS + 768,
-    ],
-    np.int64,
-)
+# Where the probabilities of contexts begin, in units of DECISIONS; those that grow with the components come last.
+_PAIRS = LEVELS * LEVELS
+_CORNERS = 5 * _PAIRS
+_BANDS_OF_COMPONENTS = _CORNERS + 768
+
+_TABLE_SIZE = 1024
+
+
+def _level(value: int) -> int:
+    octave = value.bit_length() - 1
+    return value if value < 2 else min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
+
+
+_LEVELS = np.array([_level(value) for value in range(_TABLE_SIZE)], np.uint8)
 
 
 @jit
 def level(value: int) -> int:
     """A size on a scale of two steps an octave: 0, 1, 2, 3, then 4 for 4 and 5, 5 for 6 and 7... up to LEVELS - 1."""
-    if value < 2:
-        return value
-    octave = 1
+    # Nearly all are small, and looked up.
+    if value < _TABLE_SIZE:
+        return int(_LEVELS[value])
+    octave = 10
     while value >> (octave + 1):
         octave += 1
     return min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
@@ -73,6 +85,15 @@ def band_of(place: int, bins: int) -> int:
 
 
 @jit
+def bands_of(bins: int) -> np.ndarray:
+    """The band of each bin."""
+    result = np.zeros(bins, np.int64)
+    for place in range(bins):
+        result[place] = band_of(place, bins)
+    return result
+
+
+@jit
 def new_neighbours(components: int, blocks: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Magnitudes known so far, with zeros around them, and running averages of each component's bins in 1/64."""
     known = np.zeros((components + _MARGIN, blocks + _MARGIN, bins + 2 * _MARGIN), np.int32)
@@ -82,9 +103,9 @@ def new_neighbours(components: int, blocks: int, bins: int) -> tuple[np.ndarray,
 
 @jit
 def look(
-    known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, bins: int, found: np.ndarray
+    known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, band: int, found: np.ndarray
 ) -> int:
-    """Fill in the contexts of a coefficient; return the one that chooses the mixture's weights."""
+    """Fill in where the probabilities of a coefficient's contexts are; return what chooses the mixture's weights."""
     here, before, older = known[component + 2, block + 2], known[component + 2, block + 1], known[component + 2, block]
     first, second = known[component + 1, block + 2], known[component, block + 2, place + 2]
     left, left2 = here[place + 1], here[place]
@@ -108,16 +129,18 @@ def look(
     )
     usual = level(average >> 3)
     around = level(wide // 3)
-    found[0] = level(4 * left + 2 * left2) * LEVELS + level(2 * past + past_sides)
-    found[1] = around * LEVELS + usual
-    found[2] = level(4 * beside + 2 * beside_sides) * LEVELS + level(3 * left + 2 * past + left2 + old)
-    found[3] = usual * LEVELS + level(near)
-    found[4] = level(4 * old + 2 * old_sides) * LEVELS + level(4 * second + 4 * beside)
     corner = (min(left, 3) * 4 + min(past, 3)) * 12 + min(left2, 2) * 4 + min(beside, 3)
-    found[5] = corner * 3 + min(before[place + 3], 2)
-    found[6] = component * BANDS + band_of(place, bins)
-    if len(found) > FIRST_CONTEXTS:
-        found[7] = component * OWN_BINS + min(place, OWN_BINS - 1)
+    bands, bins_of_components = averages.shape[0] * BANDS, component * OWN_BINS + min(place, OWN_BINS - 1)
+    found[0] = level(4 * left + 2 * left2) * LEVELS + level(2 * past + past_sides)
+    found[1] = _PAIRS + around * LEVELS + usual
+    found[2] = 2 * _PAIRS + level(4 * beside + 2 * beside_sides) * LEVELS + level(3 * left + 2 * past + left2 + old)
+    found[3] = 3 * _PAIRS + usual * LEVELS + level(near)
+    found[4] = 4 * _PAIRS + level(4 * old + 2 * old_sides) * LEVELS + level(4 * second + 4 * beside)
+    found[5] = _CORNERS + corner * 3 + min(before[place + 3], 2)
+    found[6] = _BANDS_OF_COMPONENTS + component * BANDS + band
+    found[7] = _BANDS_OF_COMPONENTS + bands + bins_of_components
+    for context in range(CONTEXTS):
+        found[context] *= DECISIONS
     return around
 
 
@@ -130,27 +153,24 @@ def remember(known: np.ndarray, averages: np.ndarray, component: int, block: int
 
 
 class Model(NamedTuple):
-    """What the entropy coder has learnt; all arrays but the last are changed in place.
+    """What the entropy coder has learnt; all arrays are changed in place.
 
     Attributes
     ----------
-    probabilities, counts : ndarray
-        Of decisions, in the contexts one after another.
+    states : ndarray of int32
+        Of decisions, in the contexts one after another: the probability, and in the lowest bits its count. One look
+        into memory for both is half the time of it.
     lower_probabilities, lower_counts : ndarray
         Of lower bits.
-    weights_by_size, weights_by_band : ndarray of int32, shape (rows, contexts + 1)
+    weights_by_size, weights_by_band : ndarray of int32, shape (rows, CONTEXTS + 1)
         Of the two mixtures; of version 1.2 the second has no rows.
-    starts : ndarray of int64, shape (contexts,)
-        Where the probabilities of each context begin, in units of DECISIONS.
     """
 
-    probabilities: np.ndarray
-    counts: np.ndarray
+    states: np.ndarray
     lower_probabilities: np.ndarray
     lower_counts: np.ndarray
     weights_by_size: np.ndarray
     weights_by_band: np.ndarray
-    starts: np.ndarray
 
 
 def new_model(components: int, *, first: bool = False) -> Model:
@@ -162,32 +182,63 @@ def new_model(components: int, *, first: bool = False) -> Model:
     first : bool
         Whether it is that of layers of version 1.2.
     """
-    end = int(_STARTS[-1]) + components * BANDS
-    starts, size = (_STARTS, end) if first else (np.append(_STARTS, end), end + components * OWN_BINS)
+    size = _BANDS_OF_COMPONENTS + components * BANDS + (0 if first else components * OWN_BINS)
     by_size, by_band = (
-        np.full((rows, len(starts) + 1), _FIRST_WEIGHT, np.int32) for rows in (4 * LEVELS, 0 if first else 4 * BANDS)
+        np.full((rows, CONTEXTS + 1), _FIRST_WEIGHT, np.int32) for rows in (4 * LEVELS, 0 if first else 4 * BANDS)
     )
     lower = new_probabilities(MAX_BITS * LEVELS * 4)
-    return Model(*new_probabilities(size * DECISIONS), *lower, by_size, by_band, starts)
+    return Model(np.full(size * DECISIONS, 32768 << _COUNT_BITS, np.int32), *lower, by_size, by_band)
+
+
+class Room(NamedTuple):
+    """Working memory of a coefficient's decisions: of the first, the second, and any later one.
+
+    Attributes
+    ----------
+    found : ndarray of int64, shape (CONTEXTS,)
+        Where the probabilities of each context begin.
+    opinions : ndarray of int32, shape (3, CONTEXTS + 1)
+        Of the contexts, and the constant one.
+    said : ndarray of int64, shape (3, 2)
+        What the two mixtures made of them.
+    """
+
+    found: np.ndarray
+    opinions: np.ndarray
+    said: np.ndarray
 
 
 @jit
-def room_for_contexts(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Arrays for the contexts of a coefficient, and for their opinions and the constant one."""
-    return np.zeros(len(model.starts), np.int64), np.zeros(len(model.starts) + 1, np.int32)
+def new_room() -> Room:
+    """Working memory."""
+    return Room(np.zeros(CONTEXTS, np.int64), np.zeros((3, CONTEXTS + 1), np.int32), np.zeros((3, 2), np.int64))
 
 
 @jit
-def predict(model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray) -> int:
-    """Probability, in 1/65536, that the answer to a decision is yes."""
-    kind = min(decision, DECISIONS - 1)
-    for context in range(len(found)):
-        opinions[context] = stretch(model.probabilities[(model.starts[context] + found[context]) * DECISIONS + kind])
-    opinions[len(found)] = 256
-    said = mix(opinions, model.weights_by_size, min(decision, 3) * LEVELS + row)
+def _mixed(opinions: np.ndarray, weights: np.ndarray) -> int:
+    """As :func:`~eegzip.formats.entropy.mixing.mix`, of so many opinions as there always are."""
+    total = 0
+    for place in range(CONTEXTS + 1):
+        total += np.int64(opinions[place]) * weights[place]
+    return min(max(total >> 16, -LIMIT), LIMIT)
+
+
+@jit
+def predict(model: Model, room: Room, decision: int, row: int, band: int) -> int:
+    """Probability, in 1/65536, that the answer to a decision is yes; of a band of bins and a context of sizes."""
+    kind, place = min(decision, DECISIONS - 1), min(decision, 2)
+    opinions, said = room.opinions[place], room.said[place]
+    for context in range(CONTEXTS - 1):
+        opinions[context] = stretch(model.states[room.found[context] + kind] >> _COUNT_BITS)
+    opinions[CONTEXTS] = 256
+    again = min(decision, 3)
     if len(model.weights_by_band):
-        said = (said + mix(opinions, model.weights_by_band, min(decision, 3) * BANDS + found[6] % BANDS)) >> 1
-    return _bounded(squash(said))
+        opinions[CONTEXTS - 1] = stretch(model.states[room.found[CONTEXTS - 1] + kind] >> _COUNT_BITS)
+        said[0] = _mixed(opinions, model.weights_by_size[again * LEVELS + row])
+        said[1] = _mixed(opinions, model.weights_by_band[again * BANDS + band])
+        return _bounded(squash((said[0] + said[1]) >> 1))
+    # In layers of version 1.2 the last context has no opinion.
+    return _bounded(squash(_mixed(opinions, model.weights_by_size[again * LEVELS + row])))
 
 
 @jit
@@ -196,34 +247,42 @@ def _bounded(probability: int) -> int:
 
 
 @jit
-def _learn_slowly(opinions: np.ndarray, weights: np.ndarray, row: int, bit: int) -> None:
-    """Move the weights of one of two mixtures, by what it said itself, at half the least speed of others."""
-    error = (65536 if bit else 0) - _bounded(squash(mix(opinions, weights, row)))
-    for place in range(len(opinions)):
-        moved = weights[row, place] + ((np.int64(opinions[place]) * error + (1 << 14)) >> 15)
-        weights[row, place] = min(max(moved, -MAX_WEIGHT), MAX_WEIGHT)
+def _learn(states: np.ndarray, where: int, bit: int) -> None:
+    """As :func:`~eegzip.formats.entropy.mixing.learn`, of a probability that has its count beside it."""
+    state = states[where]
+    count, probability = state & ((1 << _COUNT_BITS) - 1), state >> _COUNT_BITS
+    probability += (((65535 if bit else 0) - probability) * RATES[count]) >> 16
+    states[where] = np.int32((probability << _COUNT_BITS) | min(count + 1, _SLOWEST))
 
 
 @jit
-def adapt(
-    model: Model, found: np.ndarray, decision: int, row: int, opinions: np.ndarray, bit: int, probability: int
-) -> None:
-    """Learn from the answer to a decision; `opinions` and `probability` are those of :func:`predict`."""
-    kind = min(decision, DECISIONS - 1)
-    by_size = min(decision, 3) * LEVELS + row
+def _learn_slowly(opinions: np.ndarray, weights: np.ndarray, said: int, bit: int) -> None:
+    """Move the weights of one of two mixtures, by what it said itself, at half the least speed of others."""
+    # All of it fits into 32 bits.
+    error, half = np.int32((65536 if bit else 0) - _bounded(squash(said))), np.int32(1 << 14)
+    least, most = np.int32(-MAX_WEIGHT), np.int32(MAX_WEIGHT)
+    for place in range(CONTEXTS + 1):
+        push = np.int32(np.int32(np.int32(opinions[place] * error) + half) >> 15)
+        weights[place] = min(max(np.int32(weights[place] + push), least), most)
+
+
+@jit
+def adapt(model: Model, room: Room, decision: int, row: int, band: int, bit: int, probability: int) -> None:
+    """Learn from the answer to a decision, of which :func:`predict` said `probability`.
+
+    What it said of other decisions of the coefficient stays as it was.
+    """
+    kind, place, again = min(decision, DECISIONS - 1), min(decision, 2), min(decision, 3)
+    opinions, said = room.opinions[place], room.said[place]
+    contexts = CONTEXTS
     if len(model.weights_by_band):
-        _learn_slowly(opinions, model.weights_by_size, by_size, bit)
-        _learn_slowly(opinions, model.weights_by_band, min(decision, 3) * BANDS + found[6] % BANDS, bit)
+        _learn_slowly(opinions, model.weights_by_size[again * LEVELS + row], said[0], bit)
+        _learn_slowly(opinions, model.weights_by_band[again * BANDS + band], said[1], bit)
     else:
-        learn_weights(opinions, model.weights_by_size, by_size, bit, probability, _WEIGHT_RATE)
-    for context in range(len(found)):
-        learn(
-            model.probabilities,
-            model.counts,
-            (model.starts[context] + found[context]) * DECISIONS + kind,
-            bit,
-            _SLOWEST,
-        )
+        contexts = CONTEXTS - 1
+        learn_weights(opinions, model.weights_by_size, again * LEVELS + row, bit, probability, _WEIGHT_RATE)
+    for context in range(contexts):
+        _learn(model.states, room.found[context] + kind, bit)
 
 
 @jit

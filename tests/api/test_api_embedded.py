@@ -162,9 +162,12 @@ def hostile(packed: Path) -> Iterator[tuple[str, dict[str, bytes | None]]]:
     other[-3] ^= 1
     yield "another model", {"model.safetensors": pack_model_file("model.safetensors", bytes(other))}
     stated = {key: value for key, value in json.loads(config).items() if key != "digest"}
-    yield "another model", {
-        "config.json": pack_model_file("config.json", json.dumps(stated | {"name": "other"}).encode()),
-    }
+    yield (
+        "another model",
+        {
+            "config.json": pack_model_file("config.json", json.dumps(stated | {"name": "other"}).encode()),
+        },
+    )
     yield "no JSON", {"config.json": pack_model_file("config.json", b"[" * 100_000)}
     yield "no safetensors", {"model.safetensors": pack_model_file("model.safetensors", b"\xff" * 1000)}
     yield "more than can be", {"model.safetensors": bytes([1]) + zstd_compress(bytes((1 << 24) + 1), 3)}

@@ -75,9 +75,7 @@ def test_the_filtered_signal_comes_back_with_its_mean(work: Path, wanted: np.nda
 
 
 def test_tokens_depend_neither_on_chunks_nor_on_what_is_read(work: Path, tmp_path: Path) -> None:
-    eegzip.compress(
-        work / "drift.bdf", tmp_path / "short.eegz", model=work / "filtered", codebooks=48, chunk_seconds=7
-    )
+    eegzip.compress(work / "drift.bdf", tmp_path / "short.eegz", model=work / "filtered", codebooks=48, chunk_seconds=7)
     paths = (tmp_path / "short.eegz", work / "filtered.eegz")
     one, other = (eegzip.open(path, model=work / "filtered") for path in paths)
     with one, other:

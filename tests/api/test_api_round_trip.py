@@ -78,9 +78,7 @@ def test_a_recording_comes_back(source: Path, tmp_path: Path) -> None:
 
 
 # Those of tests/data/edf stand on the shelf (test_shelf.py).
-@pytest.mark.parametrize(
-    "source", [path for path in shipped if path.parent.name != "edf"], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("source", [path for path in shipped if path.parent.name != "edf"], ids=lambda path: path.name)
 def test_a_recording_kept_exactly_comes_back_whole(source: Path, tmp_path: Path) -> None:
     check_exact(source, tmp_path)
 

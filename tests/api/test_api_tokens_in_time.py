@@ -28,8 +28,7 @@ def test_stretches_that_meet_make_the_whole(coded: Path, cuts: list[float]) -> N
     with eegzip.open(coded) as recording:
         whole = recording.tokens("T3")[0]
         parts = [
-            recording.tokens("T3", first, None if stop == 8 else stop)[0]
-            for first, stop in itertools.pairwise(cuts)
+            recording.tokens("T3", first, None if stop == 8 else stop)[0] for first, stop in itertools.pairwise(cuts)
         ]
     joined = eegzip.concatenate(parts)
     np.testing.assert_array_equal(joined.codes, whole.codes)

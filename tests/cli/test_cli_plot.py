@@ -120,7 +120,5 @@ def test_refusals(
     assert "compare a recording with its own" in other
     assert "no.edf" in refused(1, "plot", tmp_path / "no.edf", "-o", tmp_path / "b.png", folder=tmp_path)
     found = importlib.util.find_spec
-    monkeypatch.setattr(
-        "eegzip.formats.extras.find_spec", lambda name: None if name == "matplotlib" else found(name)
-    )
+    monkeypatch.setattr("eegzip.formats.extras.find_spec", lambda name: None if name == "matplotlib" else found(name))
     assert "install eegzip[plot]" in refused(2, "plot", eegmat, "-o", tmp_path / "b.png", folder=tmp_path)

@@ -62,9 +62,7 @@ def test_only_what_is_no_eeg_is_named_closer(label: str) -> None:
     header = parse_header(Builder([Signal(samples=256, unit="uV")], damage=damage).header())
     (coarse,), (fine,) = judge_signals(header), judge_as_told(header)
     assert fine._replace(kind=coarse.kind) == coarse
-    assert fine.kind == coarse.kind or (
-        fine.kind in MEASURES and coarse.kind in (SignalKind.VOLTAGE, SignalKind.OTHER)
-    )
+    assert fine.kind == coarse.kind or (fine.kind in MEASURES and coarse.kind in (SignalKind.VOLTAGE, SignalKind.OTHER))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["*", "C3", "c?", "ECG*", "Ch*"]), st.sampled_from(TELLABLE)), max_size=4))

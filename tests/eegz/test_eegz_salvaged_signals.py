@@ -66,9 +66,7 @@ def labels_of(path: Path) -> list[str]:
 def exact_dependents(packed: Path, hit: set[int], chunk: int) -> set[int]:
     """Signals whose streams are hit, and all that are predicted from them."""
     with EegzReader(packed) as reader:
-        streams = {
-            signal: reader._stream(chunk, StreamKind.EXACT, signal) for signal in reader.header.exact_signals()
-        }
+        streams = {signal: reader._stream(chunk, StreamKind.EXACT, signal) for signal in reader.header.exact_signals()}
     needs = {s: references_of(data[1:])[0] if data[0] == 3 else [] for s, data in streams.items()}
     found = set(hit)
     while more := {signal for signal, others in needs.items() if found.intersection(others)} - found:

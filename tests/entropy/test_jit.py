@@ -16,14 +16,14 @@ from llvmlite import binding
 
 from eegzip.formats.entropy import brought, jit
 
-SOURCE = '''
+SOURCE = """
 from eegzip.formats.entropy.jit import jit
 
 @jit
 def doubled(values):
     for place in range(len(values)):
         values[place] = 2 * values[place]
-'''
+"""
 
 
 def module(path: Path, name: str) -> ModuleType:

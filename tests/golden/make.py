@@ -35,8 +35,17 @@ def edf() -> Recording:
     """A recording of everything that an EDF can hold: groups of signals, one alone, one of another codec."""
     header = build_header(
         (
-            Group(members=3, samples=250, up=128, down=125, hop=128, codebooks=9, size=1024, spacing=256,
-                  styles=(2, 65536, 19)),
+            Group(
+                members=3,
+                samples=250,
+                up=128,
+                down=125,
+                hop=128,
+                codebooks=9,
+                size=1024,
+                spacing=256,
+                styles=(2, 65536, 19),
+            ),
             Group(samples=200, up=1, down=1, hop=64, codebooks=3, size=700, scaling="fixed", styles=(0,)),
             Group(samples=200, up=1, down=1, hop=64, codebooks=2, size=64),
         ),

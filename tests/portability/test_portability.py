@@ -105,8 +105,6 @@ def test_no_size_of_a_batch_shows(cap: str, recording: Path, tmp_path: Path) -> 
     probe(cap, recording, tmp_path, "every")
 
 
-def test_a_fresh_process_gives_the_same(
-    computed: Callable[[str], Path], recording: Path, tmp_path: Path
-) -> None:
+def test_a_fresh_process_gives_the_same(computed: Callable[[str], Path], recording: Path, tmp_path: Path) -> None:
     eegzip.compress(recording, tmp_path / "mc.eegz")
     assert (tmp_path / "mc.eegz").read_bytes() == (computed("native") / "mc.eegz").read_bytes()

@@ -85,9 +85,7 @@ def test_mains_are_taken_out_as_in_a_file(tmp_path: Path) -> None:
 def test_groups_of_channels_are_those_of_a_file(microvolts: np.ndarray, tmp_path: Path) -> None:
     save_groups(tmp_path / "model", GROUPS)
     data = np.concatenate([microvolts, microvolts[:, ::-1], microvolts[:2] / 2])[:, : 3 * RATE]
-    stored, restored, codes, decoded, scales = file_and_tensor(
-        tmp_path / "a.eegz", data, NAMES[8], tmp_path / "model"
-    )
+    stored, restored, codes, decoded, scales = file_and_tensor(tmp_path / "a.eegz", data, NAMES[8], tmp_path / "model")
     tokenizer = eegzip.Tokenizer.from_pretrained(tmp_path / "model")
     groups = tokenizer.groups(NAMES[8])
     assert tokenizer.unit == "group"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokens.small_priors import plain_weights, random_codes, random_prior
 
 from eegzip.formats.errors import ContainerError, ModelError
-from eegzip.formats.tokens.likelihood import EXP, likelihoods
+from eegzip.formats.tokens.likelihood import EXP, factors, likelihoods
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.search.references import plan_streams
 from eegzip.formats.tokens.stream import (
@@ -22,7 +22,7 @@ from eegzip.formats.tokens.stream import (
     unpack_parameters,
 )
 from eegzip.formats.tokens.tables import BANDS, TokenPrior, pack_prior
-from eegzip.formats.tokens.tracking import energy_class, follow, start_variance
+from eegzip.formats.tokens.tracking import energy_class, follow, predict, start_variance
 
 MANY = settings(max_examples=60)
 SIZES = st.sampled_from([2, 3, 16, 37, 64])
@@ -103,12 +103,57 @@ def test_likelihoods_are_those_of_the_specification(seed, extreme):
     missing = rng.integers(-(1 << 22), 1 << 22, 6)
     variance = rng.integers(0, 1 << 40, 6) if extreme else rng.integers(0, 1 << 20, 6)
     hidden = rng.integers(-4000, 4000, 4).astype(np.int32)
-    tree = np.zeros(16, np.int64)
-    likelihoods(tables, level, together, missing, variance, hidden, np.zeros(7, np.int32), tree)
+    tree = np.zeros(16, np.uint32)
+    scores, room = np.zeros(7, np.int32), np.zeros((2, 6), np.int32)
+    likelihoods(tables, level, together, missing, variance, hidden, scores, room, tree)
     expected = plain_weights(tables, level, together, missing.tolist(), variance.tolist(), hidden.tolist())
     assert tree[8:15].tolist() == expected
     assert tree[15] == 0
     assert tree[1] == sum(expected)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_quotients_are_rounded_down_as_integers_are(data):
+    """By doubles where numbers are of ordinary size, by integers where one is not, and just beside every integer."""
+    digits = data.draw(st.sampled_from([4, 16, 20, 21, 22, 31]))
+    gain = data.draw(st.lists(st.integers(1, (1 << 31) - 1), min_size=5, max_size=5))
+    spread = data.draw(st.lists(st.integers(1, 1 << data.draw(st.integers(1, 40))), min_size=5, max_size=5))
+    missing = data.draw(st.lists(st.integers(-(1 << digits), 1 << digits), min_size=5, max_size=5))
+    # The first two so that the quotient is an integer, or less than one by as little as can be.
+    near = data.draw(st.integers(-4096, 4096)) * spread[0]
+    missing[0], gain[0] = near, 1
+    missing[1], gain[1], spread[1] = near - 1, 1, spread[0]
+    along, against = np.zeros(5, np.int32), np.zeros(5, np.int32)
+    rest = np.ones(5, np.int32)
+    variance = np.array(spread, np.int64) - 1
+    tables = [np.array(gain, np.int32)] * 2
+    factors(np.array(missing, np.int64), variance, rest, *tables, along, against)
+    expected = [min(max(m * g // v, -4095), 4095) for m, g, v in zip(missing, gain, spread, strict=True)]
+    assert along.tolist() == expected
+    assert against.tolist() == [min(g // v, 4095) for g, v in zip(gain, spread, strict=True)]
+
+
+@MANY
+@given(seed=st.integers(0, 1 << 16), references=st.integers(0, MAX_REFERENCES))
+def test_a_prediction_is_the_sum_of_weighed_words(seed, references):
+    rng = np.random.default_rng(seed)
+    prior = random_prior(seed, levels=4, entries=37)
+    words, bands = prior.tables.words, prior.tables.bands
+    others = np.stack(
+        [random_codes(rng, prior, 4, 3, varying=True) for _ in range(references)] or [np.zeros((4, 3), np.uint16)]
+    )[:references]
+    weights = rng.integers(-63, 64, (references, BANDS)).astype(np.int32)
+    found = np.zeros(words.shape[2], np.int64)
+    predict(words, bands, others, weights, 1, found)
+    for d in range(len(found)):
+        total = sum(
+            int(weights[place, bands[d]]) * int(words[level, others[place, level, 1], d])
+            for place in range(references)
+            for level in range(4)
+            if others[place, level, 1] != ABSENT
+        )
+        assert found[d] == total >> 5
 
 
 def test_the_widest_prior_stays_within_32_bits():
@@ -119,10 +164,11 @@ def test_the_widest_prior_stays_within_32_bits():
         gain=np.full_like(tables.gain, 1 << 30), norm_gain=np.full_like(tables.norm_gain, 1 << 30),
         out=np.full_like(tables.out, 127),
     )  # fmt: skip
-    tree = np.zeros(4, np.int64)
+    tree = np.zeros(4, np.uint32)
     missing, variance = np.full(256, 1 << 20), np.zeros(256, np.int64)
     hidden = np.full(128, 1 << 20, np.int32)
-    likelihoods(tables, 0, 0, missing, variance, hidden, np.zeros(2, np.int32), tree)
+    scores, room = np.zeros(2, np.int32), np.zeros((2, 256), np.int32)
+    likelihoods(tables, 0, 0, missing, variance, hidden, scores, room, tree)
     assert tree[2:].tolist() == plain_weights(tables, 0, 0, missing.tolist(), variance.tolist(), hidden.tolist())
 
 

@@ -39,7 +39,7 @@ def test_a_manifest_says_person_and_side(tree):
     assert all(f.path.is_file() for f in found)
 
 
-@pytest.mark.parametrize("text", ["file\na.edf\n", "path,split\na.edf,test\n", "path\n\"\"\n"])
+@pytest.mark.parametrize("text", ["file\na.edf\n", "path,split\na.edf,test\n", 'path\n""\n'])
 def test_wrong_rows_are_named_by_line(tree, text):
     table = tree / "list.csv"
     table.write_text(text)

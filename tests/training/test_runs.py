@@ -161,9 +161,7 @@ def test_two_processes_do_what_one_does(tmp_path, monkeypatch, assignments):
     monkeypatch.chdir(tmp_path)
     if "start.init=sc" in assignments:
         trained(tmp_path / "sc", "model.latent_dim=64", "run.max_steps=6")
-    values = tiny(
-        "run.max_steps=5", "run.validate_every=5", "optimiser.lr=1e-6", "adversarial.lr=1e-7", *assignments
-    )
+    values = tiny("run.max_steps=5", "run.validate_every=5", "optimiser.lr=1e-6", "adversarial.lr=1e-7", *assignments)
     train(values, tmp_path / "one")
     script = tmp_path / "script.py"
     script.write_text(
@@ -198,9 +196,7 @@ def test_time_limit_ends_a_run(tmp_path):
 
 
 def test_merges_codebooks_in_rounds(tmp_path, start):
-    settings = tiny(
-        f"start.init={start}", "start.reduce_to=16,8", "start.reduce_every=5", "run.validate_every=4"
-    )
+    settings = tiny(f"start.init={start}", "start.reduce_to=16,8", "start.reduce_every=5", "run.validate_every=4")
     # Stopped after the first round: the resumed run has to know how far the merging was.
     train(settings.changed({"run": {"max_steps": 4}}), tmp_path / "run")
     assert load_checkpoint(tmp_path / "run" / "last").config.network.codebook_size == 16

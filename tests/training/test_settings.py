@@ -52,7 +52,6 @@ def test_recipes_of_the_papers_models_keep_its_network(name):
     assert settings.data.held_out == other.data.held_out
 
 
-
 def test_the_recipe_of_biocodec_keeps_its_network():
     settings, preset = load_settings(RECIPES / "biocodec-1.toml"), with_presets(TrainSettings(), ["biocodec"])
     settings.check()

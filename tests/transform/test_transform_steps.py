@@ -16,7 +16,15 @@ from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level, new
 from eegzip.formats.transform.layer import decode_layer, step_size
 from eegzip.formats.transform.layer_header import LayerHeader, block_size
 from eegzip.formats.transform.search.band_planning import plan
-from eegzip.formats.transform.search.layer_encoder import analyse, encode_layer, step_code
+from eegzip.formats.transform.search.blocks import _unit_step
+from eegzip.formats.transform.search.layer_encoder import (
+    EncodedLayer,
+    analyse,
+    encode_layer,
+    quantised_layer,
+    step_code,
+    written_layer,
+)
 from eegzip.formats.transform.search.quantiser import encode_coefficients, room
 
 
@@ -102,7 +110,9 @@ def test_integers_come_back_from_coefficients(values: np.ndarray, shift: int, fi
     assert np.array_equal(decode_coefficients(shape, ends, model, new_decoder(data), data), wanted)
 
 
-def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> tuple[bytes, np.ndarray, np.ndarray]:
+def made(
+    seed: int, signals: int, n_samples: int, blocks: int, step: float
+) -> tuple[EncodedLayer, LayerHeader, np.ndarray]:
     random = np.random.default_rng(seed)
     samples = np.cumsum(random.normal(size=(signals, n_samples)), axis=1) * random.uniform(1, 300, (signals, 1))
     members = np.ones(signals, bool)
@@ -111,8 +121,35 @@ def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> t
     coefficients = analyse(samples, blocks, cuts)
     bands = plan(coefficients / step_size(steps)[:, None, None], 1 / 12)
     header = LayerHeader(members, blocks, (0,) * signals, tuple(map(int, steps)), (), tuple(bands), cuts)
-    layer = encode_layer(coefficients, n_samples, header, 0.1)
+    return encode_layer(coefficients, n_samples, header, 0.1), header, samples
+
+
+def make(seed: int, signals: int, n_samples: int, blocks: int, step: float) -> tuple[bytes, np.ndarray, np.ndarray]:
+    layer, _, samples = made(seed, signals, n_samples, blocks, step)
     return layer.stream, layer.samples, samples
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(2, 200), st.floats(0.01, 500))
+@settings(max_examples=40)
+def test_what_a_layer_gives_is_known_before_it_is_written(seed: int, signals: int, n_samples: int, step: float) -> None:
+    layer, header, _ = made(seed, signals, n_samples, min(3, n_samples // 2), step)
+    moved = layer.quantised + np.random.default_rng(seed).integers(-1, 2, layer.quantised.shape).astype(np.int32)
+    for quantised in (layer.quantised, moved):
+        found = quantised_layer(layer.values, quantised, n_samples, header)
+        assert np.array_equal(decode_layer(written_layer(found, header), signals, n_samples)[1], found.samples)
+    assert np.array_equal(quantised_layer(layer.values, layer.quantised, n_samples, header).samples, layer.samples)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 400), st.floats(-8, 30))
+@settings(max_examples=60)
+def test_the_step_is_that_of_the_whole_sums(seed: int, signals: int, n: int, octave: float) -> None:
+    size = np.abs(np.random.default_rng(seed).normal(size=(signals, n))) * 2.0**octave
+    low, high = -4.0, 40.0
+    for _ in range(14):
+        middle = (low + high) / 2
+        error = np.where(size < 0.6 * 2.0**middle, size * size, 4.0**middle / 12).sum()
+        low, high = (middle, high) if error < size.size else (low, middle)
+    assert _unit_step(size, n) == 2.0**low
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(2, 300), st.integers(1, 6), st.floats(0.01, 500))

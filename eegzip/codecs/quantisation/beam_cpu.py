@@ -26,6 +26,9 @@ _PATIENCE = 3
 _ABSENT = np.uint16(ABSENT)
 # Partial sums of an energy.
 _LANES = 16
+# Candidates of a row, dealt out to so many groups, have a bound on the last that is kept; they are looked at in pieces.
+_GROUPS = 32
+_PIECE = 32
 
 
 @jit
@@ -52,9 +55,9 @@ def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-unty
 
 
 @jit
-def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Return the squared length of a vector, summed in lanes and then in order."""
-    lanes = np.zeros(_LANES, np.float32)
+def _energy(vector, lanes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return the squared length of a vector, summed in lanes [_LANES] and then in order."""
+    lanes[:] = 0
     whole = len(vector) // _LANES * _LANES
     for d in range(0, whole, _LANES):
         for j in range(_LANES):
@@ -65,6 +68,52 @@ def _energy(vector):  # type: ignore[no-untyped-def]  # pragma: no cover
     for d in range(whole, len(vector)):
         total += vector[d] * vector[d]
     return total
+
+
+@jit
+def _bound(score, energy, keep, least, nearest):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return a cost that at least `keep` of the candidates of a row's hypotheses don't exceed.
+
+    `score` [hypotheses, size] and `energy` [hypotheses] add up to costs. The candidates are dealt out to groups
+    [_GROUPS], each of which has a least cost; `keep` of these belong to different candidates. `least` [size] and
+    `nearest` [keep] are room.
+    """
+    size = score.shape[1]
+    whole = size // _GROUPS * _GROUPS
+    if keep > _GROUPS or not whole:
+        return np.float32(np.inf)
+    least[:] = np.inf
+    for b in range(0, len(energy), 2):
+        # Of an odd number the last comes twice.
+        other = min(b + 1, len(energy) - 1)
+        here, there, first, second = energy[b], energy[other], score[b], score[other]
+        for c in range(size):
+            cost, beside = here + first[c], there + second[c]
+            cost = beside if beside < cost else cost
+            least[c] = cost if cost < least[c] else least[c]
+    for c in range(_GROUPS, whole, _GROUPS):
+        for j in range(_GROUPS):
+            least[j] = least[c + j] if least[c + j] < least[j] else least[j]
+    for k in range(keep):
+        nearest[k] = np.inf
+    for j in range(_GROUPS):
+        cost = least[j]
+        if cost < nearest[keep - 1]:
+            place = keep - 1
+            while place > 0 and cost < nearest[place - 1]:
+                nearest[place] = nearest[place - 1]
+                place -= 1
+            nearest[place] = cost
+    return nearest[keep - 1]
+
+
+@jit
+def _any_within(score, base, bound):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return whether any of some scores and `base` are not above a bound together."""
+    count = 0
+    for c in range(len(score)):
+        count += not base + score[c] > bound
+    return count > 0
 
 
 @jit
@@ -91,12 +140,15 @@ def _search_rows(
     residual = np.zeros((2, most, dim), np.float32)
     energy = np.empty((2, most), np.float32)
     path = np.empty((2, most, levels), np.uint16)
-    # Up to three more rows than there are hypotheses: the inner loop takes four at once.
-    rest = np.zeros((most + _STEP, widest), np.float32)
-    score = np.empty((most + _STEP, size), np.float32)
+    # Of one row's hypotheses, or of four rows where they are few, in whole steps: the inner loop takes four at once.
+    rest = np.zeros((_STEP * beam + _STEP, widest), np.float32)
+    score = np.empty((_STEP * beam + _STEP, size), np.float32)
     best = np.empty(beam, np.float32)
     best_parent = np.empty(beam, np.int64)
     best_code = np.empty(beam, np.int64)
+    lanes = np.empty(_LANES, np.float32)
+    groups = np.empty(size, np.float32)
+    nearest = np.empty(beam, np.float32)
     # Rows of the block that are not done yet, the least that each may cost so far, and with how many codewords.
     open_rows = np.empty(_BLOCK_ROWS, np.int64)
     least = np.empty(_BLOCK_ROWS, np.float32)
@@ -107,7 +159,7 @@ def _search_rows(
         for row in range(start, min(start + _BLOCK_ROWS, count)):
             codes[row] = _ABSENT
             residual[0, block] = rows[row]
-            energy[0, block] = _energy(rows[row])
+            energy[0, block] = _energy(rows[row], lanes)
             least[block], depth[block] = energy[0, block], 0
             if not least[block] <= multipliers[row]:
                 open_rows[block] = row
@@ -115,39 +167,54 @@ def _search_rows(
         for level in range(levels):
             keep = beam if level + 1 < levels else 1
             width = counts[level]
-            for h in range(block * alive):
-                for i in range(width):
-                    rest[h, i] = residual[now, h, support[level, i]]
-            for h in range(0, block * alive, _STEP):
-                _score_four(
-                    rest[h : h + _STEP], columns[level, :width], squares[level],
-                    score[h], score[h + 1], score[h + 2], score[h + 3],
-                )  # fmt: skip
+            # So many rows have hypotheses in whole steps, if they can; their scores stay in the nearest cache.
+            together = 1 if alive % 4 == 0 else 2 if alive % 2 == 0 else 4
             after, found, left = 1 - now, 0, 0
             for n in range(block):
-                found = 0
-                for b in range(n * alive, (n + 1) * alive):
-                    base = energy[now, b]
-                    for c in range(size):
-                        s = base + score[b, c]
-                        if found == keep and not s < best[keep - 1]:
+                first_of_group = n - n % together
+                if n == first_of_group:
+                    begin, end = n * alive, min(n + together, block) * alive
+                    for h in range(begin, end):
+                        for i in range(width):
+                            rest[h - begin, i] = residual[now, h, support[level, i]]
+                    for h in range(0, end - begin, _STEP):
+                        _score_four(
+                            rest[h : h + _STEP], columns[level, :width], squares[level],
+                            score[h], score[h + 1], score[h + 2], score[h + 3],
+                        )  # fmt: skip
+                found, own = 0, (n - first_of_group) * alive
+                bound = _bound(
+                    score[own : own + alive], energy[now, n * alive : (n + 1) * alive], keep, groups, nearest
+                )
+                for b in range(alive):
+                    base, costs = energy[now, n * alive + b], score[own + b]
+                    for piece in range(0, size, _PIECE):
+                        # Most pieces have nothing to keep.
+                        if not _any_within(costs[piece : piece + _PIECE], base, bound):
                             continue
-                        place = found if found < keep else keep - 1
-                        while place > 0 and s < best[place - 1]:
-                            best[place] = best[place - 1]
-                            best_parent[place] = best_parent[place - 1]
-                            best_code[place] = best_code[place - 1]
-                            place -= 1
-                        best[place], best_parent[place], best_code[place] = s, b, c
-                        found = min(found + 1, keep)
+                        for c in range(piece, min(piece + _PIECE, size)):
+                            s = base + costs[c]
+                            if s > bound or (found == keep and not s < best[keep - 1]):
+                                continue
+                            place = found if found < keep else keep - 1
+                            while place > 0 and s < best[place - 1]:
+                                best[place] = best[place - 1]
+                                best_parent[place] = best_parent[place - 1]
+                                best_code[place] = best_code[place - 1]
+                                place -= 1
+                            best[place], best_parent[place], best_code[place] = s, n * alive + b, c
+                            found = min(found + 1, keep)
                 for k in range(found):
                     parent, code, child = best_parent[k], best_code[k], left * found + k
-                    residual[after, child] = residual[now, parent]
+                    word, old, new = codebooks[level, code], residual[now, parent], residual[after, child]
+                    for d in range(dim):
+                        new[d] = old[d]
                     for i in range(width):
-                        residual[after, child, support[level, i]] -= codebooks[level, code, i]
+                        new[support[level, i]] -= word[i]
                     # Measured afresh rather than carried along: differences of large sums would lose the small ones.
-                    energy[after, child] = _energy(residual[after, child])
-                    path[after, child, :level] = path[now, parent, :level]
+                    energy[after, child] = _energy(new, lanes)
+                    for above in range(level):
+                        path[after, child, above] = path[now, parent, above]
                     path[after, child, level] = code
                 # The children of a row that is done make room for those of the next.
                 row, first, multiplier = open_rows[n], left * found, multipliers[open_rows[n]]

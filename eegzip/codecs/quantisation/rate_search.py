@@ -44,7 +44,8 @@ def _search_stream(  # type: ignore[no-untyped-def]
     start_variance(tables.start[together], start_class, variance)
     before = np.full(levels, ABSENT, np.uint16)
     beside = np.full(others.shape[1], ABSENT, np.uint16)
-    scores, tree = np.zeros(entries, np.int32), np.zeros(2 * leaves, np.int64)
+    scores, tree = np.zeros(entries, np.int32), np.zeros(2 * leaves, np.uint32)
+    room = np.zeros((2, max(coordinates, units)), np.int32)
     distance = np.zeros(entries, np.float32)
     # What each hypothesis leaves: of the latent, of the prediction; its hidden units, bits, error and tokens.
     rest = np.zeros((2, beam, width), np.float32)
@@ -79,7 +80,7 @@ def _search_stream(  # type: ignore[no-untyped-def]
                 break
             found = 0
             for b in range(alive):
-                likelihoods(tables, level, together, missing[now, b], variance, hidden[now, b], scores, tree)
+                likelihoods(tables, level, together, missing[now, b], variance, hidden[now, b], scores, room, tree)
                 top = scores.max()
                 whole = bits[now, b] + binary_logarithm(tree[1] / 65536.0)
                 for c in range(entries):

@@ -124,9 +124,7 @@ class _Candidate:
         self.track = (*moved, switched)
 
 
-def _candidate(
-    signals: Signals, grain: int, word: int, amplitudes: np.ndarray, noise: np.ndarray
-) -> _Candidate | None:
+def _candidate(signals: Signals, grain: int, word: int, amplitudes: np.ndarray, noise: np.ndarray) -> _Candidate | None:
     """The line about a frequency; ``None`` where what is there is none."""
     loud = loudness(signals, amplitudes, noise)
     if not loud.any():

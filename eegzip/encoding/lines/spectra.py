@@ -99,9 +99,7 @@ def propose(read: SampleReader, n_samples: int, signals: int, rate: float, spaci
     return Proposals(np.array(chosen) / length, _coarse(np.median(levels, axis=0)))
 
 
-def _epochs(
-    read: SampleReader, starts: list[int], length: int, signals: int
-) -> Iterator[tuple[list[int], np.ndarray]]:
+def _epochs(read: SampleReader, starts: list[int], length: int, signals: int) -> Iterator[tuple[list[int], np.ndarray]]:
     """First samples of the windows of each epoch, and the samples from the epoch's first on.
 
     Several epochs are read at a time, as data records may be long.

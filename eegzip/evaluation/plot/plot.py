@@ -115,9 +115,7 @@ def plot(
     return figure
 
 
-def _opened(
-    stack: ExitStack, path: str | Path, model: str | Path | None, device: str, key: AnyKey | None
-) -> Source:
+def _opened(stack: ExitStack, path: str | Path, model: str | Path | None, device: str, key: AnyKey | None) -> Source:
     place = path_of(path)
     in_parts = place if isinstance(place, RemotePath) and is_eegz(place) else None
     read = in_parts or stack.enter_context(local_source(path))

@@ -176,10 +176,7 @@ def exact_channels(reader: EegzReader, patterns: Sequence[str] = ()) -> list[Cha
         raise BadInputError(
             f"{reader.path} keeps no {what} exactly; a codec should not be trained on another's errors."
         )
-    return [
-        Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), partial(read, s.index))
-        for s in chosen
-    ]
+    return [Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), partial(read, s.index)) for s in chosen]
 
 
 def _obstacle(channel: Channel, preprocessing: Preprocessing) -> str:

@@ -100,9 +100,7 @@ class Sampler:
         return recording, channels, start
 
 
-def segment_of(
-    recording: CachedRecording, channels: Sequence[int], start: int, length: int
-) -> npt.NDArray[np.float32]:
+def segment_of(recording: CachedRecording, channels: Sequence[int], start: int, length: int) -> npt.NDArray[np.float32]:
     """Return a stretch of some channels [G, length]; what a short recording lacks is mirrored."""
     segment = np.asarray(recording.waves[list(channels), start : start + length], np.float32)
     missing = length - segment.shape[1]

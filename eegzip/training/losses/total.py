@@ -53,9 +53,7 @@ def weighted_sum(losses: Losses, weights: dict[str, float]) -> torch.Tensor:
     return torch.stack(used).sum()
 
 
-def with_adversary(
-    losses: Losses, adversary: Adversary, x: torch.Tensor, y: torch.Tensor, part: float
-) -> torch.Tensor:
+def with_adversary(losses: Losses, adversary: Adversary, x: torch.Tensor, y: torch.Tensor, part: float) -> torch.Tensor:
     """Let the discriminators learn from a batch, add what they say of it, and return their own loss.
 
     Parameters

@@ -119,5 +119,3 @@ class CardFacts:
     limits: Sequence[str] = ()
     eegzip_version: str = __version__
     torch_version: str = ""
-
-

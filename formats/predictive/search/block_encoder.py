@@ -107,8 +107,7 @@ class BlockEncoder:
         if signal not in self._shape:
             tried = min(len(samples.values) // _TRIED_PART, self._effort.tried)
             sizes = [
-                len(_coded(samples, references, rows, shape, most, tried) or b"")
-                for shape, most in self._effort.shapes
+                len(_coded(samples, references, rows, shape, most, tried) or b"") for shape, most in self._effort.shapes
             ]
             self._shape[signal] = sizes.index(min(sizes))
         shape, most = self._effort.shapes[self._shape[signal]]

@@ -11,7 +11,15 @@ from eegzip.formats.transform.layer import step_size
 from eegzip.formats.transform.layer_header import LayerHeader
 from eegzip.formats.transform.search.band_planning import plan
 from eegzip.formats.transform.search.blocks import choose_blocks
-from eegzip.formats.transform.search.layer_encoder import EncodedLayer, analyse, encode_layer, step_code
+from eegzip.formats.transform.search.layer_encoder import (
+    EncodedLayer,
+    QuantisedLayer,
+    analyse,
+    encode_layer,
+    quantised_layer,
+    step_code,
+    written_layer,
+)
 from eegzip.formats.transform.search.trimming import trim
 from eegzip.formats.transform.spatial import Band
 
@@ -149,14 +157,16 @@ class _Work:
         aim, squares = _AIM, self._errors**2
         # Rounding to digital values adds its own error, which no coefficient can change.
         costs = layer.costs
+        now: QuantisedLayer = layer
         rounding = np.minimum(_ROUNDING, 0.5 * squares)
         for _ in range(_TRIMS):
             shares = (aim**2 * squares - rounding) / np.maximum(excess**2 * squares - rounding, 1e-12)
-            quantised = trim(layer.values, layer.quantised, layer.restored, self._bands, shares, costs)
-            layer = encode_layer(self._coefficients, self._samples.shape[1], self._header, PENALTY, quantised)
-            excess = np.maximum(judge(layer.samples), 1e-9)
+            quantised = trim(now.values, now.quantised, now.restored, self._bands, shares, costs)
+            now = quantised_layer(now.values, quantised, self._samples.shape[1], self._header)
+            excess = np.maximum(judge(now.samples), 1e-9)
             if excess.max() <= 1:
-                return FittedLayer(layer.stream, layer.samples)
+                # Only now, as to write takes several times longer than to see what is lost.
+                return FittedLayer(written_layer(now, self._header), now.samples)
             aim *= min(_RETREAT, _AIM / float(excess.max()))
         return None
 

@@ -40,32 +40,43 @@ def analyse(samples: np.ndarray, blocks: int, cuts: np.ndarray | None = None) ->
 
 
 @dataclass(frozen=True)
-class EncodedLayer:
-    """A layer's stream, and what led to it.
+class QuantisedLayer:
+    """A layer whose quantised values are chosen.
 
     Parameters
     ----------
-    stream : bytes
     samples : ndarray of float64, shape (members, n_samples)
         What :func:`~eegzip.formats.transform.layer.decode_layer` makes of it.
     values, restored : ndarray of float64, shape (members, blocks, bins)
         Coefficients of the components in units of the step, and what their quantised values stand for.
     quantised : ndarray of int32, same shape
-    costs : ndarray of float32, shape (3, members, blocks, bins)
-        See :func:`~eegzip.formats.transform.search.quantiser.encode_coefficients`; empty where values were given.
+    offsets : tuple of int
+        Codes of what magnitudes stand for.
     """
 
-    stream: bytes
     samples: np.ndarray
     values: np.ndarray
     restored: np.ndarray
     quantised: np.ndarray
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EncodedLayer(QuantisedLayer):
+    """A layer with the values that were chosen while it was written.
+
+    Parameters
+    ----------
+    stream : bytes
+    costs : ndarray of float32, shape (3, members, blocks, bins)
+        See :func:`~eegzip.formats.transform.search.quantiser.encode_coefficients`.
+    """
+
+    stream: bytes
     costs: np.ndarray
 
 
-def encode_layer(
-    coefficients: np.ndarray, n_samples: int, header: LayerHeader, penalty: float, quantised: np.ndarray | None = None
-) -> EncodedLayer:
+def encode_layer(coefficients: np.ndarray, n_samples: int, header: LayerHeader, penalty: float) -> EncodedLayer:
     """Quantise and code a layer.
 
     Parameters
@@ -78,34 +89,51 @@ def encode_layer(
         Its `parts` are chosen here.
     penalty : float
         See :func:`~eegzip.formats.transform.search.quantiser.encode_coefficients`.
-    quantised : ndarray of int32, shape (members, blocks, bins), optional
-        Quantised values, where they are chosen already.
     """
     values = spatial.apply(coefficients / step_size(header.steps)[:, None, None], header.bands)
-    members, _, bins = values.shape
-    wanted = values if quantised is None else quantised.astype(np.float64)
+    costs = np.zeros((3, *values.shape), np.float32)
+    # What a magnitude stands for is known only when all are chosen, so it comes last.
+    begun = _begun(values, header, penalty, costs)
+    layer = quantised_layer(values, begun.quantised, n_samples, header)
+    return EncodedLayer(**vars(layer), stream=begun.finish(layer.offsets), costs=costs)
+
+
+def quantised_layer(values: np.ndarray, quantised: np.ndarray, n_samples: int, header: LayerHeader) -> QuantisedLayer:
+    """What values [members, blocks, bins], in steps, give when they are quantised so; nothing is written."""
+    offsets = tuple(_offset_codes(values, quantised))
+    restored = restored_values(quantised, list(offsets))
+    return QuantisedLayer(synthesise(restored, header, n_samples), values, restored, quantised, offsets)
+
+
+def written_layer(layer: QuantisedLayer, header: LayerHeader) -> bytes:
+    """Code a layer as it is: the stream."""
+    wanted = layer.quantised.astype(np.float64)
+    # Integers are their own best quantisation as long as bits don't count.
+    return _begun(wanted, header, 0.0, np.zeros((0, *wanted.shape), np.float32)).finish(layer.offsets)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A stream that lacks its offsets."""
+
+    quantised: np.ndarray
+    state: np.ndarray
+    out: np.ndarray
+
+    def finish(self, offsets: tuple[int, ...]) -> bytes:
+        for code in offsets:
+            put_bits(self.state, self.out, code, OFFSET_BITS)
+        return self.out[: finish(self.state, self.out)].tobytes()
+
+
+def _begun(wanted: np.ndarray, header: LayerHeader, penalty: float, costs: np.ndarray) -> _Begun:
+    members, _, bins = wanted.shape
     header = replace(header, parts=_end_parts(wanted))
     out = np.zeros(room(wanted) + room_for_layer_header(header), np.uint8)
     state = new_encoder()
     put_layer_header(state, out, header)
-    costs = np.zeros((0 if quantised is not None else 3, *values.shape), np.float32)
-    # Integers are their own best quantisation as long as bits don't count.
-    quantised = encode_coefficients(
-        wanted,
-        ends_of(header.parts, bins),
-        penalty if quantised is None else 0.0,
-        new_model(members),
-        state,
-        out,
-        costs,
-    )
-    # What a magnitude stands for is known only now, so it comes last.
-    offsets = _offset_codes(values, quantised)
-    for code in offsets:
-        put_bits(state, out, code, OFFSET_BITS)
-    restored = restored_values(quantised, offsets)
-    samples = synthesise(restored, header, n_samples)
-    return EncodedLayer(out[: finish(state, out)].tobytes(), samples, values, restored, quantised, costs)
+    quantised = encode_coefficients(wanted, ends_of(header.parts, bins), penalty, new_model(members), state, out, costs)
+    return _Begun(quantised, state, out)
 
 
 def _offset_codes(values: np.ndarray, quantised: np.ndarray) -> list[int]:

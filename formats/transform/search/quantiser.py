@@ -11,13 +11,14 @@ from eegzip.formats.transform.contexts import (
     Model,
     adapt,
     adapt_lower,
+    bands_of,
     look,
     lower_context,
     new_neighbours,
+    new_room,
     predict,
     predict_lower,
     remember,
-    room_for_contexts,
 )
 
 # Bits that a decision of probability (i + 1/2) / 4096 costs; to 2^-32, as a logarithm's last bits are the processor's.
@@ -98,30 +99,38 @@ def encode_coefficients(
     """
     components, blocks, bins = values.shape
     known, averages = new_neighbours(components, blocks, bins)
-    found, opinions = room_for_contexts(model)
+    work = new_room()
+    band_of_bin = bands_of(bins)
     result = np.zeros((components, blocks, bins), np.int32)
     for block in range(blocks):
         for component in range(components):
             for place in range(ends[component]):
-                row = look(known, averages, component, block, place, bins, found)
+                band = band_of_bin[place]
+                row = look(known, averages, component, block, place, band, work.found)
                 value = values[component, block, place]
                 size = abs(value)
                 magnitude = int(size + 0.5)
+                zero = predict(model, work, 0, row, band)
+                # What is said of the second decision stays true whatever becomes of the first.
+                two = 0
+                if magnitude > 0 or (len(costs) and size > _WORTH_A_LOOK):
+                    two = predict(model, work, 1, row, band)
                 if len(costs) and size > _WORTH_A_LOOK:
-                    zero = predict(model, found, 0, row, opinions)
-                    _weigh(size, zero, predict(model, found, 1, row, opinions), costs[:, component, block, place])
+                    _weigh(size, zero, two, costs[:, component, block, place])
                 if magnitude > 2:
                     # The rate falls by about 1.44 / (usual magnitude) bits a step.
                     magnitude = int(size + 0.5 - min(0.3, 0.72 * penalty / (0.4 + 0.5 * size)))
                 elif magnitude > 0:
-                    two = predict(model, found, 1, row, opinions)
-                    magnitude = _choose(size, penalty, predict(model, found, 0, row, opinions), two)
+                    magnitude = _choose(size, penalty, zero, two)
                 decision = 0
                 while True:
-                    probability = predict(model, found, decision, row, opinions)
+                    if decision > 1:
+                        probability = predict(model, work, decision, row, band)
+                    else:
+                        probability = two if decision else zero
                     bit = int(magnitude >> decision > 0)
                     encode_bit(state, out, bit, probability)
-                    adapt(model, found, decision, row, opinions, bit, probability)
+                    adapt(model, work, decision, row, band, bit, probability)
                     if not bit:
                         break
                     decision += 1

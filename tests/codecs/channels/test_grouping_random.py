@@ -97,9 +97,7 @@ def neighbours_of_cz(limit: int, tau: float, draws: int) -> Counter[frozenset[st
 
 def softmax_of_cz(tau: float) -> dict[str, float]:
     places = unit_positions(TEN_TWENTY)
-    weights = {
-        name: math.exp(-math.dist(places["Cz"], places[name]) / tau) for name in TEN_TWENTY if name != "Cz"
-    }
+    weights = {name: math.exp(-math.dist(places["Cz"], places[name]) / tau) for name in TEN_TWENTY if name != "Cz"}
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 

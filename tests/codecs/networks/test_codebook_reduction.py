@@ -137,9 +137,7 @@ def test_the_bundled_model_at_half_its_entries_still_codes_eeg(eegmat: Path, tmp
     state, config = reduced(bundled.state, bundled.config, size // 2, uses)
     half = CodecRuntime(save_checkpoint(tmp_path / "half", config, state))
     # Keeping any half of the entries instead of merging them is worse.
-    kept = {
-        name: value[::2] if name.endswith("codebook.weight") else value for name, value in bundled.state.items()
-    }
+    kept = {name: value[::2] if name.endswith("codebook.weight") else value for name, value in bundled.state.items()}
     thinned = CodecRuntime(save_checkpoint(tmp_path / "kept", config, kept))
     assert error(whole, x) < error(half, x) < 0.95 * error(thinned, x)
 

@@ -127,9 +127,7 @@ def dense(attention: BandedAttention, latent: torch.Tensor, styles: torch.Tensor
     result = np.zeros((batch, group, frames, width))
     for b, g, t, h in np.ndindex(batch, group, frames, attention.heads):
         part = slice(h * size, (h + 1) * size)
-        seen = [
-            (c, s) for c in range(group) if present[b, c] for s in range(frames) if abs(s - t) <= attention.reach
-        ]
+        seen = [(c, s) for c in range(group) if present[b, c] for s in range(frames) if abs(s - t) <= attention.reach]
         scores = np.array(
             [q[b, g, t, part] @ k[b, c, s, part] / size**0.5 + bias[h, s - t + attention.reach] for c, s in seen]
         )

@@ -69,6 +69,36 @@ def test_compiled_search_equals_its_slow_twin() -> None:
     assert slow < 1.05 * fast
 
 
+def plain_search(rows: np.ndarray, book: np.ndarray, beam: int) -> np.ndarray:
+    """A search that looks at every candidate, and takes the first of those that cost as much."""
+    codes = np.zeros((len(rows), len(book)), np.int64)
+    for number, row in enumerate(rows):
+        hypotheses: list[tuple[np.ndarray, list[int]]] = [(row, [])]
+        for level, words in enumerate(book):
+            keep = beam if level + 1 < len(book) else 1
+            costs = np.concatenate([np.square(rest - words).sum(axis=1) for rest, _ in hypotheses])
+            best = np.argsort(costs, kind="stable")[:keep]
+            hypotheses = [
+                (hypotheses[place // len(words)][0] - words[place % len(words)],
+                 [*hypotheses[place // len(words)][1], int(place % len(words))])
+                for place in best
+            ]  # fmt: skip
+        codes[number] = hypotheses[0][1]
+    return codes
+
+
+@pytest.mark.parametrize("beam", [1, 2, 3, 5, 8, 40])
+@pytest.mark.parametrize("size", [7, 32, 50, 96])
+@pytest.mark.parametrize("seed", range(3))
+def test_looking_at_few_candidates_finds_what_looking_at_all_finds(beam: int, size: int, seed: int) -> None:
+    """In small integers, whose sums have no last bits, and where many candidates cost as much as others."""
+    rng = np.random.default_rng(seed)
+    book = rng.integers(-3, 4, (4, size, 6)).astype(np.float32)
+    book[:, size // 2] = book[:, 0]
+    rows = rng.integers(-6, 7, (37, 6)).astype(np.float32)
+    assert np.array_equal(BeamSearch(book, beam)(rows, 4, 1), plain_search(rows, book, beam))
+
+
 def test_compiled_search_does_not_depend_on_threads() -> None:
     search, rows = BeamSearch(books().numpy(), 4), torch.randn(3000, 8).numpy()
     assert np.array_equal(search(rows, 4, 1), search(rows, 4, 3))
