@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from eegzip.cli.common import device_option, force_option, quiet_option
+from eegzip.cli.keys import key_options
 from eegzip.cli.saying import say
 from eegzip.cli.values import FILE, FOLDER, TIME
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -38,6 +44,7 @@ Examples:
     help="As recorded, the double banana, or against the average of all electrodes drawn.",
 )
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@key_options
 @device_option
 @force_option
 @quiet_option
@@ -52,6 +59,7 @@ def plot(
     model: str | None,
     device: str,
     *,
+    key: AnyKey | None,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -75,6 +83,7 @@ def plot(
         model=model,
         device=device,
         overwrite=force,
+        key=key,
     )
     if not quiet:
         say(output)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from eegzip.cli.common import device_option, force_option, json_option, print_report, progress_bar, quiet_option
+from eegzip.cli.keys import key_options
 from eegzip.cli.values import FILE, FOLDER
+
+if TYPE_CHECKING:
+    from eegzip.formats.eegz.keys import AnyKey
 
 _EPILOG = """\b
 Examples:
@@ -27,6 +32,7 @@ Examples:
 @click.option("--pages", is_flag=True, help="Of a folder: write a report of each pair, too, and link it.")
 @click.option("-j", "--jobs", type=click.IntRange(0), metavar="N", help="Pairs at a time.  [default: one a core]")
 @click.option("-m", "--model", type=FOLDER, metavar="DIR", help="Checkpoint, where it is neither bundled nor cached.")
+@key_options
 @device_option
 @force_option
 @quiet_option
@@ -39,6 +45,7 @@ def report(
     model: str | None,
     device: str,
     *,
+    key: AnyKey | None,
     patient: bool,
     pages: bool,
     force: bool,
@@ -74,6 +81,7 @@ def report(
                 model=model,
                 device=device,
                 overwrite=force,
+                key=key,
                 on_file=tell,
             )
         said = f"{output}: {many.sentence()}"
@@ -92,6 +100,7 @@ def report(
             model=model,
             device=device,
             overwrite=force,
+            key=key,
             progress=progress,
         )
     said = f"{output}: {found.sentence()}"

@@ -216,7 +216,8 @@ def _report(task: LocalTask, progress: Progress) -> dict[str, Any]:
     from eegzip.evaluation.evaluate import judge
     from eegzip.evaluation.sides import read_side, refuse_other
 
-    first, second = (read_side(path, options["model"], options["device"], progress) for path in (task.source, other))
+    how = options["model"], options["device"], progress, options["key"]
+    first, second = (read_side(path, *how) for path in (task.source, other))
     refuse_other(first, second)
     return {"result": judge(first, second, progress, spectrogram=False).to_dict()}
 

@@ -14,7 +14,7 @@ from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.chunk import PREFIX_BYTES, ChunkDirectory, directory_size, unpack_directory
 from eegzip.formats.eegz.header import Coding, FileHeader
 from eegzip.formats.eegz.header_checks import unpack_header
-from eegzip.formats.eegz.identity import PIECE, Identity, lock_of, opened_identity
+from eegzip.formats.eegz.identity import LOCK, PIECE, Identity, lock_of, opened_identity
 from eegzip.formats.eegz.index import BlockPlace
 from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.positioned import positioned
@@ -29,6 +29,9 @@ from eegzip.formats.remote.path import RemotePath
 from eegzip.formats.remote.spooled import Source
 
 _Self = TypeVar("_Self", bound="Container")
+
+_TRIED = 3
+"""Summaries and locks that are looked at; a file has one or two. Each may be large, and a hundred in a few bytes."""
 
 
 class Container:
@@ -118,11 +121,13 @@ class Container:
 
     def _open_identity(self, head: bytes, key: AnyKey | None) -> None:
         """Open what tells whose the recording is, where there is a key, and put it into its place."""
-        self.sealed, found = "identity", None
+        self.sealed, found, tried = "identity", None, 0
         for place in self.blocks.places:
-            if place.type == layout.SEAL and found is None:
+            if place.type == layout.SEAL and found is None and tried < _TRIED:
                 with suppress(ContainerError):  # the copy may be intact
-                    found = lock_of(self.payload(place))
+                    payload = self.payload(place)
+                    tried += payload[:1] == LOCK
+                    found = lock_of(payload)
         if key is None:
             if found is None:
                 self.problems.append("the sealed identity is missing or damaged")
@@ -149,19 +154,19 @@ class Container:
 
     def _read_summary(self) -> FileSummary | None:
         found = None
-        for place in self.blocks.places:
-            if place.type == layout.SUMMARY:
-                try:
-                    summary = unpack_summary(self.payload(place))
-                except ContainerError as error:
-                    self.problems.append(f"the summary is damaged: {error}")
-                    continue
-                if summary.refined and not self._refinable().issuperset(summary.refined):
-                    self.problems.append("the summary names refined signals that have no joint decoder")
-                elif len(summary.signals) == len(self.header.signals):
-                    found = summary
-                else:
-                    self.problems.append("the summary is about another number of signals than the header")
+        places = [place for place in self.blocks.places if place.type == layout.SUMMARY]
+        for place in places[-_TRIED:]:
+            try:
+                summary = unpack_summary(self.payload(place))
+            except ContainerError as error:
+                self.problems.append(f"the summary is damaged: {error}")
+                continue
+            if summary.refined and not self._refinable().issuperset(summary.refined):
+                self.problems.append("the summary names refined signals that have no joint decoder")
+            elif len(summary.signals) == len(self.header.signals):
+                found = summary
+            else:
+                self.problems.append("the summary is about another number of signals than the header")
         if found is not None and self.identity is not None:
             found = replace(found, original_bytes=self._original_bytes())
         return found

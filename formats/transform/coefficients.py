@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import HALF, decode_bit
+from eegzip.formats.entropy.binary_coder import HALF, decode_bit, is_over
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.transform.contexts import (
     MAX_BITS,
@@ -32,7 +32,7 @@ def decode_coefficients(
     state: np.ndarray,
     data: np.ndarray,
 ) -> np.ndarray:
-    """Read quantised coefficients. Any bytes decode to something.
+    """Read quantised coefficients. Any bytes decode to something, but for those that end too soon.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def decode_coefficients(
 
     Returns
     -------
-    ndarray of int32, of the given shape
+    ndarray of int32, of the given shape; empty where the stream is over before, as all the others would have the
+    largest magnitude that can be said
     """
     components, blocks, bins = shape
     known, averages = new_neighbours(components, blocks, bins)
@@ -56,6 +57,8 @@ def decode_coefficients(
     for block in range(blocks):
         for component in range(components):
             for place in range(ends[component]):
+                if is_over(state, data):
+                    return np.zeros((0, 0, 0), np.int32)
                 row = look(known, averages, component, block, place, bins, found)
                 decision = 0
                 while decision < MAX_BITS:

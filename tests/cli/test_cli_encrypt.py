@@ -84,6 +84,23 @@ def test_all_is_sealed_by_a_pass_phrase(folder):
     assert "--key-file" in said("info", sealed, "--passphrase-file", folder / "phrase.txt", code=1)
 
 
+def test_pages_and_pictures_take_a_key(folder):
+    night, sealed, key = folder / "night.edf", folder / "night.edf.eegz", ("--key-file", folder / "a.key")
+    said("compress", night, sealed, "--lossless", "--encrypt", "all", *key)
+    assert "with a key only" in said("report", night, sealed, "-o", folder / "a.html", code=1)
+    assert not (folder / "a.html").exists()
+    assert "EEG channels at" in said("report", night, sealed, "-o", folder / "a.html", *key)
+    (folder / "in").mkdir()
+    night.rename(folder / "in" / "night.edf")
+    sealed.rename(folder / "in" / "night.edf.eegz")
+    assert "1 failed" in said("report", folder / "in", "-o", folder / "b.html", "-j", 0, code=1)
+    assert "0.0 % at most" in said("report", folder / "in", "-o", folder / "c.html", "-j", 0, *key)
+    pytest.importorskip("matplotlib")
+    inside = folder / "in" / "night.edf.eegz"
+    assert "with a key only" in said("plot", inside, "-o", folder / "a.svg", code=1)
+    assert "a.svg" in said("plot", inside, "--compare", folder / "in" / "night.edf", "-o", folder / "a.svg", *key)
+
+
 def test_one_key_at_a_time(folder):
     both = ("--key-file", folder / "a.key", "--ask-passphrase")
     assert "give one of" in said("info", folder / "night.edf", *both, code=2)

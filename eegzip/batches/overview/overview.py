@@ -16,6 +16,7 @@ from eegzip.batches.manifest import read_manifest
 from eegzip.batches.overview.rows import FIGURES, Row, from_evaluation, from_manifest, with_outliers
 from eegzip.batches.work import Task
 from eegzip.batches.workers import results
+from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.errors import BadInputError, OutputError, UsageError
 from eegzip.formats.files import atomic_output
 from eegzip.formats.parallel import cores
@@ -73,6 +74,7 @@ def overview(
     model: str | Path | None = None,
     device: str = "cpu",
     overwrite: bool = False,
+    key: AnyKey | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> OverviewReport:
     """Write one page on many recordings: a table to sort, histograms, and what stands out first.
@@ -100,6 +102,8 @@ def overview(
     device : str
     overwrite : bool
         Replace existing files.
+    key : str, bytes or path-like, optional
+        What opens files that are sealed; see :func:`eegzip.decompress`.
     on_file : callable, optional
         Called with how many pairs of how many are done.
 
@@ -130,7 +134,7 @@ def overview(
     with atomic_output(target, overwrite=overwrite, also=here) as file:
         if source.is_dir():
             folder = target.with_name(f"{target.stem}-pages") if pages else None
-            options = {"patient": patient, "model": model, "device": device, "overwrite": overwrite}
+            options = {"patient": patient, "model": model, "device": device, "overwrite": overwrite, "key": key}
             rows = _compared(found, others, folder, jobs, options, on_file or (lambda *_: None))
         elif source.suffix.lower() != MANIFEST:
             raise UsageError(f"{source} is neither a folder nor a manifest ({MANIFEST}); name a folder of recordings.")

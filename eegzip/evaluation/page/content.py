@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from eegzip.evaluation.report import EvaluationReport
     from eegzip.evaluation.sides import Side
+    from eegzip.formats.eegz.keys import AnyKey
     from eegzip.progress import Progress
 
 TEMPLATE = Path(__file__).with_name("template.html")
@@ -43,6 +44,7 @@ def report(
     model: str | Path | None = None,
     device: str = "cpu",
     overwrite: bool = False,
+    key: AnyKey | None = None,
     progress: Progress | None = None,
 ) -> EvaluationReport:
     """Write a page on how far a recording is from its original: one HTML file that needs nothing else.
@@ -60,6 +62,8 @@ def report(
     device : str
     overwrite : bool
         Replace an existing target.
+    key : str, bytes or path-like, optional
+        What opens files that are sealed; see :func:`eegzip.decompress`.
     progress : callable, optional
 
     Returns
@@ -69,7 +73,7 @@ def report(
 
     Raises
     ------
-    EdfError, ContainerError, ModelError
+    EdfError, ContainerError, ModelError, SealedError
         One of them can't be read.
     BadInputError
         They are not of the same recording.
@@ -85,13 +89,13 @@ def report(
     show = progress or (lambda *_: None)
     for source in (original, other):
         refuse_own_source(source, target)
-    first = read_side(original, model, device, show)
+    first = read_side(original, model, device, show, key)
     files = files_here(original, other)
     with (
         local_target(target, overwrite=overwrite) as write,
         atomic_output(write, overwrite=overwrite, source=next(iter(files), None), also=files[1:]) as file,
     ):
-        second = read_side(other, model, device, show)
+        second = read_side(other, model, device, show, key)
         refuse_other(first, second)
         if not first.duration:
             raise UsageError(f"{original}: its data records have no duration, so there is no time to draw over.")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from eegzip.formats.edf import EdfHeader
+    from eegzip.formats.eegz.keys import AnyKey
 
 PAGE = 10.0
 """Seconds of a page, as EEG is read."""
@@ -45,6 +46,7 @@ def plot(
     model: str | Path | None = None,
     device: str = "cpu",
     overwrite: bool = False,
+    key: AnyKey | None = None,
 ) -> Figure:
     """Draw a page of a recording: traces below each other at one scale, negative up.
 
@@ -72,6 +74,8 @@ def plot(
     device : str
     overwrite : bool
         Replace an existing target.
+    key : str, bytes or path-like, optional
+        What opens files that are sealed; see :func:`eegzip.decompress`.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def plot(
 
     Raises
     ------
-    EdfError, ContainerError, ModelError
+    EdfError, ContainerError, ModelError, SealedError
         A recording can't be read.
     BadInputError
         They are not of the same recording.
@@ -98,7 +102,7 @@ def plot(
     ending = None if target is None else format_of(Path(target))
     paths = [source] if compare is None else [source, compare]
     with ExitStack() as stack:
-        sources = [_opened(stack, path, model, device) for path in paths]
+        sources = [_opened(stack, path, model, device, key) for path in paths]
         if target is None or ending is None:
             return _drawn(sources, start, stop, channels, montage)
         for path in paths:
@@ -111,11 +115,13 @@ def plot(
     return figure
 
 
-def _opened(stack: ExitStack, path: str | Path, model: str | Path | None, device: str) -> Source:
+def _opened(
+    stack: ExitStack, path: str | Path, model: str | Path | None, device: str, key: AnyKey | None
+) -> Source:
     place = path_of(path)
     in_parts = place if isinstance(place, RemotePath) and is_eegz(place) else None
     read = in_parts or stack.enter_context(local_source(path))
-    return stack.enter_context(Source(read, name_of(path), model, device))
+    return stack.enter_context(Source(read, name_of(path), model, device, key))
 
 
 def _drawn(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eegzip.formats.edf import EdfHeader
+    from eegzip.formats.eegz.keys import AnyKey
 
 
 class Source:
@@ -45,14 +46,16 @@ class Source:
     header: EdfHeader
     n_records: int
 
-    def __init__(self, path: Path | RemotePath, name: str, model: str | Path | None, device: str) -> None:
+    def __init__(
+        self, path: Path | RemotePath, name: str, model: str | Path | None, device: str, key: AnyKey | None = None
+    ) -> None:
         self.path = name
         self._how = (model, device)
         self._file: EdfFile | EegzReader
         lossy: set[int] = set()
         # What is not there or no file has a better sentence from the reader of EDF.
         if isinstance(path, RemotePath) or (path.is_file() and is_eegz(path)):
-            reader = EegzReader(path, priors(model))
+            reader = EegzReader(path, priors(model), key)
             self._file = reader
             self.header, self.n_records = stored_edf_header(reader.header), reader.header.n_records
             lossy = {signal for group in reader.header.groups for signal in group.signals}
