@@ -30,7 +30,7 @@ from eegzip.formats.remote.spooled import Source
 
 _Self = TypeVar("_Self", bound="Container")
 
-_COPIES = 4
+_COPIES = 3
 """Blocks of a type of which a file has one and a copy that are looked into at most: each may take half a second."""
 
 
@@ -160,7 +160,7 @@ class Container:
     def _read_summary(self) -> FileSummary | None:
         found = None
         summaries = [place for place in self.blocks.places if place.type == layout.SUMMARY]
-        for place in summaries[:_COPIES]:
+        for place in summaries[-_COPIES:]:
             try:
                 summary = unpack_summary(self.payload(place))
             except ContainerError as error:

@@ -37,13 +37,13 @@ def pack_index(places: list[BlockPlace], small: bool = False) -> bytes:
     )
 
 
-def unpack_index(payload: bytes) -> list[BlockPlace]:
-    """Read and check the payload of an INDX block.
+def unpack_index(payload: bytes, stop: int) -> list[BlockPlace]:
+    """Read and check the payload of an INDX block that begins at the byte `stop`: the blocks end there.
 
     Raises
     ------
     ContainerError
-        A field is missing, of the wrong type or out of range.
+        A field is missing, of the wrong type or out of range, or the blocks don't end there.
     """
     fields = Fields(unpack_map(payload, "the index"), "index")
     types = fields.binary("types")
@@ -51,6 +51,9 @@ def unpack_index(payload: bytes) -> list[BlockPlace]:
     if len(types) != 4 * len(lengths):
         raise ContainerError("the index names more or fewer block types than lengths.")
     offset = fields.integer("first_offset", 0, 1 << 62)
+    # Before there is an object a block: a few bytes may name a million.
+    if offset + BLOCK_HEADER_BYTES * len(lengths) + sum(lengths) != stop:
+        raise ContainerError("the index lists blocks that do not fill the file.")
     places = []
     for number, length in enumerate(lengths):
         places.append(BlockPlace(types[4 * number : 4 * number + 4], offset, length))

@@ -126,11 +126,9 @@ def _from_index(file: PositionedFile, size: int, head: BlockPlace, seed: int) ->
     payload = file.read_at(offset + layout.BLOCK_HEADER_BYTES, header.length)
     if zlib.crc32(payload) != header.payload_crc:
         return None
-    places = unpack_index(payload)
+    places = unpack_index(payload, offset)
     if not places or places[0].offset != layout.SIGNATURE_BYTES or head not in places:
         raise ContainerError("the index does not begin with the first block, or leaves the header block out.")
-    if places[-1].payload_offset + places[-1].length != offset:
-        raise ContainerError("the index lists blocks that do not fill the file.")
     return places
 
 

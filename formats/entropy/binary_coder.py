@@ -23,6 +23,8 @@ LOW, HIGH, PLACE, VALUE = 0, 1, 2, 3
 PROBABILITY_BITS = 16
 MIN_PROBABILITY = 32
 """Of 65536; no decision is ever held for more certain."""
+MOST_DECISIONS_A_BYTE = 12_000
+"""Of decisions that are held for no more certain than 65504 of 65536, each takes 0.0007 bits at the least."""
 HALF = 1 << (PROBABILITY_BITS - 1)
 """Probability of a decision without a model."""
 
@@ -121,6 +123,16 @@ def decode_bit(state: np.ndarray, data: np.ndarray, probability: int) -> int:
         state[VALUE] = ((state[VALUE] << 8) & _MASK) | following
         state[PLACE] += 1
     return bit
+
+
+@jit
+def is_over(state: np.ndarray, data: np.ndarray) -> bool:
+    """Whether a decoder has nothing but zeros in view: then every decision to come is 1, whatever its probability.
+
+    The value in view is 0, and the lower end, which is not above it, likewise and for ever. A few bytes may claim
+    millions of decisions; who knows how they all go need not make them.
+    """
+    return state[PLACE] >= len(data) + 4
 
 
 @jit

@@ -26,13 +26,15 @@ from eegzip.formats.predictive.block_symbols import (
     row_of,
     take_symbol,
 )
-from eegzip.formats.predictive.block_tables import tables
+from eegzip.formats.predictive.block_tables import TOTAL_BITS, tables
 from eegzip.formats.predictive.regression import solve
 
 MAX_SPAN = 1 << 25
 """Of the values of a stream: sums of products are then exact in 64 bits."""
 _FIRST_BLOCK, _GROWS_EVERY = 16, 64
 _MOST_BYTES = 8
+_WORDS_LEFT_OUT = 64
+"""Words beyond the end count as 0; a writer leaves none out, and more than so many are not believed in."""
 _ECHO_SPEED = 0.008
 _FLOOR = 0.1
 
@@ -281,14 +283,17 @@ def decode_by_blocks(data: bytes, count: int, references: Sequence[np.ndarray]) 
     if not span:
         if place != len(data):
             raise ContainerError("a constant signal is followed by something.")
-        return np.full(count, lowest, np.int32)
+        return np.broadcast_to(np.int32(lowest), count)
     size, place = take_varint(data, place)
     if 2 * size > len(data) - place:
         raise ContainerError("a signal predicted by blocks is cut short.")
     words = np.frombuffer(data, "<u2", size, place).astype(np.uint16)
     raw = np.frombuffer(data, np.uint8, offset=place + 2 * size).copy()
-    signals = _signals(np.zeros(count, np.int64), references, shape)
     below, first = tables()
+    least_bits = TOTAL_BITS - math.log2(np.diff(below).max())
+    if least_bits * count > 16 * (size + _WORDS_LEFT_OUT):
+        raise ContainerError("a signal predicted by blocks has fewer words than its samples take at the least.")
+    signals = _signals(np.zeros(count, np.int64), references, shape)
     _run(
         signals, count, shape.past, shape.window, 1 << shape.block, shape.keep, shape.penalty,
         -height, span - height, _new_work(shape, len(references), count), below, first, np.empty(0, np.int32),

@@ -12,7 +12,7 @@ import numpy as np
 
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.predictive.fixed import decode_exact
-from eegzip.formats.predictive.stream import decode_predicted, references_of
+from eegzip.formats.predictive.stream import decode_predicted, is_flat, references_of
 from eegzip.formats.references import resolve
 
 PREDICTED_FROM_OTHERS, BY_BLOCKS = 3, 4
@@ -123,7 +123,8 @@ class ExactDecoder:
             limit = 1 << (8 * self._width - 1)
             if count and not (-limit <= int(values.min()) and int(values.max()) < limit):
                 raise ContainerError("an exact signal leaves the range of its sample size.")
-            values = values.astype(np.int32)
+            flat = is_flat(values)
+            values = np.broadcast_to(np.int32(values[0]), count) if flat else values.astype(np.int32)
         values = values.reshape(shape)
         values.setflags(write=False)
         return values

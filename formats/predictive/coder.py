@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import PLACE, finish, new_decoder, new_encoder
+from eegzip.formats.entropy.binary_coder import (
+    MOST_DECISIONS_A_BYTE,
+    PLACE,
+    finish,
+    is_over,
+    new_decoder,
+    new_encoder,
+)
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import put_signed_varint, put_varint, take_signed_varint, take_varint
@@ -80,12 +87,17 @@ def _run(
     state: np.ndarray,
     data: np.ndarray,
     encoding: bool,
-) -> None:
-    """Code the samples from `start` up to `stop`; `values` (less the centre) become what a decoder restores."""
+) -> int:
+    """Code the samples from `start` up to `stop`; `values` (less the centre) become what a decoder restores.
+
+    Returns the sample that it came to: where an exact stream is over, all that follow are the highest.
+    """
     regressors, weights, echo, echo_weights = work.regressors, work.weights, work.echo, work.echo_weights
     numbers, expected = work.numbers, work.expected
     allowed = step // 2
     for time in range(start, stop):
+        if step == 1 and not encoding and is_over(state, data):
+            return time
         for row in range(len(references)):
             for place in range(width):
                 regressors[past + row * width + place] = references[row, time + place]
@@ -124,14 +136,19 @@ def _run(
             regressors[place] = regressors[place - 1]
         if past:
             regressors[0] = restored
+    return stop
 
 
-def _padded(references: Sequence[np.ndarray], count: int, shape: Shape) -> np.ndarray:
-    """References less their means, with zeros where a window leaves the chunk; the latest sample of a window last."""
-    result = np.zeros((len(references), count + shape.before + shape.after))
+def _padded(references: Sequence[np.ndarray], stop: int, shape: Shape) -> np.ndarray:
+    """References less their means, with zeros where a window leaves the chunk; the latest sample of a window last.
+
+    As much of them as the samples before `stop` need.
+    """
+    result = np.zeros((len(references), stop + shape.before + shape.after))
     for row, values in zip(result, references, strict=True):
-        wide = np.ascontiguousarray(values, np.int64).reshape(-1)
-        row[shape.before : shape.before + count] = wide - int(wide.sum()) // max(count, 1)
+        mean = int(values.sum(dtype=np.int64)) // max(values.size, 1)
+        part = values.reshape(-1)[: stop + shape.after]
+        row[shape.before : shape.before + len(part)] = part.astype(np.int64) - mean
     return result
 
 
@@ -225,13 +242,19 @@ def decode_residual(data: bytes, count: int, references: Sequence[np.ndarray], s
     if lowest == highest:
         if place != len(data):
             raise ContainerError("a constant signal is followed by something.")
-        return np.full(count, lowest, np.int32)
-    flat = np.zeros(count, np.int64)
-    work, model = _new_work(shape.regressors(len(references))), new_model()
+        return np.broadcast_to(np.int32(lowest), count)
     payload = np.frombuffer(data, np.uint8, offset=place).copy()
+    # A sample is a decision at the least: what a stream says is over by then, and memory is taken for no more.
+    stop = min(count, MOST_DECISIONS_A_BYTE * (len(payload) + 8)) if step == 1 else count
+    flat = np.zeros(stop, np.int64)
+    work, model = _new_work(shape.regressors(len(references))), new_model()
     state = new_decoder(payload)
-    _run(
-        0, count, flat, _padded(references, count, shape), shape.past, shape.window, shape.keep, shape.penalty,
+    reached = _run(
+        0, stop, flat, _padded(references, stop, shape), shape.past, shape.window, shape.keep, shape.penalty,
         lowest - centre, highest - centre, step, work, model, state, payload, False,
     )  # fmt: skip
-    return (flat + centre).astype(np.int32)
+    if not reached:
+        return np.broadcast_to(np.int32(highest), count)
+    result = np.full(count, highest, np.int32)
+    result[:reached] = flat[:reached] + centre
+    return result

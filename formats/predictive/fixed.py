@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from eegzip.formats.errors import ContainerError
@@ -17,6 +19,8 @@ from eegzip.formats.packing import (
 STORED, BYTES, PREDICTED = 0, 1, 2
 _MAX_ORDER = 3
 _ZSTD_LEVEL = 6
+_PIECE = 1 << 18
+"""Samples that are taken at a time: what a step in between takes does not grow with the chunk."""
 
 
 def _sample_bytes(values: np.ndarray, width: int) -> bytes:
@@ -24,9 +28,15 @@ def _sample_bytes(values: np.ndarray, width: int) -> bytes:
 
 
 def _from_sample_bytes(data: bytes, width: int) -> np.ndarray:
-    wide = np.zeros((len(data) // width, 4), np.uint8)
-    wide[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
-    return (wide.view("<i4").reshape(-1) >> (8 * (4 - width))).astype(np.int32)
+    rows = np.frombuffer(data, np.uint8).reshape(-1, width)
+
+    def decoded(start: int) -> np.ndarray:
+        piece = rows[start : start + _PIECE]
+        wide = np.zeros((len(piece), 4), np.uint8)
+        wide[:, 4 - width :] = piece
+        return wide.view("<i4").reshape(-1) >> (8 * (4 - width))
+
+    return _joined(map(decoded, range(0, len(rows), _PIECE)), len(rows))
 
 
 def _residual(values: np.ndarray, order: int) -> np.ndarray:
@@ -34,11 +44,38 @@ def _residual(values: np.ndarray, order: int) -> np.ndarray:
     return np.diff(values.astype(np.int64), n=order, prepend=np.zeros(order, np.int64))
 
 
-def _integrate(residual: np.ndarray, order: int) -> np.ndarray:
-    values = residual
-    for _ in range(order):
-        values = np.cumsum(values)
-    return values
+def _integrated(planes: bytes, count: int, number: int, order: int, limit: int) -> np.ndarray:
+    """Samples of the byte planes of their residual, so many planes of that order, each in -limit..limit - 1."""
+    if not number:
+        return np.broadcast_to(np.int32(0), count)
+    sums = np.zeros(order, np.int64)
+    rows = np.frombuffer(planes, np.uint8).reshape(number, count)
+
+    def decoded(start: int) -> np.ndarray:
+        piece = np.ascontiguousarray(rows[:, start : start + _PIECE])
+        flat = unzigzag(join_byte_planes(bytes([number]) + piece.tobytes(), piece.shape[1]))
+        for place in range(order):
+            flat[0] += sums[place]
+            flat = np.cumsum(flat)
+            sums[place] = flat[-1]
+        if not (-limit <= int(flat.min()) and int(flat.max()) < limit):
+            raise ContainerError("an exact signal leaves the range of its sample size.")
+        return flat
+
+    return _joined(map(decoded, range(0, count, _PIECE)), count)
+
+
+def _joined(pieces: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Join pieces of at least one sample each, int32; of one value that is all there is, it takes the memory of one."""
+    values, place, only = None, 0, np.int32(0)
+    for piece in pieces:
+        only = only if place else np.int32(piece[0])
+        if values is None and (piece != only).any():
+            values = np.full(count, only, np.int32)
+        if values is not None:
+            values[place : place + len(piece)] = piece
+        place += len(piece)
+    return np.broadcast_to(only, count) if values is None else values
 
 
 def encode_exact(values: np.ndarray, width: int) -> bytes:
@@ -100,9 +137,5 @@ def decode_exact(data: bytes, count: int, width: int) -> np.ndarray:
         return _from_sample_bytes(zstd_decompress(data[1:], count * width, "an exact signal"), width)
     if method == PREDICTED and len(data) >= 3 and data[1] <= _MAX_ORDER and data[2] <= 4:
         planes = zstd_decompress(data[3:], count * data[2], "an exact signal")
-        values = _integrate(unzigzag(join_byte_planes(data[2:3] + planes, count)), data[1])
-        limit = 1 << (8 * width - 1)
-        if count and not (-limit <= int(values.min()) and int(values.max()) < limit):
-            raise ContainerError("an exact signal leaves the range of its sample size.")
-        return values.astype(np.int32)
+        return _integrated(planes, count, data[2], data[1], 1 << (8 * width - 1))
     raise ContainerError("an exact signal is coded with a method that this version does not know.")

@@ -14,6 +14,7 @@ import numpy as np
 FRACTION_BITS = 24
 MIN_STEP, MAX_STEP = 1 << FRACTION_BITS, 1 << 56
 MAX_STRAYS = 32
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,23 @@ class Grid:
         return low
 
 
-def kept_times(grid: Grid, count: int) -> np.ndarray:
-    """Times from 0 to `count` - 1 at which a value may differ from the one before: 0 and those of the grid, int64."""
+def _ranks_kept(grid: Grid, count: int) -> tuple[int, int]:
+    """Ranks of the values above 0 and below `count`: from the first up to the second."""
     # From the first time above 0, so that an origin far below it costs nothing: values rise by 1 at least.
     first, stop = (max(0, -((grid.origin - (time << FRACTION_BITS)) // grid.step)) for time in (1, count))
-    times = grid.values(np.arange(first, stop))
-    return np.concatenate([np.zeros(1, np.int64), times[times > 0]])
+    return first, max(first, stop)
+
+
+def count_kept(grid: Grid, count: int) -> int:
+    """How many :func:`kept_times` there are."""
+    first, stop = _ranks_kept(grid, count)
+    return 1 + stop - first
+
+
+def kept_times(grid: Grid, count: int) -> np.ndarray:
+    """Times from 0 to `count` - 1 at which a value may differ from the one before: 0 and those of the grid, int32."""
+    first, stop = _ranks_kept(grid, count)
+    pieces = [np.zeros(1, np.int32)]
+    for start in range(first, stop, _PIECE):
+        pieces.append(grid.values(np.arange(start, min(start + _PIECE, stop))).astype(np.int32))
+    return np.concatenate(pieces)

@@ -10,7 +10,7 @@ import numpy as np
 
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.packing import take_signed_varint, take_varint
-from eegzip.formats.predictive.grid import MAX_STEP, MAX_STRAYS, MIN_STEP, Grid, kept_times
+from eegzip.formats.predictive.grid import MAX_STEP, MAX_STRAYS, MIN_STEP, Grid, count_kept, kept_times
 
 MAX_REFERENCES = 64
 ON_GRID, TOWARDS_ZERO, HOLDS, STRAYS = 1, 2, 4, 8
@@ -62,7 +62,7 @@ def references_of(data: bytes) -> tuple[list[int], int]:
 def decode_predicted(
     data: bytes, count: int, references: Sequence[np.ndarray], *, by_blocks: bool = False
 ) -> np.ndarray:
-    """Samples of a predicted signal: `count` of them, int64, in any range.
+    """Samples of a predicted signal: `count` of them, int64, in any range, not to be written to.
 
     Parameters
     ----------
@@ -89,19 +89,29 @@ def decode_predicted(
     place += 1
     if not 0 <= flags < 16 or (flags & (TOWARDS_ZERO | STRAYS) and not flags & ON_GRID):
         raise ContainerError("an exact signal is transformed in a way that this version does not know.")
-    times = grid = None
+    holds = grid = None
     if flags & HOLDS:
         holds, place = _take_grid(data, place, towards_zero=False)
-        times = kept_times(holds, count)
-        references = [other[times] for other in references]
+        if references:
+            times = kept_times(holds, count)
+            references = [other[times] for other in references]
     if flags & ON_GRID:
         grid, place = _take_grid(data, place, towards_zero=bool(flags & TOWARDS_ZERO))
         if flags & STRAYS:
             strays, place = _take_strays(data, place)
             grid = replace(grid, strays=strays)
-    values = decode(data[place:], count if times is None else len(times), references).astype(np.int64)
+    values = decode(data[place:], count if holds is None else count_kept(holds, count), references)
+    flat = is_flat(values)
+    values = (values[:1] if flat else values).astype(np.int64)
     if grid is not None:
         if count and (int(values.min()) < 0 or int(values.max()) * grid.step >= MAX_STEP):
             raise ContainerError("an exact signal leaves its grid.")
         values = grid.values(values)
-    return values if times is None else np.repeat(values, np.diff(times, append=count))
+    if flat:
+        return np.broadcast_to(values[0], count)
+    return values if holds is None else np.repeat(values, np.diff(kept_times(holds, count), append=count))
+
+
+def is_flat(values: np.ndarray) -> bool:
+    """Whether an array is one value that is there many times and takes the memory of one."""
+    return values.strides == (0,) and len(values) > 0

@@ -15,6 +15,7 @@ from eegzip.formats.entropy.binary_coder import (
     decode_bit,
     encode_bit,
     finish,
+    is_over,
     new_decoder,
     new_encoder,
 )
@@ -229,6 +230,9 @@ def code_tokens(
     start_variance(tables.start[together], start_class, variance)
     last, mean = levels, 16 * levels
     for f in range(frames):
+        if decoding and is_over(state, data):
+            codes[:, f:] = leaves - 1
+            return -1 if leaves > entries else 0
         predict(tables.words, tables.bands, others, weights, f, prediction)
         if together:
             beside[:] = others[0, :, f]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import HALF, decode_bit
+from eegzip.formats.entropy.binary_coder import HALF, decode_bit, is_over
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.transform.contexts import (
     MAX_BITS,
@@ -33,7 +33,7 @@ def decode_coefficients(
     state: np.ndarray,
     data: np.ndarray,
 ) -> np.ndarray:
-    """Read quantised coefficients. Any bytes decode to something.
+    """Read quantised coefficients. Any bytes decode to something, but for those that end too soon.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def decode_coefficients(
 
     Returns
     -------
-    ndarray of int32, of the given shape
+    ndarray of int32, of the given shape; empty where the stream is over before, as all the others would have the
+    largest magnitude that can be said
     """
     components, blocks, bins = shape
     known, averages = new_neighbours(components, blocks, bins)
@@ -58,6 +59,8 @@ def decode_coefficients(
     for block in range(blocks):
         for component in range(components):
             for place in range(ends[component]):
+                if is_over(state, data):
+                    return np.zeros((0, 0, 0), np.int32)
                 band = band_of_bin[place]
                 row = look(known, averages, component, block, place, band, room.found)
                 decision = 0

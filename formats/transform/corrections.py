@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.adaptive_bit import put_adaptive_bit, take_adaptive_bit
-from eegzip.formats.entropy.binary_coder import HALF, PLACE, decode_bit, encode_bit, finish, new_decoder, new_encoder
+from eegzip.formats.entropy.binary_coder import (
+    HALF,
+    PLACE,
+    decode_bit,
+    encode_bit,
+    finish,
+    is_over,
+    new_decoder,
+    new_encoder,
+)
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.entropy.mixing import new_probabilities
 from eegzip.formats.errors import ContainerError
@@ -47,6 +56,9 @@ def _encode(values: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, o
 def _decode(data: np.ndarray, probabilities: np.ndarray, counts: np.ndarray, values: np.ndarray) -> int:
     state = new_decoder(data)
     for time in range(len(values)):
+        if is_over(state, data):
+            values[time:] = -MAX_STEPS
+            break
         size = 0
         while size < MAX_STEPS and take_adaptive_bit(
             state, data, probabilities, counts, _context(values, time, size), _SLOWEST

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import PLACE, new_decoder, take_bits
+from eegzip.formats.entropy.binary_coder import MOST_DECISIONS_A_BYTE, PLACE, new_decoder, take_bits
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients
@@ -78,8 +78,12 @@ def decode_layer(data: bytes, signals: int, n_samples: int, *, first: bool = Fal
     header = (take_first_layer_header if first else take_layer_header)(state, stream, signals, n_samples)
     members, bins = len(header.steps), block_size(n_samples, header.blocks)
     shape = (members, header.blocks, bins)
-    model = new_model(members, first=first)
-    quantised = decode_coefficients(shape, ends_of(header.parts, bins), model, state, stream)
+    ends = ends_of(header.parts, bins)
+    if int(ends.sum()) * header.blocks > MOST_DECISIONS_A_BYTE * (len(stream) + 8):
+        raise ContainerError("a layer ends before its coefficients do.")
+    quantised = decode_coefficients(shape, ends, new_model(members, first=first), state, stream)
+    if quantised.shape != shape:
+        raise ContainerError("a layer ends before its coefficients do.")
     offsets = [take_bits(state, stream, OFFSET_BITS) for _ in range(OFFSETS)]
     if state[PLACE] < len(stream):
         raise ContainerError("a layer is followed by bytes that belong to nothing.")

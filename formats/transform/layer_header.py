@@ -111,7 +111,7 @@ def take_layer_header(state: np.ndarray, stream: np.ndarray, signals: int, n_sam
     members, count, blocks = _take_members(state, stream, signals, n_samples)
     model, cuts = new_probabilities(3), None
     if take_bits(state, stream, 1):
-        cuts = np.array([_take(state, stream, model, _CUT) for _ in range(blocks - 1)], bool)
+        cuts = _take_cuts(state, stream, model, blocks - 1)
     centres, steps, parts = _take_steps(state, stream, count)
     angle_model, found = new_angle_model(), edges(block_size(n_samples, blocks))
     bands: list[Band] = []
@@ -171,6 +171,15 @@ def _put(state: np.ndarray, out: np.ndarray, model: tuple[np.ndarray, np.ndarray
 @jit
 def _take(state: np.ndarray, stream: np.ndarray, model: tuple[np.ndarray, np.ndarray], context: int) -> int:
     return take_adaptive_bit(state, stream, model[0], model[1], context, _SLOWEST)
+
+
+@jit
+def _take_cuts(state: np.ndarray, stream: np.ndarray, model: tuple[np.ndarray, np.ndarray], borders: int) -> np.ndarray:
+    """Which borders are cut; millions may be said in a few bytes, so not one by one."""
+    cuts = np.zeros(borders, np.bool_)
+    for border in range(borders):
+        cuts[border] = _take(state, stream, model, _CUT) != 0
+    return cuts
 
 
 def _put_number(state: np.ndarray, out: np.ndarray, value: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -14,12 +16,24 @@ import eegzip
 from eegzip.cli.main import main
 from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.formats.eegz import layout
+from eegzip.formats.eegz.index import unpack_index
 from eegzip.formats.eegz.reader import EegzReader
+from eegzip.formats.eegz.summary import unpack_summary
+from eegzip.formats.entropy.binary_coder import finish, new_encoder
 from eegzip.formats.errors import ContainerError, EegzipError, OutputError
-from eegzip.formats.packing import pack_map, unpack_map
+from eegzip.formats.packing import pack_map, unpack_map, zstd_compress
+from eegzip.formats.predictive.chunk import ExactDecoder
+from eegzip.formats.predictive.coder import decode_residual, encode_residual
 from eegzip.formats.predictive.grid import Grid, kept_times
+from eegzip.formats.predictive.stream import decode_predicted
+from eegzip.formats.transform.layer import decode_layer
+from eegzip.formats.transform.layer_header import LayerHeader, put_layer_header
+from eegzip.formats.transform.spatial import Band
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "eegz"))
+from hostility import memory_below  # noqa: E402 - in the folder of other tests
+
 FILES = sorted(HERE.glob("*.eegz"))
 REFUSED = [path for path in FILES if path.name.startswith("poc")]
 
@@ -115,6 +129,79 @@ def test_packed_arrays_of_no_type_end_in_a_sentence(name: str) -> None:
     bad = data[:9] + len(head).to_bytes(4, "little") + head + data[13 + size : -4]
     with pytest.raises(ContainerError, match="packed array"):
         eegzip.loads(bad + zlib.crc32(bad).to_bytes(4, "little"))
+
+
+@pytest.mark.parametrize("level", [6, 1])
+def test_a_few_bytes_of_millions_of_samples_cost_little(level: int) -> None:
+    """Streams as an encoder's but for their bits: what follows their end is known, or is not believed."""
+    count = 40_000_000
+    head = bytes([8, 0, 0, 8, 12] if level == 6 else [8, 0, 0, 8, 8, 12, 32]) + bytes([19, 20, 10])
+    body = b"\0\0" + head + (b"" if level == 6 else b"\0")
+    with memory_below(32 << 20):
+        if level == 6:
+            values = decode_predicted(body, count, [])
+            assert values.shape == (count,)
+            assert (values[:: count // 7] == 10).all()
+        else:
+            with pytest.raises(ContainerError, match="fewer words"):
+                decode_predicted(body, count, [], by_blocks=True)
+
+
+def test_what_follows_the_end_is_as_if_it_were_decoded() -> None:
+    """A zero at the end of a stream says what its absence says, and puts the end off: samples are then decoded."""
+    stream = encode_residual(np.arange(300, dtype=np.int32) % 7, [])
+    for cut in (len(stream), len(stream) // 2, 16):
+        short = stream[:cut]
+        assert np.array_equal(decode_residual(short, 3000, []), decode_residual(short + bytes(4000), 3000, []))
+
+
+@pytest.mark.parametrize("method", [1, 2, 3, 4])
+def test_a_flat_signal_takes_no_memory(method: int) -> None:
+    count = 4_000_000
+    frame = zstd_compress(bytes(2 * count), 1)
+    shape = {3: bytes([8, 0, 0, 8, 12]), 4: bytes([8, 0, 0, 8, 8, 12, 0])}.get(method, b"")
+    stream = {1: b"\1" + frame, 2: b"\2\1\2" + frame}.get(method, bytes([method]) + b"\0\0" + shape + bytes(3))
+    decoder = ExactDecoder({0: stream}.__getitem__, {0: (4, count // 4)}, 2, lambda error: error)
+    with memory_below((2 * count if method < 3 else 0) + (16 << 20)):
+        values = decoder.decode(0)
+    assert values.shape == (4, count // 4)
+    assert values.dtype == np.int32
+    assert not values[:, :: count // 100].any()
+
+
+def test_a_layer_that_claims_millions_takes_no_memory() -> None:
+    header = LayerHeader(np.ones(1, bool), 1 << 14, (0,), (8192,), (63,), (Band(1 << 9, (), ()),))
+    state, room = new_encoder(), np.zeros(1 << 12, np.uint8)
+    put_layer_header(state, room, header)
+    stream = room[: finish(state, room)].tobytes()
+    with memory_below(16 << 20), pytest.raises(ContainerError, match="ends before its coefficients"):
+        decode_layer(stream, 1, 1 << 23)
+
+
+def test_summaries_and_index_are_no_place_to_hide_work(tmp_path: Path) -> None:
+    golden = HERE.parent / "golden" / "v1" / "edf.eegz"
+    bomb = zstd_compress(msgpack.packb({"a": [0] * ((1 << 20) - 10)}), 19)
+    with EegzReader(golden) as reader:
+        seed, size = reader.blocks.seed, reader.size
+    data = golden.read_bytes()
+    # Behind the last block, as a scan finds it.
+    block = layout.BlockHeader(layout.SUMMARY, 0, 99, len(bomb), zlib.crc32(bomb)).pack(seed) + bomb
+    (tmp_path / "a.eegz").write_bytes(data[: size - layout.TRAILER_BYTES] + 50 * block)
+    tried = 0
+
+    def counting(payload: bytes) -> object:
+        nonlocal tried
+        tried += 1
+        return unpack_summary(payload)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eegzip.formats.eegz.container.unpack_summary", counting)
+        with EegzReader(tmp_path / "a.eegz") as reader:
+            assert reader.summary is None
+    assert 0 < tried < 5
+    many = {"types": b"HEAD" * 500_000, "first_offset": 16, "lengths": [0] * 500_000}
+    with memory_below(40 << 20), pytest.raises(ContainerError, match="do not fill the file"):
+        unpack_index(pack_map(many), 1000)
 
 
 def test_output_and_memory_have_limits(tmp_path: Path) -> None:
