@@ -144,7 +144,9 @@ class TestHeaderSummaryIndex:
         for kind, length in blocks:
             places.append(BlockPlace(kind, offset, length))
             offset += 32 + length
-        assert unpack_index(pack_index(places)) == places
+        assert unpack_index(pack_index(places), offset) == places
+        with pytest.raises(ContainerError, match="do not fill the file"):
+            unpack_index(pack_index(places), offset + 1)
         assert places[0].payload_offset == 48
 
     @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ class TestHeaderSummaryIndex:
     )
     def test_index_that_is_none(self, content):
         with pytest.raises(ContainerError, match="index"):
-            unpack_index(pack_map(content))
+            unpack_index(pack_map(content), 49)
 
     def test_nominal_bits(self):
         codec = build_header((Group(hop=128, codebooks=9, size=1024),)).codecs[0]
