@@ -52,24 +52,21 @@ _BANDS_OF_COMPONENTS = _CORNERS + 768
 _TABLE_SIZE = 1024
 
 
-def _level(value: int) -> int:
-    octave = value.bit_length() - 1
-    return value if value < 2 else min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
+def _level_from(value: int, octave: int) -> int:
+    while value >> (octave + 1):
+        octave += 1
+    return min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
 
 
-_LEVELS = np.array([_level(value) for value in range(_TABLE_SIZE)], np.uint8)
+_LEVELS = np.array([0, 1, *(_level_from(value, 1) for value in range(2, _TABLE_SIZE))], np.uint8)
+_large_level = jit(_level_from)
 
 
 @jit
 def level(value: int) -> int:
     """A size on a scale of two steps an octave: 0, 1, 2, 3, then 4 for 4 and 5, 5 for 6 and 7... up to LEVELS - 1."""
     # Nearly all are small, and looked up.
-    if value < _TABLE_SIZE:
-        return int(_LEVELS[value])
-    octave = 10
-    while value >> (octave + 1):
-        octave += 1
-    return min(2 * octave + ((value >> (octave - 1)) & 1), LEVELS - 1)
+    return int(_LEVELS[value]) if value < _TABLE_SIZE else _large_level(value, 10)
 
 
 @jit

@@ -32,7 +32,15 @@ _PIECE = 32
 
 
 @jit
-def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _score_four(
+    rest: np.ndarray,
+    columns: np.ndarray,
+    squares: np.ndarray,
+    s0: np.ndarray,
+    s1: np.ndarray,
+    s2: np.ndarray,
+    s3: np.ndarray,
+) -> None:
     """Fill s0..s3 [size] with |c|^2 - 2 r.c for four residuals `rest` [4, dim]; `columns` [dim, size] are -2 c."""
     dim, size = columns.shape
     for c in range(size):
@@ -55,7 +63,7 @@ def _score_four(rest, columns, squares, s0, s1, s2, s3):  # type: ignore[no-unty
 
 
 @jit
-def _energy(vector, lanes):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _energy(vector: np.ndarray, lanes: np.ndarray) -> np.float32:
     """Return the squared length of a vector, summed in lanes [_LANES] and then in order."""
     lanes[:] = 0
     whole = len(vector) // _LANES * _LANES
@@ -71,7 +79,7 @@ def _energy(vector, lanes):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @jit
-def _bound(score, energy, keep, least, nearest):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _bound(score: np.ndarray, energy: np.ndarray, keep: int, least: np.ndarray, nearest: np.ndarray) -> np.float32:
     """Return a cost that at least `keep` of the candidates of a row's hypotheses don't exceed.
 
     `score` [hypotheses, size] and `energy` [hypotheses] add up to costs. The candidates are dealt out to groups
@@ -108,7 +116,7 @@ def _bound(score, energy, keep, least, nearest):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _any_within(score, base, bound):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _any_within(score: np.ndarray, base: np.float32, bound: np.float32) -> bool:
     """Return whether any of some scores and `base` are not above a bound together."""
     count = 0
     for c in range(len(score)):
