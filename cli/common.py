@@ -1,4 +1,4 @@
-"""What the commands share: progress bars, ``-`` for standard streams, JSON, notes."""
+"""Shared by the commands: progress bars, ``-`` for standard streams, JSON, notes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import click
 
 from eegzip.cli.saying import in_one_line, say
 from eegzip.cli.values import SIZE
-from eegzip.formats.errors import EegzipError, OutputError
+from eegzip.formats.errors import OutputError
 from eegzip.formats.remote.path import RemotePath, place_of
+from eegzip.formats.remote.spooled import named_as
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -106,10 +107,8 @@ def input_file(name: str) -> Iterator[Path | RemotePath]:
             if stat.S_ISREG(redirected.st_mode):
                 spool.chmod(stat.S_IMODE(redirected.st_mode) | 0o400)
                 os.utime(spool, ns=(redirected.st_atime_ns, redirected.st_mtime_ns))
-        try:
+        with named_as(spool, STANDARD_INPUT):
             yield spool
-        except EegzipError as error:
-            raise type(error)(str(error).replace(str(spool), STANDARD_INPUT)) from error
 
 
 @contextmanager

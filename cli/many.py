@@ -1,4 +1,4 @@
-"""What the commands share for many files: options, a line a file, a bar over bytes and files, a summary."""
+"""Shared by the commands for many files: options, a line a file, a bar over bytes and files, a summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a bar on a terminal, a line a validation in a pipe."""
+"""Progress of a training run on the screen: a bar on a terminal, a line a validation in a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the options of ``eegzip train`` mean: durations, sections of settings, and which may change on resuming."""
+"""Options of ``eegzip train`` as settings: durations, sections, and which may change on resuming."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type as values of options: times, and names of files and folders, which a shell may complete."""
+"""Types of options' values: times, and names of files and folders, which a shell may complete."""
 
 from __future__ import annotations
 

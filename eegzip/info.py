@@ -1,4 +1,4 @@
-"""What files say about themselves, ready for JSON: ``.eegz`` files, and recordings before they are compressed."""
+"""Description of files, ready for JSON: ``.eegz`` files, and recordings before they are compressed."""
 
 from __future__ import annotations
 

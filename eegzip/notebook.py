@@ -1,4 +1,4 @@
-"""What notebooks show of recordings and reports: a few lines, and a table that opens. Everything is escaped."""
+"""Notebook views of recordings and reports: a few lines, and a table that opens. Everything is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long work says how far it is."""
+"""Progress: the callback by which long work says how far it is."""
 
 from __future__ import annotations
 

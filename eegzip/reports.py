@@ -1,4 +1,4 @@
-"""What a command did, as objects for programs and sentences for people."""
+"""Reports of commands, as objects for programs and sentences for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process must not take over from the one that it was forked of: threads that are gone, locks that they held."""
+"""Forked processes: what they must not take over, threads that are gone and locks that those held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What batches ask of files, here or at URLs: sizes and times, from a list where one was made. Work on the latter."""
+"""Files of a batch, here or at URLs: sizes and times, from a list where one was made. Work on the latter."""
 
 from __future__ import annotations
 

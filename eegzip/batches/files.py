@@ -1,4 +1,4 @@
-"""Which files a batch is of, and where the result of each goes."""
+"""Files that a batch is of, and where the result of each goes."""
 
 from __future__ import annotations
 

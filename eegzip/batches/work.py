@@ -1,4 +1,4 @@
-"""What is done to one file of a batch, in whichever process, and what the manifest says of it."""
+"""Work on one file of a batch, in whichever process, and its entry in the manifest."""
 
 from __future__ import annotations
 

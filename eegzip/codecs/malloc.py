@@ -1,4 +1,4 @@
-"""How the C library keeps memory, for programs that make and free large arrays all the time."""
+"""Tuning of the C library's memory, for programs that make and free large arrays all the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a salvaged recording says of its losses: when lost data records were, and which signals are lost where."""
+"""Gaps of a salvaged recording, as it says them: when data records were lost, and which signals where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a damaged file can't be read: whole chunks, and of other chunks the signals whose streams were hit."""
+"""Losses of a damaged file: whole chunks, and of other chunks the signals whose streams were hit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory it takes to decode a file, as its header has it, before any is taken."""
+"""Memory that decoding a file takes, reckoned from its header before any is taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user means by channels and times of a recording."""
+"""Selection of channels and times of a recording, as a user names them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the ways of coding signals have in common on the decoder's side."""
+"""The protocol of the ways of coding signals, on the decoder's side."""
 
 from __future__ import annotations
 

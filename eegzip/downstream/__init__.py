@@ -1,4 +1,4 @@
-"""What classifiers make of recordings, original or restored: features, forests, trees, intervals over subjects.
+"""Classifiers of recordings, original or restored: features, forests, trees, intervals over subjects.
 
 Takes the extra ``eegzip[downstream]``.
 """

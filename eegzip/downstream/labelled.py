@@ -1,4 +1,4 @@
-"""What classifiers learn from: features, the class of each, and whose they are."""
+"""Data for classifiers: features, the class of each, and whose they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often classifiers are right, with intervals over subjects.
+"""Scores of classifiers, with intervals over subjects.
 
 accuracy
     Balanced: the mean over classes of the share of their examples that are recognised; over all repeats.

@@ -1,4 +1,4 @@
-"""What the error of a signal may be in a chunk, and how near to that it is."""
+"""Bounds on the error of a signal in a chunk, and how near an error is to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which signals of a recording share a token stream."""
+"""Groups of signals that share a token stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model codes which kind of signal, and at which rate."""
+"""Models for kinds of signals other than EEG, and the rate of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user should know of a file beside its figures: sentences under the report of a compression."""
+"""Notes that a user should read beside a file's figures: sentences under the report of a compression."""
 
 from __future__ import annotations
 

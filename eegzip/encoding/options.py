@@ -1,4 +1,4 @@
-"""What a user asks of a compression, checked once; and what that means for a network."""
+"""Options of a compression, checked once; and what they mean for a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user asks of quality: bounds on errors, and presets that stand for them."""
+"""Quality that a user asks for: bounds on errors, and presets that stand for them."""
 
 from __future__ import annotations
 

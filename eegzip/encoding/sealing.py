@@ -1,4 +1,4 @@
-"""What of a file is to be sealed, and by which key: checked before anything is read."""
+"""Sealing that a user asks for: what of a file, and by which key; checked before anything is read."""
 
 from __future__ import annotations
 

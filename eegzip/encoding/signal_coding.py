@@ -1,4 +1,4 @@
-"""Which signal is coded how, and why."""
+"""Choice of a way of coding for each signal, with its reason."""
 
 from __future__ import annotations
 

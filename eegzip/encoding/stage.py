@@ -1,4 +1,4 @@
-"""What the ways of coding signals have in common on the encoder's side."""
+"""The protocol of the ways of coding signals, on the encoder's side."""
 
 from __future__ import annotations
 

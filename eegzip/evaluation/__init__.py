@@ -1,1 +1,1 @@
-"""How far a restored recording is from the original."""
+"""Comparison of a restored recording with its original."""

@@ -1,4 +1,4 @@
-"""What became of each band in the EEG channels together, and between them."""
+"""Table of bands: what became of each in the EEG channels together, and between them."""
 
 from __future__ import annotations
 

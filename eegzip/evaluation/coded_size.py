@@ -1,4 +1,4 @@
-"""How many bytes of a file stand for some of its signals."""
+"""Coded size of some signals: the bytes of a file that stand for them."""
 
 from __future__ import annotations
 

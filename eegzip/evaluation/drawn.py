@@ -1,4 +1,4 @@
-"""Which signals of a recording are drawn, in which order, in which unit."""
+"""Signals to draw of a recording: which, in which order, in which unit."""
 
 from __future__ import annotations
 

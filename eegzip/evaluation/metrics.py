@@ -1,4 +1,4 @@
-"""How far a restored signal is from its original: what each metric is, and all of them of one channel.
+"""Metrics of a restored signal against its original: the definition of each, and all of them of one channel.
 
 ==================  ====================================================================================================
 PRD                 100 * sqrt(sum(e**2) / sum((x - mean(x))**2)), in percent: the original's mean is removed, the

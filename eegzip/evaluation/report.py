@@ -1,4 +1,4 @@
-"""What :func:`eegzip.evaluate` found, as an object for programs and lines for people."""
+"""Report of :func:`eegzip.evaluate`, as an object for programs and lines for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the data records of a discontinuous recording lie in time, in samples."""
+"""Gaps of a discontinuous recording: where its data records lie in time, in samples."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What tokens tell: classification heads and linear probes on the tokens of a frozen codec."""
+"""Probes of tokens: classification heads and linear probes on the tokens of a frozen codec."""

@@ -1,4 +1,4 @@
-"""How well classes can be told from tokens, of subjects that nothing was trained on."""
+"""The probe: how well classes can be told from tokens, of subjects that nothing was trained on."""
 
 from __future__ import annotations
 

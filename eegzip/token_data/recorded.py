@@ -15,8 +15,9 @@ from eegzip.batches.files import Place
 from eegzip.compression import compress
 from eegzip.formats.eegz.keys import AnyKey
 from eegzip.formats.eegz.token_stream import TokenStream
-from eegzip.formats.errors import EegzipError, UsageError
+from eegzip.formats.errors import UsageError
 from eegzip.formats.files import is_eegz
+from eegzip.formats.remote.spooled import named_as
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.recording import Recording
 from eegzip.token_data.sources import Source
@@ -69,11 +70,8 @@ def coded(
     with tempfile.TemporaryDirectory(prefix="eegzip-") as folder:
         target = Path(folder) / "tokens.eegz"
         compress(path, target, model=model, codebooks=codebooks, device=device)
-        try:
-            with Recording(target, model=model) as recording:
-                yield recording
-        except EegzipError as error:
-            raise type(error)(str(error).replace(str(target), str(path))) from error
+        with named_as(target, str(path)), Recording(target, model=model) as recording:
+            yield recording
 
 
 def tokens_of(

@@ -1,4 +1,4 @@
-"""Which recordings tokens are taken of, and whose they are."""
+"""Sources of tokens: recordings, and whose they are."""
 
 from __future__ import annotations
 

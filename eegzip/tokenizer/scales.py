@@ -1,4 +1,4 @@
-"""What brings tokens back to microvolts: the side information that a file stores beside them."""
+"""Scales that bring tokens back to microvolts: the side information that a file stores beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training loop ended, as plain data: no torch."""
+"""Outcome of a training loop, as plain data: no torch."""
 
 from __future__ import annotations
 

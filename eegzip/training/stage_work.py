@@ -1,4 +1,4 @@
-"""What a stage is given to do."""
+"""Work of a stage: all that it is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each signal is: EEG, another voltage, anything else, or annotations.
+"""Classes of signals: EEG, another voltage, anything else, or annotations.
 
 Only EEG may be coded lossily, so EEG is what is known to be EEG, and every doubt falls on the other side: a misjudged
 EEG channel costs bits, a misjudged other signal costs fidelity that nobody agreed to.

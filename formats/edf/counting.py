@@ -1,4 +1,4 @@
-"""How many data records a file has, where header and file size disagree."""
+"""Count of a file's data records, where header and file size disagree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a signal measures, closer than whether it is EEG: heart, eyes, muscles, breathing; or what a user says it is."""
+"""Kinds of signals, closer than whether it is EEG: heart, eyes, muscles, breathing; or what a user says it is."""
 
 from __future__ import annotations
 

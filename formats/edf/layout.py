@@ -1,4 +1,4 @@
-"""Where things stand: the magic bytes, the signal fields, and how long the header is."""
+"""Layout of a header: the magic bytes, the signal fields, and its length."""
 
 from __future__ import annotations
 

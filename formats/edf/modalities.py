@@ -1,4 +1,4 @@
-"""What a label says when it does not say EEG: the words of other signals, by whom they are measured."""
+"""Modalities of labels that do not say EEG: the words of other signals, by whom they are measured."""
 
 from __future__ import annotations
 

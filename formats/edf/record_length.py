@@ -1,4 +1,4 @@
-"""How many samples a data record of a new recording holds, so that rate and length come out right."""
+"""Length of a new recording's data records in samples, so that rate and length come out right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells whose a recording is, sealed within a file of the recording without it (SPEC.md, section 15.1)."""
+"""Identity: what tells whose a recording is, sealed within a file of the rest of it (SPEC.md, section 15.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a stream is predicted block by block (SPEC.md, section 6.11)."""
+"""Shape of a stream that is predicted block by block (SPEC.md, section 6.11)."""
 
 from __future__ import annotations
 

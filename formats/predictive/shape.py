@@ -1,4 +1,4 @@
-"""What a sample is predicted from (SPEC.md, section 6.7)."""
+"""Shape of a prediction: what a sample is predicted from (SPEC.md, section 6.7)."""
 
 from __future__ import annotations
 

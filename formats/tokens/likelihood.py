@@ -1,4 +1,4 @@
-"""How likely each token of a frame is, in integers (SPEC.md, 6.2.3)."""
+"""Likelihood of each token of a frame, in integers (SPEC.md, 6.2.3)."""
 
 from __future__ import annotations
 

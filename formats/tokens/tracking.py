@@ -1,4 +1,4 @@
-"""What a stream's prediction missed so far: the variance that the next frame is expected to have (SPEC.md, 6.2.3)."""
+"""Tracking of a prediction's misses so far: the variance that the next frame is expected to have (SPEC.md, 6.2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where bands of bins may end (SPEC.md, section 6.9)."""
+"""Bands of bins: where they may end (SPEC.md, section 6.9)."""
 
 from __future__ import annotations
 

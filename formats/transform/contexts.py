@@ -1,4 +1,4 @@
-"""What is known about a coefficient before it is decoded, and the adaptive model that makes probabilities of it.
+"""Contexts of a coefficient: what is known before it is decoded, and the adaptive model that makes probabilities of it.
 
 A magnitude is coded as binary decisions: decision 0 says that it is not 0, decision i that it is at least 2**i, up to
 the first no; then come the bits below the highest. Each of the first kind is an opinion of several contexts, mixed

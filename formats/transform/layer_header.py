@@ -1,4 +1,4 @@
-"""What shapes a layer but its coefficients, as bits: of version 1.3 (SPEC.md, section 6.9) and of 1.2 (6.5)."""
+"""Header of a layer: all but its coefficients, as bits: version 1.3 (SPEC.md, section 6.9) and of 1.2 (6.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page says of each recording, from a comparison or from the record of an archive; which of them stand out."""
+"""Rows of the overview: a recording each, from a comparison or an archive's record; which of them stand out."""
 
 from __future__ import annotations
 

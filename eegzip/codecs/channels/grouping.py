@@ -1,4 +1,4 @@
-"""Which channels share a token stream: appendix A of the paper, and what it leaves open.
+"""Grouping of channels that share a token stream: appendix A of the paper, and what it leaves open.
 
 Decisions where the paper is silent:
 

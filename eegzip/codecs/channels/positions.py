@@ -1,4 +1,4 @@
-"""Where electrodes lie on a head that is a sphere of radius 1.
+"""Positions of electrodes on a head that is a sphere of radius 1.
 
 The places are those of MNE-Python's 10-05 montage, moved onto the sphere: ``positions.csv``, which
 `recipes/electrode_positions.py` writes. x points to the right ear, y to the nose, z up.

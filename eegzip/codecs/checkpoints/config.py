@@ -1,4 +1,4 @@
-"""What a model is, as plain data: the schema of a checkpoint's ``config.json``.
+"""A model's config as plain data: the schema of a checkpoint's ``config.json``.
 
 No torch here: a file's model can be named, checked and compared on a machine that never runs a network.
 """

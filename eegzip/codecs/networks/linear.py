@@ -1,4 +1,4 @@
-"""What is linear in a network, on CPUs, the same to the last bit everywhere: a lapped transform, sums of codewords.
+"""Linear parts of networks on CPUs, the same to the last bit everywhere: a lapped transform, sums of codewords.
 
 What torch's convolutions give depends in its last bits on the processor, on the number of threads and on what else is
 in the batch; after many levels of a search these bits are other tokens. Here every number is a sum in one order.

@@ -1,4 +1,4 @@
-"""What a model does to rows of waveforms, latents and tokens, whatever computes it: numpy or torch.
+"""The interface of a network: rows of waveforms, latents and tokens, whatever computes them, numpy or torch.
 
 Arrays go in, arrays come out. On CPUs every row is done by itself, so what it gives depends neither on the other rows
 nor on the number of threads.

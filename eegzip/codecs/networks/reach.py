@@ -1,4 +1,4 @@
-"""How far the network of a config sees; no torch."""
+"""Reach of a config's network: how many frames it sees; no torch."""
 
 from __future__ import annotations
 

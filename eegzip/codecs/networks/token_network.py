@@ -1,4 +1,4 @@
-"""What every network of tokens has in common, whatever its layers are: waveforms to latents, latents to waveforms."""
+"""Base of all networks of tokens, whatever their layers are: waveforms to latents, latents to waveforms."""
 
 from __future__ import annotations
 

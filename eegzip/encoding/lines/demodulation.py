@@ -1,4 +1,4 @@
-"""What signals and lines have in common, in compiled loops whose sums have one order."""
+"""Demodulation: what signals and lines have in common, in compiled loops whose sums have one order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which signals are coded without their lines."""
+"""Plan of the signals that are coded without their lines."""
 
 from __future__ import annotations
 

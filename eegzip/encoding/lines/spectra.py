@@ -1,4 +1,4 @@
-"""Where in the spectrum lines may be."""
+"""Candidates for lines, from spectra."""
 
 from __future__ import annotations
 

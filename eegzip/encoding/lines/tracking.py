@@ -1,4 +1,4 @@
-"""Which frequency a line follows, and where it is switched."""
+"""Tracking of a line: the frequency that it follows, and where it is switched."""
 
 from __future__ import annotations
 

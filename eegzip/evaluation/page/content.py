@@ -1,4 +1,4 @@
-"""What the page says: facts, sizes, promises, figures of channels; and the page itself, made of its template."""
+"""Content of the page: facts, sizes, promises, figures of channels; and the page itself, made of its template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page draws, small enough to be sent about: traces of chosen windows, error over time, spectra."""
+"""Pictures of the page, small enough to be sent about: traces of chosen windows, error over time, spectra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn: traces of a recording, as recorded or against each other, beside those of another."""
+"""Traces to plot of a recording: as recorded or against each other, beside those of another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where segments are drawn from: as many of each recording, prepared once and kept in the cache."""
+"""Pool that segments are drawn from: as many of each recording, prepared once and kept in the cache."""
 
 from __future__ import annotations
 

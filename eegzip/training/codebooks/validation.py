@@ -1,4 +1,4 @@
-"""What codebooks leave of people held out, set by set and depth by depth."""
+"""Validation of codebooks on people held out, set by set and depth by depth."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -64,7 +64,7 @@ class Preprocessing:
     @classmethod
     def of(cls, settings: DataSettings) -> Preprocessing:
         """Return the part of a run's settings that decides what a recording becomes."""
-        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__})
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
 
     @property
     def adaptive_scaling(self) -> AdaptiveScaling:

@@ -1,4 +1,4 @@
-"""Whose recording a file is, and who is kept for validation: by subject, never by window."""
+"""Subjects: whose recording a file is, and who is kept for validation; never by window."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What weights are before the first step."""
+"""Weights before the first step."""

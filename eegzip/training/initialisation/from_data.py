@@ -1,4 +1,4 @@
-"""What batches set before steps do: gains of untrained weights, codebooks, what tells channels of a group apart.
+"""Initialisation from batches: gains of untrained weights, codebooks, what tells channels of a group apart.
 
 The batches are those of steps that no run reaches.
 """

@@ -1,4 +1,4 @@
-"""What a step learns from: some channels of a segment, at one depth, as drawn for that step."""
+"""Examples of a step: some channels of a segment, at one depth, as drawn for that step."""
 
 from __future__ import annotations
 

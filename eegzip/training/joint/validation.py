@@ -1,4 +1,4 @@
-"""What the decoder takes off the error of people held out, set by set and depth by depth."""
+"""Validation of the joint decoder on people held out, set by set and depth by depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has seen of itself so far: metrics of its validations, and the steps since the last line of the log."""
+"""History of a run: metrics of its validations, and the steps since the last line of the log."""
 
 from __future__ import annotations
 

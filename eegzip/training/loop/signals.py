@@ -1,4 +1,4 @@
-"""When a run ends: its limits, and the signals that ask it to stop."""
+"""End of a run: its limits, and the signals that ask it to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run leaves on disk, and finds again: its state, its settings, its checkpoints.
+"""State of a run on disk: itself, its settings, its checkpoints; kept and found again.
 
 ``state.pt`` holds everything that the next step depends on, and nothing but tensors and plain values: it is read with
 ``weights_only``, so a state from somewhere else runs nothing. Batches and random choices are functions of seed and step

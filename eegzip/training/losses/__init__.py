@@ -1,1 +1,1 @@
-"""What is minimised."""
+"""Losses that training minimises."""

@@ -1,4 +1,4 @@
-"""When the discriminators take part (paper section 2.3: reduced at first, removed once divergence is seen).
+"""Schedule of the discriminators (paper section 2.3: reduced at first, removed once divergence is seen).
 
 The paper states no rule. Ours ends the phase, for good, when one of these holds for `patience` steps on end:
 
@@ -18,6 +18,7 @@ from eegzip.training.settings.sections import AdversarialSettings
 # Least-squares discriminators that answer 0.5 to everything lose 0.25 on real and 0.25 on restored waveforms.
 GUESSING = 0.5
 _WON = 0.1 * GUESSING
+_STATE = ("ended", "reconstruction", "discrimination", "lowest", "seen", "bad")
 
 
 class AdversarialPhase:
@@ -81,11 +82,12 @@ class AdversarialPhase:
 
     def state(self) -> dict[str, float | int | str]:
         """Return what a resumed run needs."""
-        return {k: v for k, v in vars(self).items() if k != "settings"}
+        return {name: getattr(self, name) for name in _STATE}
 
     def load(self, state: dict[str, float | int | str]) -> None:
         """Take up what :meth:`state` gave."""
-        vars(self).update(state)
+        for name in _STATE:
+            setattr(self, name, state[name])
 
 
 def _moved(mean: float, value: float, part: float) -> float:

@@ -1,4 +1,4 @@
-"""What a step minimises: the losses of a batch, and their weights at that step (paper section 2.3)."""
+"""Total loss of a step: the losses of a batch, and their weights at that step (paper section 2.3)."""
 
 from __future__ import annotations
 

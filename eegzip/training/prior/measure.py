@@ -1,4 +1,4 @@
-"""What tables save: the bytes of streams as packed bits and as coded in context."""
+"""Savings by a prior's tables: the bytes of streams as packed bits and as coded in context."""
 
 from __future__ import annotations
 

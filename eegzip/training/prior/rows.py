@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -124,12 +124,12 @@ class Rows:
     beside: torch.Tensor
 
     def __getitem__(self, index: torch.Tensor) -> Rows:
-        return Rows(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+        return Rows(*(getattr(self, field.name)[index] for field in fields(self)))
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
         """Return the rows of several, one after the other."""
-        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 def _padded(codes: np.ndarray, levels: int, entries: int) -> np.ndarray:

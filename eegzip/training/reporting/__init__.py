@@ -1,1 +1,1 @@
-"""What a run writes down: log, curves, card, checkpoint."""
+"""Records of a run: log, curves, card, checkpoint."""

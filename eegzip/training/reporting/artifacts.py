@@ -1,4 +1,4 @@
-"""What a run leaves to read beside its weights: a model card and a picture of its curves."""
+"""Artifacts to read beside a run's weights: a model card and a picture of its curves."""
 
 from __future__ import annotations
 

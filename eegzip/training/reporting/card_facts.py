@@ -1,4 +1,4 @@
-"""What a model card says, as plain data; :mod:`eegzip.training.reporting.card` puts it into words."""
+"""Facts of a model card, as plain data; :mod:`eegzip.training.reporting.card` puts them into words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the card of a stage has to say, as plain data, and what all of them say alike."""
+"""Facts of a stage's card, as plain data, and the sentences that all such cards share."""
 
 from __future__ import annotations
 

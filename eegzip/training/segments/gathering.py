@@ -1,4 +1,4 @@
-"""What a stage makes of every recording, made by several threads, those held out apart."""
+"""Gathering of what a stage makes of every recording, by several threads, those held out apart."""
 
 from __future__ import annotations
 

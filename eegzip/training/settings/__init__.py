@@ -1,1 +1,1 @@
-"""What can be set, and what makes sense together."""
+"""Settings of training, and which make sense together."""

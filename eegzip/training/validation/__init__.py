@@ -1,1 +1,1 @@
-"""How good a network is on subjects it has not seen."""
+"""Validation of a network on subjects it has not seen."""

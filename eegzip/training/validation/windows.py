@@ -1,4 +1,4 @@
-"""How good the codec is on subjects that training never saw.
+"""Validation of the codec by windows of subjects that training never saw.
 
 The windows are chosen once: spread evenly over the subjects held out, then over their recordings, groups of channels
 and time, the same at every validation and after every resumption.

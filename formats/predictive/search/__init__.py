@@ -1,1 +1,1 @@
-"""What only an encoder of exact signals decides: whoever writes a decoder may skip it."""
+"""Decisions that only an encoder of exact signals makes: whoever writes a decoder may skip it."""

@@ -1,4 +1,4 @@
-"""How hard an encoder of exact signals tries, by level: 1 to 5 predict block by block, from 6 on sample by sample.
+"""Efforts of an encoder of exact signals, by level: 1 to 5 predict block by block, from 6 on sample by sample.
 
 The sizes and speeds that they were chosen by are in benchmarks/results/lossless.md.
 """

@@ -1,4 +1,4 @@
-"""Which signals help to predict which: an order of coding, and for each signal some that come before it.
+"""References of exact signals: an order of coding, and for each signal some before it that help to predict it.
 
 Only an encoder needs this; what it chose stands in the streams. The measure is what is left of each signal after a
 short prediction from its own past: signals that share what is new in them help each other.

@@ -1,1 +1,1 @@
-"""What only an encoder of tokens decides: whoever writes a decoder may skip it."""
+"""Decisions that only an encoder of tokens makes: whoever writes a decoder may skip it."""

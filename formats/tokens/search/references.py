@@ -1,4 +1,4 @@
-"""Which streams a stream is predicted from, and how: the encoder's choice, which a stream writes down."""
+"""References of token streams: which are used, and how; the encoder's choice, which a stream writes down."""
 
 from __future__ import annotations
 

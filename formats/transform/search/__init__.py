@@ -1,1 +1,1 @@
-"""What only an encoder of layers decides: whoever writes a decoder may skip it."""
+"""Decisions that only an encoder of layers makes: whoever writes a decoder may skip it."""

@@ -1,4 +1,4 @@
-"""Which bands there are and how each turns its channels: what saves more bits than its angles take."""
+"""Plan of bands and of how each turns its channels: what saves more bits than its angles take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a chunk is cut into blocks: as promises the fewest bits."""
+"""Cut of a chunk into blocks: as promises the fewest bits."""
 
 from __future__ import annotations
 
