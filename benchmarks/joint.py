@@ -1,11 +1,12 @@
 """What the decoder that sees all channels takes off the error, at equal real bytes, on people no model saw.
 
-Usage: ``python benchmarks/joint.py [--model eegz-sc-2] [--beside MODEL] [--per-set 2] [--depths 3 8 24] [--parts]``
+Usage: ``python benchmarks/joint.py [FILE...] [--model eegz-sc-2] [--beside MODEL] [--per-set 2] [--depths 3 8 24]``
 
 Every recording is compressed with the model and with one whose network is taken away (its last layer zero), which
 leaves the closed form (Wiener); both are decoded, and the first also alone: what the tokens gave before. Bytes are
 those of files. With ``--parts`` single parts of the network are taken away, too; with ``--beside eegz-sc-2`` a model
-that was tuned is seen beside the one that it was tuned from. Results go to ``results/joint.md``.
+that was tuned is seen beside the one that it was tuned from. FILEs, EDF or BDF, take the place of the sets: recordings
+of sources that no training saw. Results go to ``results/joint.md``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ PARTS = {
 def main() -> None:
     """Compress, decode in each way, write."""
     parser = argparse.ArgumentParser(description="What a joint decoder takes off the error of unseen people.")
+    parser.add_argument("files", type=Path, nargs="*", help="recordings in place of the sets")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the sets")
     parser.add_argument("--sets", nargs="+", help="only these sets")
     parser.add_argument("--model", default="eegz-sc-2", help="a model with a joint decoder")
@@ -63,7 +65,8 @@ def main() -> None:
         if options.beside:
             models[options.beside] = eegzip.models.load(options.beside).folder
         rows: Rows = defaultdict(list)
-        for group, path in unseen_recordings(options.data, options.per_set, scratch, options.sets):
+        unseen = unseen_recordings(options.data, options.per_set, scratch, options.sets)
+        for group, path in ((file.stem, file) for file in options.files) if options.files else unseen:
             piece = cut(path, scratch, seconds=options.seconds)
             for depth in options.depths:
                 row = _measured(piece, depth, whole.folder, models, scratch)

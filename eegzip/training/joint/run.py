@@ -89,6 +89,6 @@ def _material(settings: TrainSettings, codec: Codec, progress: Progress | None) 
 
     # Threads serve: the search holds no lock of Python's.
     def make(part: Part, variant: int) -> Segments:
-        return segments_of(part, codec, cache, seed, variant, most if part.held_out else 0)
+        return segments_of(part, codec, cache, seed, variant, most if part.held_out else 0, settings.joint.drift)
 
     return gathered(jobs, make, settings.data.workers, "searching tokens", progress)

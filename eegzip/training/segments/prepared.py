@@ -31,7 +31,12 @@ def draws_of(part: Part, seed: int, variant: int) -> np.random.Generator:
 
 
 def at_transform(
-    part: Part, transform: Transform, rng: np.random.Generator, variant: int, most: int | None = None
+    part: Part,
+    transform: Transform,
+    rng: np.random.Generator,
+    variant: int,
+    most: int | None = None,
+    drift: float = 0.0,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], float]:
     """Return a part's waveforms [channels, samples] as a transform takes them, their scale at every sample, and hours.
 
@@ -47,6 +52,8 @@ def at_transform(
         0: the recording itself; else a rendition of it.
     most
         Channels at most.
+    drift
+        Share of renditions with slow drift.
 
     Raises
     ------
@@ -58,7 +65,7 @@ def at_transform(
     hours = x.shape[1] / float(rate) / 3600
     x = resampled(x, rate, transform.rate)
     if variant:
-        x = rendition(x, transform.rate, rng)
+        x = rendition(x, transform.rate, rng, drift)
     y, scale = at_level(x, transform.scaling)
     return y, scale, hours
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from eegzip.training.data.waveforms import resampled
 
@@ -13,13 +14,14 @@ SECONDS = 63.0
 """Length of a rendition at most, before time is stretched."""
 _STRETCH_OCTAVES = 0.5
 _HUM_SHARE = 0.3
+_STEPS_A_SECOND = 0.05
 
 
-def rendition(x: Waves, rate: float, rng: np.random.Generator) -> Waves:
+def rendition(x: Waves, rate: float, rng: np.random.Generator, drift: float = 0.0) -> Waves:
     """Return a variant of a recording [channels, samples] at the same rate.
 
     Another reference (the average, a channel, or differences of pairs of channels), time stretched by up to 1.4 either
-    way, other gains, and mains hum in some, nearly in phase on all channels.
+    way, other gains, mains hum in some, nearly in phase on all channels, and in some what electrodes do by themselves.
 
     Parameters
     ----------
@@ -29,6 +31,8 @@ def rendition(x: Waves, rate: float, rng: np.random.Generator) -> Waves:
         Hz.
     rng
         Source of the draws.
+    drift
+        Share of renditions with slow drift and steps of electrodes.
     """
     length = int(SECONDS * rate)
     if x.shape[1] > length:
@@ -53,4 +57,29 @@ def rendition(x: Waves, rate: float, rng: np.random.Generator) -> Waves:
         size = 100 * 2 ** (rng.uniform(-5, 1) + rng.normal(0, 0.4, (channels, 1)))
         phase = rng.uniform(0, 6.28) + rng.normal(0, 0.3, (channels, 1))
         x = x + size * np.sin(2 * np.pi * mains / rate * np.arange(x.shape[1]) + phase)
+    # Without it nothing is drawn, so that what was made before can be made again.
+    if drift and rng.random() < drift:
+        x = x + _wander(channels, x.shape[1], rate, rng) + _steps(channels, x.shape[1], rate, rng)
     return x
+
+
+def _wander(channels: int, samples: int, rate: float, rng: np.random.Generator) -> Waves:
+    """Slow courses, in part the same on all channels, from half the level of the EEG to sixteen times that."""
+    kept = np.exp(-1 / (rate * 2 ** rng.uniform(-1, 4)))
+    courses = lfilter([1.0], [1.0, -kept], rng.standard_normal((channels + 1, samples)))
+    courses /= courses.std(axis=1, keepdims=True)
+    size = 100 * 2 ** (rng.uniform(-1, 3) + rng.normal(0, 0.7, (channels, 1)))
+    shared = rng.uniform(0, 1)
+    wave: Waves = size * ((1 - shared) * courses[1:] + shared * rng.normal(1, 0.5, (channels, 1)) * courses[:1])
+    return wave
+
+
+def _steps(channels: int, samples: int, rate: float, rng: np.random.Generator) -> Waves:
+    """Steps of single electrodes, a few a minute in all, each going back as an amplifier's high-pass lets it."""
+    wave = np.zeros((channels, samples))
+    for _ in range(rng.poisson(_STEPS_A_SECOND * samples / rate)):
+        channel, start = rng.integers(channels), rng.integers(samples)
+        times = np.arange(samples - start) / rate
+        size = rng.choice([-1, 1]) * 100 * 2 ** rng.uniform(1, 5)
+        wave[channel, start:] += size * np.exp(-times / 2 ** rng.uniform(-2, 2))
+    return wave

@@ -66,7 +66,9 @@ def drawn_depths(depths: int, rng: np.random.Generator) -> tuple[int, ...]:
     return tuple(sorted({int(depth) for depth in wanted}))
 
 
-def segments_of(part: Part, codec: Codec, cache: Path, seed: int, variant: int = 0, most: int = 0) -> Segments:
+def segments_of(
+    part: Part, codec: Codec, cache: Path, seed: int, variant: int = 0, most: int = 0, drift: float = 0.0
+) -> Segments:
     """Return the segments of a part, out of the cache where they are there.
 
     Parameters
@@ -81,14 +83,16 @@ def segments_of(part: Part, codec: Codec, cache: Path, seed: int, variant: int =
         Of the depths, and of the rendition; variant 0 is the recording itself.
     most
         Segments at most, evenly spread; 0: all.
+    drift
+        Share of renditions with slow drift.
 
     Raises
     ------
     EegzipError
         The file can't be read or used, or the cache can't be written.
     """
-    of = [_VERSION, codec.digest, seed, variant, most, part.held_out]
-    found = kept(cache, "joint", part, of, partial(_made, part, codec, seed, variant, most))
+    of = [_VERSION, codec.digest, seed, variant, most, drift, part.held_out]
+    found = kept(cache, "joint", part, of, partial(_made, part, codec, seed, variant, most, drift))
     segments = []
     for number in range(int(found["count"])):
         depths = found[f"depths{number}"]
@@ -103,9 +107,9 @@ def segments_of(part: Part, codec: Codec, cache: Path, seed: int, variant: int =
     return Segments(segments, float(found["hours"]))
 
 
-def _made(part: Part, codec: Codec, seed: int, variant: int, most: int) -> Arrays:
+def _made(part: Part, codec: Codec, seed: int, variant: int, most: int, drift: float) -> Arrays:
     rng = draws_of(part, seed, variant)
-    y, scale, hours = at_transform(part, codec, rng, variant, _MOST_CHANNELS)
+    y, scale, hours = at_transform(part, codec, rng, variant, _MOST_CHANNELS, drift)
     latents = codec.analysed(y)
     squared = codec.loudness(scale, latents.shape[1])
     loudness = torch.from_numpy(squared / squared.mean(axis=1, keepdims=True))

@@ -202,6 +202,7 @@ _RANGES = (
     ("joint", "crop_frames", 8, 4096),
     ("joint", "most_channels", 2, 64),
     ("joint", "renditions", 0, 16),
+    ("joint", "drift", 0, 1),
     ("joint", "weight_decay", 0, 1),
     ("optimiser", "lr", 0, 1),
     *(("optimiser", part, 0, 1000) for part in PARTS),

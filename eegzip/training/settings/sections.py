@@ -269,6 +269,8 @@ class JointSettings:
         Of an example.
     renditions : int
         Variants of each recording made besides itself: other references, rates, hum.
+    drift : float
+        Share of these with slow drift and steps of electrodes.
     weight_decay : float
         Of AdamW.
     """
@@ -280,6 +282,7 @@ class JointSettings:
     crop_frames: int = 60
     most_channels: int = 48
     renditions: int = 1
+    drift: float = 0.0
     weight_decay: float = 1e-3
 
 
