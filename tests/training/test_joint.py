@@ -178,6 +178,19 @@ def test_renditions_keep_channels_and_differ() -> None:
     assert len({rows.shape[1] for rows in made}) > 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_renditions_with_drift_have_all_else_alike(seed: int) -> None:
+    """What is added is slow, and neither nothing nor everything; the same draws give the same rendition otherwise."""
+    x = np.random.default_rng(1).normal(size=(5, 256 * 60)) * 50
+    clean, drifting, again = (rendition(x, 256.0, np.random.default_rng(seed), drift) for drift in (0.0, 1.0, 1.0))
+    np.testing.assert_array_equal(drifting, again)
+    added = drifting - clean
+    assert (added.std(axis=1) > 0.1 * clean.std(axis=1)).all()
+    power = np.square(np.abs(np.fft.rfft(added - added.mean(axis=1, keepdims=True)))).sum(axis=0)
+    slow = np.fft.rfftfreq(added.shape[1], 1 / 256.0) < 4
+    assert power[slow].sum() > 0.8 * power.sum()
+
+
 def test_other_models_are_refused() -> None:
     with pytest.raises(ModelError, match="single channels"):
         Codec(eegzip.models.load("eegz-mc-2"))

@@ -29,9 +29,10 @@ def joint_card(facts: StageFacts, start: Checkpoint, parameters: int, device: st
     width, blocks, heads, kernel = joint.width, joint.blocks, joint.heads, joint.kernel
     millions = parameters / 1e6
     if config.joint is not None and start.config.joint is not None:
-        began = f"It began as the decoder of `{base}`, which was trained on other recordings before"
+        began = f"It began as the decoder of `{base}`, with what that had learnt"
     else:
         began = "Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate"
+    drift = f", {joint.drift:.0%} of them with slow drift and steps of electrodes" if joint.drift else ""
     return f"""{facts.front}
 
 # {name}
@@ -69,7 +70,7 @@ the network {best.get("prd", 100):.2f} %.
 ```
 
 * {facts.people}
-* Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and hum.
+* Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and hum{drift}.
 * {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on {device}; the
   weights are averages at step {outcome.best_step}.
 * AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of a
