@@ -70,7 +70,8 @@ the network {best.get("prd", 100):.2f} %.
 ```
 
 * {facts.people}
-* Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and hum{drift}.
+* Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and
+  hum{drift}.
 * {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on {device}; the
   weights are averages at step {outcome.best_step}.
 * AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of a
