@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "eegzip-downstream")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     every = {**ROWS, **(PAPER_ROWS if any("paper" in word for word in options.rows) else {})}
     rows = {name: how for name, how in every.items() if any(word in name for word in options.rows)}
     began = time.process_time()

@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     made = origin()
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
     heads = ["signal", "Hz", "exactly", *(f"bound {bound:g} %" for bound in BOUNDS), "MDCT 9 %"]

@@ -313,6 +313,7 @@ def main() -> None:
     parser.add_argument("--per-set", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     frequencies: Sequence[float] = [*np.arange(10, 116, 5.0).tolist(), 16.7, 57.3] if options.full else FREQUENCIES
     sizes: Sequence[float] = (0.3, 0.7, 1.5, 3.0, 5.0) if options.full else SIZES
     rows = sweep(frequencies, sizes, full=options.full)

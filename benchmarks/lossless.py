@@ -327,6 +327,7 @@ def main() -> None:
     parser.add_argument("--name", default="lossless", help="of the results")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results")
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     levels = sorted({*arguments.levels, ORDINARY})
     rows: Rows = []
     report, picture, sheet = (arguments.out / f"{arguments.name}.{end}" for end in ("md", "png", "csv"))

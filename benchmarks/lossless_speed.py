@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="the run with the fewest processor seconds counts")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results")
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     lines = [
         "# Speed of lossless compression",
         "",

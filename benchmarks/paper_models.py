@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--name", default="paper_models", help="of the file that results go to (paper_models)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where results go")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     made = origin()
     rows: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
     parts: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
