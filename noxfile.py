@@ -108,9 +108,10 @@ def identity(session: nox.Session) -> None:
 
 @nox.session(venv_backend="venv")
 def light(session: nox.Session) -> None:
-    """Install without torch and DAC, in an environment of its own, and do there what that is for."""
-    session.install("-r", "constraints-light.txt")
-    session.install("--no-deps", ".")
+    """Install without torch, DAC and scipy, in an environment of its own: what it takes, and what it is for."""
+    session.install("--no-compile", "-r", "constraints-light.txt")
+    session.install("--no-compile", "--no-deps", ".")
+    session.run("python", "tests/light/size.py")
     session.run("python", "tests/light/run.py", *session.posargs)
 
 

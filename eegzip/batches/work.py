@@ -213,9 +213,11 @@ def _report(task: LocalTask, progress: Progress) -> dict[str, Any]:
         from eegzip.evaluation.page.content import report
 
         return {"result": report(task.source, other, page, progress=progress, **options).to_dict()}
+    from eegzip.codecs.extra import require_scipy
     from eegzip.evaluation.evaluate import judge
     from eegzip.evaluation.sides import read_side, refuse_other
 
+    require_scipy("a report")
     model, device, key = (options[name] for name in ("model", "device", "key"))
     first, second = (read_side(path, model, device, progress, key) for path in (task.source, other))
     refuse_other(first, second)

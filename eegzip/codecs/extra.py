@@ -1,4 +1,4 @@
-"""Packages that only trained convolutions, GPUs and training need; an installation for archives leaves them out."""
+"""Packages that an installation for archives leaves out: those of networks, GPUs, training and evaluation."""
 
 from __future__ import annotations
 
@@ -21,5 +21,14 @@ def require_torch(what: str) -> None:
         One of them is not installed; the sentence names the extra.
     """
     for module, name in (("torch", "PyTorch"), ("dac", "the package descript-audio-codec")):
-        if find_spec(module) is None:
-            raise UsageError(f"{what} needs {name}, which is not here: install eegzip[network].")
+        _require(what, module, name, "network")
+
+
+def require_scipy(what: str) -> None:
+    """Refuse to begin where scipy is missing; as :func:`require_torch`."""
+    _require(what, "scipy", "scipy", "evaluation")
+
+
+def _require(what: str, module: str, name: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise UsageError(f"{what} needs {name}, which is not here: install eegzip[{extra}].")

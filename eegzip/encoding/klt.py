@@ -146,12 +146,13 @@ def _covariance(
     total, weight = np.zeros((len(signals), len(signals))), 0.0
     for first, stop in file.spans():
         rows = file.digital(first, stop, signals)
-        # What lies above the network's band should not decide.
         used = rows.shape[1] // coarse * coarse
-        rows = rows[:, :used].reshape(len(signals), -1, coarse).mean(axis=2) / gains[:, None]
-        for start in range(0, rows.shape[1], length):
-            part = rows[:, start : start + length]
-            part = part - part.mean(axis=1, keepdims=True)
+        # Stretch by stretch, as all of them as float64 would be the largest array of a compression.
+        for start in range(0, used, length * coarse):
+            part = rows[:, start : min(start + length * coarse, used)]
+            # What lies above the network's band should not decide.
+            part = part.reshape(len(signals), -1, coarse).mean(axis=2) / gains[:, None]
+            part -= part.mean(axis=1, keepdims=True)
             energy = float(np.square(part).sum())
             most = MAX_ENERGY * part.size
             share = min(1.0, most / energy) if energy > 0 else 1.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eegzip.codecs.extra import require_scipy
 from eegzip.evaluation.band_table import band_table
 from eegzip.evaluation.connectivity import Connectivity, connectivity
 from eegzip.evaluation.metrics import measure
@@ -61,6 +62,8 @@ def evaluate(
         One of them can't be read.
     BadInputError
         They are not of the same recording: channels, rates, calibration or number of records differ.
+    UsageError
+        An installation for archives lacks scipy.
 
     Examples
     --------
@@ -68,6 +71,7 @@ def evaluate(
     >>> print(report.sentence())
     night.eegz: ...
     """
+    require_scipy("evaluating")
     report = progress or (lambda *_: None)
     first = read_side(original, model, device, report, key)
     second = read_side(restored, model, device, report, key)

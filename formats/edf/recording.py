@@ -234,7 +234,10 @@ class EdfFile:
             Digital values.
         """
         block = self.read_records(start, stop)
-        return np.stack([decode_signal(block, self.header, index).reshape(-1) for index in signals])
+        rows = np.empty((len(signals), len(block), self.header.signals[signals[0]].samples_per_record), np.int32)
+        for row, index in zip(rows, signals, strict=True):
+            row[:] = decode_signal(block, self.header, index)
+        return rows.reshape(len(signals), -1)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First record, and the one after the last, of each of the blocks of `blocks`."""

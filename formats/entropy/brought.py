@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,8 +26,10 @@ LEVELS = {
 """What processors have in common that such code is made for, by LLVM's name, and what they must have."""
 
 
+@cache
 def level() -> str:
     """Return the highest level that this machine's processor has; ``generic`` where it has none."""
+    # Asked for once a function; LLVM takes half a millisecond each time.
     here = llvm.get_host_cpu_features()
     return next((name for name, wanted in LEVELS.items() if all(here.get(feature) for feature in wanted)), "generic")
 

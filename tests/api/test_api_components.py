@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from pyedflib import EdfReader, EdfWriter
 
 import eegzip
 from eegzip.codecs.checkpoints.priors import priors
+from eegzip.encoding.klt import _covariance
 from eegzip.evaluation.coded_size import coded_bytes
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.chunk import StreamKind
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import ContainerError, UsageError
+from eegzip.formats.fixed_order import gram
 from eegzip.formats.tokens.packed import ABSENT
 
 # Subject 18 of EEGMAT, whom no training saw; 20 channels of EEG.
@@ -177,3 +180,18 @@ def test_tokens_beneath_a_bound(eegmat, compressed):
 def test_a_number_of_bits(eegmat, tmp_path):
     report = eegzip.compress(eegmat, tmp_path / "out.eegz", model=MODEL, bitrate=40)
     assert report.token_bytes * 8 / 3 / report.duration == pytest.approx(40, rel=0.15)
+
+
+def test_rotations_are_found_in_little_memory(eegmat):
+    """Beside the samples as they are stored and as int32: a stretch of seconds at a time, not all of them as floats."""
+    with EdfFile.open(eegmat) as file:
+        signals = [i for i, signal in enumerate(file.header.signals) if signal.label.startswith("EEG")]
+        samples = len(signals) * file.n_samples(signals[0])
+        gram(np.ones((2, 2)))
+        tracemalloc.start()
+        try:
+            _covariance(file, signals, np.ones(len(signals)), 500.0, 256.0)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 12 * samples

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,6 +55,16 @@ def called(path: Path) -> Any:
     return function
 
 
+@contextmanager
+def processor(monkeypatch: pytest.MonkeyPatch, features: dict[str, bool]) -> Iterator[None]:
+    """As on a processor of those features."""
+    with monkeypatch.context() as patch:
+        patch.setattr(binding, "get_host_cpu_features", lambda: features)
+        brought.level.cache_clear()
+        yield
+    brought.level.cache_clear()
+
+
 def test_what_is_brought_along_is_not_compiled(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not called(kernel).stats.cache_hits
     package = kernel.parents[1]
@@ -62,10 +74,8 @@ def test_what_is_brought_along_is_not_compiled(kernel: Path, monkeypatch: pytest
     assert called(kernel).stats.cache_hits
     assert not list(package.rglob("__pycache__/*.nb?"))
     # Another source, an older processor: both have to compile.
-    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"sse3": True})
-    assert not called(kernel).stats.cache_hits
-    monkeypatch.undo()
-    monkeypatch.setattr(brought, "COMPILED", package / "compiled")
+    with processor(monkeypatch, {"sse3": True}):
+        assert not called(kernel).stats.cache_hits
     kernel.write_text(SOURCE.replace("2 *", "1 * 2 *"))
     assert not called(kernel).stats.cache_hits
 
@@ -85,8 +95,8 @@ def test_a_numba_that_keeps_code_otherwise_keeps_it_itself(kernel: Path, monkeyp
 
 def test_levels_are_those_of_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert brought.level() in (*brought.LEVELS, "generic")
-    monkeypatch.setattr(binding, "get_host_cpu_features", dict)
-    assert brought.level() == "generic"
+    with processor(monkeypatch, {}):
+        assert brought.level() == "generic"
 
 
 def test_loading_takes_no_compiler(short_psg: Path, tmp_path: Path) -> None:

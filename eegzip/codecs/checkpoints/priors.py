@@ -54,7 +54,7 @@ def priors(model: registry.Models = None) -> PriorSource:
 def _read(codec: CodecEntry, wanted: str, model: registry.Models) -> TokenPrior:
     """Read the prior of a digest from the folder of whichever model has it."""
     folders = [*map(registry.resolve, registry.listed(model)), *registry.available().values()]
-    for folder in folders:
+    for folder in registry.naming_first(wanted, folders):
         prior = read_prior(folder, wanted)
         if prior is not None:
             return prior

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, Checkpoint, load_checkpoint
@@ -67,6 +67,12 @@ def resolve(model: str | Path) -> Path:
     ModelError
         Nothing of that name or digest is at hand.
     """
+    found = _found(model)
+    return found.folder if isinstance(found, Checkpoint) else found
+
+
+def _found(model: str | Path) -> Path | Checkpoint:
+    """Return the folder of a model, or the model where its digest was what it was found by."""
     models = available()
     if isinstance(model, str) and model in models:
         return models[model]
@@ -83,17 +89,17 @@ def resolve(model: str | Path) -> Path:
     raise ModelError(f"There is no model {str(model)!r}; at hand are: {', '.join(models) or 'none'}.")
 
 
-def _with_digest(wanted: str, models: dict[str, Path]) -> Path:
-    """Return the folder of the model whose digest begins with some digits."""
+def _with_digest(wanted: str, models: dict[str, Path]) -> Checkpoint:
+    """Return the model whose digest begins with some digits."""
     damaged = []
-    # Those first that say so: to make sure of a model its weights are read, which none of the others need be.
-    for name, folder in sorted(models.items(), key=lambda item: not _states(item[1], wanted)):
+    for folder in naming_first(wanted, models.values()):
         try:
-            if load_checkpoint(folder).digest.startswith(wanted):
-                return folder
+            checkpoint = load_checkpoint(folder)
+            if checkpoint.digest.startswith(wanted):
+                return checkpoint
         except (ModelError, OSError):
             # Another model's damage is not the asker's concern, unless this is the one.
-            damaged.append(name)
+            damaged.append(folder.name)
     for name, (digest, _) in _WITHDRAWN.items():
         if digest.startswith(wanted):
             raise _withdrawn(name)
@@ -104,12 +110,19 @@ def _with_digest(wanted: str, models: dict[str, Path]) -> Path:
     )
 
 
-def _states(folder: Path, wanted: str) -> bool:
-    """Whether a model's config states a digest that begins with some digits."""
-    try:
-        return f'"digest": "{wanted}' in (folder / CONFIG).read_text("utf-8", "replace")
-    except OSError:
-        return False
+def naming_first(wanted: str, folders: Iterable[Path]) -> list[Path]:
+    """Return folders of models, those first whose config names a digest that begins with some digits.
+
+    To make sure of a digest, files of megabytes are read, which those of the other models then need not be.
+    """
+
+    def names(folder: Path) -> bool:
+        try:
+            return f': "{wanted}' in (folder / CONFIG).read_text("utf-8", "replace")
+        except OSError:
+            return False
+
+    return sorted(folders, key=names, reverse=True)
 
 
 def _withdrawn(name: str) -> ModelError:
@@ -127,4 +140,5 @@ def load(model: str | Path = DEFAULT_MODEL) -> Checkpoint:
     model
         As for :func:`resolve`.
     """
-    return load_checkpoint(resolve(model))
+    found = _found(model)
+    return found if isinstance(found, Checkpoint) else load_checkpoint(found)

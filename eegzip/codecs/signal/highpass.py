@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from eegzip.codecs.extra import require_scipy
+
 Samples = npt.NDArray[np.float64]
 Reader = Callable[[int, int], np.ndarray]
 
@@ -36,6 +38,7 @@ class HighPass:
     """
 
     def __init__(self, rate: float, corner: float) -> None:
+        require_scipy("the model's high-pass filter")
         # Here, as scipy.signal takes most of a second to import.
         from scipy.signal import butter
 

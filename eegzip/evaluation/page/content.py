@@ -12,6 +12,7 @@ import numpy as np
 from eegzip._version import __version__
 from eegzip.codecs.channels.positions import unit_positions
 from eegzip.codecs.channels.vocabulary import style_name
+from eegzip.codecs.extra import require_scipy
 from eegzip.evaluation.drawn import calibration, drawable, drawn, unit_of
 from eegzip.evaluation.evaluate import judge
 from eegzip.evaluation.page import pictures
@@ -78,7 +79,7 @@ def report(
     BadInputError
         They are not of the same recording.
     UsageError
-        Data records have no duration, or the target is one of the inputs.
+        Data records have no duration, the target is one of the inputs, or scipy is missing.
     OutputExistsError, OutputError
         The target exists, or can't be written.
 
@@ -86,6 +87,7 @@ def report(
     --------
     >>> found = eegzip.report("night.edf", "night.eegz", "night.html")
     """
+    require_scipy("a report")
     show = progress or (lambda *_: None)
     for source in (original, other):
         refuse_own_source(source, target)

@@ -139,10 +139,13 @@ def _begun(wanted: np.ndarray, header: LayerHeader, penalty: float, costs: np.nd
 def _offset_codes(values: np.ndarray, quantised: np.ndarray) -> list[int]:
     """How much larger than 1, than 2, and than anything above the magnitudes quantised so are on average."""
     codes = []
-    size = np.abs(quantised)
+    # Most are 0.
+    places = np.flatnonzero(quantised)
+    size = np.abs(quantised.reshape(-1)[places])
+    beyond = np.abs(values.reshape(-1)[places]) - size
     for kind in range(1, OFFSETS + 1):
         chosen = size == kind if kind < OFFSETS else size >= kind
-        excess = float((np.abs(values[chosen]) - size[chosen]).mean()) if chosen.any() else 0.0
+        excess = float(beyond[chosen].mean()) if chosen.any() else 0.0
         codes.append(int(np.clip(round(excess * 2 * OFFSET_ZERO) + OFFSET_ZERO, 0, 2 * OFFSET_ZERO - 1)))
     return codes
 
