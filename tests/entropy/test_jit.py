@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from api.recordings import ROOT
@@ -53,6 +54,14 @@ def called(path: Path) -> Any:
     return function
 
 
+@pytest.fixture
+def ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numba as it is by itself, whatever settings these tests run under."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", None)
+
+
+@pytest.mark.usefixtures("ordinary")
 def test_what_is_brought_along_is_not_compiled(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not called(kernel).stats.cache_hits
     package = kernel.parents[1]
@@ -62,10 +71,16 @@ def test_what_is_brought_along_is_not_compiled(kernel: Path, monkeypatch: pytest
     assert called(kernel).stats.cache_hits
     assert not list(package.rglob("__pycache__/*.nb?"))
     # Another source, an older processor: both have to compile.
+    features = binding.get_host_cpu_features
     monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"sse3": True})
     assert not called(kernel).stats.cache_hits
-    monkeypatch.undo()
-    monkeypatch.setattr(brought, "COMPILED", package / "compiled")
+    monkeypatch.setattr(binding, "get_host_cpu_features", features)
+    # Whoever wants indices to be checked: what was brought along does not check them.
+    for kept in package.rglob("__pycache__/*.nb?"):
+        kept.unlink()
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    assert not called(kernel).stats.cache_hits
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", None)
     kernel.write_text(SOURCE.replace("2 *", "1 * 2 *"))
     assert not called(kernel).stats.cache_hits
 
