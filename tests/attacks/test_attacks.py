@@ -181,11 +181,10 @@ def test_a_layer_that_claims_millions_takes_no_memory() -> None:
 
 
 def test_millions_of_zeros_of_a_layer_take_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They can be said in 843 bytes, as no more than 0.0007 bits are each; then nothing is to be transformed, either."""
-    signals, samples, blocks = 64, 1 << 17, 512
-    header = LayerHeader(
-        np.ones(signals, bool), blocks, (3,) * signals, (8192,) * signals, (63,) * signals, (Band(256, (), ()),)
-    )
+    """They can be said in 843 bytes, 0.0007 bits each; then nothing is to be transformed, either."""
+    signals, samples, blocks, bands = 64, 1 << 17, 512, (Band(256, (), ()),)
+    centres, steps, parts = ((number,) * signals for number in (3, 8192, 63))
+    header = LayerHeader(np.ones(signals, bool), blocks, centres, steps, parts, bands)
     state, room = new_encoder(), np.zeros(1 << 13, np.uint8)
     put_layer_header(state, room, header)
     zeros, costs = np.zeros((signals, blocks, 256)), np.zeros((0, signals, blocks, 256), np.float32)
