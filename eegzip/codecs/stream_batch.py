@@ -37,7 +37,7 @@ def block_records(header: FileHeader) -> int:
     if not duration:
         return 1
     # Records may be so short that the quotient is no number.
-    return most if BLOCK_SECONDS >= duration * most else max(1, round(BLOCK_SECONDS / duration))
+    return most if duration * most <= BLOCK_SECONDS else max(1, round(BLOCK_SECONDS / duration))
 
 
 @dataclass(frozen=True)
