@@ -278,7 +278,7 @@ def _worked(
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path} can't be read as JSON ({error}); mend it.") from error
     if not isinstance(content, dict):
         raise BadInputError(f"{path} is no JSON object; mend it.")

@@ -29,6 +29,10 @@ MAX_TOKENS = 1 << 24
 MAX_CONTEXT_TOKENS = 1 << 20
 """Of a stream coded in context; longer ones are coded otherwise."""
 
+MAX_CONTEXT_WORK = 1 << 35
+"""Tokens of such a stream, times what its prior computes for each: entries times coordinates and hidden units. As much
+as a prior that ships takes for the most tokens there may be; a stranger's could take hours."""
+
 MAX_KNOTS = 1 << 22
 """Of all signals in one chunk."""
 

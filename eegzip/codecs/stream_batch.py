@@ -33,7 +33,11 @@ BATCH_SAMPLES = 1 << 23
 
 def block_records(header: FileHeader) -> int:
     """Data records that are restored at a time: about a minute, so that memory stays flat."""
-    return max(1, round(BLOCK_SECONDS / header.record_duration)) if header.record_duration else 1
+    duration, most = header.record_duration, max(1, header.n_records)
+    if not duration:
+        return 1
+    # Records may be so short that the quotient is no number.
+    return most if duration * most <= BLOCK_SECONDS else max(1, round(BLOCK_SECONDS / duration))
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,34 @@ _BYTES_A_SAMPLE = 24
 
 _BYTES_A_TOKEN = 8
 
+_BYTES_A_MODEL_SAMPLE = 3
+"""Of a waveform at the rate of its model, which may be thousands of times its signal's. Little of it is held at a time,
+but each sample takes as long as one of a signal."""
+
+_BYTES_WITHIN_REACH = 16
+"""Of a waveform's samples that it takes to bring one to its signal's rate."""
+
+_REACH = 64
+"""Samples of a signal, or of a waveform where that is slower, within reach of the resampling filter."""
+
 
 def memory_of(reader: EegzReader) -> int:
     """Bytes that a chunk of a file takes to decode, about and at most; network and program apart."""
     header = reader.header
     records = min(header.chunk_records, header.n_records)
     samples = records * sum(signal.samples_per_record for signal in header.signals)
-    tokens = 0
+    tokens = waveforms = reach = 0
     for number, group in enumerate(header.groups):
         first, stop = header.grid(number).frames_of_records(0, records)
         tokens += (stop - first) * group.codebooks
-    return _BYTES_A_SAMPLE * samples + _BYTES_A_TOKEN * tokens
+        waveforms += (stop - first) * header.codecs[group.codec].hop * len(group.signals)
+        reach = max(reach, _REACH * max(group.up, group.down) // group.down * len(group.signals))
+    return (
+        _BYTES_A_SAMPLE * samples
+        + _BYTES_A_TOKEN * tokens
+        + _BYTES_A_MODEL_SAMPLE * waveforms
+        + _BYTES_WITHIN_REACH * reach
+    )
 
 
 def refuse_more_memory(reader: EegzReader) -> None:

@@ -19,6 +19,7 @@ from eegzip.decoding.stored_tokens import StoredNetwork
 from eegzip.decoding.tokens import TokenStage
 from eegzip.formats.edf import assemble_records
 from eegzip.formats.eegz.edf_envelope import stored_edf_header
+from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.progress import Progress
 
@@ -97,10 +98,8 @@ class RecordingDecoder:
             return
         step = block_records(header)
         chunks = range(first // header.chunk_records, -(-stop // header.chunk_records))
-        # At the edges of chunks the network looks at tokens of those beside.
-        seconds = header.chunk_records * (header.record_duration or _REACH)
-        beyond = math.ceil(_REACH / seconds) if header.groups else 0
-        self.reader.expect(chunks.start - beyond, chunks.stop + beyond)
+        beyond = _chunks_within_reach(header) if header.groups else 0
+        self.reader.expect(max(chunks.start - beyond, 0), min(chunks.stop + beyond, header.n_chunks))
         for chunk, *parts in zip(chunks, *(stage.restore(chunks) for stage in self._stages), strict=True):
             chunk_first, chunk_stop = header.records_of_chunk(chunk)
             end = min(stop, chunk_stop)
@@ -111,6 +110,13 @@ class RecordingDecoder:
                     samples.update(part(begin - chunk_first, last - chunk_first))
                 self._lines.put_back(chunk, begin - chunk_first, samples)
                 yield begin, last, samples
+
+
+def _chunks_within_reach(header: FileHeader) -> int:
+    """Chunks to either side whose tokens the network looks at, at the edges of one."""
+    seconds = header.chunk_records * (header.record_duration or _REACH)
+    # Of records so short that the quotient would be beyond all numbers it is all chunks there are.
+    return header.n_chunks if seconds * header.n_chunks <= _REACH else math.ceil(_REACH / seconds)
 
 
 def restored_sha256(decoder: RecordingDecoder, progress: Progress) -> str:

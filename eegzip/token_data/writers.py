@@ -185,7 +185,7 @@ def _zarr(path: Path, sources: Sequence[Path], *, overwrite: bool) -> Iterator[W
 def _is_ours(path: Path) -> bool:
     try:
         return MARK in json.loads((path / "zarr.json").read_bytes())["attributes"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

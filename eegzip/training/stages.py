@@ -151,5 +151,5 @@ def _read_finished(folder: Path) -> FinishedRun | None:
         return FinishedRun(
             Outcome(**data["outcome"]), data["subjects"], data["held_out"], [(a, b) for a, b in data["skipped"]]
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{path} is damaged; the run can't be resumed.") from error

@@ -11,7 +11,6 @@ import numpy as np
 from eegzip.formats.eegz.context_tokens import PriorSource
 from eegzip.formats.eegz.header import FileHeader
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.limits import MAX_CONTEXT_TOKENS
 from eegzip.formats.parallel import cores
 from eegzip.formats.tokens.packed import ABSENT, IN_CONTEXT, encode_tokens
 
@@ -70,7 +69,7 @@ def _encode_together(prior: TokenPrior, groups: list[int], tokens: list[np.ndarr
         data = stream.encode_stream(prior, tokens[plan.place], parameters, others, plan.weights)
         return groups[plan.place], bytes([IN_CONTEXT]) + data
 
-    if not tokens[0].shape[1] or max(codes.size for codes in tokens) > MAX_CONTEXT_TOKENS:
+    if not tokens[0].shape[1] or max(codes.size for codes in tokens) > stream.most_tokens(prior):
         return {}
     plans = references.plan_streams(prior, tokens)
     # Compiled code lets other threads run.

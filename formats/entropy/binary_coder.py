@@ -107,6 +107,12 @@ def finish(state: np.ndarray, out: np.ndarray) -> int:
 
 
 @jit
+def next_bit(state: np.ndarray, probability: int) -> int:
+    """What :func:`decode_bit` will return, without going on."""
+    return int(state[VALUE] <= _middle(state, probability))
+
+
+@jit
 def decode_bit(state: np.ndarray, data: np.ndarray, probability: int) -> int:
     """Decode one decision; `probability` must be the one it was encoded with."""
     middle = _middle(state, probability)

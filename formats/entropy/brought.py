@@ -80,7 +80,9 @@ class BroughtCache(FunctionCache):
         folder = COMPILED.joinpath(*function.__module__.split(".")[1:-1])
         # As another processor numba is asked to be by its own settings only; then it has to compile, unless it is asked
         # for the very level that this was compiled for.
-        if getattr(numba.config, "CPU_NAME", None) in (None, level()) and folder.is_dir():
+        as_asked = getattr(numba.config, "CPU_NAME", None) in (None, level())
+        # Nor does what was brought along check indices, where somebody wants them checked.
+        if as_asked and not getattr(numba.config, "BOUNDSCHECK", None) and folder.is_dir():
             found = stamp(Path(function.__code__.co_filename))
             self._brought = IndexDataCacheFile(str(folder), self._impl.filename_base, found)
 

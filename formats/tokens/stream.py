@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.limits import MAX_CONTEXT_TOKENS
+from eegzip.formats.limits import MAX_CONTEXT_TOKENS, MAX_CONTEXT_WORK
 from eegzip.formats.tokens.coder import code_tokens
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.tables import BANDS, TokenPrior
@@ -189,5 +189,11 @@ def check_shape(prior: TokenPrior, shape: tuple[int, int], codebook_size: int) -
     """
     if shape[0] > prior.levels or codebook_size != prior.entries:
         raise ContainerError("a token stream does not fit the tables that it was coded with.")
-    if shape[0] * shape[1] > MAX_CONTEXT_TOKENS:
-        raise ContainerError(f"a token stream is coded in context but has more than {MAX_CONTEXT_TOKENS} tokens.")
+    if shape[0] * shape[1] > most_tokens(prior):
+        raise ContainerError(f"a token stream is coded in context but has more than {most_tokens(prior)} tokens.")
+
+
+def most_tokens(prior: TokenPrior) -> int:
+    """Return how many tokens a stream may have with a prior."""
+    work = prior.entries * (prior.width + prior.hidden)
+    return min(MAX_CONTEXT_TOKENS, MAX_CONTEXT_WORK // work)

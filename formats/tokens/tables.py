@@ -133,9 +133,8 @@ class TokenPrior:
     def __init__(self, data: bytes) -> None:
         self.digest = hashlib.sha256(data).hexdigest()
         tensors = _read_tensors(data)
-        words = tensors.get("words")
-        out = tensors.get("out")
-        if words is None or out is None or words.ndim != 3 or out.ndim != 3:
+        words, out = tensors["words"], tensors["out"]
+        if words.ndim != 3 or out.ndim != 3:
             raise ModelError("the prior has no tables of words; get the model again.")
         self.levels, self.entries, self.width = words.shape
         self.hidden = out.shape[1]
@@ -144,15 +143,14 @@ class TokenPrior:
         if any(not 1 <= size <= limit for size, limit in zip(sizes, most, strict=True)) or self.entries < 2:
             raise ModelError(f"the prior has tables of a size {sizes} that can't be.")
         for name, (kind, shape) in _shapes(*sizes).items():
-            tensor = tensors.get(name)
-            if tensor is None or tensor.shape != shape or _NAMES[tensor.dtype] != kind:
-                raise ModelError(f"the prior's table '{name}' is missing or has another shape than the others.")
+            if tensors[name].shape != shape or _NAMES[tensors[name].dtype] != kind:
+                raise ModelError(f"the prior's table '{name}' has another shape than the others.")
         self.tables = PriorTables(**{name: tensors[name] for name in PriorTables._fields})
         self._check_values()
 
     def _check_values(self) -> None:
         tables = self.tables
-        factors = max(int(np.abs(table.astype(np.int32)).max()) for table in (tables.match, tables.norm))
+        factors = max(max(int(table.max()), -int(table.min())) for table in (tables.match, tables.norm))
         least = min(int(tables.rest.min()), int(tables.start.min()), MAX_START + 1 - int(tables.start.max()))
         banded = int(tables.bands.min()) >= 0 and int(tables.bands.max()) < BANDS
         if (
@@ -184,24 +182,29 @@ def pack_prior(tables: PriorTables) -> bytes:
 
 
 def _read_tensors(data: bytes) -> dict[str, np.ndarray]:
-    """Read the integer tensors of a safetensors file."""
+    """Read the tables of a safetensors file, and nothing else of it; no two have the same bytes."""
     if len(data) > MAX_PRIOR_BYTES:
         raise ModelError(f"the prior has {len(data)} bytes; {MAX_PRIOR_BYTES} are the most.")
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else _MAX_HEADER + 1
     if length > min(_MAX_HEADER, len(data) - 8):
         raise ModelError("the prior is truncated or no safetensors file; get the model again.")
-    body = data[8 + length :]
+    body = memoryview(data)[8 + length :]
     tensors = {}
+    free = len(body)
     try:
-        for name, entry in json.loads(data[8 : 8 + length]).items():
-            if name == "__metadata__":
-                continue
+        entries = json.loads(data[8 : 8 + length])
+        for name in PriorTables._fields:
+            entry = entries[name]
             shape = tuple(int(size) for size in entry["shape"])
             begin, end = (int(place) for place in entry["data_offsets"])
             dtype = _DTYPES[entry["dtype"]]
-            if not 0 <= begin <= end <= len(body) or min(shape, default=1) < 0:
-                raise ModelError(f"the prior's table '{str(name)[:40]}' lies outside its file; get the model again.")
-            tensors[str(name)] = np.frombuffer(body[begin:end], dtype).reshape(shape).copy()
+            # Tables that overlap would take more memory than the file: many, of all of it.
+            free -= end - begin
+            if not 0 <= begin <= end <= len(body) or min(shape, default=1) < 0 or free < 0:
+                raise ModelError(
+                    f"the prior's table '{name}' lies outside its file or in another; get the model again."
+                )
+            tensors[name] = np.frombuffer(body[begin:end], dtype).reshape(shape).copy()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ModelError("the prior is no safetensors file of integers; get the model again.") from error
     return tensors

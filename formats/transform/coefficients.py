@@ -9,20 +9,18 @@ import numpy as np
 
 from eegzip.formats.entropy.binary_coder import HALF, decode_bit, is_over
 from eegzip.formats.entropy.jit import jit
-from eegzip.formats.transform.contexts import (
+from eegzip.formats.transform.contexts import bands_of, look, new_neighbours, remember
+from eegzip.formats.transform.model import (
     MAX_BITS,
     Model,
     adapt,
     adapt_lower,
-    bands_of,
-    look,
     lower_context,
-    new_neighbours,
     new_room,
     predict,
     predict_lower,
-    remember,
 )
+from eegzip.formats.transform.quiet import PIECE, is_still, new_stillness, note, take_zeros
 
 
 @jit
@@ -42,7 +40,7 @@ def decode_coefficients(
     ends : ndarray of int64, shape (components,)
         Bins of each component that are written; the others are 0.
     model : Model
-        From :func:`~eegzip.formats.transform.contexts.new_model`.
+        From :func:`~eegzip.formats.transform.model.new_model`.
     state, data : ndarray
         Of the binary coder.
 
@@ -52,30 +50,39 @@ def decode_coefficients(
     largest magnitude that can be said
     """
     components, blocks, bins = shape
-    known, averages = new_neighbours(components, blocks, bins)
+    known, averages = new_neighbours(components, bins)
     room = new_room()
     band_of_bin = bands_of(bins)
     result = np.zeros((components, blocks, bins), np.int32)
+    still = new_stillness(components, bins)
     for block in range(blocks):
         for component in range(components):
-            for place in range(ends[component]):
-                if is_over(state, data):
-                    return np.zeros((0, 0, 0), np.int32)
-                band = band_of_bin[place]
-                row = look(known, averages, component, block, place, band, room.found)
-                decision = 0
-                while decision < MAX_BITS:
-                    probability = predict(model, room, decision, row, band)
-                    bit = decode_bit(state, data, probability)
-                    adapt(model, room, decision, row, band, bit, probability)
-                    if not bit:
-                        break
-                    decision += 1
-                magnitude = 0
-                if decision:
-                    magnitude = _take_lower(model, state, data, decision - 1, row)
-                    result[component, block, place] = -magnitude if decode_bit(state, data, HALF) else magnitude
-                remember(known, averages, component, block, place, magnitude)
+            for piece in range((ends[component] + PIECE - 1) // PIECE):
+                end, largest = min((piece + 1) * PIECE, ends[component]), 0
+                place = piece * PIECE
+                if is_still(still, component, piece):
+                    place = take_zeros(model, room, averages, component, place, end, band_of_bin, state, data)
+                while place < end:
+                    if is_over(state, data):
+                        return np.zeros((0, 0, 0), np.int32)
+                    band = band_of_bin[place]
+                    row = look(known, averages, component, block, place, band, room.found)
+                    decision = 0
+                    while decision < MAX_BITS:
+                        probability = predict(model, room, decision, row, band)
+                        bit = decode_bit(state, data, probability)
+                        adapt(model, room, decision, row, band, bit, probability)
+                        if not bit:
+                            break
+                        decision += 1
+                    magnitude = 0
+                    if decision:
+                        magnitude = _take_lower(model, state, data, decision - 1, row)
+                        result[component, block, place] = -magnitude if decode_bit(state, data, HALF) else magnitude
+                    remember(known, averages, component, block, place, magnitude)
+                    largest = max(largest, magnitude)
+                    place += 1
+                note(still, component, piece, largest)
     return result
 
 

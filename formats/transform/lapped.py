@@ -10,19 +10,32 @@ All steps are orthonormal, so the squared error of the coefficients is that of t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
+_Table = TypeVar("_Table")
+_MOST_KEPT = 1 << 16
+_PIECE = 1 << 16
+"""Samples that are transformed at a time."""
 
-@lru_cache(16)
+
+def _kept(table: Callable[[int], _Table]) -> Callable[[int], _Table]:
+    """Keep what is computed for the sizes of ordinary blocks; of millions of samples it would add up."""
+    keeping = lru_cache(16)(table)
+    return lambda size: keeping(size) if size <= _MOST_KEPT else table(size)
+
+
+@_kept
 def _window(half: int) -> tuple[np.ndarray, np.ndarray]:
     """Cosines and sines of the rotation of a border's pairs, nearest pair first."""
     angle = np.pi / 4 * (1 + (2 * np.arange(half) + 1) / (2 * half))
     return np.cos(angle), np.sin(angle)
 
 
-@lru_cache(16)
+@_kept
 def _twiddle(block: int) -> np.ndarray:
     return np.exp(-1j * np.pi * (np.arange(block // 2) + 0.125) / block)
 
@@ -39,7 +52,7 @@ def _dct4(values: np.ndarray) -> np.ndarray:
     return result
 
 
-@lru_cache(16)
+@_kept
 def _half_shift(block: int) -> np.ndarray:
     shift = np.exp(-1j * np.pi * np.arange(block) / (2 * block)) * np.sqrt(2 / block)
     shift[0] *= np.sqrt(0.5)
@@ -55,8 +68,10 @@ def _dct2(values: np.ndarray) -> np.ndarray:
 def _inverse_dct2(values: np.ndarray) -> np.ndarray:
     block = values.shape[-1]
     # The real part of the spectrum of a real signal's reordering fixes its imaginary part: the mirrored coefficients.
-    mirrored = np.concatenate([np.zeros_like(values[..., :1]), values[..., :0:-1]], axis=-1)
-    spectrum = (values - 1j * mirrored) * np.conj(_half_shift(block)) * (block / 2)
+    spectrum = values.astype(np.complex128)
+    spectrum.imag[..., 1:] = -values[..., :0:-1]
+    spectrum *= np.conj(_half_shift(block))
+    spectrum *= block / 2
     spectrum[..., 0] *= 2
     reordered = np.fft.ifft(spectrum, axis=-1).real
     result = np.empty_like(values)
@@ -93,17 +108,34 @@ def forward(samples: np.ndarray, block: int, cuts: np.ndarray | None = None) -> 
 
 
 def inverse(coefficients: np.ndarray, cuts: np.ndarray | None = None) -> np.ndarray:
-    """Inverse of :func:`forward`: signals of shape (signals, blocks * block)."""
-    values = coefficients.copy()
-    before, after, last = _borders(values.shape[1], cuts)
-    half = values.shape[-1] // 2
-    values[:, before] = _dct4(values[:, before])
-    values[:, last] = _inverse_dct2(values[:, last])
+    """Inverse of :func:`forward`, in place: signals of shape (signals, blocks * block).
+
+    Blocks of nothing but zeros are left as they are, and of the others a few at a time are worked on: the first saves
+    time, the second memory.
+    """
+    signals, blocks, block = coefficients.shape
+    rows = coefficients.reshape(-1, block)
+    loud = np.asarray(rows.any(axis=1))
+    first = blocks * np.arange(signals)[:, None]
+    before, after, last = ((first + some).reshape(-1) for some in _borders(blocks, cuts))
+    for some in _pieces(before[loud[before]], block):
+        rows[some] = _dct4(rows[some])
+    for some in _pieces(last[loud[last]], block):
+        rows[some] = _inverse_dct2(rows[some])
+    half = block // 2
     cosine, sine = _window(half)
-    left, right = values[:, before, half:][..., ::-1], values[:, after, :half]
-    values[:, before, half:] = (sine * left + cosine * right)[..., ::-1]
-    values[:, after, :half] = sine * right - cosine * left
-    return values.reshape(len(values), -1)
+    met = loud[before] | loud[after]
+    for some, others in zip(_pieces(before[met], block), _pieces(after[met], block), strict=True):
+        left, right = rows[some, half:][..., ::-1], rows[others, :half]
+        rows[some, half:] = (sine * left + cosine * right)[..., ::-1]
+        rows[others, :half] = sine * right - cosine * left
+    return coefficients.reshape(signals, -1)
+
+
+def _pieces(rows: np.ndarray, block: int) -> Iterator[np.ndarray]:
+    """Some of the numbers of blocks after the other."""
+    step = max(1, _PIECE // block)
+    return (rows[begin : begin + step] for begin in range(0, len(rows), step))
 
 
 def _borders(blocks: int, cuts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

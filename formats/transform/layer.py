@@ -10,7 +10,6 @@ from eegzip.formats.entropy.binary_coder import MOST_DECISIONS_A_BYTE, PLACE, ne
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients
-from eegzip.formats.transform.contexts import new_model
 from eegzip.formats.transform.layer_header import (
     STEP_BITS,
     LayerHeader,
@@ -18,11 +17,14 @@ from eegzip.formats.transform.layer_header import (
     take_first_layer_header,
     take_layer_header,
 )
+from eegzip.formats.transform.model import new_model
 
 MAX_SIGNALS = 64
 """Signals of a set."""
 
 STEPS_AN_OCTAVE = 128
+_PIECE = 1 << 16
+"""Coefficients that are restored at a time."""
 
 
 def _parts_of_an_octave(count: int) -> np.ndarray:
@@ -87,7 +89,7 @@ def decode_layer(data: bytes, signals: int, n_samples: int, *, first: bool = Fal
     offsets = [take_bits(state, stream, OFFSET_BITS) for _ in range(OFFSETS)]
     if state[PLACE] < len(stream):
         raise ContainerError("a layer is followed by bytes that belong to nothing.")
-    return header.members, synthesise(restored_values(quantised, offsets), header, n_samples)
+    return header.members, synthesise(quantised, offsets, header, n_samples)
 
 
 def restored_values(quantised: np.ndarray, offsets: list[int]) -> np.ndarray:
@@ -97,10 +99,22 @@ def restored_values(quantised: np.ndarray, offsets: list[int]) -> np.ndarray:
     return np.sign(quantised) * (size + bias[np.minimum(size, OFFSETS)])
 
 
-def synthesise(restored: np.ndarray, header: LayerHeader, n_samples: int) -> np.ndarray:
-    """Samples [members, n] of restored coefficients [members, blocks, bins] in steps."""
-    coefficients = spatial.apply(restored, header.bands, back=True) * step_size(header.steps)[:, None, None]
-    return lapped.inverse(coefficients, header.cuts)[:, :n_samples] + np.array(header.centres, np.float64)[:, None]
+def synthesise(quantised: np.ndarray, offsets: list[int], header: LayerHeader, n_samples: int) -> np.ndarray:
+    """Samples [members, n] of quantised coefficients [members, blocks, bins] of the components."""
+    members, blocks, bins = quantised.shape
+    matrices = spatial.matrices(members, header.bands)
+    steps = step_size(header.steps)[:, None, None]
+    coefficients = np.zeros(quantised.shape)
+    # Some blocks at a time, as of millions of coefficients each copy is large; and none that are silent.
+    count = max(1, _PIECE // (members * bins))
+    for begin in range(0, blocks, count):
+        some = slice(begin, begin + count)
+        if quantised[:, some].any():
+            restored = restored_values(quantised[:, some], offsets)
+            coefficients[:, some] = spatial.turned(restored, header.bands, matrices, back=True) * steps
+    samples = lapped.inverse(coefficients, header.cuts)[:, :n_samples]
+    samples += np.array(header.centres, np.float64)[:, None]
+    return samples
 
 
 def ends_of(parts: tuple[int, ...], bins: int) -> np.ndarray:

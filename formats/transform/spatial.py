@@ -70,11 +70,18 @@ def matrices(signals: int, bands: Sequence[Band]) -> list[np.ndarray]:
 
 def apply(coefficients: np.ndarray, bands: Sequence[Band], *, back: bool = False) -> np.ndarray:
     """Turn signals [signals, blocks, bins] into components, or back."""
+    return turned(coefficients, bands, matrices(len(coefficients), bands), back=back)
+
+
+def turned(
+    coefficients: np.ndarray, bands: Sequence[Band], by: Sequence[np.ndarray], *, back: bool = False
+) -> np.ndarray:
+    """As :func:`apply`, with the matrices of the bands, which are the same for all blocks."""
     result = np.empty_like(coefficients)
     begin = 0
-    for band, turned in zip(bands, matrices(len(coefficients), bands), strict=True):
+    for band, matrix in zip(bands, by, strict=True):
         part = coefficients[:, :, begin : band.stop]
-        mixed = product(turned.T if back else turned, part.reshape(len(part), -1))
+        mixed = product(matrix.T if back else matrix, part.reshape(len(part), -1))
         result[:, :, begin : band.stop] = mixed.reshape(part.shape)
         begin = band.stop
     return result

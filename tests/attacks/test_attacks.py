@@ -19,7 +19,7 @@ from eegzip.formats.eegz import layout
 from eegzip.formats.eegz.index import unpack_index
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.eegz.summary import unpack_summary
-from eegzip.formats.entropy.binary_coder import finish, new_encoder
+from eegzip.formats.entropy.binary_coder import finish, new_encoder, put_bits
 from eegzip.formats.errors import ContainerError, EegzipError, OutputError
 from eegzip.formats.packing import pack_map, unpack_map, zstd_compress
 from eegzip.formats.predictive.chunk import ExactDecoder
@@ -28,6 +28,8 @@ from eegzip.formats.predictive.grid import Grid, kept_times
 from eegzip.formats.predictive.stream import decode_predicted
 from eegzip.formats.transform.layer import decode_layer
 from eegzip.formats.transform.layer_header import LayerHeader, put_layer_header
+from eegzip.formats.transform.model import new_model
+from eegzip.formats.transform.search.quantiser import encode_coefficients
 from eegzip.formats.transform.spatial import Band
 
 HERE = Path(__file__).parent
@@ -176,6 +178,27 @@ def test_a_layer_that_claims_millions_takes_no_memory() -> None:
     stream = room[: finish(state, room)].tobytes()
     with memory_below(16 << 20), pytest.raises(ContainerError, match="ends before its coefficients"):
         decode_layer(stream, 1, 1 << 23)
+
+
+def test_millions_of_zeros_of_a_layer_take_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They can be said in 843 bytes, 0.0007 bits each; then nothing is to be transformed, either."""
+    signals, samples, blocks, bands = 64, 1 << 17, 512, (Band(256, (), ()),)
+    centres, steps, parts = ((number,) * signals for number in (3, 8192, 63))
+    header = LayerHeader(np.ones(signals, bool), blocks, centres, steps, parts, bands)
+    state, room = new_encoder(), np.zeros(1 << 13, np.uint8)
+    put_layer_header(state, room, header)
+    zeros, costs = np.zeros((signals, blocks, 256)), np.zeros((0, signals, blocks, 256), np.float32)
+    encode_coefficients(zeros, np.full(signals, 256), 0.0, new_model(signals), state, room, costs)
+    for _ in range(3):
+        put_bits(state, room, 32, 6)
+    stream = room[: finish(state, room)].tobytes()
+    assert len(stream) < 1000
+    with monkeypatch.context() as patch, memory_below(112 << 20):
+        patch.setattr(np.fft, "fft", lambda *_, **__: pytest.fail("silence was transformed"))
+        members, values = decode_layer(stream, signals, samples)
+    assert members.all()
+    assert values.shape == (signals, samples)
+    assert (values == 3).all()
 
 
 def test_summaries_and_index_are_no_place_to_hide_work(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from api.recordings import ROOT
@@ -65,6 +66,14 @@ def processor(monkeypatch: pytest.MonkeyPatch, features: dict[str, bool]) -> Ite
     brought.level.cache_clear()
 
 
+@pytest.fixture
+def ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numba as it is by itself, whatever settings these tests run under."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", None)
+
+
+@pytest.mark.usefixtures("ordinary")
 def test_what_is_brought_along_is_not_compiled(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not called(kernel).stats.cache_hits
     package = kernel.parents[1]
@@ -76,6 +85,12 @@ def test_what_is_brought_along_is_not_compiled(kernel: Path, monkeypatch: pytest
     # Another source, an older processor: both have to compile.
     with processor(monkeypatch, {"sse3": True}):
         assert not called(kernel).stats.cache_hits
+    # Whoever wants indices to be checked: what was brought along does not check them.
+    for kept in package.rglob("__pycache__/*.nb?"):
+        kept.unlink()
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    assert not called(kernel).stats.cache_hits
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", None)
     kernel.write_text(SOURCE.replace("2 *", "1 * 2 *"))
     assert not called(kernel).stats.cache_hits
 

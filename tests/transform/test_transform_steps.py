@@ -12,9 +12,10 @@ from eegzip.formats.entropy.binary_coder import finish, new_decoder, new_encoder
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients
-from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level, new_model
+from eegzip.formats.transform.contexts import BANDS, LEVELS, band_of, level
 from eegzip.formats.transform.layer import decode_layer, step_size
 from eegzip.formats.transform.layer_header import LayerHeader, block_size
+from eegzip.formats.transform.model import new_model
 from eegzip.formats.transform.search.band_planning import plan
 from eegzip.formats.transform.search.blocks import _unit_step
 from eegzip.formats.transform.search.layer_encoder import (
@@ -108,6 +109,26 @@ def test_integers_come_back_from_coefficients(values: np.ndarray, shift: int, fi
     assert (costs[:, np.abs(wanted) > 0] > 0).all()
     data, model = out[: finish(state, out)], new_model(shape[0], first=first)
     assert np.array_equal(decode_coefficients(shape, ends, model, new_decoder(data), data), wanted)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(("components", "blocks", "bins"), [(1, 3, 9000), (3, 40, 200), (20, 400, 6), (5, 30, 70)])
+def test_zeros_among_zeros_are_decoded_as_the_others_are(components: int, blocks: int, bins: int, first: bool) -> None:
+    """Long silences, short ones, and what breaks them: small and large, alone and in a row."""
+    random = np.random.default_rng(bins)
+    wanted = np.zeros((components, blocks, bins))
+    places = np.sort(random.integers(0, wanted.size, 24))
+    wanted.reshape(-1)[places] = random.integers(-50_000, 50_000, 24) >> random.integers(0, 16, 24)
+    wanted[:, blocks // 2, : bins // 8] = random.integers(-1, 2, (components, bins // 8))
+    ends = np.full(components, bins, np.int64)
+    ends[-1] = bins - bins // 3
+    wanted[-1, :, ends[-1] :] = 0
+    out, state, costs = np.zeros(room(wanted), np.uint8), new_encoder(), np.zeros((0, *wanted.shape), np.float32)
+    encode_coefficients(wanted, ends, 0.0, new_model(components, first=first), state, out, costs)
+    data = out[: finish(state, out)]
+    shape = (components, blocks, bins)
+    found = decode_coefficients(shape, ends, new_model(components, first=first), new_decoder(data), data)
+    assert np.array_equal(found, wanted)
 
 
 def made(

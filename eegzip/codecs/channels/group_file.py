@@ -64,6 +64,8 @@ def _from_json(path: str | Path, text: str) -> list[tuple[str, list[str]]]:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise UsageError(f"{path}, line {error.lineno}: {error.msg}; this is no JSON.") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise UsageError(f"{path}: {error}; groups are a list of lists of labels.") from error
     except RecursionError as error:
         raise UsageError(f"{path}: lists within lists within lists; groups are a list of lists of labels.") from error
     if not isinstance(content, list):

@@ -21,7 +21,8 @@ BUNDLED = Path(__file__).parents[2] / "checkpoints"
 """Folder of the models that come with eegzip."""
 # The largest DAC has 77 M parameters (307 MB); room for several times that, not for a memory bomb.
 MAX_WEIGHT_BYTES = 2 << 30
-MAX_HEADER_BYTES = 16 << 20
+# Some hundred tensors, of a hundred bytes each; what a million small things of JSON would take is far more than that.
+MAX_HEADER_BYTES = 1 << 20
 _MAX_NAME_BYTES = 256
 _NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 

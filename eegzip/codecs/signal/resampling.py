@@ -19,6 +19,8 @@ _KAISER_BETA = 8.6
 # Lobes of the sinc to either side, at the lower of the two rates: the transition from 0.9 to 1.1 Nyquist.
 _HALF_LOBES = 32
 _TAP_UNIT = 2.0**-32
+_PIECE = 1 << 17
+"""Taps that are computed at a time: of extreme ratios there are millions."""
 MAX_FACTOR = 65536
 # Odd record durations give rates such as 249.9996 Hz; a ratio of small integers is near enough for a network.
 _MAX_NETWORK_TERM = 4096
@@ -71,8 +73,12 @@ class Resampler:
             self._filter = np.ones(1)
             self.reach = 0
             return
-        places = np.arange(-self.reach, self.reach + 1)
-        taps = np.sinc(places / wide) * np.kaiser(len(places), _KAISER_BETA)
+        taps = np.empty(2 * self.reach + 1)
+        for begin in range(-self.reach, self.reach + 1, _PIECE):
+            places = np.arange(begin, min(begin + _PIECE, self.reach + 1))
+            # As numpy's kaiser, which takes ten times the memory of what it gives.
+            window = np.i0(_KAISER_BETA * np.sqrt(1 - (places / self.reach) ** 2.0)) / np.i0(_KAISER_BETA)
+            taps[begin + self.reach :][: len(places)] = np.sinc(places / wide) * window
         taps *= self.up / taps.sum()
         # Each branch sums to one by itself: a constant stays a constant, without ripple at the input's rate.
         for phase in range(self.up):

@@ -15,6 +15,8 @@ from eegzip.formats.errors import BadInputError
 
 # The window in work and the one before it: a stretch of time needs a little of its neighbour's.
 _WINDOWS_KEPT = 3
+_MODEL_SAMPLES = 1 << 19
+"""Of a waveform that are brought to its signal's rate at a time."""
 
 
 class Decoder(Protocol):
@@ -153,11 +155,16 @@ class Synthesis:
 
     def values(self, start: int, stop: int) -> np.ndarray:
         """Restored values of the samples from `start` up to `stop`, in digital units before rounding, float64."""
-        if stop <= start:
-            return np.zeros((len(self._centres), 0))
-        first, last = self._resampler.input_range(start, stop)
-        model = read_extended(self._model_samples, first, last, self._grid.n_model_samples)
-        result: np.ndarray = self._resampler.resample(model, first, start, stop) + self._centres
+        result = np.zeros((len(self._centres), max(stop - start, 0)))
+        # A model may be thousands of times as fast as its signal: not all of its waveform at once, but each piece far
+        # longer than what it takes of those beside it.
+        most = max(_MODEL_SAMPLES, 4 * self._resampler.reach // self._resampler.up)
+        count = max(1, most * self._grid.down // self._grid.up)
+        for begin in range(start, stop, count):
+            end = min(begin + count, stop)
+            first, last = self._resampler.input_range(begin, end)
+            model = read_extended(self._model_samples, first, last, self._grid.n_model_samples)
+            result[:, begin - start : end - start] = self._resampler.resample(model, first, begin, end) + self._centres
         return result
 
     def digital(self, start: int, stop: int) -> np.ndarray:

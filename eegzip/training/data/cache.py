@@ -55,7 +55,7 @@ def _remembered(path: Path, cache: Path) -> str:
         known = json.loads(_note(path, cache).read_text(encoding="utf-8"))
         same = known["seen"] == [stat.st_size, stat.st_mtime_ns]
         return known["sha256"] if same and re.fullmatch("[0-9a-f]{64}", known["sha256"]) else ""
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
@@ -155,7 +155,7 @@ def is_whole(entry: Path) -> bool:
         meta = read_meta(entry)
         waves = map_waves(entry)
         float(meta["rate"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return list(waves.shape) == meta["shape"] and waves.dtype == np.float32 and len(meta["labels"]) == len(waves)
 

@@ -89,6 +89,6 @@ def load_run_settings(folder: Path) -> TrainSettings:
         raise ModelError(f"{folder} holds no run that could be resumed: it has no {SETTINGS}.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged; the run can't be resumed.") from error
     return TrainSettings().changed(content, str(path))

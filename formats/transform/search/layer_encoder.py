@@ -9,7 +9,6 @@ import numpy as np
 from eegzip.formats.entropy.binary_coder import finish, new_encoder, put_bits
 from eegzip.formats.fixed_order import log2
 from eegzip.formats.transform import lapped, spatial
-from eegzip.formats.transform.contexts import new_model
 from eegzip.formats.transform.layer import (
     END_PARTS,
     OFFSET_BITS,
@@ -23,6 +22,7 @@ from eegzip.formats.transform.layer import (
     synthesise,
 )
 from eegzip.formats.transform.layer_header import LayerHeader, block_size, put_layer_header, room_for_layer_header
+from eegzip.formats.transform.model import new_model
 from eegzip.formats.transform.search.quantiser import encode_coefficients, room
 
 
@@ -100,9 +100,9 @@ def encode_layer(coefficients: np.ndarray, n_samples: int, header: LayerHeader, 
 
 def quantised_layer(values: np.ndarray, quantised: np.ndarray, n_samples: int, header: LayerHeader) -> QuantisedLayer:
     """What values [members, blocks, bins], in steps, give when they are quantised so; nothing is written."""
-    offsets = tuple(_offset_codes(values, quantised))
-    restored = restored_values(quantised, list(offsets))
-    return QuantisedLayer(synthesise(restored, header, n_samples), values, restored, quantised, offsets)
+    offsets = _offset_codes(values, quantised)
+    samples = synthesise(quantised, offsets, header, n_samples)
+    return QuantisedLayer(samples, values, restored_values(quantised, offsets), quantised, tuple(offsets))
 
 
 def written_layer(layer: QuantisedLayer, header: LayerHeader) -> bytes:

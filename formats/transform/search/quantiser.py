@@ -6,19 +6,16 @@ import numpy as np
 
 from eegzip.formats.entropy.binary_coder import HALF, encode_bit
 from eegzip.formats.entropy.jit import jit
-from eegzip.formats.transform.contexts import (
+from eegzip.formats.transform.contexts import bands_of, look, new_neighbours, remember
+from eegzip.formats.transform.model import (
     MAX_BITS,
     Model,
     adapt,
     adapt_lower,
-    bands_of,
-    look,
     lower_context,
-    new_neighbours,
     new_room,
     predict,
     predict_lower,
-    remember,
 )
 
 # Bits that a decision of probability (i + 1/2) / 4096 costs; to 2^-32, as a logarithm's last bits are the processor's.
@@ -85,7 +82,7 @@ def encode_coefficients(
     penalty : float
         Squared error, in squared steps, that one bit is worth.
     model : Model
-        From :func:`~eegzip.formats.transform.contexts.new_model`.
+        From :func:`~eegzip.formats.transform.model.new_model`.
     state, out : ndarray
         Of the binary coder.
     costs : ndarray of float32, shape (3, components, blocks, bins) or (0, components, blocks, bins)
@@ -98,7 +95,7 @@ def encode_coefficients(
         The quantised coefficients.
     """
     components, blocks, bins = values.shape
-    known, averages = new_neighbours(components, blocks, bins)
+    known, averages = new_neighbours(components, bins)
     work = new_room()
     band_of_bin = bands_of(bins)
     result = np.zeros((components, blocks, bins), np.int32)
