@@ -19,6 +19,7 @@ from eegzip.formats.edf.header import EdfHeader
 from eegzip.formats.edf.recording import EdfFile
 
 _NUMBER = rb" *[+-]?(?:[0-9]{1,15}(?:[.,][0-9]*)?|[.,][0-9]{1,15})(?:[eE][+-]?[0-9]{1,3})? *"
+_TO_THE_LETTER, _LENGTH_TO_THE_LETTER = re.compile(rb"[+-]\d+(?:\.\d*)?"), re.compile(rb"(?:\d+(?:\.\d*)?)?")
 _TAL = re.compile(rb"(%s)(?:\x15(%s)?)?\x14(.*)" % (_NUMBER, _NUMBER), re.DOTALL)
 _ROUNDING = 0.0011
 _MAX_SECONDS = 1e15
@@ -145,6 +146,8 @@ def _parse_tal(chunk: bytes, position: int, problems: list[tuple[int, str]]) -> 
 
 def _unusual(onset: bytes, duration: bytes) -> Iterator[str]:
     """What is not to the letter of EDF+ (section 2.2.2) in two numbers that can be read all the same."""
+    if _TO_THE_LETTER.fullmatch(onset) and _LENGTH_TO_THE_LETTER.fullmatch(duration):
+        return  # nearly all, of which there may be a million
     both = (onset, duration)
     if not onset.lstrip().startswith((b"+", b"-")):
         yield "hold an onset without a sign"

@@ -1,4 +1,4 @@
-"""Zeros among zeros, in a tenth of the time of other coefficients.
+"""Zeros among zeros, in a third of the time of other coefficients.
 
 A few bytes can say millions of zeros, and nobody should wait for them. Where all neighbours are 0 most contexts are the
 same from coefficient to coefficient, and once they have seen some hundred zeros another one teaches them nothing. What

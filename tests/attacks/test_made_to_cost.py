@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 import eegzip
+from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
 from eegzip.codecs.checkpoints.registry import available
 from eegzip.codecs.checkpoints.weights import MAX_HEADER_BYTES, check_open
+from eegzip.codecs.networks.official_weights import is_descript
 from eegzip.formats.errors import ContainerError, ModelError, OutOfMemoryError
 from eegzip.formats.limits import MAX_CONTEXT_TOKENS
 from eegzip.formats.tokens.stream import check_shape, most_tokens
@@ -134,3 +136,20 @@ def test_a_header_of_weights_is_no_place_for_a_million_things() -> None:
             content = weights.read_bytes()
             assert int.from_bytes(content[:8], "little") < MAX_HEADER_BYTES // 20
             check_open(BytesIO(content), len(content), weights)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no device that never ends")
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(1, "config.json"), (1, "model.safetensors"), (1, "prior.safetensors"), (2, "joint.safetensors")],
+)
+def test_models_with_links_to_what_never_ends(model: int, name: str, tmp_path: Path) -> None:
+    for path in available()[f"eegz-sc-{model}"].iterdir():
+        if path.name != name:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / name).symlink_to("/dev/zero")
+    with memory_below(96 << 20), pytest.raises(ModelError):
+        load_checkpoint(tmp_path)
+    if name == "config.json":
+        with memory_below(8 << 20):
+            assert not is_descript(tmp_path)

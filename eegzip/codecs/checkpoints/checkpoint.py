@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eegzip.codecs.checkpoints.config import JointConfig, ModelConfig
-from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header, weights_file
+from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header, content_of, weights_file
 from eegzip.codecs.types import FloatArray
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
 from eegzip.formats.files import replaced, sha256_of
@@ -218,9 +218,7 @@ def prior_content(folder: Path, digest: str) -> bytes | None:
     try:
         if not path.exists() and (folder / WEIGHTS_OF).is_file():
             path = weights_file(folder).parent / PRIOR
-        if path.stat().st_size > MAX_PRIOR_BYTES:
-            return None
-        content = path.read_bytes()
+        content = content_of(path, MAX_PRIOR_BYTES)
     except (OSError, ModelError):
         return None
     return content if hashlib.sha256(content).hexdigest() == digest else None
@@ -236,8 +234,7 @@ def _read_joint(folder: Path, digest: str) -> bytes:
     """
     path = folder / JOINT
     try:
-        large = path.stat().st_size > MAX_JOINT_BYTES
-        content = b"" if large else path.read_bytes()
+        content = content_of(path, MAX_JOINT_BYTES)
     except OSError:
         content = b""
     if hashlib.sha256(content).hexdigest() != digest:

@@ -6,6 +6,7 @@ folder then has ``weights-of.txt``, which names the folder of that model, beside
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import struct
@@ -59,6 +60,23 @@ def weights_file(folder: Path) -> Path:
         f"The model in {folder} has the weights of the model {name}, which is not here; put the folder {name} "
         "beside it."
     )
+
+
+def content_of(path: Path, most: int) -> bytes:
+    """Read a file of a model that is no link to what never ends or never begins, a device or a pipe.
+
+    Raises
+    ------
+    OSError
+        It is none, or larger than `most` bytes.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, "File too large", str(path))
+    return content
 
 
 DTYPES = ("F32", "F16")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from eegzip.codecs.checkpoints.checkpoint import CONFIG, MAX_CONFIG_BYTES
 from eegzip.codecs.checkpoints.config import FORMAT, NetworkConfig
 from eegzip.codecs.checkpoints.schema import WrongTypeError, typed
-from eegzip.codecs.checkpoints.weights import WEIGHTS, check_header
+from eegzip.codecs.checkpoints.weights import WEIGHTS, check_header, content_of
 from eegzip.formats.errors import ModelError
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ def _places(shape: NetworkConfig, expected: Collection[str], found: Collection[s
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ModelError(f"{path} is too large to be a model's config.")
-        config = json.loads(path.read_bytes())
-    except OSError as error:
+        config = json.loads(content_of(path, MAX_CONFIG_BYTES))
+    except FileNotFoundError as error:
         raise ModelError(f"There is no {CONFIG} in {folder}, where the shape of the network should stand.") from error
+    except OSError as error:
+        raise ModelError(f"{path} can't be read as a model's config ({error.strerror}).") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
     if not isinstance(config, dict):
