@@ -74,6 +74,7 @@ LONG = (
     "test_cli_failures.py::test_interrupted[1-129]",
     "test_cli_failures.py::test_interrupted[15-143]",
     "test_cli_train.py::test_a_signal_saves_and_the_run_goes_on[2]",
+    "test_portability.py::test_an_older_processor_gives_the_same[sse4]",
     "test_portability.py::test_no_size_of_a_batch_shows",
     "test_runs.py::test_a_new_process_repeats_the_rounding_of_an_old_one",
     "test_runs.py::test_signal_saves_and_the_run_can_go_on[SIGINT]",
