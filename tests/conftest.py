@@ -78,6 +78,7 @@ LONG = (
     "test_portability.py::test_no_size_of_a_batch_shows",
     "test_runs.py::test_a_new_process_repeats_the_rounding_of_an_old_one",
     "test_runs.py::test_signal_saves_and_the_run_can_go_on[SIGINT]",
+    "test_runs.py::test_signal_saves_and_the_run_can_go_on[SIGTERM]",
     "test_runs.py::test_two_processes_do_what_one_does[dac-mc-apart]",
     "test_runs.py::test_two_processes_do_what_one_does[dac-sc]",
 )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import in_this_process
 
 import eegzip
-from eegzip.cli import main
 
 EEGZIP = Path(sys.executable).with_name("eegzip")
 
@@ -27,34 +24,20 @@ def command() -> str:
 
 
 @pytest.fixture
-def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(command: str) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command with text in and out.
 
-    In this process, as starting another takes seconds each; with options of :func:`subprocess.run` other than ``cwd``,
-    which concern a process, in one of its own.
+    In this process; with options of :func:`subprocess.run` other than ``cwd``, which concern a process, in one of its
+    own.
     """
 
     def call(*arguments: object, cwd: Path | None = None, **process: Any) -> subprocess.CompletedProcess[str]:
         words = [command, *map(str, arguments)]
-        if process:
-            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120, cwd=cwd, **process)
-            assert "Traceback" not in done.stderr + done.stdout
-            return done
-        written = [io.BytesIO(), io.BytesIO()]
-        out, err = (io.TextIOWrapper(content, "utf-8", write_through=True) for content in written)
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-        with monkeypatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
-            patched.setattr(sys, "argv", words)
-            if cwd is not None:
-                patched.chdir(cwd)
-            try:
-                with pytest.raises(SystemExit) as left:
-                    main.run()
-            finally:
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
-        texts = [content.getvalue().decode() for content in written]
-        return subprocess.CompletedProcess(words, left.value.code or 0, *texts)
+        if not process:
+            return in_this_process(words, cwd)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120, cwd=cwd, **process)
+        assert "Traceback" not in done.stderr + done.stdout
+        return done
 
     return call
 

@@ -20,11 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from in_process import in_this_process
+from training.tiny_runs import entries
 
 from eegzip import models
 from eegzip.cli.train_progress import TrainingWatch, clock, use_of_codebooks
 from eegzip.cli.train_settings import changes, duration, scaling, sections, to_toml
+from eegzip.codecs.checkpoints.checkpoint import load_checkpoint
 from eegzip.formats.errors import UsageError
 from eegzip.training.reporting import artifacts
 from eegzip.training.reporting.journal import read_log
@@ -401,10 +405,7 @@ def steps_logged(folder: Path) -> list[int]:
 def trained(command: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A model trained for eight steps by the command, and its report."""
     folder = tmp_path_factory.mktemp("trained")
-    done = subprocess.run(
-        [command, "train", *TINY, "--out", "run", "--max-steps", "8", "--json"],
-        capture_output=True, text=True, check=False, timeout=120, cwd=folder,
-    )  # fmt: skip
+    done = in_this_process([command, "train", *TINY, "--out", "run", "--max-steps", "8", "--json"], folder)
     assert done.returncode == 0, done.stderr
     assert [line.split(",")[0] for line in done.stderr.splitlines()] == ["step 0", "step 4"]
     return folder / "run", json.loads(done.stdout)
@@ -498,3 +499,10 @@ def test_a_signal_saves_and_the_run_goes_on(number: int, command: str, run: Run,
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["steps"] == len(steps) + 1
     assert steps_logged(folder) == [*steps, len(steps) + 1]
+    # As if nothing had stopped it.
+    whole = tmp_path / "whole"
+    assert run("train", *TINY, "--out", whole, "--max-steps", len(steps) + 1, "-q").returncode == 0
+    assert entries(folder, "step") == entries(whole, "step")
+    one, other = load_checkpoint(folder / "last").state, load_checkpoint(whole / "last").state
+    assert one.keys() == other.keys()
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
