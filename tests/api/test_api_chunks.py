@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from api.plain_edf import PlainEdf
+from api.plain_edf import PlainEdf, beginning
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +51,8 @@ def test_tokens_and_waveform_do_not_depend_on_the_chunk_length(
 @pytest.mark.parametrize("source", ["nihon_kohden_discontinuous.edf", "test_subsecond.bdf", "chtypes_edf.edf"])
 def test_other_recordings_too(source: str, eegmat: Path, compressed: Callable[..., Path], tmp_path: Path) -> None:
     path = eegmat.parents[1] / "edf" / source
+    if source == "test_subsecond.bdf":
+        path = beginning(path, tmp_path / source, 20)
     whole, pieces = compressed(path, chunk_seconds=1000), compressed(path, chunk_seconds=3)
     for a, b in zip(tokens_of(whole), tokens_of(pieces), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from api.group_models import NAMES, many_channels, save_groups
-from api.plain_edf import PlainEdf
+from api.plain_edf import PlainEdf, beginning
 from api.recordings import SHIPPED
 
 import eegzip
@@ -79,24 +79,32 @@ def test_lossless(run: Run, name: str, tmp_path: Path) -> None:
     assert reasons == {"kept exactly as asked"}
 
 
-def test_standard_input_and_output(command: str, eegmat: Path, exact_file: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def ten_seconds(eegmat: Path, tmp_path: Path) -> Path:
+    """A recording for commands that run in processes of their own, one after the other."""
+    (tmp_path / "short").mkdir()
+    return beginning(eegmat, tmp_path / "short" / "in.edf", 10)
+
+
+def test_standard_input_and_output(command: str, ten_seconds: Path, tmp_path: Path) -> None:
     def pipe(*arguments: str, data: bytes) -> tuple[bytes, str]:
         done = subprocess.run([command, *arguments], input=data, capture_output=True, check=True, cwd=tmp_path)
         return done.stdout, done.stderr.decode()
 
-    original = eegmat.read_bytes()
-    small, said = pipe("compress", "-", "-", "--exact", "*", "--chunk", "15", data=original)
-    assert small == exact_file.read_bytes()
-    assert said.startswith("standard input: 282 kB -> ")
+    original = ten_seconds.read_bytes()
+    eegzip.compress(ten_seconds, tmp_path / "here.eegz", exact=["*"], chunk_seconds=4)
+    small, said = pipe("compress", "-", "-", "--exact", "*", "--chunk", "4", data=original)
+    assert small == (tmp_path / "here.eegz").read_bytes()
+    assert said.startswith(f"standard input: {len(original) / 1000:.1f} kB -> ")
     back, said = pipe("decompress", "-", "-", data=small)
     assert back == original
-    assert said == "standard output: 282 kB, 70 data records restored\n"
+    assert said == f"standard output: {len(original) / 1000:.1f} kB, 10 data records restored\n"
     # Without OUT, too, standard input goes to standard output; a report as JSON goes aside.
     back, said = pipe("decompress", "-", "--json", data=small)
     assert back == original
     assert json.loads(said)["target"] == "standard output"
-    assert pipe("compress", "-", "-", "-q", "--exact", "*", "--chunk", "15", data=original) == (small, "")
-    pipe("compress", "-", "file.eegz", "--exact", "*", "--chunk", "15", data=original)
+    assert pipe("compress", "-", "-", "-q", "--exact", "*", "--chunk", "4", data=original) == (small, "")
+    pipe("compress", "-", "file.eegz", "--exact", "*", "--chunk", "4", data=original)
     assert (tmp_path / "file.eegz").read_bytes() == small
 
 
@@ -314,12 +322,14 @@ def on_a_terminal(words: list[str]) -> tuple[int, str]:
     return process.returncode, shown.decode()
 
 
-def test_progress_bars_on_a_terminal_and_none_in_a_pipe(command: str, run: Run, eegmat: Path, tmp_path: Path) -> None:
-    words = ["compress", str(eegmat), str(tmp_path / "a.eegz"), "--exact", "*", "--chunk", "5"]
+def test_progress_bars_on_a_terminal_and_none_in_a_pipe(
+    command: str, run: Run, ten_seconds: Path, tmp_path: Path
+) -> None:
+    words = ["compress", str(ten_seconds), str(tmp_path / "a.eegz"), "--exact", "*", "--chunk", "2"]
     code, shown = on_a_terminal([command, *words])
     assert code == 0
     assert "compressing" in shown
-    assert "0/70 [" in shown
+    assert "0/10 [" in shown
     assert "\r" in shown.replace("\r\n", "\n")
     # The bars wipe themselves out; the report is what stays.
     assert "kept exactly: everything" in shown.splitlines()[-1]

@@ -1,6 +1,8 @@
 """What data set before a multi-channel network's first step: dimensions that tell the channels of a group apart."""
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -32,9 +34,15 @@ def waves() -> torch.Tensor:
     return rows.view(4, -1, rows.shape[1]).transpose(0, 1).contiguous()
 
 
-@torch.no_grad()
 def as_a_mean(shape: NetworkConfig) -> EegDacMc:
     """A network whose codebooks are set for the channels alone, with its adapters as an identity."""
+    return deepcopy(set_as_a_mean(shape))
+
+
+@cache
+@torch.no_grad()
+def set_as_a_mean(shape: NetworkConfig) -> EegDacMc:
+    """That network, for all tests, which leave it as it is."""
     torch.manual_seed(1)
     config = ModelConfig(
         "a", 256.0, shape, architecture="dac-mc", multichannel=MultichannelConfig(vocabulary=NAMES, heads=2)

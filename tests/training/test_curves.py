@@ -49,25 +49,37 @@ def pixels(path: Path) -> np.ndarray:
     return raw.reshape(height, 1 + 4 * width)
 
 
-@pytest.mark.parametrize(("steps", "codebooks"), [(1, 1), (30, 2), (700, 32)])
-def test_it_is_a_picture_of_a_sane_size(steps: int, codebooks: int, tmp_path: Path) -> None:
-    out = tmp_path / "curves.png"
-    plot_curves(written(tmp_path, steps, codebooks), out)
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The picture of twenty steps."""
+    folder = tmp_path_factory.mktemp("drawn")
+    plot_curves(written(folder, 20), folder / "curves.png", name="same")
+    return folder / "curves.png"
+
+
+def sane(out: Path) -> None:
+    """It has the size of a picture."""
     height, row = pixels(out).shape
     assert 800 <= height <= 2000
     assert 1000 <= row // 4 <= 3000
     assert 20_000 < out.stat().st_size < 1_000_000
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "log.jsonl"]
+    assert sorted(p.name for p in out.parent.iterdir()) == ["curves.png", "log.jsonl"]
 
 
-def test_the_curves_are_of_the_log(tmp_path: Path) -> None:
-    first, second = tmp_path / "1.png", tmp_path / "2.png"
-    log = written(tmp_path / "run", 20)
-    plot_curves(log, first, name="same")
-    plot_curves(log, second, name="same")
-    assert first.read_bytes() == second.read_bytes()
-    plot_curves(written(tmp_path / "other", 40), second, name="same")
-    assert first.read_bytes() != second.read_bytes()
+@pytest.mark.parametrize(("steps", "codebooks"), [(1, 1), (700, 32)])
+def test_it_is_a_picture_of_a_sane_size(steps: int, codebooks: int, tmp_path: Path) -> None:
+    out = tmp_path / "curves.png"
+    plot_curves(written(tmp_path, steps, codebooks), out)
+    sane(out)
+
+
+def test_the_curves_are_of_the_log(drawn: Path, tmp_path: Path) -> None:
+    sane(drawn)
+    again, other = tmp_path / "1.png", tmp_path / "2.png"
+    plot_curves(drawn.with_name("log.jsonl"), again, name="same")
+    assert drawn.read_bytes() == again.read_bytes()
+    plot_curves(written(tmp_path / "other", 40), other, name="same")
+    assert drawn.read_bytes() != other.read_bytes()
 
 
 def test_a_log_of_little_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
