@@ -35,6 +35,7 @@ def run_everything() -> None:
     import numpy as np
 
     import eegzip
+    from eegzip.formats.tokens.search.whole_streams import variances
 
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as name:
@@ -56,6 +57,9 @@ def run_everything() -> None:
                 eegzip.verify(packed, deep=True)
                 with eegzip.open(packed) as recording:
                     recording.read(recording.channels[:1], 1, 3)
+    # What priors are trained on, which takes torch.
+    frames = np.zeros((3, 8), np.int64)
+    variances(frames, frames, np.zeros(8, np.int32), 0)
 
 
 def move(package: Path) -> int:
