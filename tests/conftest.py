@@ -60,6 +60,8 @@ MODULES = {
     "test_grouping_random": "slow",
     "test_hub": "network",  # a server on this machine
     "test_official_weights": "network",  # likewise
+    "test_rivals": "slow",
+    "test_robustness": "slow",
     "test_training_parts": "train",
     "test_transform_steps": "slow",
 }
@@ -68,12 +70,16 @@ MODULES = {
 
 LONG = (
     "test_api_chunks.py::test_other_recordings_too[nihon_kohden_discontinuous.edf]",
-    "test_api_round_trip.py::test_a_recording_comes_back[nihon_kohden_discontinuous.edf]",
     "test_api_round_trip.py::test_a_larger_recording_comes_back",
+    "test_api_round_trip.py::test_a_recording_comes_back[nihon_kohden_discontinuous.edf]",
     "test_api_targets.py::test_bounds_hold_on_whole_recordings",
     "test_cli_failures.py::test_interrupted[1-129]",
     "test_cli_failures.py::test_interrupted[15-143]",
     "test_cli_train.py::test_a_signal_saves_and_the_run_goes_on[2]",
+    "test_eegz_damage.py::test_a_flipped_bit_in_every_byte[1]",
+    "test_eegz_damage.py::test_every_truncation[1]",
+    "test_official_weights.py::test_the_full_size_layout_imports",
+    "test_portability.py::test_an_older_processor_gives_the_same[avx2]",
     "test_portability.py::test_an_older_processor_gives_the_same[sse4]",
     "test_portability.py::test_no_size_of_a_batch_shows",
     "test_runs.py::test_a_new_process_repeats_the_rounding_of_an_old_one",
@@ -82,7 +88,7 @@ LONG = (
     "test_runs.py::test_two_processes_do_what_one_does[dac-mc-apart]",
     "test_runs.py::test_two_processes_do_what_one_does[dac-sc]",
 )
-"""Tests of 10 to 70 seconds of processor time that repeat at full size what shorter ones hold: nox -s test-long."""
+"""Tests of 3 to 70 seconds of processor time that repeat at full size what shorter ones hold: nox -s test-long."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
