@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 
-_MOST_BYTES = 1 << 16
+_MAX_BYTES = 1 << 16
 
 
 def key_options(command: Command) -> Command:
@@ -53,7 +53,7 @@ def key_options(command: Command) -> Command:
 def _first_line(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            line = file.readline(_MOST_BYTES).removesuffix(b"\n").removesuffix(b"\r")
+            line = file.readline(_MAX_BYTES).removesuffix(b"\n").removesuffix(b"\r")
         return line.decode("utf-8-sig")
     except OSError as error:
         raise BadInputError(f"the pass phrase can't be read from {path} ({error.strerror}); check the name.") from error

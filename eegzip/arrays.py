@@ -17,7 +17,7 @@ from eegzip.compression import compress
 from eegzip.formats.edf import Annotation, EdfWriter, Timeline
 from eegzip.formats.edf.calibration import LARGEST_MICROVOLTS, Calibration, calibrate
 from eegzip.formats.edf.cut import plan_cut
-from eegzip.formats.edf.new_header import FIRST_YEAR, LAST_YEAR, MOST_SIGNALS, new_header
+from eegzip.formats.edf.new_header import FIRST_YEAR, LAST_YEAR, MAX_SIGNALS, new_header
 from eegzip.formats.edf.record_length import RecordLength, fit_record
 from eegzip.formats.errors import UsageError
 from eegzip.reports import CompressionReport
@@ -162,8 +162,8 @@ def _check(data: npt.NDArray[np.float64], names: Sequence[str], bits: int) -> No
         raise UsageError(
             f"there are {len(data)} channels but {len(names)} names; the shape must be (channels, samples)."
         )
-    if len(data) > MOST_SIGNALS:
-        raise UsageError(f"EDF has room for {MOST_SIGNALS} channels, not for {len(data)}; make several files.")
+    if len(data) > MAX_SIGNALS:
+        raise UsageError(f"EDF has room for {MAX_SIGNALS} channels, not for {len(data)}; make several files.")
     if not np.isfinite(data).all():
         raise UsageError("data hold NaN or infinite values, which EDF can't store; replace them first.")
     if bits not in (16, 24):

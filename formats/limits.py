@@ -58,7 +58,7 @@ MAX_RESAMPLING = 1 << 16
 MAX_MAGNITUDE = 1e290
 """Of seconds of a data record, and of sample rates and their inverses: what follows from them stays a number."""
 
-LEAST_CHUNKS, LEAST_RECORDS, RECORDS_A_BYTE = 1 << 12, 1 << 16, 1 << 10
+MIN_CHUNKS, MIN_RECORDS, RECORDS_A_BYTE = 1 << 12, 1 << 16, 1 << 10
 """A file of n bytes is not believed to hold more chunks than the first and n, nor more data records than the second
 and n times the third: what it claims beyond that is neither there nor was it ever."""
 

@@ -30,7 +30,7 @@ IDENTITY, LOCK, PIECE = b"I", b"L", b"Z"
 NO_FRAME = 255
 """In the head of a stream: nothing of it is a zstd frame; else where one begins."""
 
-_MOST_INFLATED = 1 << 22
+_MAX_INFLATED = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _stream(kind: int, number: int, data: bytes) -> Section:
     for place in range(4):
         if data[place : place + 4] == b"\x28\xb5\x2f\xfd":
             size = zstandard.frame_content_size(data[place:])
-            if 0 <= size <= _MOST_INFLATED:
+            if 0 <= size <= _MAX_INFLATED:
                 body = data[:place] + zstd_decompress(data[place:], size, "a stream")
                 return Section(STREAM, struct.pack("<BHB", kind, number, place), body)
     return Section(STREAM, struct.pack("<BHB", kind, number, NO_FRAME), data)

@@ -42,7 +42,7 @@ from eegzip.recording import Recording
 from eegzip.repairing import repair
 from eegzip.verification import verify
 
-MOST_SAMPLES = 1 << 17
+MAX_SAMPLES = 1 << 17
 """Of what a target decodes: inputs should be many."""
 
 _MEMORY = 256 << 20
@@ -147,7 +147,7 @@ def lossless(data: bytes) -> None:
     found = parts.unpack(data)
     width, records, samples, count = _numbers(found, 4)
     width, count = 2 + width % 2, max(1, count % 17)
-    if records * samples > MOST_SAMPLES // count:
+    if records * samples > MAX_SAMPLES // count:
         return
     streams = {
         int.from_bytes(section.head[1:3], "little"): parts.stream_bytes(section) for section in found[1 : 1 + count]
@@ -172,7 +172,7 @@ def bounded(data: bytes) -> None:
     signals, samples, which, step = _numbers(found, 4)
     body = found[1].body if len(found) > 1 else b""
     signals = 1 + signals % 64
-    if not samples or signals * samples > MOST_SAMPLES:
+    if not samples or signals * samples > MAX_SAMPLES:
         return
     kind = which % 5
     if kind < 2:

@@ -21,7 +21,7 @@ from rivals.levels import read_levels, with_levels, write_levels
 
 SOUND_RATE = 48000
 """What the codec is told. Of the rates that both know, the one at which least was lost at equal bits."""
-_MOST = 300.0
+_MAX_RATE = 300.0
 _PEAK = 0.9
 _GAIN_UNIT = 128.0
 _LONGEST_DELAY = 4096
@@ -36,7 +36,7 @@ def encode(x: np.ndarray, rate: float, level: float, *, kind: str, coding: str, 
     fields.unsigned(x.shape[0])
     fields.unsigned(x.shape[1])
     signals = write_levels(fields, x)
-    thinning = max(int(np.ceil(rate / _MOST)), 1)
+    thinning = max(int(np.ceil(rate / _MAX_RATE)), 1)
     fields.unsigned(thinning)
     sound = _thinned(signals, thinning)
     loudness = float(np.float32(np.abs(sound).max(initial=1e-9) / _PEAK))

@@ -27,7 +27,7 @@ from eegzip.evaluation.metrics import BANDS
 
 STRETCH = 60.0
 LEFT_OUT = 1.0
-LEAST_SECONDS = 5.0
+MIN_SECONDS = 5.0
 CONNECTIVITY_BANDS = {**BANDS, "all": (0.5, 45.0)}
 
 
@@ -128,7 +128,7 @@ def connectivity(
     dict of str to Connectivity
         By band, ``all`` being 0.5 to 45 Hz. Empty for fewer than two channels or 5 s.
     """
-    if len(labels) < 2 or original.shape[1] < LEAST_SECONDS * rate:
+    if len(labels) < 2 or original.shape[1] < MIN_SECONDS * rate:
         return {}
     before, after = band_matrices(original, rate), band_matrices(restored, rate)
     rows, columns = np.triu_indices(len(labels), 1)

@@ -44,7 +44,7 @@ BANDS = {"delta": (0.5, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta":
 WELCH_SECONDS = 4.0
 
 COHERENCE_SECONDS = 2.0
-LEAST_COHERENCE_SECONDS = 5.0
+MIN_COHERENCE_SECONDS = 5.0
 """With fewer than four windows coherence is near 1 whatever the signals."""
 
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
@@ -242,7 +242,7 @@ def _band_power(x: np.ndarray, y: np.ndarray, rate: float | None) -> dict[str, f
 
 def _coherence(x: np.ndarray, y: np.ndarray, rate: float | None) -> dict[str, float | None]:
     result: dict[str, float | None] = dict.fromkeys(BANDS)
-    if not rate or len(x) < LEAST_COHERENCE_SECONDS * rate:
+    if not rate or len(x) < MIN_COHERENCE_SECONDS * rate:
         return result
     from scipy.signal import csd, welch
 

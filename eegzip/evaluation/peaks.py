@@ -35,7 +35,7 @@ NEAR = 0.05
 FLATTENED = -50.0
 """Percent. A spike that lost as much of its height or more counts as flattened."""
 
-LEAST_RATE = 100.0
+MIN_RATE = 100.0
 """Hz. Spikes of 20 ms can't be seen below it."""
 
 
@@ -87,7 +87,7 @@ def largest_peaks(original: np.ndarray, restored: np.ndarray, rate: float) -> Pe
 
 def spikes(original: np.ndarray, restored: np.ndarray, rate: float) -> PeakErrors:
     """Follow the sharp transients of a signal; none are seen at less than 100 Hz. Parameters as above."""
-    if rate < LEAST_RATE or not len(original):
+    if rate < MIN_RATE or not len(original):
         return PeakErrors()
     from scipy.signal import find_peaks
 

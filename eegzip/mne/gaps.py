@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 # Onsets may be rounded to a millisecond.
 _ROUNDING = 0.0011
-MOST_SAMPLES = 1 << 31
+MAX_SAMPLES = 1 << 31
 """Of a channel, gaps included: 12 days at 2 kHz. Onsets that give more are rather wrong than true."""
 
 
@@ -57,7 +57,7 @@ def find_runs(onsets: Sequence[float], duration: float, samples: int) -> list[Ru
     runs: list[Run] = []
     for start, stop in pairwise([*starts, len(onsets)]):
         place = (onsets[start] - onsets[0]) * samples / duration
-        if not place < MOST_SAMPLES:
+        if not place < MAX_SAMPLES:
             return None
         # Rounded durations may carry the run before a little beyond where this one begins.
         earliest = runs[-1].first + runs[-1].length if runs else 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-_MOST_STEPS = 1 << 24
+_MAX_STEPS = 1 << 24
 # Of a step: how far samples may lie beside their places.
 _LOOSE = 0.01
-_MOST_ROUNDS = 64
+_MAX_ROUNDS = 64
 
 
 def find_step(samples: npt.NDArray[np.float64], precision: float) -> float | None:
@@ -35,8 +35,8 @@ def find_step(samples: npt.NDArray[np.float64], precision: float) -> float | Non
     span = float(levels[-1] - levels[0])
     step = float(differences.min())
     # Euclid's algorithm on all differences at once: what is left of them, divided by the step, is the next step.
-    for _ in range(_MOST_ROUNDS):
-        if step * _MOST_STEPS < span:
+    for _ in range(_MAX_ROUNDS):
+        if step * _MAX_STEPS < span:
             return None
         multiples = np.rint(differences / step)
         left = np.abs(differences - multiples * step)

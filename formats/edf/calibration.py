@@ -14,11 +14,11 @@ LARGEST_MICROVOLTS = 9_999_999
 """What fits into eight characters with a sign."""
 
 _WIDTH = 8
-_MOST_DECIMALS = 6
+_MAX_DECIMALS = 6
 # Below this a range in uV has too few decimals left.
 _SMALL = 0.1
 # Steps per range below which a signal would be no more than a staircase, and the rounding of float64 besides.
-_LEAST_STEPS, _FLOAT_NOISE = 100, 1e-9
+_MIN_STEPS, _FLOAT_NOISE = 100, 1e-9
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def calibrate(microvolts: npt.NDArray[np.float64], bits: int, name: str) -> Cali
     if below == above:
         above = _next_above(above)
     step = float(above - below) / (2 * limit - 1) / factor
-    if step * _LEAST_STEPS > high - low > largest * _FLOAT_NOISE:
+    if step * _MIN_STEPS > high - low > largest * _FLOAT_NOISE:
         raise UsageError(
             f"the samples of '{name}' lie within {high - low:.3g} uV around {low:.6g} uV, which is finer than the "
             "eight characters of EDF's bounds can state; are they really in uV? Take an offset away first."
@@ -99,7 +99,7 @@ def text_of(value: Decimal) -> str:
 
 def stated_bound(value: float, rounding: str) -> Decimal:
     """Round to the most decimals that fit into a field; raises UsageError where none do."""
-    for decimals in range(_MOST_DECIMALS, -1, -1):
+    for decimals in range(_MAX_DECIMALS, -1, -1):
         rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), rounding)
         if len(f"{rounded:f}") <= _WIDTH:
             return rounded if rounded else Decimal(0)
@@ -107,7 +107,7 @@ def stated_bound(value: float, rounding: str) -> Decimal:
 
 
 def _next_above(value: Decimal) -> Decimal:
-    for decimals in range(_MOST_DECIMALS, -1, -1):
+    for decimals in range(_MAX_DECIMALS, -1, -1):
         larger = value + Decimal(1).scaleb(-decimals)
         if len(text_of(larger)) <= _WIDTH:
             return larger

@@ -39,7 +39,7 @@ _NO_CONTACTS = (VOLTAGE_WORDS | OTHER_WORDS | {"x", "v", "ch", "chan", "elec"}) 
 # something else when alone: rows of the 10-10 system, left and right, source and detector, sleep stages.
 _LONE_LETTERS = frozenset("abeghjkuwy")
 _EYES = 2  # E1 and E2 are eyes (AASM), unless a net or a depth electrode goes on counting.
-_MOST_IN_BANK, _MOST_IN_NET = 32, 257
+_MAX_IN_BANK, _MAX_IN_NET = 32, 257
 
 _MIN_SERIES, _MIN_RISKY_SERIES = 4, 6
 _RISKY_LETTERS = frozenset("sdrlz")
@@ -107,7 +107,7 @@ def is_known_contact(found: Contact) -> bool:
     if found.primed:
         return stem[:-1] not in _NO_CONTACTS - {"x", "v"}
     if stem in _LONE_LETTERS:
-        return _EYES < number <= _MOST_IN_NET if stem == "e" else 1 <= number <= _MOST_IN_BANK
+        return _EYES < number <= _MAX_IN_NET if stem == "e" else 1 <= number <= _MAX_IN_BANK
     return _REGION.fullmatch(stem) is not None and stem not in _DEPTH_WORDS
 
 

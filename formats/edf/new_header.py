@@ -14,7 +14,7 @@ from eegzip.formats.edf.record_length import RecordLength
 FIRST_YEAR, LAST_YEAR = 1985, 2084
 """What the two digits of a year stand for (EDF+ section 2.1.3.2)."""
 
-MOST_SIGNALS = 9998
+MAX_SIGNALS = 9998
 """What fits into the four characters of the number of signals, less the annotations."""
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -36,7 +36,7 @@ def new_header(
     Parameters
     ----------
     labels : sequence of str
-        Of ordinary signals: at most `MOST_SIGNALS`, each of at most 16 printable ASCII characters.
+        Of ordinary signals: at most `MAX_SIGNALS`, each of at most 16 printable ASCII characters.
     calibrations : sequence of Calibration
         One each.
     record : RecordLength

@@ -12,12 +12,12 @@ from eegzip.formats.errors import UsageError
 _MAX_RECORD_BYTES = 8 << 20
 _MAX_SAMPLES = 1 << 15
 _USUAL_SECONDS, _MIN_PART, _MAX_SECONDS = 10, 4, 3600
-_LEAST_SECONDS = Fraction(1, 1000)
+_MIN_SECONDS = Fraction(1, 1000)
 _WIDTH = 8
 # An exact rate is worth so many seconds of held values at the end; else the rate is off by a millionth at most, and by
 # so little that the last sample is not off by half a sample.
-_MOST_HELD = 2
-_MOST_ERROR = 1e-6
+_MAX_HELD = 2
+_MAX_ERROR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ def fit_record(n_samples: int, rate: Fraction, bytes_per_sample: int) -> RecordL
             continue
         held = -n_samples % samples
         rank = (held, abs(samples - float(rate)), samples)
-        if not error and held <= _MOST_HELD * rate:
+        if not error and held <= _MAX_HELD * rate:
             exact.append((rank, samples, duration))
         near.append((error, rank, samples, duration))
     if exact:
         _, samples, duration = min(exact)
         return RecordLength(samples, duration)
-    allowed = max(min(_MOST_ERROR, 0.5 / n_samples), min((error for error, *_ in near), default=1.0))
-    if allowed > _MOST_ERROR:
+    allowed = max(min(_MAX_ERROR, 0.5 / n_samples), min((error for error, *_ in near), default=1.0))
+    if allowed > _MAX_ERROR:
         raise UsageError(
             f"a sample rate of {float(rate):g} Hz does not fit into EDF's data records; resample to another."
         )
@@ -81,7 +81,7 @@ def _stated(samples: int, rate: Fraction) -> tuple[Decimal | None, float]:
     """Duration of so many samples in eight characters, and by how much of itself it is off."""
     over, under = samples * rate.denominator, rate.numerator
     whole = over // under
-    if not _LEAST_SECONDS * under <= over <= _MAX_SECONDS * under:
+    if not _MIN_SECONDS * under <= over <= _MAX_SECONDS * under:
         return None, 1.0
     decimals = _WIDTH - 1 - len(str(whole))
     scaled = over * 10**decimals

@@ -24,7 +24,7 @@ from eegzip.formats.eegz.seals import TAIL, Seals
 from eegzip.formats.eegz.summary import FileSummary, unpack_summary
 from eegzip.formats.eegz.tail import unpack_tail
 from eegzip.formats.errors import ContainerError
-from eegzip.formats.limits import LEAST_CHUNKS, LEAST_RECORDS, MAX_HEADER_BYTES, RECORDS_A_BYTE
+from eegzip.formats.limits import MAX_HEADER_BYTES, MIN_CHUNKS, MIN_RECORDS, RECORDS_A_BYTE
 from eegzip.formats.remote.path import RemotePath
 from eegzip.formats.remote.spooled import Source
 
@@ -237,8 +237,8 @@ class Container:
             It does.
         """
         records, chunks = self.header.n_records, self.header.n_chunks
-        most = LEAST_RECORDS + RECORDS_A_BYTE * self.size
-        if records > most or chunks > LEAST_CHUNKS + self.size or (records and not self.header.record_bytes):
+        most = MIN_RECORDS + RECORDS_A_BYTE * self.size
+        if records > most or chunks > MIN_CHUNKS + self.size or (records and not self.header.record_bytes):
             raise ContainerError(
                 f"{self.path}: claims {records} data records in {chunks} chunks, more than {self.size} bytes can hold; "
                 "nothing can be restored. Restore the file from a copy."

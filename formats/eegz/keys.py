@@ -16,16 +16,16 @@ from eegzip.formats.extras import imported
 KEY_BYTES = 32
 SALT_BYTES = 16
 
-LEAST_COST, COST, MOST_COST = 14, 17, 18
+MIN_COST, COST, MAX_COST = 14, 17, 18
 """Binary logarithm of scrypt's N: 2**17 takes 128 MiB and about half a second. What a file asks for beyond the last is
 refused, so that none takes more than 256 MiB."""
 
-MOST_STRETCHING = 1 << 19
+MAX_STRETCHING = 1 << 19
 """Sum of N over a file's slots, of which all may have to be tried: two to three seconds of a core."""
 
 _BLOCK, _PARALLEL = 8, 1
 _INFO = b"eegzip 1.7 key"
-_MOST_PASSPHRASE = 1 << 16
+_MAX_PASSPHRASE = 1 << 16
 # A file is opened again and again, where a program has thousands at hand; by then the pass phrase was stretched.
 _KEPT = 16
 
@@ -65,7 +65,7 @@ class Key:
         if isinstance(key, str):
             # What looks the same is the same, whichever way a keyboard or a system composes letters.
             secret = unicodedata.normalize("NFC", key).encode("utf-8", "surrogatepass")
-            if not 0 < len(secret) <= _MOST_PASSPHRASE:
+            if not 0 < len(secret) <= _MAX_PASSPHRASE:
                 raise UsageError("a pass phrase has one character at least, and 64 kB at most; choose another.")
             if _names_file(key):
                 raise UsageError("that pass phrase is the name of a file; a key file is given as a Path: key=Path(...)")

@@ -13,7 +13,7 @@ from eegzip.formats.parallel import begun_ahead
 from eegzip.formats.predictive.chunk import ExactDecoder
 
 _MAX_CHUNKS = 4
-_MOST_BYTES, _BYTES_A_SAMPLE = 1 << 30, 24
+_MAX_BYTES, _BYTES_A_SAMPLE = 1 << 30, 24
 """Chunks under way at a time, and what they may take together, at so many bytes a sample; one may take more."""
 
 
@@ -54,7 +54,7 @@ def lossless_chunks(
     header = reader.header
     records = min(header.chunk_records, header.n_records)
     taken = _BYTES_A_SAMPLE * records * sum(header.signals[signal].samples_per_record for signal in signals)
-    most = max(1, min(_MAX_CHUNKS, _MOST_BYTES // max(taken, 1)))
+    most = max(1, min(_MAX_CHUNKS, _MAX_BYTES // max(taken, 1)))
     for decoded in begun_ahead(chunks, begin, most):
         yield decoded.result()
 

@@ -11,7 +11,7 @@ from eegzip.formats.remote.path import RemotePath
 _END_BYTES = 1 << 16
 """Read of the start and of the end when a file is opened: header, summary and index of most files."""
 
-_LEAST, _MOST = 1 << 18, 1 << 23
+_MIN_AHEAD, _MAX_AHEAD = 1 << 18, 1 << 23
 """Bytes asked for at least; and at most beyond what is wanted, where one read follows the other."""
 
 _KEPT_BYTES = 1 << 26
@@ -43,7 +43,7 @@ class RangedFile:
         # should open remote files anew.
         self._lock = RLock()
         self._kept: list[tuple[int, bytes]] = []
-        self._ahead = _LEAST
+        self._ahead = _MIN_AHEAD
         start = path.read(0, _END_BYTES)
         if len(start) != _END_BYTES:  # all of it: it is short, or the server gives no parts
             self.size, self._whole = len(start), start
@@ -96,7 +96,7 @@ class RangedFile:
     def _fetch(self, offset: int, size: int) -> bytes:
         # Reads that follow one another fetch more and more ahead.
         follows = any(start <= offset <= start + len(data) for start, data in self._kept[-1:])
-        self._ahead = min(2 * self._ahead, _MOST) if follows else _LEAST
+        self._ahead = min(2 * self._ahead, _MAX_AHEAD) if follows else _MIN_AHEAD
         return self._ask(offset, min(max(size, self._ahead), self.size - offset))[:size]
 
     def _ask(self, offset: int, size: int) -> bytes:

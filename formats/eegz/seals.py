@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eegzip.formats.eegz.fields import Fields
-from eegzip.formats.eegz.keys import COST, KEY_BYTES, LEAST_COST, MOST_COST, MOST_STRETCHING, SALT_BYTES, AnyKey, Key
+from eegzip.formats.eegz.keys import COST, KEY_BYTES, MAX_COST, MAX_STRETCHING, MIN_COST, SALT_BYTES, AnyKey, Key
 from eegzip.formats.errors import ContainerError, SealedError
 from eegzip.formats.extras import imported
 
@@ -17,7 +17,7 @@ FILE, IDENTITY, TEXT, TAIL = b"FILE", b"HIDE", b"TEXT", b"TAIL"
 """Kinds of places: a segment of a file that is sealed as a whole, what identifies a recording, the texts of a chunk,
 and pieces of what follows the last data record."""
 
-MOST_SLOTS = 8
+MAX_SLOTS = 8
 _NONCE_BYTES = 12
 _WRAPPED_BYTES = _NONCE_BYTES + KEY_BYTES + TAG_BYTES
 _NAME = b"eegzip 1.7"
@@ -87,16 +87,16 @@ class Lock:
             A field is missing, of the wrong type or out of range.
         """
         slots = []
-        for item in fields.maps("slots", MOST_SLOTS):
+        for item in fields.maps("slots", MAX_SLOTS):
             kind = item.text("kind")
             if kind not in ("passphrase", "key"):
                 continue  # of a later version; another slot may do
-            cost = item.integer("cost", LEAST_COST, MOST_COST) if kind == "passphrase" else 0
+            cost = item.integer("cost", MIN_COST, MAX_COST) if kind == "passphrase" else 0
             salt, wrapped = item.binary("salt"), item.binary("wrapped")
             if len(salt) != SALT_BYTES or len(wrapped) != _WRAPPED_BYTES:
                 raise ContainerError("the lock has a salt or a wrapped key of another length than it must have.")
             slots.append(Slot(kind == "passphrase", salt, cost, wrapped))
-        if sum(1 << slot.cost for slot in slots if slot.passphrase) > MOST_STRETCHING:
+        if sum(1 << slot.cost for slot in slots if slot.passphrase) > MAX_STRETCHING:
             raise ContainerError("the lock asks for more stretching of pass phrases than it may.")
         file = fields.binary("file")
         if len(file) != SALT_BYTES:

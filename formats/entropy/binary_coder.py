@@ -23,7 +23,7 @@ LOW, HIGH, PLACE, VALUE = 0, 1, 2, 3
 PROBABILITY_BITS = 16
 MIN_PROBABILITY = 32
 """Of 65536; no decision is ever held for more certain."""
-MOST_DECISIONS_A_BYTE = 12_000
+MAX_DECISIONS_A_BYTE = 12_000
 """Of decisions that are held for no more certain than 65504 of 65536, each takes 0.0007 bits at the least."""
 HALF = 1 << (PROBABILITY_BITS - 1)
 """Probability of a decision without a model."""

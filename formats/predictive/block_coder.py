@@ -32,7 +32,7 @@ from eegzip.formats.predictive.regression import solve
 MAX_SPAN = 1 << 25
 """Of the values of a stream: sums of products are then exact in 64 bits."""
 _FIRST_BLOCK, _GROWS_EVERY = 16, 64
-_MOST_BYTES = 8
+_MAX_BYTES = 8
 _WORDS_LEFT_OUT = 64
 """Words beyond the end count as 0; a writer leaves none out, and more than so many are not believed in."""
 _ECHO_SPEED = 0.008
@@ -235,7 +235,7 @@ def encode_by_blocks(values: np.ndarray, references: Sequence[np.ndarray], shape
     signals, work = _signals(flat - centre, references, shape), _new_work(shape, len(references), count)
     below, first = tables()
     intervals, words = np.empty(count, np.int32), np.empty(count + 2, np.uint16)
-    raw = np.empty(_MOST_BYTES * count + 8, np.uint8)
+    raw = np.empty(_MAX_BYTES * count + 8, np.uint8)
     size = _run(
         signals, count, shape.past, shape.window, 1 << shape.block, shape.keep, shape.penalty,
         lowest - centre, highest - centre, work, below, first, intervals, words, raw, True,

@@ -20,7 +20,7 @@ from eegzip.formats.predictive.block_tables import (
 FAST, SLOW, OCTAVE, SHIFT = 0, 1, 2, 3
 BITS, COUNT, PLACE = 0, 1, 2
 _FIRST_SPREAD = 1 << 16
-_LEAST = 1 << 10
+_MIN_SPREAD = 1 << 10
 _ESCAPE_BITS = 5
 _WORD_BITS = 16
 _LOWEST_STATE = 1 << _WORD_BITS
@@ -44,7 +44,7 @@ def new_bits() -> np.ndarray:
 @jit
 def row_of(spread: np.ndarray, fraction: int) -> int:
     """Row of the tables for the next error; sets how many of its bits are raw."""
-    size = spread[FAST] + spread[SLOW] + _LEAST
+    size = spread[FAST] + spread[SLOW] + _MIN_SPREAD
     octave = spread[OCTAVE]
     while (size >> octave) > 1:
         octave += 1

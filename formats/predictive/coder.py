@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.entropy.binary_coder import (
-    MOST_DECISIONS_A_BYTE,
+    MAX_DECISIONS_A_BYTE,
     PLACE,
     finish,
     is_over,
@@ -245,7 +245,7 @@ def decode_residual(data: bytes, count: int, references: Sequence[np.ndarray], s
         return np.broadcast_to(np.int32(lowest), count)
     payload = np.frombuffer(data, np.uint8, offset=place).copy()
     # A sample is a decision at the least: what a stream says is over by then, and memory is taken for no more.
-    stop = min(count, MOST_DECISIONS_A_BYTE * (len(payload) + 8)) if step == 1 else count
+    stop = min(count, MAX_DECISIONS_A_BYTE * (len(payload) + 8)) if step == 1 else count
     flat = np.zeros(stop, np.int64)
     work, model = _new_work(shape.regressors(len(references))), new_model()
     state = new_decoder(payload)

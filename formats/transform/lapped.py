@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 _Table = TypeVar("_Table")
-_MOST_KEPT = 1 << 16
+_MAX_KEPT = 1 << 16
 _PIECE = 1 << 16
 """Samples that are transformed at a time."""
 
@@ -25,7 +25,7 @@ _PIECE = 1 << 16
 def _kept(table: Callable[[int], _Table]) -> Callable[[int], _Table]:
     """Keep what is computed for the sizes of ordinary blocks; of millions of samples it would add up."""
     keeping = lru_cache(16)(table)
-    return lambda size: keeping(size) if size <= _MOST_KEPT else table(size)
+    return lambda size: keeping(size) if size <= _MAX_KEPT else table(size)
 
 
 @_kept

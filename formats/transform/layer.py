@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from eegzip.formats.entropy.binary_coder import MOST_DECISIONS_A_BYTE, PLACE, new_decoder, take_bits
+from eegzip.formats.entropy.binary_coder import MAX_DECISIONS_A_BYTE, PLACE, new_decoder, take_bits
 from eegzip.formats.errors import ContainerError
 from eegzip.formats.transform import lapped, spatial
 from eegzip.formats.transform.coefficients import decode_coefficients
@@ -81,7 +81,7 @@ def decode_layer(data: bytes, signals: int, n_samples: int, *, first: bool = Fal
     members, bins = len(header.steps), block_size(n_samples, header.blocks)
     shape = (members, header.blocks, bins)
     ends = ends_of(header.parts, bins)
-    if int(ends.sum()) * header.blocks > MOST_DECISIONS_A_BYTE * (len(stream) + 8):
+    if int(ends.sum()) * header.blocks > MAX_DECISIONS_A_BYTE * (len(stream) + 8):
         raise ContainerError("a layer ends before its coefficients do.")
     quantised = decode_coefficients(shape, ends, new_model(members, first=first), state, stream)
     if quantised.shape != shape:

@@ -98,7 +98,7 @@ def test_large_chunks_are_decoded_one_by_one(target, monkeypatch):
     monkeypatch.setattr(lossless_ahead, "begun_ahead", lambda *a: asked.append(a[2]) or inner(*a))
     with EegzReader(target) as reader:
         for most, expected in ((1 << 30, 4), (2 * 24 * 2 * 128, 2), (100, 1)):
-            monkeypatch.setattr(lossless_ahead, "_MOST_BYTES", most)
+            monkeypatch.setattr(lossless_ahead, "_MAX_BYTES", most)
             found = list(lossless_chunks(reader, range(5), [0, 1]))
             assert asked.pop() == expected
             assert np.array_equal(found[3][1], recording.chunk_exact(3, 1))

@@ -18,7 +18,7 @@ from sealed import KEY, Block, blocks_of, flipped, forged
 import eegzip
 from eegzip.formats.eegz import layout, sealed_file
 from eegzip.formats.eegz.chunk import StreamKind
-from eegzip.formats.eegz.keys import MOST_COST, Key
+from eegzip.formats.eegz.keys import MAX_COST, Key
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError, ContainerError, SealedError, UsageError
 from eegzip.formats.packing import pack_map, unpack_map
@@ -397,7 +397,7 @@ class TestKeys:
 
             return forged(out.getvalue(), change)
 
-        costs = [{"cost": MOST_COST + 1}, {"cost": 60}, {"many": 9}, {"many": 5}]
+        costs = [{"cost": MAX_COST + 1}, {"cost": 60}, {"many": 9}, {"many": 5}]
         for changes in (*costs, {"salt": b""}, {"wrapped": b"x" * 59}):
             with pytest.raises(ContainerError):
                 eegzip.open(asking(**changes), key="x")

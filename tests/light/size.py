@@ -11,8 +11,8 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
-MOST_PACKAGES = 12
-MOST = 350
+MAX_PACKAGES = 12
+MAX_MEGABYTES = 350
 """MB of 2**20 bytes, as ``du -m`` counts them."""
 CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints-light.txt"
 
@@ -48,5 +48,5 @@ if __name__ == "__main__":
         print(f"{size:6.1f} MB  {name}")
     total = sum(taken.values())
     print(f"{total:6.1f} MB in all, {len(taken) - 1} packages and eegzip")
-    if total >= MOST or len(taken) - 1 > MOST_PACKAGES:
-        sys.exit(f"More than {MOST} MB, or more than {MOST_PACKAGES} packages.")
+    if total >= MAX_MEGABYTES or len(taken) - 1 > MAX_PACKAGES:
+        sys.exit(f"More than {MAX_MEGABYTES} MB, or more than {MAX_PACKAGES} packages.")

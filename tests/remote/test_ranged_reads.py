@@ -37,7 +37,7 @@ def test_tokens_take_three_too_with_those_of_chunks_beside(
 ):
     # A short file, opened as if it were a long one.
     monkeypatch.setattr(ranged_file, "_END_BYTES", 3000)
-    monkeypatch.setattr(ranged_file, "_LEAST", 3000)
+    monkeypatch.setattr(ranged_file, "_MIN_AHEAD", 3000)
     path = compressed(eegmat, codebooks=2, chunk_seconds=10)
     (web.folder / "night.eegz").write_bytes(path.read_bytes())
     with eegzip.open(f"{web.url}/night.eegz") as there, eegzip.open(path) as here:

@@ -105,7 +105,7 @@ _CONSISTENT = 0.6745
 _FEWEST = 5
 """Recordings of which it makes sense to ask which of them stands out."""
 
-_LEAST_SPREAD = 0.05
+_MIN_SPREAD = 0.05
 """Least median deviation, as a share: where all are nearly alike, little differences are none."""
 
 
@@ -179,7 +179,7 @@ def with_outliers(rows: Sequence[Row]) -> list[Row]:
             continue
         scaled = np.log(values) if values.min() > 0 else values / usual
         away = figure.bad * (scaled - np.median(scaled))
-        scores = _CONSISTENT * away / max(float(np.median(np.abs(away))), _LEAST_SPREAD)
+        scores = _CONSISTENT * away / max(float(np.median(np.abs(away))), _MIN_SPREAD)
         for (index, value), score in zip(found, scores, strict=True):
             if score > _STANDS_OUT:
                 text = f"{figure.name} {_figure(value, figure.unit)}, usually {_figure(usual, figure.unit)}"

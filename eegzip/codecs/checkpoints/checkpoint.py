@@ -36,7 +36,7 @@ MAX_JOINT_BYTES = 64 << 20
 MAX_CONFIG_BYTES = 1 << 20
 # Priors by digest, the last that were asked for: checking a model, coding tokens and decoding them each ask.
 _parsed: OrderedDict[str, TokenPrior] = OrderedDict()
-_MOST_PARSED = 2
+_MAX_PARSED = 2
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def read_prior(folder: Path, digest: str) -> TokenPrior | None:
         return None
     prior = _parsed.pop(digest, None) or TokenPrior(content)
     _parsed[digest] = prior
-    while len(_parsed) > _MOST_PARSED:
+    while len(_parsed) > _MAX_PARSED:
         _parsed.popitem(last=False)
     return prior
 

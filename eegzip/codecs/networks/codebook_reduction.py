@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 
 # Costs of all pairs are held at once: half a gigabyte at this size.
-_MOST_ENTRIES = 8192
+_MAX_ENTRIES = 8192
 # What an unused entry weighs beside an average one: enough to have a place, too little to move another's.
 _UNUSED = 1e-6
 
@@ -75,8 +75,8 @@ def reduced(
     shape = config.network
     if not 2 <= size <= shape.codebook_size:
         raise ModelError(f"Codebooks of {shape.codebook_size} entries can be reduced to 2 to that many, not {size}.")
-    if shape.codebook_size > _MOST_ENTRIES:
-        raise ModelError(f"Only codebooks of up to {_MOST_ENTRIES} entries can be reduced, not {shape.codebook_size}.")
+    if shape.codebook_size > _MAX_ENTRIES:
+        raise ModelError(f"Only codebooks of up to {_MAX_ENTRIES} entries can be reduced, not {shape.codebook_size}.")
     if uses is not None and [np.shape(use) for use in uses] != [(shape.codebook_size,)] * shape.n_codebooks:
         raise ModelError(f"There must be {shape.codebook_size} uses for each of the {shape.n_codebooks} codebooks.")
     result = dict(state)

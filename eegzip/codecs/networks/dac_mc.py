@@ -25,7 +25,7 @@ _EMBEDDING_SPREAD = 0.02
 # Frames of a block at most: the scores of one are bounded by the config.
 _LONGEST_BLOCK = 32
 # Scores computed at once, beyond those of a single block.
-_MOST_SCORES = 1 << 24
+_MAX_SCORES = 1 << 24
 
 
 class BandedAttention(nn.Module):
@@ -87,7 +87,7 @@ class BandedAttention(nn.Module):
         )
         scores = block * group * span * group
         self.score_count = blocks * scores
-        step = max(_MOST_SCORES // (batch * self.heads * scores), 1)
+        step = max(_MAX_SCORES // (batch * self.heads * scores), 1)
         seen = torch.cat(
             [
                 self._attend(

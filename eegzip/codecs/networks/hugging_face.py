@@ -41,7 +41,7 @@ _SPELLINGS = {
     "parametrizations.weight.original1": _DIRECTION,
 }
 _UNIT = {"snake1": 0, "conv1": 1, "snake2": 2, "conv2": 3}
-_NAMED_AT_MOST = 4
+_MAX_NAMED = 4
 
 
 def is_hugging_face(path: Path) -> bool:
@@ -234,6 +234,6 @@ def _unit(theirs: str, ours: str) -> Iterator[tuple[str, str]]:
 
 def _sentence(words: str, names: list[str]) -> str:
     """Return a sentence about some of the names; none where there are none."""
-    more = len(names) - _NAMED_AT_MOST
-    listed = ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _MAX_NAMED
+    listed = ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
     return words.format(listed) if names else ""

@@ -16,7 +16,7 @@ from eegzip.codecs.networks.descript import Snake1d, VectorQuantize
 from eegzip.codecs.networks.token_network import TokenNetwork
 from eegzip.formats.errors import ModelError
 
-_MOST_KEPT = 3
+_MAX_KEPT = 3
 _LARGEST_KEPT = 1 << 24  # weights: the bundled models have some millions, the official one of 44.1 kHz 77
 _kept: OrderedDict[str, TokenNetwork] = OrderedDict()
 
@@ -131,7 +131,7 @@ def ready_network(checkpoint: Checkpoint) -> TokenNetwork:
     if sum(value.numel() for value in network.state_dict().values()) > _LARGEST_KEPT:
         return network
     _kept[checkpoint.digest] = network
-    while len(_kept) > _MOST_KEPT:
+    while len(_kept) > _MAX_KEPT:
         _kept.popitem(last=False)
     return network
 

@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from eegzip.codecs.checkpoints.checkpoint import JOINT, Checkpoint
 from eegzip.codecs.checkpoints.config import JointConfig
-from eegzip.codecs.networks.joint_inference import BANDS, ITERATIONS, LEAST_KEPT, LEAST_NOISE, N_BANDS, SHRINKAGE
+from eegzip.codecs.networks.joint_inference import BANDS, ITERATIONS, MIN_KEPT, MIN_NOISE, N_BANDS, SHRINKAGE
 from eegzip.formats.errors import ModelError
 
 
@@ -67,11 +67,11 @@ def neighbours_of(decoded: torch.Tensor, noise: torch.Tensor) -> Neighbours:
         covariances.append(rows @ rows.T / rows.shape[1])
         noises.append(noise[:, :, first:stop].double().mean((1, 2)))
     found = torch.stack(covariances)
-    error = torch.stack(noises).clamp_min(LEAST_NOISE)
+    error = torch.stack(noises).clamp_min(MIN_NOISE)
     energy = torch.diagonal(found, dim1=1, dim2=2)
     variance = energy + error
     size = variance.sqrt()
-    kept = (energy / variance).clamp_min(LEAST_KEPT)
+    kept = (energy / variance).clamp_min(MIN_KEPT)
     # Errors don't correlate with what was decoded, so coding takes the same share from all of a channel's covariances.
     whole = found / (kept[:, :, None] * kept[:, None] * size[:, :, None] * size[:, None])
     whole = whole - torch.diag_embed(torch.diagonal(whole, dim1=1, dim2=2)) + torch.eye(channels).to(whole)
@@ -216,7 +216,7 @@ class JointDecoder(nn.Module):
         if neighbours is None:
             neighbours = neighbours_of(decoded, noise)
         wiener = banded(neighbours.weights, decoded)
-        size = noise.clamp_min(LEAST_NOISE).sqrt()
+        size = noise.clamp_min(MIN_NOISE).sqrt()
         frames = decoded.shape[-2]
         of_bands = [
             torch.log(_band_means(decoded.square()) / neighbours.noise.mT.unsqueeze(-2) + 0.1),
@@ -226,7 +226,7 @@ class JointDecoder(nn.Module):
             ),
             torch.log(_band_means(noise) + 1e-3),
         ]
-        level = self.noise[0].clamp_min(LEAST_NOISE).sqrt()
+        level = self.noise[0].clamp_min(MIN_NOISE).sqrt()
         features = [torch.asinh(decoded / level), torch.asinh((wiener - decoded) / size), *of_bands]
         h = self.first(torch.cat(features, dim=-1))
         # In units of each channel's spread, so that weights mean the same between loud channels and quiet ones.

@@ -28,8 +28,8 @@ ITERATIONS = 8
 # Share of each covariance that is given up for the sake of its inverse.
 SHRINKAGE = 0.03
 # Least share of its variance that a decoded band is taken to have kept.
-LEAST_KEPT = 0.05
-LEAST_NOISE = 1e-4
+MIN_KEPT = 0.05
+MIN_NOISE = 1e-4
 _EPSILON = 1e-5
 
 DoubleArray = npt.NDArray[np.float64]
@@ -72,11 +72,11 @@ def neighbours_of(decoded: FloatArray, noise: FloatArray) -> Neighbours:
         [gram(decoded[:, :, part].reshape(channels, -1)) / (frames * (part.stop - part.start)) for part in parts]
     )
     error = np.stack([noise[:, :, part].astype(np.float64).mean(axis=(1, 2)) for part in parts])
-    error = np.maximum(error, LEAST_NOISE)
+    error = np.maximum(error, MIN_NOISE)
     energy = _diagonals(found)
     variance = energy + error
     size = np.sqrt(variance)
-    kept = np.maximum(energy / variance, LEAST_KEPT)
+    kept = np.maximum(energy / variance, MIN_KEPT)
     # Errors don't correlate with what was decoded, so coding takes the same share from all of a channel's covariances.
     whole = found / (kept[:, :, None] * kept[:, None] * size[:, :, None] * size[:, None])
     values, vectors = np.linalg.eigh(np.where(own, 1.0, whole))
@@ -157,8 +157,8 @@ class JointRefiner:
         noise = table[depth]
         known = neighbours_of(decoded, noise)
         wiener = _banded(known.weights, decoded)
-        size = np.sqrt(np.maximum(noise, np.float32(LEAST_NOISE)))
-        level = np.sqrt(np.maximum(table[0], np.float32(LEAST_NOISE)))
+        size = np.sqrt(np.maximum(noise, np.float32(MIN_NOISE)))
+        level = np.sqrt(np.maximum(table[0], np.float32(MIN_NOISE)))
 
         def steady(values: FloatArray) -> FloatArray:
             return np.broadcast_to(np.log(values.T + np.float32(0.1))[:, None], (channels, frames, N_BANDS))

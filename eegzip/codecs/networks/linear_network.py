@@ -19,7 +19,7 @@ from eegzip.codecs.types import CodeArray, FloatArray
 from eegzip.formats.errors import ModelError
 from eegzip.formats.processes import PerProcess
 
-_MOST_KEPT = 3
+_MAX_KEPT = 3
 _kept: OrderedDict[str, LinearWeights] = OrderedDict()
 
 
@@ -78,7 +78,7 @@ def _weights(checkpoint: Checkpoint) -> LinearWeights:
     # Without a lock, which a forked process might inherit locked: at worst two threads read the same.
     weights = _kept.pop(checkpoint.digest, None) or LinearWeights(checkpoint)
     _kept[checkpoint.digest] = weights
-    while len(_kept) > _MOST_KEPT:
+    while len(_kept) > _MAX_KEPT:
         _kept.popitem(last=False)
     return weights
 

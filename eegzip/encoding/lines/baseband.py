@@ -20,9 +20,9 @@ _STEADY_KNOTS, _LAG = 16, 4
 _AROUND_KNOTS = 32
 """Before and after what is surely a line it is looked for, too."""
 
-_LEAST_STEADY = 0.75
-_LEAST_OVER_SIDES = 6.0
-LEAST_LEVEL = 0.08
+_MIN_STEADY = 0.75
+_MIN_OVER_SIDES = 6.0
+MIN_LEVEL = 0.08
 """Of the EEG's level. A quieter line neither disturbs a network nor is it worth its bits."""
 
 
@@ -166,7 +166,7 @@ def loudness(signals: Signals, amplitudes: np.ndarray, noise: np.ndarray) -> np.
     -------
     ndarray of bool, shape (signals, knots)
     """
-    least = np.maximum(2 * np.square(LEAST_LEVEL * signals.levels), _LEAST_OVER_SIDES * noise)
+    least = np.maximum(2 * np.square(MIN_LEVEL * signals.levels), _MIN_OVER_SIDES * noise)
     result = np.zeros(amplitudes.shape[:2], bool)
     for signal, first, stop in _spans(amplitudes):
         result[signal, first:stop] = agreement(amplitudes[signal], first, stop, 1)[0] >= least[signal]
@@ -188,7 +188,7 @@ def presence(turned: np.ndarray, loud: np.ndarray, noise: np.ndarray) -> Presenc
     for signal, first, stop in _spans(turned):
         if loud[signal, first]:
             energy, steady = agreement(turned[signal], first, stop, lag)
-            if steady >= _LEAST_STEADY * energy:
+            if steady >= _MIN_STEADY * energy:
                 there[signal] = True
                 when[max(first - _AROUND_KNOTS, 0) : stop + _AROUND_KNOTS] = True
     return Presence(there, when, noise)

@@ -24,7 +24,7 @@ _GRAIN_HZ = 0.0002
 _TOGETHER = 4
 """Frequencies that are looked from at a time; each takes memory that grows with the recording."""
 
-_LEAST_RATE, _MOST_RATE = 32.0, 65536.0
+_MIN_RATE, _MAX_RATE = 32.0, 65536.0
 
 
 def find_lines(
@@ -49,7 +49,7 @@ def find_lines(
     tuple of LineSet and list of Line, or None
         Of those signals that have any, over all knots, amplitudes in steps; ``None`` where none is worth it.
     """
-    if not _LEAST_RATE <= rate <= _MOST_RATE:
+    if not _MIN_RATE <= rate <= _MAX_RATE:
         return None
     spacing = min(max(round(rate), MIN_LINE_SPACING), MAX_LINE_SPACING)
     proposed = propose(read, n_samples, len(indices), rate, spacing)

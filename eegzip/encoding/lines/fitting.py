@@ -15,7 +15,7 @@ _BOND = 0.05
 """What holds neighbouring amplitudes together, where there is little else to know them by."""
 
 _LAGS = (4, 12)
-_USUAL_STIFFNESS, _MOST_STIFFNESS = 16.0, 400.0
+_USUAL_STIFFNESS, _MAX_STIFFNESS = 16.0, 400.0
 _NOISY_CHANGE, _NOISY_FIT = 20.0, 8.0
 """By what fitted amplitudes change from knot to knot for noise alone, and how large they are, thrice to be sure."""
 
@@ -119,7 +119,7 @@ def _stiffness(values: np.ndarray, breaks: np.ndarray, noise: float) -> float:
     large the noise is, changes over some seconds say; but what is far above the noise beside a line is the line's.
     """
     fast = mean_change(values, breaks, 1) - _NOISY_CHANGE * noise
-    most = _MOST_STIFFNESS if fast <= 0 else min(_NOISY_FIT * noise / fast, _MOST_STIFFNESS)
+    most = _MAX_STIFFNESS if fast <= 0 else min(_NOISY_FIT * noise / fast, _MAX_STIFFNESS)
     short, long = (mean_change(values, breaks, lag) for lag in _LAGS)
     if long < 0:
         return min(_USUAL_STIFFNESS, most)

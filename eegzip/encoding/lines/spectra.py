@@ -24,14 +24,14 @@ _HALF_WIDTH = 1
 _NEAR, _FAR = 4, 12
 """Bins: how far from a line its surroundings are looked at."""
 
-_MOST_RATIO = 30.0
+_MAX_RATIO = 30.0
 _APART = 8
 """Bins between two lines that are proposed, at least."""
 
-_LEAST_RATIO = 2.5
+_MIN_RATIO = 2.5
 """Of a line to its surroundings, in the mean over channels; a generous one, as what is proposed is looked at again."""
 
-_LEAST_ALONE = 5.0
+_MIN_ALONE = 5.0
 """Likewise, of a single channel."""
 
 MAX_PROPOSED = 16
@@ -84,11 +84,11 @@ def propose(read: SampleReader, n_samples: int, signals: int, rate: float, spaci
             power += np.square(np.abs(np.fft.rfft(part * taper, axis=1)))
         power *= 2 / (length * np.square(taper).sum() * len(epoch))
         ratio = _ratios(power)
-        whole = np.where(ratio > _LEAST_ALONE, 0.0, power)[:, (hz >= _LEVEL_HZ[0]) & (hz <= _LEVEL_HZ[1])].sum(axis=1)
+        whole = np.where(ratio > _MIN_ALONE, 0.0, power)[:, (hz >= _LEVEL_HZ[0]) & (hz <= _LEVEL_HZ[1])].sum(axis=1)
         levels.append(np.sqrt(whole))
         ratio[:, (hz < _LOWEST_HZ) | (hz > rate / 2 - 1)] = 0
         pooled = ratio.mean(axis=0)
-        pooled = np.where((pooled >= _LEAST_RATIO) | (ratio.max(axis=0, initial=0) >= _LEAST_ALONE), pooled, 0.0)
+        pooled = np.where((pooled >= _MIN_RATIO) | (ratio.max(axis=0, initial=0) >= _MIN_ALONE), pooled, 0.0)
         score += _peaks(pooled, (power / np.maximum(whole, 1.0)[:, None]).mean(axis=0))
     chosen: list[int] = []
     rounded = _coarse(score)
@@ -127,7 +127,7 @@ def _ratios(power: np.ndarray) -> np.ndarray:
 
     here = mean(places - _HALF_WIDTH, places + _HALF_WIDTH + 1)
     beside = np.minimum(mean(places - _FAR, places - _NEAR + 1), mean(places + _NEAR, places + _FAR + 1))
-    result: np.ndarray = np.minimum(here / np.maximum(beside, 1e-12), _MOST_RATIO)
+    result: np.ndarray = np.minimum(here / np.maximum(beside, 1e-12), _MAX_RATIO)
     return result
 
 

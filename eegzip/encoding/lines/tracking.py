@@ -11,12 +11,12 @@ from eegzip.formats.lines.oscillator import NO_SWITCH
 
 _MASK = (1 << 32) - 1
 
-_STRAIGHT, _MOST_STRAIGHT = 100.0, 100.0
+_STRAIGHT, _MAX_STRAIGHT = 100.0, 100.0
 """How stiff a track is where the noise is as large as the line: mains drift by a hundredth of a Hz in a second."""
 
 _ROUGH = 40.0
 _AUDIBLE = 4.0
-_PHASE_ROOM, _MOST_ROOM = 0.005, 0.02
+_PHASE_ROOM, _MAX_ROOM = 0.005, 0.02
 """Turns by which a line of the EEG's size may leave its track before its frequency is changed: amplitudes follow."""
 
 _NOISE_ROOM = 0.04
@@ -27,7 +27,7 @@ _LONGEST = 256
 
 
 _SIDE_KNOTS = 3
-_LEAST_JUMP, _OVER_NOISE, _OVER_CHANGE = 0.1, 20.0, 6.0
+_MIN_JUMP, _OVER_NOISE, _OVER_CHANGE = 0.1, 20.0, 6.0
 _APART = 4
 """Knots between two switches of a line, at least."""
 
@@ -101,10 +101,10 @@ def track(
     size = max(size / max(int(present.sum()), 1), 1e-12)
     unsure = float(weighted(noise[:, None], weights)[0]) / size
     straight = ahead.copy()
-    straighten(straight, present, max(_ROUGH if rough else 0.0, min(_STRAIGHT * unsure, _MOST_STRAIGHT)))
+    straighten(straight, present, max(_ROUGH if rough else 0.0, min(_STRAIGHT * unsure, _MAX_STRAIGHT)))
     count = max(int(np.count_nonzero(weights)), 1)
     room = max(_PHASE_ROOM / (size / count) ** 0.5, _NOISE_ROOM * unsure**0.5)
-    return _written(word, 1 << grain, spacing, straight, min(room, _MOST_ROOM))
+    return _written(word, 1 << grain, spacing, straight, min(room, _MAX_ROOM))
 
 
 def _written(word: int, unit: int, spacing: int, ahead: np.ndarray, room: float) -> tuple[np.ndarray, np.ndarray]:
@@ -207,7 +207,7 @@ def switches(
         jump = _size(high - low, weights)
         change = max(_size(part[:, -1] - part[:, 0], weights) for part in (left, right))
         loud = max(_size(low, weights), _size(high, weights))
-        if jump >= _LEAST_JUMP * loud and jump >= _OVER_NOISE * noise and jump >= _OVER_CHANGE * change:
+        if jump >= _MIN_JUMP * loud and jump >= _OVER_NOISE * noise and jump >= _OVER_CHANGE * change:
             jumps[k] = jump
     while jumps.any():
         k = int(jumps.argmax())

@@ -20,7 +20,7 @@ _USUAL_CHANNELS = 24
 _FEW_CHANNELS = 4
 # Above so many channels an example gets fewer frames, for the sake of memory and time.
 _LONG_BELOW = 24
-_LEAST = 1e-9
+_MIN_NOISE = 1e-9
 # Segments whose errors make the table of errors at most.
 _COUNTED = 400
 # One segment full of artefacts shall not count for all.
@@ -140,6 +140,6 @@ def noise_table(segments: Sequence[Segment], codec: Codec) -> torch.Tensor:
     smooth = near @ (total[known] / count[known, None]) / near.sum(1, keepdim=True)
     # Between depths that no segment has, errors fall as a power of the depth.
     wanted = np.log(np.arange(1, codec.depths + 1) + 0.5)
-    logs = torch.log(smooth.clamp_min(_LEAST)).numpy()
+    logs = torch.log(smooth.clamp_min(_MIN_NOISE)).numpy()
     between = np.stack([np.interp(wanted, octave.numpy(), column) for column in logs.T], axis=1)
     return torch.cat([total[:1] / count[0], torch.from_numpy(np.exp(between))]).float()

@@ -18,7 +18,7 @@ from eegzip.training.prior.rows import Rows
 
 _X, _MATCH, _Y, _NORM = 256, 32, 1024, 8
 _HIDDEN, _NATURAL = 64, 256
-_X_MOST, _Y_MOST, _ACTIVE_MOST = 4095 / _X, 4095 / _Y, 4095 / (2 * _HIDDEN)
+_MAX_X, _MAX_Y, _MAX_ACTIVE = 4095 / _X, 4095 / _Y, 4095 / (2 * _HIDDEN)
 _MIN_GAIN = 1e-4
 
 
@@ -96,8 +96,8 @@ class PriorNetwork(torch.nn.Module):
             spread = rows.variance + self.rest[level]
             x = missing * self.unit[level] * gains[level, rows.together] / spread
             y = self.unit[level].square() * norm_gains[level, rows.together] / spread
-            active = (hidden + self.level[level]).clamp(0, _ACTIVE_MOST)
-            score = x.clamp(-_X_MOST, _X_MOST) @ self.match[level] - y.clamp(max=_Y_MOST) @ self.norm[level]
+            active = (hidden + self.level[level]).clamp(0, _MAX_ACTIVE)
+            score = x.clamp(-_MAX_X, _MAX_X) @ self.match[level] - y.clamp(max=_MAX_Y) @ self.norm[level]
             score = score + active @ self.out[level] + self.bias[level, rows.together]
             token = rows.tokens[:, level]
             there = token < entries

@@ -21,7 +21,7 @@ from eegzip.training.segments.recordings import Part, digital_values
 # A change in what this module makes of a file must change what the cache looks for.
 _VERSION = 1
 _PIECE_SECONDS = 60.0
-_MOST_CHANNELS = 64
+_MAX_CHANNELS = 64
 _LONGEST_LABEL = 16
 _FULL_DEPTH_SHARE = 0.5
 # Of components of subjects held out.
@@ -79,7 +79,7 @@ def excerpt(part: Part, minutes: float, rng: np.random.Generator) -> tuple[np.nd
         label if label.isascii() and label.isprintable() and 0 < len(label) <= _LONGEST_LABEL else f"E{number}"
         for number, label in enumerate(labels, 1)
     ]
-    return x[:_MOST_CHANNELS, start : start + length], float(rate), names[:_MOST_CHANNELS]
+    return x[:_MAX_CHANNELS, start : start + length], float(rate), names[:_MAX_CHANNELS]
 
 
 def _made(part: Part, model: Checkpoint, minutes: float, seed: int) -> Arrays:

@@ -21,7 +21,7 @@ from eegzip.training.segments.recordings import Part
 # A change in what this module makes of a file must change what the cache looks for.
 _VERSION = 1
 _FEWEST_FRAMES = 24
-_MOST_CHANNELS = 64
+_MAX_CHANNELS = 64
 VALIDATION_DEPTHS = (3, 8, 24)
 
 
@@ -109,7 +109,7 @@ def segments_of(
 
 def _made(part: Part, codec: Codec, seed: int, variant: int, most: int, drift: float) -> Arrays:
     rng = draws_of(part, seed, variant)
-    y, scale, hours = at_transform(part, codec, rng, variant, _MOST_CHANNELS, drift)
+    y, scale, hours = at_transform(part, codec, rng, variant, _MAX_CHANNELS, drift)
     latents = codec.analysed(y)
     squared = codec.loudness(scale, latents.shape[1])
     loudness = torch.from_numpy(squared / squared.mean(axis=1, keepdims=True))

@@ -145,7 +145,7 @@ def test_banded_attention_is_attention_within_reach(
     frames: int, reach: int, scores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One block at a time, or all at once.
-    monkeypatch.setattr("eegzip.codecs.networks.dac_mc._MOST_SCORES", scores)
+    monkeypatch.setattr("eegzip.codecs.networks.dac_mc._MAX_SCORES", scores)
     torch.manual_seed(1)
     attention = BandedAttention(8, MultichannelConfig(heads=2, reach=reach, vocabulary=("Cz", "Pz")))
     for weight in attention.parameters():
