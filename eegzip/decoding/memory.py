@@ -22,6 +22,24 @@ _REACH = 64
 """Samples of a signal, or of a waveform where that is slower, within reach of the resampling filter."""
 
 
+_MODEL_BYTES_A_SAMPLE = 6
+"""Of a signal that a model codes at its own rate: its tokens and its waveform."""
+
+
+def believable_records(signals: int, samples_per_record: int) -> int:
+    """How many data records a chunk may hold and be restored without a word of its reader, however small the file is.
+
+    Parameters
+    ----------
+    signals
+        Of the recording.
+    samples_per_record
+        Of all signals together.
+    """
+    believed = DECODED_BYTES + DECODED_A_SIGNAL * signals
+    return believed // ((_BYTES_A_SAMPLE + _MODEL_BYTES_A_SAMPLE) * max(samples_per_record, 1))
+
+
 def memory_of(reader: EegzReader) -> int:
     """Bytes that a chunk of a file takes to decode, about and at most; network and program apart."""
     header = reader.header

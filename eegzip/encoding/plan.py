@@ -14,6 +14,7 @@ from eegzip.codecs.checkpoints import registry
 from eegzip.codecs.signal.resampling import network_ratio
 from eegzip.codecs.signal.scaling import RobustLevel, choose_offset_step
 from eegzip.codecs.stream_batch import DigitalSource
+from eegzip.decoding.memory import believable_records
 from eegzip.encoding.channel_groups import SharedStream, share
 from eegzip.encoding.kinds import Codecs, parts_of
 from eegzip.encoding.klt import transformed
@@ -281,8 +282,12 @@ def _chunk_records(file: Plannable, options: CompressionOptions, *, lossless: bo
         seconds = max(usual, _least_chunk_seconds(file))
     duration = file.header.record_duration
     wanted = round(seconds / duration) if duration else file.n_records
-    affordable = CHUNK_BYTES // max(file.header.record_bytes, 1)
-    return max(1, min(wanted, affordable, max(file.n_records, 1)))
+    header = file.header
+    affordable = CHUNK_BYTES // max(header.record_bytes, 1)
+    # Or a flat signal at 20 kHz would become a file of a kilobyte whose minutes no reader believes.
+    samples = sum(signal.samples_per_record for signal in header.signals)
+    believable = believable_records(len(header.signals), samples)
+    return max(1, min(wanted, affordable, believable, max(file.n_records, 1)))
 
 
 def _codec_entry(codec: CodecChoice, options: CompressionOptions) -> eegz.CodecEntry:

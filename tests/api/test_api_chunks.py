@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyedflib
 import pytest
 from api.plain_edf import PlainEdf, beginning
 from hypothesis import HealthCheck, given, settings
@@ -266,3 +268,15 @@ def test_a_cut_equals_the_slice_of_the_whole(
     for new, old in enumerate((1, 3)):
         difference = part.digital(new) - whole.digital(old)[12 * RATE : 44 * RATE]
         assert np.abs(difference).max() <= (1 if new == 0 else 0)
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"lossless": True, "level": 9}, {"max_prd": 9.0}, {}])
+def test_what_is_written_is_restored_however_small_it_is(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Flat channels of 20 kHz are a kilobyte: chunks of a minute would be taken for a file that was made to hurt."""
+    flat = np.zeros((2, 20_000 * 70))
+    eegzip.compress_array(flat, 20_000, ["EEG C3", "EEG C4"], tmp_path / "flat.eegz", **options)
+    assert (tmp_path / "flat.eegz").stat().st_size < 4000
+    assert eegzip.verify(tmp_path / "flat.eegz").intact
+    eegzip.decompress(tmp_path / "flat.eegz", tmp_path / "flat.edf")
+    with pyedflib.EdfReader(str(tmp_path / "flat.edf")) as reader:
+        assert not reader.readSignal(1, digital=True).any()
