@@ -72,12 +72,14 @@ def fuzz_coverage(session: nox.Session) -> None:
 
 @nox.session
 def boundscheck(session: nox.Session) -> None:
-    """Run the tests of compiled decoders, and what is made to hurt them, with every index checked; some minutes."""
+    """Run the tests of compiled decoders, what is made to hurt them and the fuzzer's seeds with every index checked."""
     session.env["NUMBA_BOUNDSCHECK"] = "1"
     # What was compiled without the checks is not to be taken from the disk.
     session.env["NUMBA_CACHE_DIR"] = session.create_tmp()
     folders = ["attacks", "eegz", "entropy", "golden", "lines", "predictive", "tokens", "transform"]
     _python(session, "-m", "pytest", "-q", *(session.posargs or [f"tests/{folder}" for folder in folders]))
+    for seeds in [] if session.posargs else sorted(Path("fuzz", "corpus").iterdir()):
+        _python(session, "fuzz/run.py", seeds.name, "--once", *map(str, sorted(seeds.iterdir())))
 
 
 @nox.session
