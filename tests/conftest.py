@@ -19,7 +19,6 @@ import pytest
 from api.recordings import ROOT, SHARED, SHIPPED
 
 import eegzip
-from eegzip.formats.parallel import cores
 
 sys.path.append(str(ROOT / "benchmarks" / "identity"))
 from caps import processor
@@ -33,12 +32,6 @@ hypothesis.settings.load_profile("steady")
 def pytest_report_header() -> list[str]:
     """Say on what the tests run: last bits of floats, and speed, depend on it."""
     return processor().splitlines()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int | None:
-    """One process more than cores: waiting for disks and for other processes leaves a sixth of them idle."""
-    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores() + 1
 
 
 FOLDERS = {
