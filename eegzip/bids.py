@@ -17,6 +17,7 @@ from eegzip.batches.work import Task
 from eegzip.batches.workers import results
 from eegzip.formats.errors import BadInputError, EegzipError, OutputError, UsageError
 from eegzip.formats.files import atomic_output, sha256_of
+from eegzip.formats.json_text import parsed
 from eegzip.formats.parallel import cores
 
 DESCRIPTION, IGNORED, ASIDE = "dataset_description.json", ".bidsignore", "sourcedata"
@@ -277,8 +278,8 @@ def _worked(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = parsed(path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
         raise BadInputError(f"{path} can't be read as JSON ({error}); mend it.") from error
     if not isinstance(content, dict):
         raise BadInputError(f"{path} is no JSON object; mend it.")

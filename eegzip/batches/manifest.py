@@ -12,6 +12,7 @@ from typing import Any
 
 from eegzip.formats.errors import BadInputError, OutputError, UsageError
 from eegzip.formats.files import sync_folder
+from eegzip.formats.json_text import parsed
 from eegzip.formats.remote.path import RemotePath, is_url, place_of
 
 FORMAT = 1
@@ -166,9 +167,8 @@ def read_manifest(path: str | Path) -> list[Line]:
 
 def _parsed(text: bytes) -> Line | None:
     """A line, or ``None`` where it is torn."""
-    # Nobody's line has lists within thousands of lists.
-    with suppress(ValueError, RecursionError):
-        line = json.loads(text)
+    with suppress(ValueError):
+        line = parsed(text)
         if isinstance(line, dict) and all(isinstance(line.get(key), str) for key in ("job", "state", "source")):
             return line
     return None

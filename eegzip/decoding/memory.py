@@ -21,9 +21,8 @@ _BYTES_WITHIN_REACH = 16
 _REACH = 64
 """Samples of a signal, or of a waveform where that is slower, within reach of the resampling filter."""
 
-
-_MODEL_BYTES_A_SAMPLE = 6
-"""Of a signal that a model codes at its own rate: its tokens and its waveform."""
+_CODED_BYTES_A_SAMPLE = _BYTES_A_SAMPLE + 6
+"""Of a signal that a model codes at the signal's own rate, its tokens and waveform included."""
 
 
 def believable_records(signals: int, samples_per_record: int) -> int:
@@ -36,8 +35,12 @@ def believable_records(signals: int, samples_per_record: int) -> int:
     samples_per_record
         Of all signals together.
     """
-    believed = DECODED_BYTES + DECODED_A_SIGNAL * signals
-    return believed // ((_BYTES_A_SAMPLE + _MODEL_BYTES_A_SAMPLE) * max(samples_per_record, 1))
+    return _believed(signals) // (_CODED_BYTES_A_SAMPLE * max(samples_per_record, 1))
+
+
+def _believed(signals: int) -> int:
+    """Memory that a chunk of so many signals is believed to take, however small the file is."""
+    return DECODED_BYTES + DECODED_A_SIGNAL * signals
 
 
 def memory_of(reader: EegzReader) -> int:
@@ -76,7 +79,7 @@ def refuse_more_memory(reader: EegzReader) -> None:
             f"{reader.path}: a chunk of it takes about {needed / 1e6:.0f} MB of memory to decode, more than the "
             f"{most / 1e6:.0f} MB allowed; allow more with --max-memory (max_memory=)."
         )
-    believed = max(DECODED_BYTES + DECODED_A_SIGNAL * len(reader.header.signals), DECODED_A_BYTE * reader.size)
+    believed = max(_believed(len(reader.header.signals)), DECODED_A_BYTE * reader.size)
     if most is None and needed > believed:
         raise OutOfMemoryError(
             f"{reader.path}: a chunk of it takes about {needed / 1e6:.0f} MB of memory to decode, out of a file of "

@@ -17,6 +17,7 @@ import numpy as np
 from eegzip.formats.errors import OutputError, OutputExistsError, UsageError
 from eegzip.formats.extras import imported
 from eegzip.formats.files import atomic_output, narrow_folder
+from eegzip.formats.json_text import parsed
 from eegzip.token_data.recorded import RecordedTokens
 
 MARK = "eegzip-tokens"
@@ -184,8 +185,8 @@ def _zarr(path: Path, sources: Sequence[Path], *, overwrite: bool) -> Iterator[W
 
 def _is_ours(path: Path) -> bool:
     try:
-        return MARK in json.loads((path / "zarr.json").read_bytes())["attributes"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return MARK in parsed((path / "zarr.json").read_bytes())["attributes"]
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

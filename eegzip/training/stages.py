@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from eegzip.codecs.checkpoints.checkpoint import CARD, Checkpoint, load_checkpoint
 from eegzip.formats.errors import ModelError, UsageError
 from eegzip.formats.files import atomic_output
+from eegzip.formats.json_text import parsed
 from eegzip.training.base_model import BaseModel
 from eegzip.training.judgement import Judgement, judged
 from eegzip.training.loop.history import Watcher
@@ -147,9 +148,9 @@ def _read_finished(folder: Path) -> FinishedRun | None:
     if not path.is_file():
         return None
     try:
-        data = json.loads(path.read_bytes())
+        data = parsed(path.read_bytes())
         return FinishedRun(
             Outcome(**data["outcome"]), data["subjects"], data["held_out"], [(a, b) for a, b in data["skipped"]]
         )
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path} is damaged; the run can't be resumed.") from error

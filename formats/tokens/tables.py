@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.errors import ModelError
+from eegzip.formats.json_text import parsed
 
 PRIOR = "prior.safetensors"
 """Name of the file in a checkpoint's folder."""
@@ -192,7 +193,7 @@ def _read_tensors(data: bytes) -> dict[str, np.ndarray]:
     tensors = {}
     free = len(body)
     try:
-        entries = json.loads(data[8 : 8 + length])
+        entries = parsed(data[8 : 8 + length])
         for name in PriorTables._fields:
             entry = entries[name]
             shape = tuple(int(size) for size in entry["shape"])
@@ -205,6 +206,6 @@ def _read_tensors(data: bytes) -> dict[str, np.ndarray]:
                     f"the prior's table '{name}' lies outside its file or in another; get the model again."
                 )
             tensors[name] = np.frombuffer(body[begin:end], dtype).reshape(shape).copy()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ModelError("the prior is no safetensors file of integers; get the model again.") from error
     return tensors

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eegzip.formats.edf.label_patterns import split_patterns
 from eegzip.formats.errors import UsageError
+from eegzip.formats.json_text import parsed
 
 _MAX_BYTES = 1 << 20
 
@@ -61,13 +62,11 @@ def _from_lines(path: str | Path, text: str) -> list[tuple[str, list[str]]]:
 
 def _from_json(path: str | Path, text: str) -> list[tuple[str, list[str]]]:
     try:
-        content = json.loads(text)
+        content = parsed(text)
     except json.JSONDecodeError as error:
         raise UsageError(f"{path}, line {error.lineno}: {error.msg}; this is no JSON.") from error
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # lists too deep, or a number of thousands of digits
         raise UsageError(f"{path}: {error}; groups are a list of lists of labels.") from error
-    except RecursionError as error:
-        raise UsageError(f"{path}: lists within lists within lists; groups are a list of lists of labels.") from error
     if not isinstance(content, list):
         raise UsageError(f"{path}, line 1: groups are a list of lists of labels, this is something else.")
     groups = []

@@ -23,6 +23,7 @@ from eegzip.codecs.checkpoints.weights import WEIGHTS, WEIGHTS_OF, check_header,
 from eegzip.codecs.types import FloatArray
 from eegzip.formats.errors import ModelError, OutputError, OutputExistsError
 from eegzip.formats.files import replaced, sha256_of
+from eegzip.formats.json_text import parsed
 from eegzip.formats.tokens.tables import MAX_PRIOR_BYTES, PRIOR, TokenPrior
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ def parsed_config(content: bytes, path: Path) -> tuple[ModelConfig, object]:
     if len(content) > MAX_CONFIG_BYTES:
         raise ModelError(f"{path} is too large to be a model's config.")
     try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        data = parsed(content)
+    except ValueError as error:
         raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
     config = ModelConfig.from_json(data)
     return config, data.get("digest")

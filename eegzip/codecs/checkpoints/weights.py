@@ -7,7 +7,6 @@ folder then has ``weights-of.txt``, which names the folder of that model, beside
 from __future__ import annotations
 
 import errno
-import json
 import re
 import struct
 from collections.abc import Collection
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eegzip.formats.errors import ModelError
+from eegzip.formats.json_text import parsed
 
 WEIGHTS = "model.safetensors"
 WEIGHTS_OF = "weights-of.txt"
@@ -98,11 +98,11 @@ def check_open(file: BinaryIO, size: int, path: Path, dtypes: Collection[str] = 
     if length > min(MAX_HEADER_BYTES, size - len(start)):
         raise ModelError(f"{path} is truncated or no safetensors file; get the model again.")
     try:
-        header = json.loads(file.read(length))
+        header = parsed(file.read(length))
         entries = {k: v for k, v in header.items() if k != "__metadata__"}
         kinds = {str(v["dtype"]) for v in entries.values()}
         end = max((int(v["data_offsets"][1]) for v in entries.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ModelError(f"{path} is no safetensors file; get the model again.") from error
     others = sorted(kinds - set(dtypes))
     if others:

@@ -6,7 +6,6 @@ It is Descript's network under other names. Its convolutions have plain weights,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from eegzip.codecs.checkpoints.config import FORMAT, NetworkConfig
 from eegzip.codecs.checkpoints.schema import WrongTypeError, typed
 from eegzip.codecs.checkpoints.weights import WEIGHTS, check_header, content_of
 from eegzip.formats.errors import ModelError
+from eegzip.formats.json_text import parsed
 
 if TYPE_CHECKING:
     import torch
@@ -171,12 +171,12 @@ def _places(shape: NetworkConfig, expected: Collection[str], found: Collection[s
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
-        config = json.loads(content_of(path, MAX_CONFIG_BYTES))
+        config = parsed(content_of(path, MAX_CONFIG_BYTES))
     except FileNotFoundError as error:
         raise ModelError(f"There is no {CONFIG} in {folder}, where the shape of the network should stand.") from error
     except OSError as error:
         raise ModelError(f"{path} can't be read as a model's config ({error.strerror}).") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"{path} is no JSON ({error}); get the model again.") from error
     if not isinstance(config, dict):
         raise ModelError(f"{path} is no model's config.")

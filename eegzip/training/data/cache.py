@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from eegzip.formats.errors import BadInputError, OutputError
 from eegzip.formats.files import sha256_of
+from eegzip.formats.json_text import parsed
 from eegzip.training.data.preprocessing import Preprocessing, prepared_rows
 
 WAVES = "waves.npy"
@@ -52,10 +53,10 @@ def _remembered(path: Path, cache: Path) -> str:
     """Return the SHA-256 noted for a file where size and time of change are the same still; else nothing."""
     try:
         stat = path.stat()
-        known = json.loads(_note(path, cache).read_text(encoding="utf-8"))
+        known = parsed(_note(path, cache).read_text(encoding="utf-8"))
         same = known["seen"] == [stat.st_size, stat.st_mtime_ns]
         return known["sha256"] if same and re.fullmatch("[0-9a-f]{64}", known["sha256"]) else ""
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
@@ -155,14 +156,14 @@ def is_whole(entry: Path) -> bool:
         meta = read_meta(entry)
         waves = map_waves(entry)
         float(meta["rate"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return False
     return list(waves.shape) == meta["shape"] and waves.dtype == np.float32 and len(meta["labels"]) == len(waves)
 
 
 def read_meta(entry: Path) -> dict[str, Any]:
     """Return labels, rate and shape of an entry."""
-    meta: dict[str, Any] = json.loads((entry / META).read_text(encoding="utf-8"))
+    meta: dict[str, Any] = parsed((entry / META).read_text(encoding="utf-8"))
     return meta
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from eegzip.formats.errors import ModelError, OutputError
 from eegzip.formats.files import replaced
+from eegzip.formats.json_text import parsed
 from eegzip.training.settings.checked import TrainSettings
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def load_run_settings(folder: Path) -> TrainSettings:
     if not path.is_file():
         raise ModelError(f"{folder} holds no run that could be resumed: it has no {SETTINGS}.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = parsed(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ModelError(f"{path} is damaged; the run can't be resumed.") from error
     return TrainSettings().changed(content, str(path))

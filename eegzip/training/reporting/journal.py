@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from eegzip.formats.errors import BadInputError, OutputError
 from eegzip.formats.files import atomic_output
+from eegzip.formats.json_text import parsed
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -71,8 +72,8 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            entry = parsed(line)
+        except ValueError as error:
             if number == len(lines):  # no end of line after it
                 break
             raise BadInputError(f"{path}, line {number}, is no JSON; remove the line or the file.") from error

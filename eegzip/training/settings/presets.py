@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from eegzip.formats.errors import UsageError
 from eegzip.formats.extras import require
+from eegzip.formats.json_text import parsed
 from eegzip.training.settings.checked import TrainSettings
 
 _MAX_BYTES = 1 << 20
@@ -114,7 +114,7 @@ def _parsed(path: Path) -> Any:
 
             return yaml.safe_load(text)
         if path.suffix.lower() == ".json":
-            return json.loads(text)
+            return parsed(text)
         if sys.version_info >= (3, 11):
             import tomllib
         else:
