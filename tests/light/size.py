@@ -39,7 +39,9 @@ def _linked(folder: Path) -> int:
 
 
 def _length(path: Path) -> int:
-    return path.stat().st_size if path.suffix != ".pyc" and path.is_file() and not path.is_symlink() else 0
+    # Where this was used before, numba's own compiled functions lie there, too.
+    made = "__pycache__" in path.parts
+    return path.stat().st_size if not made and path.is_file() and not path.is_symlink() else 0
 
 
 if __name__ == "__main__":
