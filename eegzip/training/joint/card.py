@@ -32,6 +32,8 @@ def joint_card(facts: StageFacts, start: Checkpoint, parameters: int, device: st
         began = f"It began as the decoder of `{base}`, with what that had learnt"
     else:
         began = "Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate"
+    lines = "" if joint.lines else " without mains and other lines, which `compress` takes out before it codes"
+    hum = " and hum" if joint.lines else ""
     drift = f", {joint.drift:.0%} of them with slow drift and steps of electrodes" if joint.drift else ""
     return f"""{facts.front}
 
@@ -70,8 +72,8 @@ the network {best.get("prd", 100):.2f} %.
 ```
 
 * {facts.people}
-* Each recording as it is, and {joint.renditions} time(s) a minute of it with another reference, rate, gain and
-  hum{drift}.
+* Each recording as it is{lines}, and {joint.renditions} time(s) a minute of it with another reference, rate and
+  gain{hum}{drift}.
 * {outcome.step} steps of {optimiser.batch} examples, {outcome.seconds / 60:.0f} minutes on {device}; the
   weights are averages at step {outcome.best_step}.
 * AdamW, rate {optimiser.lr:g} falling by a cosine, seed {run.seed}; the loss is the logarithm of what is left of a

@@ -82,13 +82,14 @@ def run(work: StageWork) -> FinishedRun:
 
 
 def _material(settings: TrainSettings, codec: Codec, progress: Progress | None) -> Gathered[Segments]:
-    parts, cache, seed = parts_of(settings), cache_of(settings), settings.run.seed
+    parts, cache, seed, joint = parts_of(settings), cache_of(settings), settings.run.seed, settings.joint
     most = -(-settings.run.validation_windows // max(sum(part.held_out for part in parts), 1))
-    variants = range(settings.joint.renditions + 1)
+    variants = range(joint.renditions + 1)
     jobs = [(part, variant) for variant in variants for part in parts if not (part.held_out and variant)]
 
     # Threads serve: the search holds no lock of Python's.
     def make(part: Part, variant: int) -> Segments:
-        return segments_of(part, codec, cache, seed, variant, most if part.held_out else 0, settings.joint.drift)
+        kept = most if part.held_out else 0
+        return segments_of(part, codec, cache, seed, variant, kept, joint.drift, lines=joint.lines)
 
     return gathered(jobs, make, settings.data.workers, "searching tokens", progress)

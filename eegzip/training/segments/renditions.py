@@ -17,7 +17,7 @@ _HUM_SHARE = 0.3
 _STEPS_A_SECOND = 0.05
 
 
-def rendition(x: Waves, rate: float, rng: np.random.Generator, drift: float = 0.0) -> Waves:
+def rendition(x: Waves, rate: float, rng: np.random.Generator, drift: float = 0.0, *, hum: bool = True) -> Waves:
     """Return a variant of a recording [channels, samples] at the same rate.
 
     Another reference (the average, a channel, or differences of pairs of channels), time stretched by up to 1.4 either
@@ -33,6 +33,8 @@ def rendition(x: Waves, rate: float, rng: np.random.Generator, drift: float = 0.
         Source of the draws.
     drift
         Share of renditions with slow drift and steps of electrodes.
+    hum
+        Whether some get mains hum.
     """
     length = int(SECONDS * rate)
     if x.shape[1] > length:
@@ -52,7 +54,7 @@ def rendition(x: Waves, rate: float, rng: np.random.Generator, drift: float = 0.
     x = resampled(x, rate, float(round(rate * 2 ** rng.uniform(-_STRETCH_OCTAVES, _STRETCH_OCTAVES))))
     level = np.maximum(x.std(axis=1, keepdims=True), 1e-9)
     x = x * 100 * 2 ** rng.uniform(0, 1, (channels, 1)) / level
-    if rng.random() < _HUM_SHARE:
+    if hum and rng.random() < _HUM_SHARE:
         mains = rng.choice([50.0, 60.0])
         size = 100 * 2 ** (rng.uniform(-5, 1) + rng.normal(0, 0.4, (channels, 1)))
         phase = rng.uniform(0, 6.28) + rng.normal(0, 0.3, (channels, 1))

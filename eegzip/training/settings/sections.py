@@ -271,6 +271,9 @@ class JointSettings:
         Variants of each recording made besides itself: other references, rates, hum.
     drift : float
         Share of these with slow drift and steps of electrodes.
+    lines : bool
+        Whether mains and other lines stay in the recordings. ``compress`` takes them out before it codes, so a decoder
+        that learns with them learns what it never meets.
     weight_decay : float
         Of AdamW.
     """
@@ -283,6 +286,7 @@ class JointSettings:
     most_channels: int = 48
     renditions: int = 1
     drift: float = 0.0
+    lines: bool = False
     weight_decay: float = 1e-3
 
 
