@@ -24,7 +24,8 @@ from eegzip.training.data.sources import SourceFile
 from eegzip.training.joint.examples import Draw, Example, noise_table
 from eegzip.training.joint.stacks import stacked
 from eegzip.training.segments.codec import Codec
-from eegzip.training.segments.recordings import divided
+from eegzip.training.segments.prepared import at_transform
+from eegzip.training.segments.recordings import Part, divided
 from eegzip.training.segments.renditions import rendition
 from eegzip.training.segments.segments import segments_of
 from eegzip.training.settings.sections import JointSettings
@@ -134,6 +135,21 @@ def test_segments_hold_the_tokens_that_compress_finds(eegmat: Path, cache: Path)
     assert (found == segments[0].codes[3]).mean() > 0.95
     errors = [float((codec.decoded(codes) - latents).square().mean()) for codes in segments[0].codes.values()]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_segments_are_without_lines_as_what_compress_codes() -> None:
+    path = Path(__file__).parents[1] / "data" / "lines" / "mains_60_clipped.edf"
+    codec = Codec(eegzip.models.load("eegz-sc-1"))
+
+    def mains(*, lines: bool) -> float:
+        """Energy about 60 Hz over that of 56 Hz."""
+        part = Part(SourceFile(path, "s", "x"), "x", held_out=False, lines=lines)
+        y, _, _ = at_transform(part, codec, np.random.default_rng(1), 0)
+        energy = codec.analysed(y).square().mean((0, 1))
+        return float(energy[58:62].max() / energy[56])
+
+    assert mains(lines=True) > 1000
+    assert mains(lines=False) < 5
 
 
 def test_errors_expected_fall_with_depth(eegmat: Path, cache: Path) -> None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from eegzip.codecs.signal.highpass import HighPass
 from eegzip.codecs.signal.scaling import AdaptiveScaling, FixedScaling, RobustLevel
+from eegzip.encoding.lines.removal import RecordingLines
 from eegzip.encoding.statistics import LEVEL_SECONDS
 from eegzip.formats.edf import (
     EdfFile,
@@ -32,11 +33,12 @@ from eegzip.formats.edf import (
 from eegzip.formats.edf.label_patterns import matches
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
+from eegzip.training.data.lines import line_values, lines_of
 from eegzip.training.data.waveforms import at_level, resampled
 from eegzip.training.settings.sections import DataSettings
 
 # A change in what this module makes of a file must change what the cache looks for.
-VERSION = 1
+VERSION = 2
 _LOWEST_RATE = 64.0
 # Audio has no subjects; stretches of each file are kept for validation instead.
 PIECE_SECONDS = 10.0
@@ -51,6 +53,7 @@ class Preprocessing:
     domain: str = "eeg"
     skip_seconds: float = 0.0
     drop_empty: bool = True
+    lines: bool = False
     rate: float = 256.0
     highpass_hz: float = 0.1
     scaling: str = "adaptive"
@@ -95,13 +98,20 @@ class Channel:
     signal : SignalHeader
     rate : Fraction
         In Hz; 0 where it is not known.
+    length : int
+        Samples.
     read : callable
-        Gives its digital values, int32 [n].
+        Gives its digital values, int32 [n], from one sample up to another.
     """
 
     signal: SignalHeader
     rate: Fraction
-    read: Callable[[], npt.NDArray[np.int32]]
+    length: int
+    read: Callable[[int, int], npt.NDArray[np.int32]]
+
+    def whole(self) -> npt.NDArray[np.int32]:
+        """All of its digital values, int32 [n]."""
+        return self.read(0, self.length)
 
 
 def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
@@ -122,9 +132,10 @@ def prepared_rows(path: Path, preprocessing: Preprocessing) -> Iterator[tuple[st
     with EegzReader(path) if path.suffix.lower() == ".eegz" else EdfFile.open(path) as file:
         patterns = preprocessing.signals
         channels = exact_channels(file, patterns) if isinstance(file, EegzReader) else edf_channels(file, patterns)
-        for channel in channels:
+        lines = {} if preprocessing.lines else lines_of(channels)
+        for place, channel in enumerate(channels):
             reason = _obstacle(channel, preprocessing)
-            wave = None if reason else _wave(channel, preprocessing)
+            wave = None if reason else _wave(channel, preprocessing, lines.get(place))
             if wave is None:
                 reasons[reason or "empty, or shorter than what is skipped"] = None
                 continue
@@ -152,7 +163,8 @@ def edf_channels(file: EdfFile, patterns: Sequence[str] = ()) -> list[Channel]:
         Channel(
             s,
             file.header.sample_rate_exact(s.index) or Fraction(0),
-            partial(file.read_signal, s.index, 0, file.n_samples(s.index)),
+            file.n_samples(s.index),
+            partial(file.read_signal, s.index),
         )
         for s, wanted in zip(file.header.signals, _wanted(file.header, patterns), strict=True)
         if wanted
@@ -166,9 +178,15 @@ def exact_channels(reader: EegzReader, patterns: Sequence[str] = ()) -> list[Cha
     edf = parse_header(header.edf_header, file_size=size, name=str(reader.path))
     exact = set(header.exact_signals())
 
-    def read(index: int) -> npt.NDArray[np.int32]:
-        parts = [reader.chunk_exact(chunk, index).reshape(-1) for chunk in range(header.n_chunks)]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+    def read(index: int, start: int, stop: int) -> npt.NDArray[np.int32]:
+        per_record = header.signals[index].samples_per_record
+        parts = [np.zeros(0, np.int32)]
+        for chunk in range(header.n_chunks):
+            first, end = (record * per_record for record in header.records_of_chunk(chunk))
+            if first < stop and start < end:
+                values = reader.chunk_exact(chunk, index).reshape(-1)
+                parts.append(values[max(start - first, 0) : stop - first])
+        return np.concatenate(parts)
 
     chosen = [s for s, wanted in zip(edf.signals, _wanted(edf, patterns), strict=True) if wanted and s.index in exact]
     if not chosen:
@@ -176,7 +194,15 @@ def exact_channels(reader: EegzReader, patterns: Sequence[str] = ()) -> list[Cha
         raise BadInputError(
             f"{reader.path} keeps no {what} exactly; a codec should not be trained on another's errors."
         )
-    return [Channel(s, edf.sample_rate_exact(s.index) or Fraction(0), partial(read, s.index)) for s in chosen]
+    return [
+        Channel(
+            s,
+            edf.sample_rate_exact(s.index) or Fraction(0),
+            header.n_records * header.signals[s.index].samples_per_record,
+            partial(read, s.index),
+        )
+        for s in chosen
+    ]
 
 
 def _obstacle(channel: Channel, preprocessing: Preprocessing) -> str:
@@ -197,9 +223,14 @@ def _calibration(header: SignalHeader) -> tuple[float, float] | None:
     return header.microvolts_per_digit, -header.offset / header.gain
 
 
-def _wave(channel: Channel, preprocessing: Preprocessing) -> npt.NDArray[np.float32] | None:
-    """Return a channel as the network sees it [n], or ``None`` where there is nothing."""
-    digital = channel.read()[round(preprocessing.skip_seconds * channel.rate) :]
+def _wave(
+    channel: Channel, preprocessing: Preprocessing, lines: RecordingLines | None
+) -> npt.NDArray[np.float32] | None:
+    """Return a channel without its lines as the network sees it [n], or ``None`` where there is nothing."""
+    digital = channel.whole()
+    if lines is not None:
+        digital = (digital - line_values(lines, len(digital))).astype(np.int32)
+    digital = digital[round(preprocessing.skip_seconds * channel.rate) :]
     if len(digital) < channel.rate or (preprocessing.drop_empty and digital.min() == digital.max()):
         return None
     x = high_passed(digital.astype(np.float64), float(channel.rate), preprocessing.highpass_hz)

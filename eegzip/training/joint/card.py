@@ -25,15 +25,16 @@ def joint_card(facts: StageFacts, start: Checkpoint, parameters: int, device: st
     """
     config, base, outcome = facts.checkpoint.config, start.config.name, facts.finished.outcome
     name, best = config.name, outcome.best
-    optimiser, run, joint = facts.settings.optimiser, facts.settings.run, facts.settings.joint
+    settings = facts.settings
+    data, optimiser, run, joint = settings.data, settings.optimiser, settings.run, settings.joint
     width, blocks, heads, kernel = joint.width, joint.blocks, joint.heads, joint.kernel
     millions = parameters / 1e6
     if config.joint is not None and start.config.joint is not None:
         began = f"It began as the decoder of `{base}`, with what that had learnt"
     else:
         began = "Its last layer began at zero and is scaled by the table: untrained, it gives the Wiener estimate"
-    lines = "" if joint.lines else " without mains and other lines, which `compress` takes out before it codes"
-    hum = " and hum" if joint.lines else ""
+    lines = "" if data.lines else " without mains and other lines, which `compress` takes out before it codes"
+    hum = " and hum" if data.lines else ""
     drift = f", {joint.drift:.0%} of them with slow drift and steps of electrodes" if joint.drift else ""
     return f"""{facts.front}
 

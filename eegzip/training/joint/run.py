@@ -89,7 +89,6 @@ def _material(settings: TrainSettings, codec: Codec, progress: Progress | None) 
 
     # Threads serve: the search holds no lock of Python's.
     def make(part: Part, variant: int) -> Segments:
-        kept = most if part.held_out else 0
-        return segments_of(part, codec, cache, seed, variant, kept, joint.drift, lines=joint.lines)
+        return segments_of(part, codec, cache, seed, variant, most if part.held_out else 0, joint.drift)
 
     return gathered(jobs, make, settings.data.workers, "searching tokens", progress)

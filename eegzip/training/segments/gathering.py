@@ -69,7 +69,7 @@ def parts_of(settings: TrainSettings) -> list[Part]:
     """Return the parts of recordings that settings name."""
     data = settings.data
     found = divided(find_sources(data.sources, data.domain, data.person_regex), data.held_out, settings.run.seed)
-    return [replace(part, signals=tuple(data.signals)) for part in found]
+    return [replace(part, signals=tuple(data.signals), lines=data.lines) for part in found]
 
 
 def cache_of(settings: TrainSettings) -> Path:

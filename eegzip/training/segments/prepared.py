@@ -15,7 +15,6 @@ from eegzip.formats.errors import EegzipError
 from eegzip.formats.files import replaced
 from eegzip.training.data.waveforms import at_level, resampled
 from eegzip.training.segments.codec import Transform
-from eegzip.training.segments.lines import without_lines
 from eegzip.training.segments.recordings import Part, digital_values
 from eegzip.training.segments.renditions import rendition
 
@@ -38,8 +37,6 @@ def at_transform(
     variant: int,
     most: int | None = None,
     drift: float = 0.0,
-    *,
-    lines: bool = True,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], float]:
     """Return a part's waveforms [channels, samples] as a transform takes them, their scale at every sample, and hours.
 
@@ -57,8 +54,6 @@ def at_transform(
         Channels at most.
     drift
         Share of renditions with slow drift.
-    lines
-        Whether the mains and other lines are left in; without them renditions have no hum either.
 
     Raises
     ------
@@ -68,11 +63,9 @@ def at_transform(
     x, rate, _ = digital_values(part)
     x = x[:most]
     hours = x.shape[1] / float(rate) / 3600
-    if not lines:
-        x = without_lines(x, float(rate))
     x = resampled(x, rate, transform.rate)
     if variant:
-        x = rendition(x, transform.rate, rng, drift, hum=lines)
+        x = rendition(x, transform.rate, rng, drift, hum=part.lines)
     y, scale = at_level(x, transform.scaling)
     return y, scale, hours
 
@@ -100,7 +93,7 @@ def kept(cache: Path, kind: str, part: Part, of: Sequence[object], make: Callabl
     """
     stat = part.source.path.stat()
     file = [str(part.source.path.resolve()), stat.st_size, stat.st_mtime_ns, str(part.first), str(part.last)]
-    key = hashlib.sha256(json.dumps([file, *of, *part.signals]).encode()).hexdigest()[:40]
+    key = hashlib.sha256(json.dumps([file, part.lines, *of, *part.signals]).encode()).hexdigest()[:40]
     entry = cache / f"{kind}-{key}.npz"
     if not entry.is_file():
         made = make()

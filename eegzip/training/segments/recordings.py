@@ -14,6 +14,7 @@ import numpy.typing as npt
 from eegzip.formats.edf import EdfFile
 from eegzip.formats.eegz.reader import EegzReader
 from eegzip.formats.errors import BadInputError
+from eegzip.training.data.lines import without_lines
 from eegzip.training.data.preprocessing import edf_channels, exact_channels
 from eegzip.training.data.sources import SourceFile
 from eegzip.training.data.subjects import held_out_subjects
@@ -37,6 +38,8 @@ class Part:
         Where it begins and ends, as shares of the recording.
     signals : tuple of str
         Patterns for labels of what is used; EEG where there are none.
+    lines : bool
+        Whether the mains and other lines are left in.
     """
 
     source: SourceFile
@@ -45,6 +48,7 @@ class Part:
     first: Fraction = Fraction(0)
     last: Fraction = Fraction(1)
     signals: tuple[str, ...] = ()
+    lines: bool = False
 
     @property
     def coding(self) -> dict[str, Any]:
@@ -106,10 +110,11 @@ def digital_values(part: Part) -> tuple[npt.NDArray[np.float64], Fraction, list[
             raise BadInputError(f"{path} has no channel to train on: {reason}.")
         rate = rates.most_common(1)[0][0]
         chosen = [channel for channel in channels if channel.rate == rate]
-        rows = [channel.read() for channel in chosen]
+        rows = [channel.whole() for channel in chosen]
     length = min(len(row) for row in rows)
     x = np.stack([row[int(part.first * length) : int(part.last * length)] for row in rows]).astype(np.float64)
     changing = np.flatnonzero(x.min(axis=1) < x.max(axis=1)) if x.size else np.arange(0)
     if not len(changing):
         raise BadInputError(f"{path} has no channel to train on: none changes.")
-    return x[changing], rate, [chosen[index].signal.label for index in changing]
+    x = x[changing] if part.lines else without_lines(x[changing], rate)
+    return x, rate, [chosen[index].signal.label for index in changing]

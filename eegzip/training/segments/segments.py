@@ -19,7 +19,7 @@ from eegzip.training.segments.prepared import Arrays, at_transform, draws_of, ke
 from eegzip.training.segments.recordings import Part
 
 # A change in what this module makes of a file must change what the cache looks for.
-_VERSION = 2
+_VERSION = 1
 _FEWEST_FRAMES = 24
 _MAX_CHANNELS = 64
 VALIDATION_DEPTHS = (3, 8, 24)
@@ -67,15 +67,7 @@ def drawn_depths(depths: int, rng: np.random.Generator) -> tuple[int, ...]:
 
 
 def segments_of(
-    part: Part,
-    codec: Codec,
-    cache: Path,
-    seed: int,
-    variant: int = 0,
-    most: int = 0,
-    drift: float = 0.0,
-    *,
-    lines: bool = True,
+    part: Part, codec: Codec, cache: Path, seed: int, variant: int = 0, most: int = 0, drift: float = 0.0
 ) -> Segments:
     """Return the segments of a part, out of the cache where they are there.
 
@@ -93,16 +85,14 @@ def segments_of(
         Segments at most, evenly spread; 0: all.
     drift
         Share of renditions with slow drift.
-    lines
-        Whether the mains and other lines are left in.
 
     Raises
     ------
     EegzipError
         The file can't be read or used, or the cache can't be written.
     """
-    of = [_VERSION, codec.digest, seed, variant, most, drift, lines, part.held_out]
-    found = kept(cache, "joint", part, of, partial(_made, part, codec, seed, variant, most, drift, lines))
+    of = [_VERSION, codec.digest, seed, variant, most, drift, part.held_out]
+    found = kept(cache, "joint", part, of, partial(_made, part, codec, seed, variant, most, drift))
     segments = []
     for number in range(int(found["count"])):
         depths = found[f"depths{number}"]
@@ -117,9 +107,9 @@ def segments_of(
     return Segments(segments, float(found["hours"]))
 
 
-def _made(part: Part, codec: Codec, seed: int, variant: int, most: int, drift: float, lines: bool) -> Arrays:
+def _made(part: Part, codec: Codec, seed: int, variant: int, most: int, drift: float) -> Arrays:
     rng = draws_of(part, seed, variant)
-    y, scale, hours = at_transform(part, codec, rng, variant, _MAX_CHANNELS, drift, lines=lines)
+    y, scale, hours = at_transform(part, codec, rng, variant, _MAX_CHANNELS, drift)
     latents = codec.analysed(y)
     squared = codec.loudness(scale, latents.shape[1])
     loudness = torch.from_numpy(squared / squared.mean(axis=1, keepdims=True))

@@ -31,6 +31,9 @@ class DataSettings:
         Left out at the start of every recording.
     drop_empty : bool
         Leave out channels that never change.
+    lines : bool
+        Whether the mains and other lines stay in. ``compress`` takes them out before it codes, so a model that learns
+        with them learns what it never meets.
     rate : float
         Sampling rate of the network's input in Hz.
     highpass_hz : float
@@ -58,6 +61,7 @@ class DataSettings:
     workers: int = 0
     skip_seconds: float = 0.0
     drop_empty: bool = True
+    lines: bool = False
     rate: float = 256.0
     highpass_hz: float = 0.1
     scaling: str = "adaptive"
@@ -271,9 +275,6 @@ class JointSettings:
         Variants of each recording made besides itself: other references, rates, hum.
     drift : float
         Share of these with slow drift and steps of electrodes.
-    lines : bool
-        Whether mains and other lines stay in the recordings. ``compress`` takes them out before it codes, so a decoder
-        that learns with them learns what it never meets.
     weight_decay : float
         Of AdamW.
     """
@@ -286,7 +287,6 @@ class JointSettings:
     most_channels: int = 48
     renditions: int = 1
     drift: float = 0.0
-    lines: bool = False
     weight_decay: float = 1e-3
 
 
