@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="*", help="recordings in place of the sets")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the sets")
     parser.add_argument("--sets", nargs="+", help="only these sets")
-    parser.add_argument("--model", default="eegz-sc-3", help="a model with a joint decoder")
+    parser.add_argument("--model", default="eegz-sc-4", help="a model with a joint decoder")
     parser.add_argument("--per-set", type=int, default=2, help="recordings of each set at most (2)")
     parser.add_argument("--seconds", type=float, default=60.0, help="the middle of each recording, so long (60)")
     parser.add_argument("--depths", type=int, nargs="+", default=[3, 8, 24], help="codebooks (3 8 24)")

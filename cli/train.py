@@ -45,7 +45,7 @@ Examples:
   eegzip train --data recordings/ --out tokens --model biocodec --max-time 2h
   eegzip train --data speech/ --domain audio --out heard --preset compact --max-steps 5000
   eegzip train --data recordings/ --out tuned --init heard        from audio to EEG
-  eegzip train --data recordings/ --out ours --init eegz-sc-3 --stages joint --max-time 20m
+  eegzip train --data recordings/ --out ours --init eegz-sc-4 --stages joint --max-time 20m
   eegzip train --data recordings/ --out ours --init eegz-sc-1 --stages codebooks,prior
   eegzip train --data 'tuh/**/*.edf' --held-out sub-03,sub-17 --preset paper --out paper
   eegzip train --data synthetic --out try --max-steps 50  needs no recordings
@@ -86,7 +86,7 @@ DIR is a model at any time: eegzip compress --model DIR night.edf
 @click.option(
     "--stages",
     metavar="LIST",
-    help="Some of codebooks, network, prior, joint, in this order.  [default: joint for --init eegz-sc-3; network]",
+    help="Some of codebooks, network, prior, joint, in this order.  [default: joint for --init eegz-sc-4; network]",
 )
 @click.option("--groups", type=FILE, metavar="KIND|FILE", help="Groups of dac-mc: random, manual, single or a file.")
 @click.option("--init", type=FILE, metavar="START", help="scratch, audio, or a model's name, folder or file.")

@@ -50,7 +50,7 @@ class Tokenizer(nn.Module):
     It has no parameters and is no part of a ``state_dict``: nothing of it is trained or saved with a model that holds
     it. What it returns are ordinary tensors without gradient.
 
-    **What a row of tokens stands for** follows from the model. Of single channels (``eegz-sc-1`` to ``eegz-sc-3``,
+    **What a row of tokens stands for** follows from the model. Of single channels (``eegz-sc-1``, ``eegz-sc-2``, ``eegz-sc-4``,
     ``dac-sc-compact-1``; `unit` is ``'channel'``) rows are channels: G = C. Of groups (DAC-MC with names, ``'group'``)
     a row is a group of channels, as ``compress`` would group them: the same for all recordings of a batch; see
     :meth:`groups`. Of whole recordings (``eegz-mc-2``, ``'component'``) rows are the components of each recording's own
@@ -330,7 +330,7 @@ class Tokenizer(nn.Module):
         channel_names : sequence of str, optional
             Without scales, of models of groups.
         alone : bool
-            Decode every channel from its own tokens, though the model has a joint decoder (``eegz-sc-3``). A file uses
+            Decode every channel from its own tokens, though the model has a joint decoder (``eegz-sc-4``). A file uses
             it for the channels for which it measured less error; here it serves all.
 
         Returns

@@ -17,7 +17,7 @@ from eegzip.codecs.stream_coder import GroupCoder
 
 # Subject 18 of EEGMAT, whom no training saw; 21 channels.
 ARITHMETIC = ROOT / "examples" / "data" / "eegmat_subject18_arithmetic.edf"
-FIRST, ALONE, COMPONENTS, JOINT = "dac-sc-compact-1", "eegz-sc-1", "eegz-mc-2", "eegz-sc-3"
+FIRST, ALONE, COMPONENTS, JOINT = "dac-sc-compact-1", "eegz-sc-1", "eegz-mc-2", "eegz-sc-4"
 CAUSAL = "biocodec-1"
 NAMES = """
     Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2 A1 A2 Fpz AF7 AF3 AFz AF4 AF8 F5 F1 F2 F6 FT7 FC5 FC3

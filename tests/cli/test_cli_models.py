@@ -21,7 +21,7 @@ from eegzip.formats.errors import ModelError, OutputExistsError
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BUNDLED = models.DEFAULT_MODEL
 ALL_BUNDLED = ["biocodec-1", "dac-mc-paper", "dac-sc-compact-1", "dac-sc-paper", "eegz-mc-2"]
-ALL_BUNDLED += ["eegz-sc-1", "eegz-sc-2", "eegz-sc-3"]
+ALL_BUNDLED += ["eegz-sc-1", "eegz-sc-2", "eegz-sc-4"]
 HEAVY = {"torch", "scipy", "numba", "dac", "matplotlib", "pandas", "mne"}
 KWARGS = {
     "encoder_dim": 4, "encoder_rates": [2, 4], "latent_dim": None, "decoder_dim": 16, "decoder_rates": [4, 2],
