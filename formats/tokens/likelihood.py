@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from eegzip.formats.entropy.jit import inlined, jit
-from eegzip.formats.row_sums import PAIR_COLUMNS, PAIR_ROOM, add_pairs
 from eegzip.formats.tokens.packed import ABSENT
-from eegzip.formats.tokens.tables import CodingTables
+from eegzip.formats.tokens.pair_sums import PAIR_ROOM, add_pairs
+from eegzip.formats.tokens.tables import PAIR_COLUMNS, CodingTables
 
 LIMIT = 4095
 """Largest magnitude of what is multiplied with the tables."""

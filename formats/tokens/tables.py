@@ -15,7 +15,7 @@ import numpy as np
 
 from eegzip.formats.errors import ModelError
 from eegzip.formats.json_text import parsed
-from eegzip.formats.row_sums import PAIR_COLUMNS, in_tiles
+from eegzip.formats.tiles import in_tiles
 
 PRIOR = "prior.safetensors"
 """Name of the file in a checkpoint's folder."""
@@ -32,6 +32,9 @@ MAX_FACTOR = 511
 """Largest magnitude in ``match`` and ``norm``: their sums of products then stay within 32 bits."""
 
 MAX_START = 1 << 20
+
+PAIR_COLUMNS = 64
+"""Entries in a tile of pairs."""
 
 _DTYPES: dict[str, np.dtype] = {"I8": np.dtype("<i1"), "I16": np.dtype("<i2"), "I32": np.dtype("<i4")}
 _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
@@ -95,7 +98,7 @@ class CodingTables(NamedTuple):
     Attributes
     ----------
     pairs : ndarray of int16, shape (K, tiles, D + ceil(H / 2), 2 * PAIR_COLUMNS)
-        Pairs of numbers for each entry, for :func:`~eegzip.formats.row_sums.add_pairs`: ``match`` and minus ``norm``
+        Pairs of numbers for each entry, for :func:`~eegzip.formats.tokens.pair_sums.add_pairs`: ``match`` and minus ``norm``
         for each coordinate, then ``out`` of each hidden unit of the first half and of one of the second.
     """
 
