@@ -50,11 +50,11 @@ def _bound(costs: np.ndarray, size: int, keep: int, nearest: np.ndarray) -> np.f
     if keep > _GROUPS or not whole:
         return np.float32(np.inf)
     groups, kept = nearest[:_GROUPS], nearest[_GROUPS:]
-    for j in range(_GROUPS):
-        groups[j] = costs[j]
+    groups[:] = costs[:_GROUPS]
     for c in range(_GROUPS, whole, _GROUPS):
-        for j in range(_GROUPS):
-            groups[j] = costs[c + j] if costs[c + j] < groups[j] else groups[j]
+        piece = costs[c : c + _GROUPS]
+        for j in range(len(piece)):
+            groups[j] = piece[j] if piece[j] < groups[j] else groups[j]
     for k in range(keep):
         kept[k] = np.inf
     for j in range(_GROUPS):
@@ -82,7 +82,7 @@ def _within(costs: np.ndarray, size: int, bound: np.float32, columns: np.ndarray
 def _search_rows(
     rows: np.ndarray,
     multipliers: np.ndarray,
-    codebooks: np.ndarray,
+    size: int,
     columns: np.ndarray,
     squares: np.ndarray,
     support: np.ndarray,
@@ -93,12 +93,12 @@ def _search_rows(
     """Fill `codes` [rows, levels] for `rows` [rows, dim], those worth it at a row's multiplier (negative: all).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
-    whole steps; `codebooks` [levels, size, widest] and `columns` [levels, tiles, widest, COLUMNS] hold the codewords there,
-    and -2 times these; `squares` [levels, tiles * COLUMNS] their squared lengths.
+    whole steps; `columns` [levels, tiles, widest, COLUMNS] hold -2 times what the `size` codewords are there; `squares` [levels, tiles * COLUMNS] their squared lengths.
     """
-    levels, size, widest = codebooks.shape
+    levels, _, widest, _ = columns.shape
     count, dim = rows.shape
     most = _BLOCK_ROWS * beam
+    half = np.float32(0.5)
     residual = np.zeros((2, most, dim), np.float32)
     energy = np.empty((2, most), np.float32)
     path = np.empty((2, most, levels), np.uint16)
@@ -163,11 +163,12 @@ def _search_rows(
                         found = min(found + 1, keep)
                 for k in range(found):
                     parent, code, child = best_parent[k], best_code[k], left * found + k
-                    word, old, new = codebooks[level, code], residual[now, parent], residual[after, child]
+                    old, new = residual[now, parent], residual[after, child]
+                    tile, place = columns[level, code // COLUMNS], code % COLUMNS
                     for d in range(dim):
                         new[d] = old[d]
                     for i in range(width):
-                        new[support[level, i]] -= word[i]
+                        new[support[level, i]] += half * tile[i, place]
                     # Measured afresh rather than carried along: differences of large sums would lose the small ones.
                     energy[after, child] = _energy(new)
                     for above in range(level):
@@ -206,12 +207,13 @@ class BeamSearch:
         self._counts = np.array([max(-(-len(where) // _STEP), 1) * _STEP for where in used])
         widest = int(self._counts.max())
         self._support = np.zeros((levels, widest), np.int64)
-        self._codebooks = np.zeros((levels, size, widest), np.float32)
+        there = np.zeros((levels, size, widest), np.float32)
         for level, where in enumerate(used):
             self._support[level, : len(where)] = where
-            self._codebooks[level, :, : len(where)] = codebooks[level][:, where]
-        self._columns = in_tiles((self._codebooks * np.float32(-2.0)).transpose(0, 2, 1), COLUMNS)
-        squares = np.square(self._codebooks, dtype=np.float64).sum(axis=2).astype(np.float32)
+            there[level, :, : len(where)] = codebooks[level][:, where]
+        self._columns = in_tiles((there * np.float32(-2.0)).transpose(0, 2, 1), COLUMNS)
+        self._size = size
+        squares = np.square(there, dtype=np.float64).sum(axis=2).astype(np.float32)
         self._squares = np.pad(squares, ((0, 0), (0, -size % COLUMNS)))
         self._beam = beam
 
@@ -247,12 +249,12 @@ class BeamSearch:
         else:
             least = np.ascontiguousarray(multipliers, np.float32)
         codes = np.empty((len(rows), levels), np.uint16)
-        codebooks, columns, squares = self._codebooks[:levels], self._columns[:levels], self._squares[:levels]
+        size, columns, squares = self._size, self._columns[:levels], self._squares[:levels]
         support, counts = self._support[:levels], self._counts[:levels]
 
         def search(start: int) -> None:
             part = slice(start, start + _JOB_ROWS)
-            _search_rows(rows[part], least[part], codebooks, columns, squares, support, counts, self._beam, codes[part])
+            _search_rows(rows[part], least[part], size, columns, squares, support, counts, self._beam, codes[part])
 
         starts = range(0, len(rows), _JOB_ROWS)
         if threads == 1:
