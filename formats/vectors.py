@@ -8,15 +8,23 @@ nothing is reordered or fused, so what is computed is the same on each.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils, extending
 
 LANES = 8
 """Of a vector of 32-bit numbers."""
 FLOAT, SHORT, INT, WORD = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _BYTES = {FLOAT: 4, SHORT: 2, INT: 4}
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function for compiled functions to call of one that writes its instructions.
+
+    That one gets the types of the arguments, after numba's context, and returns its signature and what writes them.
+    """
+    return cast(Callable[..., Any], extending.intrinsic(function))
 
 
 def word(number: int) -> Any:
@@ -63,9 +71,7 @@ def everywhere(builder: Any, number: Any) -> Any:
     return vector
 
 
-def gathered(
-    builder: Any, rows: Any, begun: Sequence[Any], step: Callable[[Any, list[Any]], list[Any]]
-) -> list[Any]:
+def gathered(builder: Any, rows: Any, begun: Sequence[Any], step: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
     """Go through rows with some vectors in registers: `step` returns what they are after a row."""
     rooms = [cgutils.alloca_once_value(builder, value) for value in begun]
     with cgutils.for_range(builder, rows) as row:

@@ -12,10 +12,9 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.extending import intrinsic
 
 from eegzip.formats.tokens.tables import PAIR_COLUMNS
-from eegzip.formats.vectors import INT, LANES, SHORT, arrays, everywhere, gathered, least, load, store, word
+from eegzip.formats.vectors import INT, LANES, SHORT, arrays, everywhere, gathered, intrinsic, least, load, store, word
 
 PAIR_ROOM = 2 * LANES
 """Working memory for a row's two numbers."""
@@ -29,9 +28,7 @@ def _halves(builder: Any, pairs: Any) -> list[Any]:
     """First and second numbers of pairs, in 32 bits."""
     nothing = ir.Constant(pairs.type, ir.Undefined)
     return [
-        builder.sext(
-            builder.shuffle_vector(pairs, nothing, ir.Constant(_SUM, list(range(side, 2 * LANES, 2)))), _SUM
-        )
+        builder.sext(builder.shuffle_vector(pairs, nothing, ir.Constant(_SUM, list(range(side, 2 * LANES, 2)))), _SUM)
         for side in (0, 1)
     ]
 
@@ -85,7 +82,7 @@ def add_pairs(typing_context: Any, sums: Any, first: Any, second: Any, room: Any
 
             def added(row: Any, sums: list[Any]) -> list[Any]:
                 numbers = load(builder, SHORT, 2 * LANES, repeated, builder.mul(row, word(PAIR_ROOM)))
-                start = builder.add(begin, builder.mul(row, wide))  # noqa: B023 - called at once
+                start = builder.add(begin, builder.mul(row, wide))
                 after = []
                 for place, before in enumerate(sums):
                     at = builder.add(start, word(2 * LANES * place))

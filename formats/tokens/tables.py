@@ -98,8 +98,8 @@ class CodingTables(NamedTuple):
     Attributes
     ----------
     pairs : ndarray of int16, shape (K, tiles, D + ceil(H / 2), 2 * PAIR_COLUMNS)
-        Pairs of numbers for each entry, for :func:`~eegzip.formats.tokens.pair_sums.add_pairs`: ``match`` and minus ``norm``
-        for each coordinate, then ``out`` of each hidden unit of the first half and of one of the second.
+        Two numbers for each entry, as :func:`~eegzip.formats.tokens.pair_sums.add_pairs` takes them: ``match`` and
+        minus ``norm`` for each coordinate, then ``out`` of each hidden unit of the first half and of one of the second.
     """
 
     pairs: np.ndarray

@@ -93,7 +93,8 @@ def _search_rows(
     """Fill `codes` [rows, levels] for `rows` [rows, dim], those worth it at a row's multiplier (negative: all).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
-    whole steps; `columns` [levels, tiles, widest, COLUMNS] hold -2 times what the `size` codewords are there; `squares` [levels, tiles * COLUMNS] their squared lengths.
+    whole steps; `columns` [levels, tiles, widest, COLUMNS] hold -2 times what the `size` codewords are there, `squares`
+    [levels, tiles * COLUMNS] their squared lengths.
     """
     levels, _, widest, _ = columns.shape
     count, dim = rows.shape

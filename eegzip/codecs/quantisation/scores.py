@@ -7,9 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.extending import intrinsic
 
-from eegzip.formats.vectors import FLOAT, INT, LANES, arrays, everywhere, gathered, least, load, store, word
+from eegzip.formats.vectors import FLOAT, INT, LANES, arrays, everywhere, gathered, intrinsic, least, load, store, word
 
 COLUMNS = 16
 """Codewords in a tile."""
@@ -57,7 +56,7 @@ def score_rows(typing_context: Any, scores: Any, rows: Any, width: Any, squares:
             lengths = [load(builder, FLOAT, LANES, begun, one) for one in at]
 
             def added(d: Any, sums: list[Any]) -> list[Any]:
-                start = builder.add(begin, builder.mul(d, word(COLUMNS)))  # noqa: B023 - called at once
+                start = builder.add(begin, builder.mul(d, word(COLUMNS)))
                 words = [
                     load(builder, FLOAT, LANES, table, builder.add(start, word(LANES * place)))
                     for place in range(_VECTORS)
@@ -104,7 +103,7 @@ def least_costs(typing_context: Any, costs: Any, scores: Any, energies: Any) -> 
             def smaller(row: Any, known: list[Any]) -> list[Any]:
                 energy = everywhere(builder, builder.load(builder.gep(added, [row])))
                 after = []
-                for place, before in zip(at, known, strict=True):  # noqa: B023 - called at once
+                for place, before in zip(at, known, strict=True):
                     start = builder.add(builder.mul(row, score_size), place)
                     cost = builder.fadd(energy, load(builder, FLOAT, LANES, table, start))
                     after.append(builder.select(builder.fcmp_ordered("<", cost, before), cost, before))
@@ -119,7 +118,10 @@ def least_costs(typing_context: Any, costs: Any, scores: Any, energies: Any) -> 
 
 @intrinsic
 def squared_stripes(typing_context: Any, vector: Any) -> Any:  # noqa: ARG001
-    """Return the sum of squares of the whole stripes of a vector (float32): each place of a stripe, then all in order."""
+    """Return the sum of squares of a vector's whole stripes (float32): of each place in a stripe, then of all in order.
+
+    What is left at the end is the caller's.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (data,), ((size,),) = arrays(context, builder, signature, arguments)
