@@ -27,12 +27,8 @@ except (ImportError, AttributeError):  # a numba that keeps compiled code in ano
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def jit(function: _Function) -> _Function:
-    """Compile a function, and keep the result on disk for the next process where there is a place to write to.
-
-    Compiled functions let other threads run meanwhile, and don't check indices or divisors.
-    """
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+def _compiled(function: _Function, *, forceinline: bool) -> _Function:
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", forceinline=forceinline)(function)
     if BroughtCache is not None:
         dispatcher._cache = BroughtCache(function)
     else:
@@ -40,3 +36,19 @@ def jit(function: _Function) -> _Function:
             dispatcher.enable_caching()
     # What numba gives back is called as the function was, so it has its type.
     return cast(_Function, dispatcher)
+
+
+def jit(function: _Function) -> _Function:
+    """Compile a function, and keep the result on disk for the next process where there is a place to write to.
+
+    Compiled functions let other threads run meanwhile, and don't check indices or divisors.
+    """
+    return _compiled(function, forceinline=False)
+
+
+def inlined(function: _Function) -> _Function:
+    """Compile a function into those that call it: for what is called so often that the call itself takes time.
+
+    Beside the jump, a call counts the users of each array up and down, in memory that other threads count in, too.
+    """
+    return _compiled(function, forceinline=True)

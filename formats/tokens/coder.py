@@ -19,7 +19,7 @@ from eegzip.formats.entropy.binary_coder import (
     new_decoder,
     new_encoder,
 )
-from eegzip.formats.entropy.jit import jit
+from eegzip.formats.entropy.jit import inlined, jit
 from eegzip.formats.entropy.mixing import (
     WEIGHT_ONE,
     learn,
@@ -28,10 +28,10 @@ from eegzip.formats.entropy.mixing import (
     squash,
     stretch,
 )
-from eegzip.formats.tokens.likelihood import hidden_of_frame, likelihoods
+from eegzip.formats.tokens.likelihood import hidden_of_frame, likelihoods, new_room
 from eegzip.formats.tokens.packed import ABSENT
-from eegzip.formats.tokens.tables import PriorTables
-from eegzip.formats.tokens.tracking import energy_class, follow, predict, start_variance
+from eegzip.formats.tokens.tables import CodingTables
+from eegzip.formats.tokens.tracking import by_coordinate, energy_class, follow, predict, start_variance
 
 _SLOWEST = 250
 _TOKEN_RATE, _DEPTH_RATE = 3, 12
@@ -47,7 +47,7 @@ def _halves(contexts: int) -> tuple[np.ndarray, np.ndarray]:
     return np.full(contexts, 32768, np.int32), np.zeros(contexts, np.uint8)
 
 
-@jit
+@inlined
 def _decide(
     state: np.ndarray, data: np.ndarray, bit: int, opinions: np.ndarray, weights: np.ndarray, row: int, rate: int
 ) -> int:
@@ -133,7 +133,7 @@ def _code_weights(state: np.ndarray, data: np.ndarray, weights: np.ndarray, deco
             weights[place, band] = last
 
 
-@jit
+@inlined
 def _code_token(
     state: np.ndarray,
     data: np.ndarray,
@@ -166,7 +166,7 @@ def _code_token(
 
 @jit
 def code_tokens(
-    tables: PriorTables,
+    tables: CodingTables,
     codes: np.ndarray,
     others: np.ndarray,
     weights: np.ndarray,
@@ -179,7 +179,7 @@ def code_tokens(
 
     Parameters
     ----------
-    tables : PriorTables
+    tables : CodingTables
     codes : ndarray of uint16, shape (K, frames)
         The tokens, :data:`ABSENT` above a frame's depth; filled in when decoding.
     others : ndarray of uint16, shape (references, any number up to that of the prior, frames)
@@ -215,9 +215,7 @@ def code_tokens(
     depth_probabilities, depth_counts = _halves(_DEPTH_CONTEXTS)
     depth_trust = np.full((1, 3), WEIGHT_ONE // 3, np.int32)
     depth_opinions = np.zeros(3, np.int32)
-    tree = np.zeros(2 * leaves, np.uint32)
-    scores = np.zeros(entries, np.int32)
-    room = np.zeros((2, max(width, tables.level.shape[1])), np.int32)
+    room = new_room(tables)
     hidden = np.zeros(tables.level.shape[1], np.int32)
     missing = np.zeros(width, np.int64)
     vector = np.zeros(width, np.int64)
@@ -227,13 +225,14 @@ def code_tokens(
     beside = np.full(others.shape[1], ABSENT, np.uint16)
     together = 1 if len(others) else 0
     _code_weights(state, data, weights, decoding)
+    spread = by_coordinate(weights, tables.bands)
     start_variance(tables.start[together], start_class, variance)
     last, mean = levels, 16 * levels
     for f in range(frames):
         if decoding and is_over(state, data):
             codes[:, f:] = leaves - 1
             return -1 if leaves > entries else 0
-        predict(tables.words, tables.bands, others, weights, f, prediction)
+        predict(tables.words, others, spread, f, prediction)
         if together:
             beside[:] = others[0, :, f]
         hidden_of_frame(tables, before, beside, together, energy_class(variance, tables.lowest_class[0]), hidden)
@@ -258,9 +257,9 @@ def code_tokens(
             vector[d] = 0
             missing[d] = prediction[d]
         for level in range(depth):
-            likelihoods(tables, level, together, missing, variance, hidden, scores, room, tree)
+            likelihoods(tables, level, together, missing, variance, hidden, room)
             token = -1 if decoding else int(codes[level, f])
-            token = _code_token(state, data, token, level, tree, probabilities, counts, trust, opinions)
+            token = _code_token(state, data, token, level, room.tree, probabilities, counts, trust, opinions)
             if token >= entries:
                 return -1
             if decoding:

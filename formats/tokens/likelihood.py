@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import jit
+from eegzip.formats.entropy.jit import inlined, jit
 from eegzip.formats.tokens.packed import ABSENT
-from eegzip.formats.tokens.tables import PriorTables
+from eegzip.formats.tokens.pair_sums import PAIR_ROOM, add_pairs
+from eegzip.formats.tokens.tables import PAIR_COLUMNS, CodingTables
 
 LIMIT = 4095
 """Largest magnitude of what is multiplied with the tables."""
@@ -25,7 +27,42 @@ _MISSING_BITS, _SPREAD_BITS = 21, 31
 """What is missing and variances have no more binary digits nearly always; if they have, division takes longer."""
 
 
+class Room(NamedTuple):
+    """Working memory of :func:`likelihoods`, and what they are.
+
+    Attributes
+    ----------
+    scores : ndarray of int32, shape (at least S,)
+        Of each entry, in 1/256 of a natural unit.
+    numbers : ndarray of int32, shape (2, D + ceil(H / 2))
+        What the tables' pairs are multiplied with.
+    repeated : ndarray of int16, shape (D + ceil(H / 2), PAIR_ROOM)
+    tree : ndarray of uint32, shape (2 * leaves,)
+        Leaf i, at ``leaves + i``, is the weight of entry i (0 from S on); node n is the sum of nodes 2n and 2n + 1.
+    """
+
+    scores: np.ndarray
+    numbers: np.ndarray
+    repeated: np.ndarray
+    tree: np.ndarray
+
+
 @jit
+def new_room(tables: CodingTables) -> Room:
+    """Return room for the likelihoods of some tables."""
+    leaves = 2
+    while leaves < tables.bias.shape[2]:
+        leaves *= 2
+    _, tiles, rows, _ = tables.pairs.shape
+    return Room(
+        np.zeros(tiles * PAIR_COLUMNS, np.int32),
+        np.zeros((2, rows), np.int32),
+        np.zeros((rows, PAIR_ROOM), np.int16),
+        np.zeros(2 * leaves, np.uint32),
+    )
+
+
+@inlined
 def factors(
     missing: np.ndarray,
     variance: np.ndarray,
@@ -58,34 +95,21 @@ def factors(
             against[d] = min(norm_gain[d] // whole, LIMIT)
 
 
-@jit
-def _add_four(
-    scores: np.ndarray,
-    a: np.int32, b: np.int32, c: np.int32, d: np.int32,
-    u: np.ndarray, v: np.ndarray, w: np.ndarray, x: np.ndarray,
-) -> None:  # fmt: skip
-    """Add four rows of tables, times a number each, to scores; in 32 bits, which is twice as fast as numba's 64."""
-    for t in range(len(scores)):
-        scores[t] = np.int32(
-            scores[t] + np.int32(a * u[t]) + np.int32(b * v[t]) + np.int32(c * w[t]) + np.int32(d * x[t])
-        )
-
-
-@jit
+@inlined
 def _sum_pairs(nodes: np.ndarray, above: np.ndarray) -> None:
     for n in range(len(above)):
         above[n] = np.uint32(nodes[2 * n] + nodes[2 * n + 1])
 
 
-@jit
+@inlined
 def hidden_of_frame(
-    tables: PriorTables, before: np.ndarray, beside: np.ndarray, together: int, energy: int, hidden: np.ndarray
+    tables: CodingTables, before: np.ndarray, beside: np.ndarray, together: int, energy: int, hidden: np.ndarray
 ) -> None:
     """Fill `hidden` (int32, shape (H,)) with what is known before a frame's first token.
 
     Parameters
     ----------
-    tables : PriorTables
+    tables : CodingTables
     before, beside : ndarray of uint16, shape (at most K,)
         Tokens of the previous frame and of the first reference's same frame; :data:`ABSENT` where there is none.
     together : int
@@ -99,84 +123,62 @@ def hidden_of_frame(
         hidden[h] = tables.energy[together, energy, h]
     for level in range(len(before)):
         if before[level] != ABSENT:
+            row = tables.before[level, before[level]]
             for h in range(units):
-                hidden[h] += tables.before[level, before[level], h]
+                hidden[h] += row[h]
     for level in range(len(beside)):
         if beside[level] != ABSENT:
+            row = tables.beside[level, beside[level]]
             for h in range(units):
-                hidden[h] += tables.beside[level, beside[level], h]
+                hidden[h] += row[h]
 
 
-@jit
+@inlined
 def likelihoods(
-    tables: PriorTables,
+    tables: CodingTables,
     level: int,
     together: int,
     missing: np.ndarray,
     variance: np.ndarray,
     hidden: np.ndarray,
-    scores: np.ndarray,
-    room: np.ndarray,
-    tree: np.ndarray,
+    room: Room,
 ) -> None:
-    """Fill `tree` with how likely each entry of a level is.
+    """Fill the tree of a room with how likely each entry of a level is.
 
     Parameters
     ----------
-    tables : PriorTables
+    tables : CodingTables
     level, together : int
     missing : ndarray of int64, shape (D,)
         The prediction minus the words of the frame's lower levels.
     variance : ndarray of int64, shape (D,)
         Of what the prediction misses.
     hidden : ndarray of int32, shape (H,)
-    scores : ndarray of int32, shape (S,)
-    room : ndarray of int32, shape (2, at least D and H)
-        Working memory, as `scores`.
-    tree : ndarray of uint32, shape (2 * leaves,)
-        Leaf i, at ``leaves + i``, is the weight of entry i (0 from S on); node n is the sum of nodes 2n and 2n + 1.
+    room : Room
     """
-    width, entries = len(missing), len(scores)
-    along, against = room[0], room[1]
-    match, norm, out = tables.match[level], tables.norm[level], tables.out[level]
+    width, entries = len(missing), tables.bias.shape[2]
+    scores, first, second, tree = room.scores, room.numbers[0], room.numbers[1], room.tree
     factors(
         missing, variance, tables.rest[level], tables.gain[level, together], tables.norm_gain[level, together],
-        along, against,
+        first[:width], second[:width],
     )  # fmt: skip
-    zero = np.int32(0)
-    scores[:] = 0
-    for d in range(0, width, 2):
-        # Of an odd number the last stands beside itself, times 0.
-        other = min(d + 1, width - 1)
-        both = other > d
-        _add_four(
-            scores,
-            along[d], np.int32(-against[d]),
-            along[other] if both else zero, np.int32(-against[other]) if both else zero,
-            match[d], norm[d], match[other], norm[other],
-        )  # fmt: skip
-    # The hidden units that speak at all, and how loudly.
-    active, speaking, loud = 0, room[0], room[1]
-    for h in range(len(hidden)):
-        value = min(2 * (hidden[h] + tables.level[level, h]), LIMIT)
-        if value > 0:
-            speaking[active], loud[active] = h, value
-            active += 1
-    for h in range(0, active, 4):
-        i, j, k = min(h + 1, active - 1), min(h + 2, active - 1), min(h + 3, active - 1)
-        _add_four(
-            scores,
-            loud[h], loud[i] if i > h else zero, loud[j] if j > i else zero, loud[k] if k > j else zero,
-            out[speaking[h]], out[speaking[i]], out[speaking[j]], out[speaking[k]],
-        )  # fmt: skip
+    # How loudly the hidden units speak.
+    half = len(first) - width
+    for h in range(half):
+        first[width + h] = min(max(2 * (hidden[h] + tables.level[level, h]), 0), LIMIT)
+    for h in range(half, len(hidden)):
+        second[width + h - half] = min(max(2 * (hidden[h] + tables.level[level, h]), 0), LIMIT)
+    add_pairs(scores, first, second, room.repeated, tables.pairs[level])
     bias = tables.bias[level, together]
     best = np.int32(-(1 << 31))
     for t in range(entries):
         scores[t] = np.int32((scores[t] >> _SCORE_BITS) + bias[t])
         best = max(best, scores[t])
     leaves = len(tree) >> 1
+    # Unsigned, an index is never counted from the end.
+    last = np.uint32(_EXP_ENTRIES - 1)
     for t in range(entries):
-        tree[leaves + t] = EXP[min(best - scores[t], _EXP_ENTRIES - 1)]
+        tree[leaves + t] = EXP[min(np.uint32(best - scores[t]), last)]
     tree[leaves + entries :] = 0
     while leaves > 1:
         _sum_pairs(tree[leaves : 2 * leaves], tree[leaves >> 1 : leaves])

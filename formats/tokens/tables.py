@@ -15,6 +15,7 @@ import numpy as np
 
 from eegzip.formats.errors import ModelError
 from eegzip.formats.json_text import parsed
+from eegzip.formats.tiles import in_tiles
 
 PRIOR = "prior.safetensors"
 """Name of the file in a checkpoint's folder."""
@@ -31,6 +32,9 @@ MAX_FACTOR = 511
 """Largest magnitude in ``match`` and ``norm``: their sums of products then stay within 32 bits."""
 
 MAX_START = 1 << 20
+
+PAIR_COLUMNS = 64
+"""Entries in a tile of pairs."""
 
 _DTYPES: dict[str, np.dtype] = {"I8": np.dtype("<i1"), "I16": np.dtype("<i2"), "I32": np.dtype("<i4")}
 _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
@@ -88,6 +92,65 @@ class PriorTables(NamedTuple):
     bands: np.ndarray
 
 
+class CodingTables(NamedTuple):
+    """The tables as they lie in memory: what sums are made of in one, in the order in which it is gone through.
+
+    Attributes
+    ----------
+    pairs : ndarray of int16, shape (K, tiles, D + ceil(H / 2), 2 * PAIR_COLUMNS)
+        Two numbers for each entry, as :func:`~eegzip.formats.tokens.pair_sums.add_pairs` takes them: ``match`` and
+        minus ``norm`` for each coordinate, then ``out`` of each hidden unit of the first half and of one of the second.
+    """
+
+    pairs: np.ndarray
+    words: np.ndarray
+    rest: np.ndarray
+    gain: np.ndarray
+    norm_gain: np.ndarray
+    bias: np.ndarray
+    own: np.ndarray
+    before: np.ndarray
+    beside: np.ndarray
+    energy: np.ndarray
+    level: np.ndarray
+    start: np.ndarray
+    lowest_class: np.ndarray
+    bands: np.ndarray
+
+
+_SHARED = [name for name in CodingTables._fields if name != "pairs"]
+
+
+def coding_tables(tables: PriorTables) -> CodingTables:
+    """Return tables as they lie in memory."""
+    levels, width, entries = tables.match.shape
+    half = -(-tables.out.shape[1] // 2)
+    # One level after the other, as all of them at once would be there twice.
+    pairs = np.empty((levels, -(-entries // PAIR_COLUMNS), width + half, 2 * PAIR_COLUMNS), np.int16)
+    for level in range(levels):
+        rows = np.zeros((width + half, entries, 2), np.int16)
+        rows[:width, :, 0], rows[:width, :, 1] = tables.match[level], -tables.norm[level]
+        out = tables.out[level]
+        rows[width:, :, 0], rows[width : width + len(out) - half, :, 1] = out[:half], out[half:]
+        pairs[level] = in_tiles(rows.reshape(width + half, -1), 2 * PAIR_COLUMNS)
+    return CodingTables(pairs, **{name: getattr(tables, name) for name in _SHARED})
+
+
+def stored_tables(tables: CodingTables, hidden: int) -> PriorTables:
+    """Inverse of :func:`coding_tables`, for so many hidden units."""
+    _, entries, width = tables.words.shape
+    levels, tiles, rows, wide = tables.pairs.shape
+    flat = tables.pairs.transpose(0, 2, 1, 3).reshape(levels, rows, tiles * wide)[:, :, : 2 * entries]
+    first, second = flat[:, :, ::2], flat[:, :, 1::2]
+    out = np.concatenate([first[:, width:], second[:, width:]], axis=1)[:, :hidden]
+    return PriorTables(
+        match=first[:, :width].copy(),
+        norm=-second[:, :width],
+        out=out.astype(np.int8),
+        **{name: getattr(tables, name) for name in _SHARED},
+    )
+
+
 def _shapes(levels: int, entries: int, width: int, hidden: int) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type and shape of every tensor."""
     return {
@@ -120,7 +183,7 @@ class TokenPrior:
 
     Attributes
     ----------
-    tables : PriorTables
+    tables : CodingTables
     digest : str
         SHA-256 of the file, in hexadecimal.
     levels, entries, width, hidden : int
@@ -146,11 +209,16 @@ class TokenPrior:
         for name, (kind, shape) in _shapes(*sizes).items():
             if tensors[name].shape != shape or _NAMES[tensors[name].dtype] != kind:
                 raise ModelError(f"the prior's table '{name}' has another shape than the others.")
-        self.tables = PriorTables(**{name: tensors[name] for name in PriorTables._fields})
-        self._check_values()
+        stored = PriorTables(**tensors)
+        self._check_values(stored)
+        self.tables = coding_tables(stored)
 
-    def _check_values(self) -> None:
-        tables = self.tables
+    def stored(self) -> PriorTables:
+        """Return the tables as the file has them."""
+        return stored_tables(self.tables, self.hidden)
+
+    @staticmethod
+    def _check_values(tables: PriorTables) -> None:
         factors = max(max(int(table.max()), -int(table.min())) for table in (tables.match, tables.norm))
         least = min(int(tables.rest.min()), int(tables.start.min()), MAX_START + 1 - int(tables.start.max()))
         banded = int(tables.bands.min()) >= 0 and int(tables.bands.max()) < BANDS

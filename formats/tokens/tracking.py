@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import jit
+from eegzip.formats.entropy.jit import inlined, jit
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.tables import CLASSES
 
@@ -22,7 +22,7 @@ def start_variance(start: np.ndarray, start_class: int, variance: np.ndarray) ->
         variance[d] = max(((np.int64(start[d]) * factor) << (start_class >> 1)) >> 16, 1)
 
 
-@jit
+@inlined
 def follow(variance: np.ndarray, vector: np.ndarray, prediction: np.ndarray) -> None:
     """Move `variance` towards the square of what the prediction (int64, shape (D,)) missed of the vector."""
     for d in range(len(variance)):
@@ -30,7 +30,7 @@ def follow(variance: np.ndarray, vector: np.ndarray, prediction: np.ndarray) -> 
         variance[d] += (missed * missed - variance[d]) >> _RATE_BITS
 
 
-@jit
+@inlined
 def energy_class(variance: np.ndarray, lowest: int) -> int:
     """Half-octave of the summed variance, counted from `lowest`, from 0 to CLASSES - 1."""
     total = np.int64(0)
@@ -44,19 +44,26 @@ def energy_class(variance: np.ndarray, lowest: int) -> int:
 
 
 @jit
-def predict(
-    words: np.ndarray, bands: np.ndarray, others: np.ndarray, weights: np.ndarray, frame: int, prediction: np.ndarray
-) -> None:
+def by_coordinate(weights: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Weights [references, BANDS] as each coordinate has them, int32 of shape (references, D); `bands` are its."""
+    result = np.empty((len(weights), len(bands)), np.int32)
+    for place in range(len(weights)):
+        for d in range(len(bands)):
+            result[place, d] = weights[place, bands[d]]
+    return result
+
+
+@inlined
+def predict(words: np.ndarray, others: np.ndarray, weights: np.ndarray, frame: int, prediction: np.ndarray) -> None:
     """Fill `prediction` (int64, shape (D,)) with what the references say of a frame.
 
     Parameters
     ----------
     words : ndarray of int16, shape (K, S, D)
-    bands : ndarray of int8, shape (D,)
     others : ndarray of uint16, shape (references, K, frames)
         Their tokens.
-    weights : ndarray of int32, shape (references, BANDS)
-        In 1/32.
+    weights : ndarray of int32, shape (references, D)
+        In 1/32, from :func:`by_coordinate`.
     frame : int
     prediction : ndarray
     """
@@ -73,6 +80,6 @@ def predict(
                 for d in range(width):
                     vector[d] = np.int32(vector[d] + word[d])
         for d in range(width):
-            prediction[d] += np.int64(weights[place, bands[d]]) * vector[d]
+            prediction[d] += np.int64(weights[place, d]) * vector[d]
     for d in range(width):
         prediction[d] >>= WEIGHT_BITS

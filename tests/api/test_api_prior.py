@@ -150,7 +150,7 @@ class TestCheckpoints:
     def test_a_prior_for_other_codebooks_is_refused(self, model, prior, tmp_path):
         folder = tmp_path / "copy"
         shutil.copytree(model, folder)
-        tables = TokenPrior(prior).tables
+        tables = TokenPrior(prior).stored()
         fewer = {
             name: table[:-1]
             for name, table in tables._asdict().items()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokens.small_priors import plain_weights, random_codes, random_prior
+from tokens.small_priors import plain_weights, random_codes, random_prior, random_tables
 
 from eegzip.formats.errors import ContainerError, ModelError
-from eegzip.formats.tokens.likelihood import EXP, factors, likelihoods
+from eegzip.formats.tokens.likelihood import EXP, factors, likelihoods, new_room
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.search.references import plan_streams
 from eegzip.formats.tokens.stream import (
@@ -21,8 +21,8 @@ from eegzip.formats.tokens.stream import (
     encode_stream,
     unpack_parameters,
 )
-from eegzip.formats.tokens.tables import BANDS, TokenPrior, pack_prior
-from eegzip.formats.tokens.tracking import energy_class, follow, predict, start_variance
+from eegzip.formats.tokens.tables import BANDS, TokenPrior, coding_tables, pack_prior
+from eegzip.formats.tokens.tracking import by_coordinate, energy_class, follow, predict, start_variance
 
 MANY = settings(max_examples=60)
 SIZES = st.sampled_from([2, 3, 16, 37, 64])
@@ -98,18 +98,27 @@ def test_a_stream_of_another_shape_is_refused():
 def test_likelihoods_are_those_of_the_specification(seed, extreme):
     """No sum overflows, even at the ends of every range."""
     rng = np.random.default_rng(seed)
-    tables = random_prior(seed, entries=7, width=6, extreme=extreme).tables
+    hidden_units = int(np.random.default_rng(seed).integers(1, 6))
+    prior = random_prior(seed, entries=7, width=6, hidden=hidden_units, extreme=extreme)
+    tables = prior.stored()
     level, together = int(rng.integers(0, 3)), int(rng.integers(0, 2))
     missing = rng.integers(-(1 << 22), 1 << 22, 6)
     variance = rng.integers(0, 1 << 40, 6) if extreme else rng.integers(0, 1 << 20, 6)
-    hidden = rng.integers(-4000, 4000, 4).astype(np.int32)
-    tree = np.zeros(16, np.uint32)
-    scores, room = np.zeros(7, np.int32), np.zeros((2, 6), np.int32)
-    likelihoods(tables, level, together, missing, variance, hidden, scores, room, tree)
+    hidden = rng.integers(-4000, 4000, hidden_units).astype(np.int32)
+    room = new_room(prior.tables)
+    tree = room.tree
+    likelihoods(prior.tables, level, together, missing, variance, hidden, room)
     expected = plain_weights(tables, level, together, missing.tolist(), variance.tolist(), hidden.tolist())
     assert tree[8:15].tolist() == expected
     assert tree[15] == 0
     assert tree[1] == sum(expected)
+
+
+@MANY
+@given(st.integers(0, 1 << 16), st.sampled_from([2, 7, 64, 65, 130]), st.integers(1, 5), st.booleans())
+def test_tables_in_memory_are_those_of_the_file(seed, entries, hidden, extreme):
+    content = pack_prior(random_tables(seed, entries=entries, hidden=hidden, extreme=extreme))
+    assert pack_prior(TokenPrior(content).stored()) == content
 
 
 @settings(max_examples=300)
@@ -145,7 +154,7 @@ def test_a_prediction_is_the_sum_of_weighed_words(seed, references):
     )[:references]
     weights = rng.integers(-63, 64, (references, BANDS)).astype(np.int32)
     found = np.zeros(words.shape[2], np.int64)
-    predict(words, bands, others, weights, 1, found)
+    predict(words, others, by_coordinate(weights, bands), 1, found)
     for d in range(len(found)):
         total = sum(
             int(weights[place, bands[d]]) * int(words[level, others[place, level, 1], d])
@@ -158,18 +167,18 @@ def test_a_prediction_is_the_sum_of_weighed_words(seed, references):
 
 def test_the_widest_prior_stays_within_32_bits():
     """256 coordinates and 128 hidden units, every product at its largest and all of one sign."""
-    tables = random_prior(3, levels=1, entries=2, width=256, hidden=128, extreme=True).tables
+    tables = random_tables(3, levels=1, entries=2, width=256, hidden=128, extreme=True)
     tables = tables._replace(
         match=np.full_like(tables.match, 511), norm=np.full_like(tables.norm, -511), rest=np.ones_like(tables.rest),
         gain=np.full_like(tables.gain, 1 << 30), norm_gain=np.full_like(tables.norm_gain, 1 << 30),
         out=np.full_like(tables.out, 127),
     )  # fmt: skip
-    tree = np.zeros(4, np.uint32)
     missing, variance = np.full(256, 1 << 20), np.zeros(256, np.int64)
     hidden = np.full(128, 1 << 20, np.int32)
-    scores, room = np.zeros(2, np.int32), np.zeros((2, 256), np.int32)
-    likelihoods(tables, 0, 0, missing, variance, hidden, scores, room, tree)
-    assert tree[2:].tolist() == plain_weights(tables, 0, 0, missing.tolist(), variance.tolist(), hidden.tolist())
+    coding = coding_tables(tables)
+    room = new_room(coding)
+    likelihoods(coding, 0, 0, missing, variance, hidden, room)
+    assert room.tree[2:].tolist() == plain_weights(tables, 0, 0, missing.tolist(), variance.tolist(), hidden.tolist())
 
 
 def test_no_exponential_lies_near_a_half():
@@ -223,7 +232,7 @@ def test_a_stream_that_another_tells_is_cheap_and_references_come_first():
 @MANY
 @given(place=st.integers(0, 3000), value=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_prior_is_refused_or_safe(place, value, cut):
-    data = bytearray(pack_prior(random_prior(2).tables))
+    data = bytearray(pack_prior(random_tables(2)))
     place %= len(data)
     if cut:
         del data[place:]
@@ -254,4 +263,4 @@ def test_a_damaged_prior_is_refused_or_safe(place, value, cut):
 )
 def test_tables_out_of_range_are_refused(change):
     with pytest.raises(ModelError):
-        TokenPrior(pack_prior(change(random_prior(4).tables)))
+        TokenPrior(pack_prior(change(random_tables(4))))

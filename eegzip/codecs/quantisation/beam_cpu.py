@@ -14,121 +14,75 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from eegzip.formats.entropy.jit import jit
+from eegzip.codecs.quantisation.scores import COLUMNS, ROWS, STRIPE, least_costs, score_rows, squared_stripes
+from eegzip.formats.entropy.jit import inlined, jit
+from eegzip.formats.tiles import in_tiles
 from eegzip.formats.tokens.packed import ABSENT
 
 _JOB_ROWS = 1024
 _BLOCK_ROWS = 32
 # Hypotheses and dimensions that the inner loop takes at once; what is missing is filled with zeros.
-_STEP = 4
+_STEP = ROWS
 # Levels for which the search goes on where none of them was worth it.
 _PATIENCE = 3
 _ABSENT = np.uint16(ABSENT)
-# Partial sums of an energy.
-_LANES = 16
-# Candidates of a row, dealt out to so many groups, have a bound on the last that is kept; they are looked at in pieces.
+# Candidates of a row, dealt out to so many groups, have a bound on the last that is kept.
 _GROUPS = 32
-_PIECE = 32
 
 
-@jit
-def _score_four(
-    rest: np.ndarray,
-    columns: np.ndarray,
-    squares: np.ndarray,
-    s0: np.ndarray,
-    s1: np.ndarray,
-    s2: np.ndarray,
-    s3: np.ndarray,
-) -> None:
-    """Fill s0..s3 [size] with |c|^2 - 2 r.c for four residuals `rest` [4, dim]; `columns` [dim, size] are -2 c."""
-    dim, size = columns.shape
-    for c in range(size):
-        s0[c] = squares[c]
-        s1[c] = squares[c]
-        s2[c] = squares[c]
-        s3[c] = squares[c]
-    for d in range(0, dim, 4):
-        a0, a1, a2, a3 = rest[0, d], rest[0, d + 1], rest[0, d + 2], rest[0, d + 3]
-        b0, b1, b2, b3 = rest[1, d], rest[1, d + 1], rest[1, d + 2], rest[1, d + 3]
-        e0, e1, e2, e3 = rest[2, d], rest[2, d + 1], rest[2, d + 2], rest[2, d + 3]
-        f0, f1, f2, f3 = rest[3, d], rest[3, d + 1], rest[3, d + 2], rest[3, d + 3]
-        u, v, w, x = columns[d], columns[d + 1], columns[d + 2], columns[d + 3]
-        for c in range(size):
-            u0, v0, w0, x0 = u[c], v[c], w[c], x[c]
-            s0[c] = s0[c] + a0 * u0 + a1 * v0 + a2 * w0 + a3 * x0
-            s1[c] = s1[c] + b0 * u0 + b1 * v0 + b2 * w0 + b3 * x0
-            s2[c] = s2[c] + e0 * u0 + e1 * v0 + e2 * w0 + e3 * x0
-            s3[c] = s3[c] + f0 * u0 + f1 * v0 + f2 * w0 + f3 * x0
-
-
-@jit
-def _energy(vector: np.ndarray, lanes: np.ndarray) -> np.float32:
-    """Return the squared length of a vector, summed in lanes [_LANES] and then in order."""
-    lanes[:] = 0
-    whole = len(vector) // _LANES * _LANES
-    for d in range(0, whole, _LANES):
-        for j in range(_LANES):
-            lanes[j] += vector[d + j] * vector[d + j]
-    total = np.float32(0.0)
-    for j in range(_LANES):
-        total += lanes[j]
-    for d in range(whole, len(vector)):
+@inlined
+def _energy(vector: np.ndarray) -> np.float32:
+    """Return the squared length of a vector, summed in stripes and then in order."""
+    total = squared_stripes(vector)
+    for d in range(len(vector) // STRIPE * STRIPE, len(vector)):
         total += vector[d] * vector[d]
     return total
 
 
-@jit
-def _bound(score: np.ndarray, energy: np.ndarray, keep: int, least: np.ndarray, nearest: np.ndarray) -> np.float32:
+@inlined
+def _bound(costs: np.ndarray, size: int, keep: int, nearest: np.ndarray) -> np.float32:
     """Return a cost that at least `keep` of the candidates of a row's hypotheses don't exceed.
 
-    `score` [hypotheses, size] and `energy` [hypotheses] add up to costs. The candidates are dealt out to groups
-    [_GROUPS], each of which has a least cost; `keep` of these belong to different candidates. `least` [size] and
-    `nearest` [keep] are room.
+    The candidates are dealt out to groups [_GROUPS], each of which has a least cost; `keep` of these belong to
+    different candidates. `costs` [size] are the least ones of the hypotheses; `nearest` [_GROUPS + keep] is room.
     """
-    size = score.shape[1]
     whole = size // _GROUPS * _GROUPS
     if keep > _GROUPS or not whole:
         return np.float32(np.inf)
-    least[:] = np.inf
-    for b in range(0, len(energy), 2):
-        # Of an odd number the last comes twice.
-        other = min(b + 1, len(energy) - 1)
-        here, there, first, second = energy[b], energy[other], score[b], score[other]
-        for c in range(size):
-            cost, beside = here + first[c], there + second[c]
-            cost = beside if beside < cost else cost
-            least[c] = cost if cost < least[c] else least[c]
+    groups, kept = nearest[:_GROUPS], nearest[_GROUPS:]
+    groups[:] = costs[:_GROUPS]
     for c in range(_GROUPS, whole, _GROUPS):
-        for j in range(_GROUPS):
-            least[j] = least[c + j] if least[c + j] < least[j] else least[j]
+        piece = costs[c : c + _GROUPS]
+        for j in range(len(piece)):
+            groups[j] = piece[j] if piece[j] < groups[j] else groups[j]
     for k in range(keep):
-        nearest[k] = np.inf
+        kept[k] = np.inf
     for j in range(_GROUPS):
-        cost = least[j]
-        if cost < nearest[keep - 1]:
+        cost = groups[j]
+        if cost < kept[keep - 1]:
             place = keep - 1
-            while place > 0 and cost < nearest[place - 1]:
-                nearest[place] = nearest[place - 1]
+            while place > 0 and cost < kept[place - 1]:
+                kept[place] = kept[place - 1]
                 place -= 1
-            nearest[place] = cost
-    return nearest[keep - 1]
+            kept[place] = cost
+    return kept[keep - 1]
 
 
-@jit
-def _any_within(score: np.ndarray, base: np.float32, bound: np.float32) -> bool:
-    """Return whether any of some scores and `base` are not above a bound together."""
+@inlined
+def _within(costs: np.ndarray, size: int, bound: np.float32, columns: np.ndarray) -> int:
+    """List the columns whose costs are not above a bound in `columns` [size]; return how many they are."""
     count = 0
-    for c in range(len(score)):
-        count += not base + score[c] > bound
-    return count > 0
+    for c in range(size):
+        columns[count] = c
+        count += not costs[c] > bound
+    return count
 
 
 @jit
 def _search_rows(
     rows: np.ndarray,
     multipliers: np.ndarray,
-    codebooks: np.ndarray,
+    size: int,
     columns: np.ndarray,
     squares: np.ndarray,
     support: np.ndarray,
@@ -139,24 +93,25 @@ def _search_rows(
     """Fill `codes` [rows, levels] for `rows` [rows, dim], those worth it at a row's multiplier (negative: all).
 
     `support` [levels, widest] lists the dimensions of each level's codewords, `counts` [levels] how many they are, to
-    whole steps; `codebooks` [levels, size, widest] and `columns` [levels, widest, size] hold the codewords there, and
-    -2 times these; `squares` [levels, size] their squared lengths.
+    whole steps; `columns` [levels, tiles, widest, COLUMNS] hold -2 times what the `size` codewords are there, `squares`
+    [levels, tiles * COLUMNS] their squared lengths.
     """
-    levels, widest, size = columns.shape
+    levels, _, widest, _ = columns.shape
     count, dim = rows.shape
     most = _BLOCK_ROWS * beam
+    half = np.float32(0.5)
     residual = np.zeros((2, most, dim), np.float32)
     energy = np.empty((2, most), np.float32)
     path = np.empty((2, most, levels), np.uint16)
     # Of one row's hypotheses, or of four rows where they are few, in whole steps: the inner loop takes four at once.
     rest = np.zeros((_STEP * beam + _STEP, widest), np.float32)
-    score = np.empty((_STEP * beam + _STEP, size), np.float32)
+    score = np.empty((_STEP * beam + _STEP, squares.shape[1]), np.float32)
     best = np.empty(beam, np.float32)
     best_parent = np.empty(beam, np.int64)
     best_code = np.empty(beam, np.int64)
-    lanes = np.empty(_LANES, np.float32)
-    groups = np.empty(size, np.float32)
-    nearest = np.empty(beam, np.float32)
+    costs = np.empty(squares.shape[1], np.float32)
+    few = np.empty(size, np.int32)
+    nearest = np.empty(_GROUPS + beam, np.float32)
     # Rows of the block that are not done yet, the least that each may cost so far, and with how many codewords.
     open_rows = np.empty(_BLOCK_ROWS, np.int64)
     least = np.empty(_BLOCK_ROWS, np.float32)
@@ -167,7 +122,7 @@ def _search_rows(
         for row in range(start, min(start + _BLOCK_ROWS, count)):
             codes[row] = _ABSENT
             residual[0, block] = rows[row]
-            energy[0, block] = _energy(rows[row], lanes)
+            energy[0, block] = _energy(rows[row])
             least[block], depth[block] = energy[0, block], 0
             if not least[block] <= multipliers[row]:
                 open_rows[block] = row
@@ -186,41 +141,37 @@ def _search_rows(
                         for i in range(width):
                             rest[h - begin, i] = residual[now, h, support[level, i]]
                     for h in range(0, end - begin, _STEP):
-                        _score_four(
-                            rest[h : h + _STEP], columns[level, :width], squares[level],
-                            score[h], score[h + 1], score[h + 2], score[h + 3],
-                        )  # fmt: skip
+                        score_rows(score[h : h + _STEP], rest[h : h + _STEP], width, squares[level], columns[level])
                 found, own = 0, (n - first_of_group) * alive
-                bound = _bound(
-                    score[own : own + alive], energy[now, n * alive : (n + 1) * alive], keep, groups, nearest
-                )
+                least_costs(costs, score[own : own + alive], energy[now, n * alive : (n + 1) * alive])
+                bound = _bound(costs, size, keep, nearest)
+                # Most columns have nothing to keep.
+                candidates = _within(costs, size, bound, few)
                 for b in range(alive):
-                    base, costs = energy[now, n * alive + b], score[own + b]
-                    for piece in range(0, size, _PIECE):
-                        # Most pieces have nothing to keep.
-                        if not _any_within(costs[piece : piece + _PIECE], base, bound):
+                    base, one = energy[now, n * alive + b], score[own + b]
+                    for k in range(candidates):
+                        c = few[k]
+                        s = base + one[c]
+                        if s > bound or (found == keep and not s < best[keep - 1]):
                             continue
-                        for c in range(piece, min(piece + _PIECE, size)):
-                            s = base + costs[c]
-                            if s > bound or (found == keep and not s < best[keep - 1]):
-                                continue
-                            place = found if found < keep else keep - 1
-                            while place > 0 and s < best[place - 1]:
-                                best[place] = best[place - 1]
-                                best_parent[place] = best_parent[place - 1]
-                                best_code[place] = best_code[place - 1]
-                                place -= 1
-                            best[place], best_parent[place], best_code[place] = s, n * alive + b, c
-                            found = min(found + 1, keep)
+                        place = found if found < keep else keep - 1
+                        while place > 0 and s < best[place - 1]:
+                            best[place] = best[place - 1]
+                            best_parent[place] = best_parent[place - 1]
+                            best_code[place] = best_code[place - 1]
+                            place -= 1
+                        best[place], best_parent[place], best_code[place] = s, n * alive + b, c
+                        found = min(found + 1, keep)
                 for k in range(found):
                     parent, code, child = best_parent[k], best_code[k], left * found + k
-                    word, old, new = codebooks[level, code], residual[now, parent], residual[after, child]
+                    old, new = residual[now, parent], residual[after, child]
+                    tile, place = columns[level, code // COLUMNS], code % COLUMNS
                     for d in range(dim):
                         new[d] = old[d]
                     for i in range(width):
-                        new[support[level, i]] -= word[i]
+                        new[support[level, i]] += half * tile[i, place]
                     # Measured afresh rather than carried along: differences of large sums would lose the small ones.
-                    energy[after, child] = _energy(new, lanes)
+                    energy[after, child] = _energy(new)
                     for above in range(level):
                         path[after, child, above] = path[now, parent, above]
                     path[after, child, level] = code
@@ -257,12 +208,14 @@ class BeamSearch:
         self._counts = np.array([max(-(-len(where) // _STEP), 1) * _STEP for where in used])
         widest = int(self._counts.max())
         self._support = np.zeros((levels, widest), np.int64)
-        self._codebooks = np.zeros((levels, size, widest), np.float32)
+        there = np.zeros((levels, size, widest), np.float32)
         for level, where in enumerate(used):
             self._support[level, : len(where)] = where
-            self._codebooks[level, :, : len(where)] = codebooks[level][:, where]
-        self._columns = np.ascontiguousarray((self._codebooks * np.float32(-2.0)).transpose(0, 2, 1))
-        self._squares = np.square(self._codebooks, dtype=np.float64).sum(axis=2).astype(np.float32)
+            there[level, :, : len(where)] = codebooks[level][:, where]
+        self._columns = in_tiles((there * np.float32(-2.0)).transpose(0, 2, 1), COLUMNS)
+        self._size = size
+        squares = np.square(there, dtype=np.float64).sum(axis=2).astype(np.float32)
+        self._squares = np.pad(squares, ((0, 0), (0, -size % COLUMNS)))
         self._beam = beam
 
     def __call__(
@@ -297,12 +250,12 @@ class BeamSearch:
         else:
             least = np.ascontiguousarray(multipliers, np.float32)
         codes = np.empty((len(rows), levels), np.uint16)
-        codebooks, columns, squares = self._codebooks[:levels], self._columns[:levels], self._squares[:levels]
+        size, columns, squares = self._size, self._columns[:levels], self._squares[:levels]
         support, counts = self._support[:levels], self._counts[:levels]
 
         def search(start: int) -> None:
             part = slice(start, start + _JOB_ROWS)
-            _search_rows(rows[part], least[part], codebooks, columns, squares, support, counts, self._beam, codes[part])
+            _search_rows(rows[part], least[part], size, columns, squares, support, counts, self._beam, codes[part])
 
         starts = range(0, len(rows), _JOB_ROWS)
         if threads == 1:

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.fixed_order import binary_logarithm
-from eegzip.formats.tokens.likelihood import hidden_of_frame, likelihoods
+from eegzip.formats.tokens.likelihood import hidden_of_frame, likelihoods, new_room
 from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.search.references import plan_streams
 from eegzip.formats.tokens.stream import stacked
 from eegzip.formats.tokens.tables import TokenPrior
-from eegzip.formats.tokens.tracking import energy_class, follow, predict, start_variance
+from eegzip.formats.tokens.tracking import by_coordinate, energy_class, follow, predict, start_variance
 
 # What depths take, nearly enough: the same as before is cheap, and a change the dearer the larger it is.
 _SAME_DEPTH, _OTHER_DEPTH, _DEPTH_STEP = 0.4, 1.5, 1.0
@@ -35,17 +35,15 @@ def _search_stream(  # type: ignore[no-untyped-def]
     levels, frames = codes.shape
     width, entries, units = latents.shape[1], codebooks.shape[2], tables.level.shape[1]
     coordinates = tables.words.shape[2]
-    leaves = 2
-    while leaves < entries:
-        leaves *= 2
     together = 1 if len(others) else 0
     variance, prediction = np.zeros(coordinates, np.int64), np.zeros(coordinates, np.int64)
     vector = np.zeros(coordinates, np.int64)
     start_variance(tables.start[together], start_class, variance)
     before = np.full(levels, ABSENT, np.uint16)
     beside = np.full(others.shape[1], ABSENT, np.uint16)
-    scores, tree = np.zeros(entries, np.int32), np.zeros(2 * leaves, np.uint32)
-    room = np.zeros((2, max(coordinates, units)), np.int32)
+    room = new_room(tables)
+    scores, tree = room.scores[:entries], room.tree
+    spread = by_coordinate(other_weights, tables.bands)
     distance = np.zeros(entries, np.float32)
     # What each hypothesis leaves: of the latent, of the prediction; its hidden units, bits, error and tokens.
     rest = np.zeros((2, beam, width), np.float32)
@@ -58,7 +56,7 @@ def _search_stream(  # type: ignore[no-untyped-def]
     chosen = np.zeros(levels, np.uint16)
     last = levels
     for f in range(frames):
-        predict(tables.words, tables.bands, others, other_weights, f, prediction)
+        predict(tables.words, others, spread, f, prediction)
         if together:
             beside[:] = others[0, :, f]
         energy = energy_class(variance, tables.lowest_class[0])
@@ -80,7 +78,7 @@ def _search_stream(  # type: ignore[no-untyped-def]
                 break
             found = 0
             for b in range(alive):
-                likelihoods(tables, level, together, missing[now, b], variance, hidden[now, b], scores, room, tree)
+                likelihoods(tables, level, together, missing[now, b], variance, hidden[now, b], room)
                 top = scores.max()
                 whole = bits[now, b] + binary_logarithm(tree[1] / 65536.0)
                 for c in range(entries):

@@ -26,13 +26,17 @@ def oscillate(
     basis : ndarray of float64, shape (4, n)
         Cosine and negative sine where the knot is the one before a sample; the same where it is the one after.
     """
+    knot, offset = start // spacing, start % spacing
     for n in range(basis.shape[1]):
-        knot, offset = (start + n) // spacing, (start + n) % spacing
         phase = (phases[knot] + frequencies[knot] * offset) & _MASK
         real, imaginary = cosine(phase) * _ONE, -sine(phase) * _ONE
         after = offset / spacing if switches[knot] == NO_SWITCH else 1.0 * int(offset >= switches[knot])
         basis[0, n], basis[1, n] = real * (1.0 - after), imaginary * (1.0 - after)
         basis[2, n], basis[3, n] = real * after, imaginary * after
+        # Counted, which takes less than to divide for each sample.
+        offset += 1
+        if offset == spacing:
+            knot, offset = knot + 1, 0
 
 
 @jit

@@ -15,7 +15,7 @@ from eegzip.formats.tokens.packed import ABSENT
 from eegzip.formats.tokens.search.references import Plan, plan_streams, predicted
 from eegzip.formats.tokens.search.whole_streams import variances, vectors
 from eegzip.formats.tokens.stream import stacked
-from eegzip.formats.tokens.tables import BANDS, CLASSES, MAX_START, PriorTables, TokenPrior, pack_prior
+from eegzip.formats.tokens.tables import BANDS, CLASSES, MAX_START, CodingTables, PriorTables, TokenPrior, pack_prior
 from eegzip.formats.tokens.tracking import energy_class
 
 _WORD_PEAK = 2047
@@ -48,7 +48,7 @@ def words_of(checkpoint: Checkpoint) -> np.ndarray:
     return np.asarray(np.rint(table * (_WORD_PEAK / np.abs(table).max())), np.int16)
 
 
-def words_like(checkpoint: Checkpoint, other: Checkpoint, tables: PriorTables) -> np.ndarray:
+def words_like(checkpoint: Checkpoint, other: Checkpoint, tables: CodingTables) -> np.ndarray:
     """Return the same in the coordinates of another model's prior, so that its tables can be gone on from.
 
     Parameters

@@ -50,9 +50,9 @@ def run(work: StageWork) -> FinishedRun:
     seen, held_out = ([p for one in side for p in one.pieces] for side in (material.train, material.validation))
     known, older = _prior_of(start), None if origin is None else _prior_of(origin)
     if known is not None:
-        words, begin = known.tables.words, known.tables
+        words, begin = known.tables.words, known.stored()
     elif origin is not None and older is not None and origin.config.network == start.config.network:
-        words, begin = words_like(model, origin, older.tables), older.tables
+        words, begin = words_like(model, origin, older.tables), older.stored()
     else:
         words, begin = words_of(model), None
     fit = PriorFit(words, seen, settings.prior, settings.run.seed, begin)

@@ -6,7 +6,7 @@ import numpy as np
 
 from eegzip.formats.entropy.jit import jit
 from eegzip.formats.tokens.packed import ABSENT
-from eegzip.formats.tokens.tracking import follow, predict, start_variance
+from eegzip.formats.tokens.tracking import by_coordinate, follow, predict, start_variance
 
 
 @jit
@@ -38,8 +38,9 @@ def vectors(words: np.ndarray, codes: np.ndarray) -> np.ndarray:
 def predictions(words: np.ndarray, bands: np.ndarray, others: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Predictions of all frames, int64, shape (frames, D); see :func:`~eegzip.formats.tokens.tracking.predict`."""
     result = np.zeros((others.shape[2], words.shape[2]), np.int64)
+    spread = by_coordinate(weights, bands)
     for f in range(len(result)):
-        predict(words, bands, others, weights, f, result[f])
+        predict(words, others, spread, f, result[f])
     return result
 
 
