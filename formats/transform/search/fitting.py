@@ -34,6 +34,8 @@ _GOOD_TRIALS = 3
 _ESTIMATES = 3
 _FOLLOWING = 0.15
 """How near an estimate's errors are to their bounds, as a logarithm, when they follow the steps from there on."""
+_FAR = 0.3
+"""How far an estimate's errors are where they won't follow the steps, as a rule, and no more time is spent on it."""
 _STILL_FOLLOWING = 0.08
 _NEARLY = 0.025
 """Likewise of the layer that was coded with the steps found, and of those with steps a little beside them."""
@@ -123,6 +125,8 @@ def _at_once(work: _Work, judge: Judge) -> FittedLayer | None:
         steps = work.sizes / (excess / aim)
         if _furthest(excess) < _FOLLOWING:
             break
+        if _furthest(excess) > _FAR:
+            return None
     else:
         return None
     for attempt in range(_ATTEMPTS):
