@@ -21,7 +21,7 @@ from eegzip.formats.transform.model import (
 # Bits that a decision of probability (i + 1/2) / 4096 costs; to 2^-32, as a logarithm's last bits are the processor's.
 _BITS = np.rint(np.log2((np.arange(4096) + 0.5) / 4096) * -(2.0**32)) / 2.0**32
 
-_WORTH_A_LOOK = 0.4
+WORTH_A_LOOK = 0.4
 """Steps, from which on a coefficient may be anything but 0."""
 _MIN_COST = 0.3
 
@@ -54,7 +54,14 @@ def _choose(magnitude: float, penalty: float, zero: int, two: int) -> int:
 
 
 @jit
-def _weigh(size: float, zero: int, two: int, costs: np.ndarray) -> None:
+def step_down(size: float, penalty: float) -> int:
+    """The magnitude that a size above 2 gets, which is a little below the nearest."""
+    # The rate falls by about 1.44 / (usual magnitude) bits a step.
+    return int(size + 0.5 - min(0.3, 0.72 * penalty / (0.4 + 0.5 * size)))
+
+
+@jit
+def weigh_steps(size: float, zero: int, two: int, costs: np.ndarray) -> None:
     """Note what the steps from 0 to 1, 1 to 2 and beyond cost, given the probabilities as for :func:`_choose`."""
     first = _BITS[zero >> 4] + 1.0 + _BITS[(65536 - two) >> 4] - _BITS[(65536 - zero) >> 4]
     second = _BITS[two >> 4] + 1.5 - _BITS[(65536 - two) >> 4]
@@ -110,13 +117,12 @@ def encode_coefficients(
                 zero = predict(model, work, 0, row, band)
                 # What is said of the second decision stays true whatever becomes of the first.
                 two = 0
-                if magnitude > 0 or (len(costs) and size > _WORTH_A_LOOK):
+                if magnitude > 0 or (len(costs) and size > WORTH_A_LOOK):
                     two = predict(model, work, 1, row, band)
-                if len(costs) and size > _WORTH_A_LOOK:
-                    _weigh(size, zero, two, costs[:, component, block, place])
+                if len(costs) and size > WORTH_A_LOOK:
+                    weigh_steps(size, zero, two, costs[:, component, block, place])
                 if magnitude > 2:
-                    # The rate falls by about 1.44 / (usual magnitude) bits a step.
-                    magnitude = int(size + 0.5 - min(0.3, 0.72 * penalty / (0.4 + 0.5 * size)))
+                    magnitude = step_down(size, penalty)
                 elif magnitude > 0:
                     magnitude = _choose(size, penalty, zero, two)
                 decision = 0

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eegzip.formats.entropy.jit import jit
+from eegzip.formats.transform.search.choosing import UNSEEN_BITS
 from eegzip.formats.transform.spatial import Band, apply, matrices
 
 _RAISE_THRESHOLD = 0.45
@@ -26,9 +27,9 @@ _SHORTLISTED = 8
 """Rounds for which the moves that were best at their beginning are the only ones looked at."""
 _SLACK = 0.03
 """Of a signal's squared error: with so much room it hardly counts any more."""
+_LITTLE_SLACK = 0.005
+"""Likewise, where errors are all but right already and those that are should stay so."""
 _MIN_WEIGHT = 0.05
-_UNSEEN_BITS = 12.0
-"""What a coefficient costs beyond the last that was written."""
 
 
 @jit
@@ -49,7 +50,14 @@ def _take(move: np.ndarray, errors: np.ndarray, excess: np.ndarray) -> None:
 
 @jit
 def _raise(
-    moves: np.ndarray, where: np.ndarray, bits: np.ndarray, errors: np.ndarray, excess: np.ndarray, even: np.ndarray
+    moves: np.ndarray,
+    where: np.ndarray,
+    bits: np.ndarray,
+    errors: np.ndarray,
+    excess: np.ndarray,
+    even: np.ndarray,
+    slack: float,
+    at_once: int,
 ) -> np.ndarray:
     """Choose the moves that bring all signals within their bounds (`excess` at most 0).
 
@@ -64,6 +72,10 @@ def _raise(
     errors : ndarray of float64, shape (block and bin, signals)
     excess, even : ndarray of float64, shape (signals,)
         Squared errors beyond the bounds, and 1 over the bounds. `errors` and `excess` are changed.
+    slack : float
+        Room, as a share of a bound, with which a signal hardly counts.
+    at_once : int
+        Moves that are made before all are weighed anew.
 
     Returns
     -------
@@ -71,13 +83,12 @@ def _raise(
     """
     chosen = np.zeros(len(moves), np.bool_)
     scores = np.zeros(len(moves))
-    at_once = max(_AT_ONCE, len(moves) // _ROUNDS)
     looked_at = np.arange(len(moves))
     for turn in range(_ROUNDS):
         if excess.max() <= 0:
             break
         # A signal within its bound needs no help, but should not be hurt either.
-        weights = even * np.minimum(np.maximum(1 + excess * even / _SLACK, _MIN_WEIGHT), 3.0)
+        weights = even * np.minimum(np.maximum(1 + excess * even / slack, _MIN_WEIGHT), 3.0)
         if turn % _SHORTLISTED == 0:
             looked_at = np.arange(len(moves))
         for place in looked_at:
@@ -128,6 +139,8 @@ def trim(
     bands: Sequence[Band],
     shares: np.ndarray,
     costs: np.ndarray,
+    *,
+    gently: bool,
 ) -> np.ndarray:
     """Move coefficients until each signal's squared error is what it should be.
 
@@ -143,6 +156,8 @@ def trim(
         Squared error wanted of each signal, as a share of what it is.
     costs : ndarray of float32, shape (3, components, blocks, bins)
         See :func:`~eegzip.formats.transform.search.quantiser.encode_coefficients`.
+    gently : bool
+        Whether only the signals whose error is too large are seen to, with as few moves as will do.
 
     Returns
     -------
@@ -157,16 +172,24 @@ def trim(
     band_of_bin = np.repeat(np.arange(len(bands)), np.diff([0, *(band.stop for band in bands)]))
     above = np.abs(values) - np.abs(restored)
     result = quantised.copy()
-    for choose, candidates, steps in (
-        (_raise, above >= _RAISE_THRESHOLD, np.where(values < 0, -1, 1)),
-        (_lower, (quantised != 0) & (above < _LOWER_THRESHOLD), -np.sign(quantised)),
+    towards = np.where(values < 0, -1, 1)
+    for candidates, steps, up in (
+        (above >= _RAISE_THRESHOLD, towards, True),
+        ((quantised != 0) & (above < _LOWER_THRESHOLD), -np.sign(quantised), False),
     ):
+        if gently and not up:
+            break
         component, block, place = np.nonzero(candidates)
         signed = steps[candidates]
         moves = turns[band_of_bin[place], component] * signed[:, None]
         smaller = np.minimum(np.abs(quantised[candidates]), np.abs(quantised[candidates] + signed))
         bits = costs[np.minimum(smaller, 2), component, block, place].astype(np.float64)
-        bits[bits == 0] = _UNSEEN_BITS
-        chosen = choose(moves, block * bins + place, bits, errors, excess, even)
+        bits[bits == 0] = UNSEEN_BITS
+        where = block * bins + place
+        if up:
+            at_once = _AT_ONCE if gently else max(_AT_ONCE, len(moves) // _ROUNDS)
+            chosen = _raise(moves, where, bits, errors, excess, even, _LITTLE_SLACK if gently else _SLACK, at_once)
+        else:
+            chosen = _lower(moves, where, bits, errors, excess, even)
         result[component[chosen], block[chosen], place[chosen]] += signed[chosen].astype(np.int32)
     return result
