@@ -54,9 +54,9 @@ class Tokenizer(nn.Module):
     ``eegz-sc-4``, ``dac-sc-compact-1``; `unit` is ``'channel'``) rows are channels: G = C. Of groups (DAC-MC with
     names, ``'group'``) a row is a group of channels, as ``compress`` would group them: the same for all recordings of a
     batch; see :meth:`groups`. Of whole recordings (``eegz-mc-2``, ``'component'``) rows are the components of each
-    recording's own rotation, the loudest first, G = C: **a token then means something within its recording only**, there is no
-    vocabulary across recordings, and scales, which hold the rotation, are needed to decode. For learning across
-    recordings take a model of single channels.
+    recording's own rotation, the loudest first, G = C: **a token then means something within its recording only**,
+    there is no vocabulary across recordings, and scales, which hold the rotation, are needed to decode. For learning
+    across recordings take a model of single channels.
 
     Parameters
     ----------
