@@ -102,6 +102,8 @@ def preprocessing_in_words(settings: TrainSettings) -> list[str]:
         steps.append(f"the first {data.skip_seconds:g} s left out")
     if data.drop_empty and data.domain == "eeg":
         steps.append("empty channels left out")
+    if not data.lines and data.domain == "eeg":
+        steps.append("mains and other lines taken out, as `compress` does")
     if data.highpass_hz:
         steps.append(f"high-pass at {data.highpass_hz:g} Hz")
     steps.append(f"resampled to {data.rate:g} Hz")
