@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eegzip.formats.entropy.jit import jit
+from eegzip.formats.entropy.jit import inlined, jit
 
 LEVELS = 24
 BANDS = 28
@@ -86,6 +86,22 @@ def new_neighbours(components: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
     return known, averages
 
 
+@inlined
+def surroundings(
+    here: np.ndarray, before: np.ndarray, older: np.ndarray, first: np.ndarray, second: int, place: int
+) -> int:
+    """The level of what is near a coefficient.
+
+    `here`, `before` and `older` are its own component's last three blocks, with zeros around them, `first` the block of
+    the component before, `second` the magnitude at its place of the one before that.
+    """
+    near = 4 * here[place + 1] + 2 * here[place]
+    past = 3 * before[place + 2] + 2 * (before[place + 1] + before[place + 3]) + before[place] + before[place + 4]
+    old = 2 * older[place + 2] + older[place + 1] + older[place + 3]
+    beside = 3 * first[place + 2] + first[place + 1] + first[place + 3]
+    return level((near + past + old + beside + second) // 3)
+
+
 @jit
 def look(
     known: np.ndarray, averages: np.ndarray, component: int, block: int, place: int, band: int, found: np.ndarray
@@ -96,24 +112,11 @@ def look(
     first, second = known[component + 1, now], known[component, now, place + 2]
     left, left2 = here[place + 1], here[place]
     past, past_sides = before[place + 2], before[place + 1] + before[place + 3]
-    past_far = before[place] + before[place + 4]
     old, old_sides = older[place + 2], older[place + 1] + older[place + 3]
     beside, beside_sides = first[place + 2], first[place + 1] + first[place + 3]
     near = 2 * left + left2 + 2 * past + past_sides + old
-    wide = (
-        4 * left
-        + 2 * left2
-        + 3 * past
-        + 2 * past_sides
-        + past_far
-        + 2 * old
-        + old_sides
-        + 3 * beside
-        + beside_sides
-        + second
-    )
     usual = usually(averages, component, place)
-    around = level(wide // 3)
+    around = surroundings(here, before, older, first, second, place)
     corner = (min(left, 3) * 4 + min(past, 3)) * 12 + min(left2, 2) * 4 + min(beside, 3)
     found[0] = level(4 * left + 2 * left2) * LEVELS + level(2 * past + past_sides)
     found[1] = _PAIRS + around * LEVELS + usual

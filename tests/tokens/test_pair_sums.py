@@ -74,7 +74,7 @@ def test_another_width_of_tiles_or_room_adds_nothing():
         assert not sums.any()
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="of x86")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="pmaddwd is an instruction of x86 alone")
 def test_processors_multiply_pairs_in_one_instruction():
     """What it is written for; a version of LLVM that no longer sees it takes twice the time."""
     ones = np.ones(4, np.int32)

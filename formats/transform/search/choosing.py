@@ -10,7 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from eegzip.formats.entropy.jit import jit
-from eegzip.formats.transform.contexts import LARGEST_NEIGHBOUR, LEVELS, average, level, new_neighbours, usually
+from eegzip.formats.transform.contexts import (
+    LARGEST_NEIGHBOUR,
+    LEVELS,
+    average,
+    new_neighbours,
+    surroundings,
+    usually,
+)
 from eegzip.formats.transform.search.quantiser import WORTH_A_LOOK, step_down, weigh_steps
 
 UNSEEN_BITS = 12.0
@@ -129,23 +136,8 @@ def _neighbourhoods(magnitudes: np.ndarray) -> np.ndarray:
             )
             first, second = padded[component + 1, block + 2], padded[component, block + 2]
             for place in range(bins):
-                at = place + 2
-                wide = (
-                    4 * here[at - 1]
-                    + 2 * here[at - 2]
-                    + 3 * before[at]
-                    + 2 * (before[at - 1] + before[at + 1])
-                    + before[at - 2]
-                    + before[at + 2]
-                    + 2 * older[at]
-                    + older[at - 1]
-                    + older[at + 1]
-                    + 3 * first[at]
-                    + first[at - 1]
-                    + first[at + 1]
-                    + second[at]
-                )
-                found[component, block, place] = level(wide // 3) * LEVELS + usually(averages, component, place)
+                near = surroundings(here, before, older, first, second[place + 2], place)
+                found[component, block, place] = near * LEVELS + usually(averages, component, place)
             for place in range(bins):
                 average(averages, component, place, here[place + 2])
     return found
