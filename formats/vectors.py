@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from llvmlite import ir
-from numba.core import cgutils, extending
+from numba.core import cgutils, errors, extending
 
 LANES = 8
-"""Of a vector of 32-bit numbers."""
-FLOAT, SHORT, INT, WORD = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
-_BYTES = {FLOAT: 4, SHORT: 2, INT: 4}
+"""Of a vector."""
+FLOAT, DOUBLE, SHORT, INT, WORD = ir.FloatType(), ir.DoubleType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
+_BYTES = {FLOAT: 4, DOUBLE: 8, SHORT: 2, INT: 4}
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,6 +34,8 @@ def word(number: int) -> Any:
 
 def arrays(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Return where the data of an intrinsic's arrays are, and their shapes."""
+    if any(kind.layout != "C" for kind in signature.args):
+        raise errors.TypingError("vectors are loaded from arrays that lie in memory row after row")
     made = [
         context.make_array(kind)(context, builder, argument)
         for kind, argument in zip(signature.args, arguments, strict=True)

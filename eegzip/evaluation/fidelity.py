@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from eegzip.evaluation.metrics import correlation, prd, snr
+from eegzip.formats.parallel import cores
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ class EegPartMeter:
         # Only now, as it needs numba, which takes a while to load.
         from eegzip.evaluation.eeg_part import eeg_energy
 
-        lost = eeg_energy(np.subtract(original, restored, dtype=np.int64), self._rate)
-        energy = eeg_energy(original, self._rate)
+        with ThreadPoolExecutor(cores()) as pool:
+            rows = (np.subtract(original, restored, dtype=np.int64), original)
+            lost, energy = pool.map(eeg_energy, rows, (self._rate, self._rate))
         self._lost += lost
         self._energy += energy
         there = energy > 0

@@ -227,10 +227,13 @@ class AdaptiveScaling:
         # Beyond the outermost knots there are no samples, so a missing neighbour is never weighted.
         before = offsets.get(knot - 1, offsets[knot]) * step
         after = offsets.get(knot + 1, offsets[knot]) * step
-        offset = here[:, None] + np.where(away < 0, (before - here)[:, None] * -away, (after - here)[:, None] * away)
-        rest = x[:, a - start : b - start] - offset
-        rms = np.sqrt(np.square(rest).mean(axis=1))
-        peak = np.abs(rest).max(axis=1)
+        rest, at = np.empty((len(x), b - a)), knot * self.spacing - a
+        np.multiply((before - here)[:, None], -away[:at], out=rest[:, :at])
+        np.multiply((after - here)[:, None], away[at:], out=rest[:, at:])
+        rest += here[:, None]
+        np.subtract(x[:, a - start : b - start], rest, out=rest)
+        peak = np.maximum(rest.max(axis=1), -rest.min(axis=1))
+        rms = np.sqrt(np.square(rest, out=rest).mean(axis=1))
         # A hair above the bound, so that float32 rounding of y can't pass it.
         return _scale_code_at_least(np.maximum(rms / self.level_rms, peak * (1 + 1e-6) / self.level_peak))
 
@@ -261,12 +264,16 @@ class AdaptiveScaling:
         where = np.arange(start, stop)
         last = codes.shape[1] - 1
         left = np.clip(where // self.spacing - first_knot, 0, last)
-        right = np.minimum(left + 1, last)
         part = np.clip((where - (left + first_knot) * self.spacing) / self.spacing, 0.0, 1.0)
-        scales, offsets = scale_of(codes[:, :, 0]), codes[:, :, 1] * step
-        scale = scales[:, left] + (scales[:, right] - scales[:, left]) * part
-        offset = offsets[:, left] + (offsets[:, right] - offsets[:, left]) * part
-        return offset, scale
+        samples = np.bincount(left, minlength=last + 1)
+
+        def course(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            result = np.repeat(np.diff(values, axis=1, append=values[:, -1:]), samples, axis=1)
+            result *= part
+            result += np.repeat(values, samples, axis=1)
+            return result
+
+        return course(codes[:, :, 1] * step), course(scale_of(codes[:, :, 0]))
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from eegzip.codecs.signal.analysis import SampleReader
-from eegzip.encoding.lines.demodulation import agreement, correlate, oscillate
+from eegzip.encoding.lines.correlation import by_signal, correlate, side_by_side
+from eegzip.encoding.lines.demodulation import agreement, oscillate
 from eegzip.formats.lines.oscillator import NO_SWITCH
+from eegzip.formats.parallel import cores
+from eegzip.formats.vectors import LANES
 
 _STRETCH_SAMPLES = 1 << 22
 _STRETCH_KNOTS = (32, 512)
+_BLOCK_KNOTS = 32
 _MASK = (1 << 32) - 1
 
 _SIDES_HZ = (-3.0, -2.0, 2.0, 3.0)
@@ -67,6 +72,10 @@ class Signals:
         # In one order always: compiled code of another order would be another's.
         return np.ascontiguousarray(self.read(start, stop) - self.centres[:, None])
 
+    def side_by_side(self, start: int, stop: int) -> np.ndarray:
+        """Samples about their centres, as vectors of :mod:`~eegzip.encoding.lines.correlation`."""
+        return side_by_side(self.read(start, stop), self.centres)
+
     def stretches(self, lines: int = 1) -> Iterator[tuple[int, int]]:
         """Stretches of knots whose samples, and those of some lines, fit into the memory; all but the last knot."""
         knots = _STRETCH_SAMPLES // ((self.count + 4 * lines) * self.spacing)
@@ -83,14 +92,25 @@ def steady_phases(word: int, spacing: int, knots: int) -> np.ndarray:
 def _products(signals: Signals, words: Sequence[int], first: int, stop: int) -> np.ndarray:
     """What samples between two knots and some frequencies have in common: [frequencies, signals, knots, 2]."""
     spacing = signals.spacing
-    values = signals.values(first * spacing, min(stop * spacing, signals.n_samples))
-    basis = np.empty((4, values.shape[1]))
+    rows = signals.read(first * spacing, min(stop * spacing, signals.n_samples))
     result = np.zeros((len(words), signals.count, stop - first + 1, 2))
-    none = np.full(stop - first, NO_SWITCH, np.int64)
-    for place, word in enumerate(words):
-        phases = steady_phases(word, spacing, stop + 1)[first:]
-        oscillate(phases, np.full(stop - first, word, np.int64), none, spacing, 0, basis)
-        correlate(values, basis, spacing, 0, result[place])
+
+    def look(knot: int) -> np.ndarray:
+        begin, count = (knot - first) * spacing, min(_BLOCK_KNOTS, stop - knot)
+        block = side_by_side(rows[:, begin : begin + count * spacing], signals.centres)
+        basis, none = np.empty((4, block.shape[1])), np.full(count, NO_SWITCH, np.int64)
+        sums = np.zeros((len(words), len(block), count + 1, 2, LANES))
+        for word, into in zip(words, sums, strict=True):
+            phases = steady_phases(word, spacing, knot + count + 1)[knot:]
+            oscillate(phases, np.full(count, word, np.int64), none, spacing, 0, basis)
+            correlate(block, basis, spacing, 0, into)
+        return by_signal(sums, signals.count)
+
+    # Block by block, as one stays in the nearest caches while all frequencies use it.
+    knots = range(first, stop, _BLOCK_KNOTS)
+    with ThreadPoolExecutor(cores()) as pool:
+        for knot, found in zip(knots, pool.map(look, knots), strict=True):
+            result[:, :, knot - first : knot - first + found.shape[2]] += found
     return result
 
 
@@ -126,9 +146,10 @@ def seen_from(signals: Signals, words: Sequence[int]) -> tuple[np.ndarray, np.nd
         found = _products(signals, [*words, *flat], first, stop)
         part = found[: len(words)] * (2 / weights[first : stop + 1])[:, None]
         amplitudes[:, :, first : stop + 1] += part.astype(np.float32)
-        for knot in range(1, stop - first):
-            pairs = found[len(words) :, :, knot]
-            energy += np.square(pairs[..., 0]) + np.square(pairs[..., 1])
+        pairs = np.square(found[len(words) :, :, 1:-1])
+        # Accumulated, which has one order where a sum has none.
+        for row in (pairs[..., 0] + pairs[..., 1]).transpose(2, 0, 1):
+            energy += row
         count += max(stop - first - 1, 0)
     energy *= (2 / spacing) ** 2 / max(count, 1)
     noise = np.zeros((len(words), signals.count))

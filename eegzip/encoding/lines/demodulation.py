@@ -1,4 +1,4 @@
-"""Demodulation: what signals and lines have in common, in compiled loops whose sums have one order."""
+"""Demodulation: what lines are, and have in common, in compiled loops whose sums have one order."""
 
 from __future__ import annotations
 
@@ -37,29 +37,6 @@ def oscillate(
         offset += 1
         if offset == spacing:
             knot, offset = knot + 1, 0
-
-
-@jit
-def correlate(values: np.ndarray, basis: np.ndarray, spacing: int, start: int, result: np.ndarray) -> None:
-    """Add up products of samples [signals, n] and a line's basis, by knot: `result` [signals, knots, 2]."""
-    for signal in range(len(values)):
-        row = values[signal]
-        n = 0
-        while n < len(row):
-            knot = (start + n) // spacing
-            stop = min((knot + 1) * spacing - start, len(row))
-            a, b, c, d = 0.0, 0.0, 0.0, 0.0
-            while n < stop:
-                value = row[n]
-                a = a + value * basis[0, n]
-                b = b + value * basis[1, n]
-                c = c + value * basis[2, n]
-                d = d + value * basis[3, n]
-                n += 1
-            result[signal, knot, 0] += a
-            result[signal, knot, 1] += b
-            result[signal, knot + 1, 0] += c
-            result[signal, knot + 1, 1] += d
 
 
 @jit

@@ -7,8 +7,10 @@ import itertools
 import numpy as np
 
 from eegzip.encoding.lines.baseband import Signals
-from eegzip.encoding.lines.demodulation import correlate, gram, mean_change, oscillate, settle, smooth, solve
+from eegzip.encoding.lines.correlation import by_signal, correlate
+from eegzip.encoding.lines.demodulation import gram, mean_change, oscillate, settle, smooth, solve
 from eegzip.formats.lines.oscillator import NO_SWITCH
+from eegzip.formats.vectors import LANES
 
 _MARGIN_KNOTS = 8
 _BOND = 0.05
@@ -59,15 +61,15 @@ def fit(signals: Signals, tracks: list[Track], present: list[np.ndarray]) -> np.
 def _fit_stretch(signals: Signals, tracks: list[Track], low: int, high: int) -> np.ndarray:
     """Amplitudes [lines, signals, knots, 2] at the knots from `low` to `high`, both included."""
     spacing, lines, knots = signals.spacing, len(tracks), high - low + 1
-    values = signals.values(low * spacing, min(high * spacing, signals.n_samples))
-    bases = np.empty((lines, 4, values.shape[1]))
-    right = np.zeros((lines, signals.count, knots, 2))
+    beside = signals.side_by_side(low * spacing, min(high * spacing, signals.n_samples))
+    bases = np.empty((lines, 4, beside.shape[1]))
+    sums = np.zeros((lines, len(beside), knots, 2, LANES))
     same, following = np.zeros((knots, 2 * lines, 2 * lines)), np.zeros((knots, 2 * lines, 2 * lines))
     bond = _BOND * spacing / 2
     for line, (phases, frequencies, switched) in enumerate(tracks):
         jumps = switched[low:high]
         oscillate(phases[low : high + 1], frequencies[low:high], jumps, spacing, 0, bases[line])
-        correlate(values, bases[line], spacing, 0, right[line])
+        correlate(beside, bases[line], spacing, 0, sums[line])
         held = np.where(jumps == NO_SWITCH, bond, 0.0)
         for part in (2 * line, 2 * line + 1):
             same[:-1, part, part] += held
@@ -76,7 +78,8 @@ def _fit_stretch(signals: Signals, tracks: list[Track], low: int, high: int) -> 
             following[:-1, part, part] -= held
     gram(bases, spacing, 0, same, following)
     # From [lines, signals, knots, 2] to [knots, 2 * lines, signals] and back.
-    sides = np.ascontiguousarray(right.transpose(2, 0, 3, 1)).reshape(knots, 2 * lines, signals.count)
+    right = by_signal(sums, signals.count).transpose(2, 0, 3, 1)
+    sides = np.ascontiguousarray(right).reshape(knots, 2 * lines, signals.count)
     solve(same, following, sides)
     return sides.reshape(knots, lines, 2, signals.count).transpose(1, 3, 0, 2)
 

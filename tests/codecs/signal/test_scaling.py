@@ -77,6 +77,37 @@ def test_curves_have_no_steps() -> None:
     assert offset[0, 128] == -2000
 
 
+@given(st.integers(0, 10**6), st.integers(1, 400), st.data())
+def test_curves_are_straight_between_knots_to_the_last_bit(seed: int, n: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    count, first = data.draw(st.integers(1, 6)), data.draw(st.integers(0, 3))
+    codes = np.stack([rng.integers(-4, 124, (2, count)), rng.integers(-900, 900, (2, count))], axis=2)
+    start, step = data.draw(st.integers(0, 500)), np.array([0.25, 8.0])
+    offset, scale = SCALING.curves(codes, first, start, start + n, step)
+    for place, sample in enumerate(range(start, start + n)):
+        left = min(max(sample // 64 - first, 0), count - 1)
+        right, part = min(left + 1, count - 1), min(max((sample - (left + first) * 64) / 64, 0.0), 1.0)
+        for found, values in ((offset, codes[:, :, 1] * step[:, None]), (scale, scale_of(codes[:, :, 0]))):
+            assert (found[:, place] == values[:, left] + (values[:, right] - values[:, left]) * part).all()
+
+
+@given(st.integers(0, 10**6), st.integers(1, 700))
+def test_a_scale_is_the_smallest_that_holds_what_is_around_its_knot(seed: int, n: int) -> None:
+    x = waveform(seed, n)
+    step = choose_offset_step(x.std(axis=1))
+    knots = SCALING.n_knots(n)
+    codes = SCALING.knots(x, 0, 0, knots, n, step)
+    offset = SCALING.curves(codes, 0, 0, n, step)[0]
+    for knot in range(knots):
+        around = slice(max(knot * 64 - 64, 0), knot * 64 + 65)
+        rest = x[:, around] - offset[:, around]
+        need = np.maximum(np.sqrt(np.square(rest).mean(axis=1)), np.abs(rest).max(axis=1) / 8)
+        scale = scale_of(codes[:, knot, 0])
+        assert (scale * (1 + 1e-5) >= need).all()
+        less = codes[:, knot, 0] > -4
+        assert (scale_of(codes[:, knot, 0] - 1) < need * (1 + 1e-5))[less].all()
+
+
 def test_scale_table_is_exact_at_octaves_and_monotone() -> None:
     codes = np.arange(-4, 100)
     values = scale_of(codes)
