@@ -73,11 +73,12 @@ def test_arrays_that_do_not_lie_row_after_row_are_refused() -> None:
 @pytest.mark.parametrize("n", [1000, 4 * 64 + 1, 37 * 64])
 def test_blocks_do_not_show_in_what_is_seen(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
+    monkeypatch.setattr(baseband, "_BLOCK_SAMPLES", 5 * 64 * 7)
     samples = rng.integers(-3000, 3000, (5, n)).astype(np.int32)
     signals = Signals(lambda start, stop: samples[:, start:stop], n, np.arange(5.0), np.full(5, 900.0), 64.0, 64)
     words = [round(hz / 64 * (1 << 32)) for hz in (9.7, 16.7)]
     amplitudes, noise = seen_from(signals, words)
-    monkeypatch.setattr(baseband, "_BLOCK_KNOTS", 1)
+    monkeypatch.setattr(baseband, "_BLOCK_SAMPLES", 1)
     for found, expected in zip(seen_from(signals, words), (amplitudes, noise), strict=True):
         assert found.tobytes() == expected.tobytes()
     # Where a knot has all its samples, amplitudes are twice the mean of the products under its hat.

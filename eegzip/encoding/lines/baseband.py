@@ -17,7 +17,9 @@ from eegzip.formats.vectors import LANES
 
 _STRETCH_SAMPLES = 1 << 22
 _STRETCH_KNOTS = (32, 512)
-_BLOCK_KNOTS = 32
+_BLOCK_SAMPLES = 1 << 18
+"""Of all signals: as vectors they stay in the nearest caches while all frequencies use them."""
+
 _MASK = (1 << 32) - 1
 
 _SIDES_HZ = (-3.0, -2.0, 2.0, 3.0)
@@ -95,8 +97,10 @@ def _products(signals: Signals, words: Sequence[int], first: int, stop: int) -> 
     rows = signals.read(first * spacing, min(stop * spacing, signals.n_samples))
     result = np.zeros((len(words), signals.count, stop - first + 1, 2))
 
+    size = max(_BLOCK_SAMPLES // (signals.count * spacing), 1)
+
     def look(knot: int) -> np.ndarray:
-        begin, count = (knot - first) * spacing, min(_BLOCK_KNOTS, stop - knot)
+        begin, count = (knot - first) * spacing, min(size, stop - knot)
         block = side_by_side(rows[:, begin : begin + count * spacing], signals.centres)
         basis, none = np.empty((4, block.shape[1])), np.full(count, NO_SWITCH, np.int64)
         sums = np.zeros((len(words), len(block), count + 1, 2, LANES))
@@ -106,8 +110,7 @@ def _products(signals: Signals, words: Sequence[int], first: int, stop: int) -> 
             correlate(block, basis, spacing, 0, into)
         return by_signal(sums, signals.count)
 
-    # Block by block, as one stays in the nearest caches while all frequencies use it.
-    knots = range(first, stop, _BLOCK_KNOTS)
+    knots = range(first, stop, size)
     with ThreadPoolExecutor(cores()) as pool:
         for knot, found in zip(knots, pool.map(look, knots), strict=True):
             result[:, :, knot - first : knot - first + found.shape[2]] += found
