@@ -228,7 +228,7 @@ def test_multi_channel_starts_where_single_channel_ended(tmp_path):
 
 def test_groups_start_apart_from_a_single_channel_checkpoint(tmp_path):
     trained(tmp_path / "sc", "model.latent_dim=64", "run.max_steps=6")
-    groups = [f"start.init={tmp_path / 'sc'}", "model.architecture=dac-mc", "model.heads=8", "groups.kind=manual"]
+    groups = [f"start.init={tmp_path / 'sc'}", "model.architecture=dac-mc", "groups.kind=manual"]
     trained(tmp_path / "apart", *groups)
     trained(tmp_path / "mean", *groups, "start.channels=mean")
     apart, mean = (entries(tmp_path / name, "validation") for name in ("apart", "mean"))
