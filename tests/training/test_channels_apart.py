@@ -4,15 +4,16 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from eeg_windows import windows
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegzip.codecs.checkpoints.config import ModelConfig, MultichannelConfig, NetworkConfig
 from eegzip.codecs.networks.build import build
-from eegzip.codecs.networks.dac_mc import EegDacMc
+from eegzip.codecs.networks.dac_mc import BandedAttention, EegDacMc
 from eegzip.training.initialisation.channels import Group, places_in_groups, set_channels_apart
 from eegzip.training.initialisation.codebooks import start_codebooks
 from eegzip.training.initialisation.gains import set_gains
@@ -34,19 +35,18 @@ def waves() -> torch.Tensor:
     return rows.view(4, -1, rows.shape[1]).transpose(0, 1).contiguous()
 
 
-def as_a_mean(shape: NetworkConfig) -> EegDacMc:
+def as_a_mean(shape: NetworkConfig, most: int = 4, heads: int = 4, layers: int = 1) -> EegDacMc:
     """A network whose codebooks are set for the channels alone, with its adapters as an identity."""
-    return deepcopy(set_as_a_mean(shape))
+    return deepcopy(set_as_a_mean(shape, most, heads, layers))
 
 
 @cache
 @torch.no_grad()
-def set_as_a_mean(shape: NetworkConfig) -> EegDacMc:
+def set_as_a_mean(shape: NetworkConfig, most: int, heads: int, layers: int) -> EegDacMc:
     """That network, for all tests, which leave it as it is."""
     torch.manual_seed(1)
-    config = ModelConfig(
-        "a", 256.0, shape, architecture="dac-mc", multichannel=MultichannelConfig(vocabulary=NAMES, heads=2)
-    )
+    adapters = MultichannelConfig(max_channels=most, vocabulary=NAMES, heads=heads, layers=layers)
+    config = ModelConfig("a", 256.0, shape, architecture="dac-mc", multichannel=adapters)
     network = build(config).eval()
     alone = waves().flatten(0, 1)[:, None]
     styles, present = torch.zeros(len(alone), 1, dtype=torch.int64), torch.ones(len(alone), 1, dtype=torch.bool)
@@ -96,6 +96,80 @@ def test_a_group_says_what_sets_its_channels_apart(shape: NetworkConfig) -> None
     assert error(coded, through(network, wave, STYLES, coded=True)) < before_coded
 
 
+@cache
+def set_apart(layers: int) -> EegDacMc:
+    """A network that has seen three channels together, and a fourth with two of them: a place is nobody's."""
+    network = as_a_mean(SHAPE, layers=layers)
+    groups = [*groups_of(network, (1, 2, 3)), *groups_of(network, (1, 2, 4))]
+    assert set_channels_apart(network, groups, 1).startswith("channels start apart")
+    return network
+
+
+def least_squares(latent: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """What best gives the differences from the mean [G, D, F] back, as (1 + scale) * d in each dimension [D, F]."""
+    apart = latent - latent.mean(0)
+    columns = range(latent.shape[1])
+    return np.stack([np.linalg.lstsq(gain[:, i, None], apart[:, i], rcond=None)[0][0] for i in columns])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=4), st.integers(0, 1 << 30), st.sampled_from([0.01, 1.0, 30.0]),
+    st.sampled_from([1, 2]), st.integers(1, 24),
+)  # fmt: skip
+@torch.no_grad()
+def test_attention_gives_the_least_squares_of_what_sets_channels_apart(
+    styles: list[int], seed: int, size: float, layers: int, frames: int
+) -> None:
+    network = set_apart(layers)
+    latent = size * torch.randn(1, len(styles), 64, frames, generator=torch.Generator().manual_seed(seed))
+    numbers = torch.tensor([styles])
+    found = network.joined(latent, numbers, torch.ones_like(numbers, dtype=torch.bool))[0]
+    gain = 1 + network.styles.scale[numbers[0]]
+    # Where styles are open for all there is what channels share.
+    shared = (network.styles.scale == 0).all(0)
+    assert torch.allclose(found[shared], latent[0].mean(0)[shared], atol=1e-5 * size)
+    expected = least_squares(latent[0, :, ~shared].numpy(), gain[:, ~shared].numpy())
+    # The softmax is not quite hard: 0.7 % of what is seen is of other frames and channels, one of which may be four
+    # times as large as most.
+    assert np.abs(found[~shared].numpy() - expected).max() < 0.04 * size
+    # A group is a set.
+    order = torch.randperm(len(styles), generator=torch.Generator().manual_seed(seed))
+    again = network.joined(latent[:, order], numbers[:, order], torch.ones_like(numbers, dtype=torch.bool))[0]
+    assert torch.allclose(again, found, atol=1e-4 * size)
+
+
+@BACKBONES
+@torch.no_grad()
+def test_without_attention_what_sets_channels_apart_is_lost(shape: NetworkConfig) -> None:
+    network, wave = as_a_mean(shape), waves()
+    alone = through(network, wave.flatten(0, 1)[:, None], (0,)).view_as(wave)
+    as_one = error(alone, through(network, wave, STYLES))
+    set_channels_apart(network, groups_of(network), 1)
+    alone = through(network, wave.flatten(0, 1)[:, None], (0,)).view_as(wave)
+    apart = error(alone, through(network, wave, STYLES))
+    network.attention[0].out.weight.zero_()
+    without = error(alone, through(network, wave, STYLES))
+    assert without > as_one > 1.6 * apart
+
+
+def test_attention_that_looks_by_place_can_learn() -> None:
+    network = deepcopy(set_apart(2))
+    numbers = torch.tensor([STYLES])
+    latent = torch.randn(1, 4, 64, 12, generator=torch.Generator().manual_seed(2))
+    for parameter in network.parameters():
+        parameter.grad = None
+    network.joined(latent, numbers, torch.ones_like(numbers, dtype=torch.bool)).square().sum().backward()
+    first = network.attention[0]
+    assert isinstance(first, BandedAttention)
+    # No head and no row of queries, keys, values or of the output is stuck behind two zeros.
+    for weight in (first.qkv.weight, first.out.weight):
+        assert weight.grad is not None
+        assert weight.grad.isfinite().all()
+    assert first.time_bias.grad is not None
+    assert first.time_bias.grad.any(1).all()
+
+
 @BACKBONES
 def test_a_channel_alone_is_what_it_was(shape: NetworkConfig) -> None:
     network, wave = as_a_mean(shape), waves().flatten(0, 1)[:, None]
@@ -119,9 +193,17 @@ def test_nothing_is_changed_where_no_group_has_several_channels() -> None:
 
 
 def test_nothing_is_changed_where_no_dimension_is_free() -> None:
-    network = as_a_mean(replace(SHAPE, codebook_dim=64))
+    network = as_a_mean(replace(SHAPE, codebook_dim=64), most=5, heads=8)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert "none is free" in set_channels_apart(network, groups_of(network), 1)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_nothing_is_changed_where_attention_has_too_few_heads() -> None:
+    network = as_a_mean(SHAPE, most=5)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    said = set_channels_apart(network, groups_of(network), 1)
+    assert "4 heads of attention can't look at 5 channels; set model.heads to 8" in said
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 

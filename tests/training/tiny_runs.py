@@ -8,7 +8,7 @@ TINY = {
     "data": {"sources": ["synthetic"], "window_seconds": 4.0, "held_out": "0.25"},
     "model": {
         "encoder_dim": 4, "encoder_rates": [4, 8], "decoder_dim": 16, "decoder_rates": [8, 4], "n_codebooks": 3,
-        "codebook_size": 32, "codebook_dim": 4, "heads": 2, "reach": 4,
+        "codebook_size": 32, "codebook_dim": 4, "heads": 8, "reach": 4,
     },
     "quantiser": {"open_steps": 4, "revive_every": 5},
     "optimiser": {"batch": 4, "lr": 3e-3, "warmup": 5},

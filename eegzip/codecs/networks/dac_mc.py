@@ -2,12 +2,12 @@
 
 Around the Descript Audio Codec, shared by all channels, stand three adapters. Before the quantiser, every (channel,
 frame) attends to those of all channels of its group within a few frames, and the channels' latents, side by side and
-padded with zeros up to the largest group, are projected back to the latent width; where styles give dimensions to some
-channels only, these channels' differences from the group's mean go there. After it, each channel scales and shifts the
-latents by a style of its own before the decoder.
+padded with zeros up to the largest group, are projected back to the latent width. After it, each channel scales and
+shifts the latents by a style of its own before the decoder.
 
-At the start the attention adds nothing, the projection is the mean over the channels present and the styles change
+As built, the attention adds nothing, the projection is the mean over the channels present and the styles change
 nothing: a group of one channel gives exactly what the backbone alone gives.
+:mod:`eegzip.training.initialisation.channels` sets all three from data.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class BandedAttention(nn.Module):
 
     Frames are taken in blocks about as long as the reach, each with the keys of the block and of a reach to either
     side; so time and memory grow linearly with length. Time enters as a learned bias for each distance only: moving
-    the signal moves the result.
+    the signal moves the result. Where to look is told by normalised latents and channel embeddings; what is seen there
+    are the latents as they are.
 
     Parameters
     ----------
@@ -79,7 +80,11 @@ class BandedAttention(nn.Module):
         blocks, span = -(-frames // block), block + 2 * reach
         behind = blocks * block - frames
         inputs = self.norm(latent) + self.channel[styles][:, :, None]
-        query, key, value = (part.unflatten(3, (self.heads, -1)) for part in self.qkv(inputs).chunk(3, dim=3))
+        # Values are not normalised, so that what is copied from one channel to another keeps its amplitude.
+        weight, bias = self.qkv.weight, self.qkv.bias
+        looks = functional.linear(inputs, weight[: 2 * width], bias[: 2 * width])
+        value = functional.linear(latent, weight[2 * width :], bias[2 * width :])
+        query, key, value = (part.unflatten(3, (self.heads, -1)) for part in (*looks.chunk(2, dim=3), value))
         query = functional.pad(query, (0, 0, 0, 0, 0, behind)).unflatten(2, (blocks, block))
         # Views so far: [B, G, blocks, heads, size, span].
         key, value = (
@@ -157,27 +162,6 @@ class Styles(nn.Module):
         scale, bias = self.scale[styles], self.bias[styles]
         return latent[:, None] * (1.0 + scale)[..., None] + bias[..., None]
 
-    def differences(self, latent: torch.Tensor, styles: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """Return what a group's latents [B, D, F] lack of what sets its channels apart, where styles would show it.
-
-        For each dimension this is the d of least squares in (difference from the mean) = (1 + scale) * d, over the
-        channels present; never more than the differences that go into it. Nothing for a channel alone.
-
-        Parameters
-        ----------
-        latent
-            Latents of channels [B, G, D, F].
-        styles
-            Style numbers [B, G].
-        present
-            Channels that exist [B, G].
-        """
-        exists = present[:, :, None, None]
-        count = present.sum(1).clamp_min(1)[:, None, None, None]
-        apart = latent - (latent * exists).sum(1, keepdim=True) / count
-        gain = (1.0 + self.scale[styles]) * present[:, :, None]
-        return (apart * gain[..., None]).sum(1) / gain.square().sum(1).clamp_min(1.0)[..., None]
-
 
 class EegDacMc(EegDac):
     """DAC-MC: :class:`~eegzip.codecs.networks.dac.EegDac` with adapters for groups of channels.
@@ -224,8 +208,7 @@ class EegDacMc(EegDac):
         # Slots that no group of the batch fills would only add zeros.
         weight = self.projection.weight[:, : side_by_side.shape[2]]
         count = present.sum(1).clamp_min(1)[:, None, None]
-        together = (functional.linear(side_by_side, weight) / count).transpose(1, 2)
-        return together + self.styles.differences(tokens.transpose(2, 3), styles, present)
+        return (functional.linear(side_by_side, weight) / count).transpose(1, 2)
 
     def styled(self, latent: torch.Tensor, styles: torch.Tensor) -> torch.Tensor:
         """Return the latents that each channel is decoded from [B, G, D, F]; see :class:`Styles`."""

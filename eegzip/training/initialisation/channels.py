@@ -4,7 +4,8 @@ From a checkpoint of single channels a group starts as the mean of its channels,
 that all channels share, can say no more of a channel than that. But codewords reach a small part of the latents only.
 So latents get new axes here: first those that codewords reach, for the mean of the group; then, as often as there are
 channels in the largest group, the principal axes of what a channel has beside the mean. Encoder and decoder are turned
-with them, so that a channel alone is coded as before. A style closes the axes of the other channels, and codebooks
+with them, so that a channel alone is coded as before. Attention copies what the channel of each place has along its
+axes, the projection takes the group's mean from that, a style closes the axes of the other channels, and codebooks
 become k-means of what groups now give.
 """
 
@@ -13,10 +14,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
-from eegzip.codecs.networks.dac_mc import EegDacMc
+from eegzip.codecs.networks.dac_mc import BandedAttention, EegDacMc
+from eegzip.training.initialisation.attention import heads_for_each, look_by_place
 from eegzip.training.initialisation.codebooks import start_codebooks
 from eegzip.training.initialisation.weight_norm import plain_weight, set_weight
 from eegzip.training.quantiser import quantise
@@ -66,18 +69,33 @@ def set_channels_apart(network: EegDacMc, groups: Sequence[Group], seed: int) ->
     width, most = network.config.latent_width, network.multichannel.max_channels
     axes, energy = _principal_axes(coded)
     shared = int((energy.cumsum(0) < _SHARED_ENERGY * energy.sum()).sum()) + 1
-    own = min((width - shared) // most, shared)
-    if not own:
+    free = (width - shared) // most
+    if not free:
         return f"channels start as one: codewords reach {shared} of {width} latent dimensions, so none is free"
+    # The first sees latents as the encoder gives them; later ones add nothing yet.
+    attention = cast(BandedAttention, network.attention[0])
+    heads = heads_for_each(attention, most)
+    if not heads:
+        enough = next(count for count in range(most, width + 1) if width % count == 0)
+        return (
+            f"channels start as one: {attention.heads} heads of attention can't look at {most} channels; "
+            f"set model.heads to {enough}"
+        )
+    own = min(free, shared, heads * width // attention.heads)
     apart, energy = _principal_axes([latent - latent.mean(0) for latent in several])
     turned = axes.new_zeros(width, width)
     turned[:, :shared] = axes[:, :shared]
     turned[:, shared : shared + most * own] = apart[:, :own].repeat(1, most)
     _turn(network, turned)
-    network.projection.weight[shared:] = 0
+    # Attention leaves there how far each channel is from the one of the place; the mean of these is taken with its sign
+    # turned. So two channels of one place share it, and a channel alone leaves nothing.
+    network.projection.weight[shared : shared + most * own] *= -1
+    network.projection.weight[shared + most * own :] = 0
+    places = places_in_groups([group.styles for group in groups], most)
+    look_by_place(attention, places, most, shared, own)
     # Channels that training never shows have no place: they are decoded from what is shared.
     network.styles.scale[:, shared:] = -1
-    for style, place in places_in_groups([group.styles for group in groups], most).items():
+    for style, place in places.items():
         first = shared + place * own
         network.styles.scale[style, first : first + own] = 0
     joined = torch.cat([_joined(network, turned, group) for group in groups])
@@ -85,8 +103,8 @@ def set_channels_apart(network: EegDacMc, groups: Sequence[Group], seed: int) ->
     held = float(energy[:own].sum() / energy.sum().clamp_min(1e-30))
     return (
         f"channels start apart: {shared} latent dimensions shared, {own} of each channel of a group, which hold "
-        f"{100 * held:.1f} % of what sets channels apart; codebooks set by k-means of "
-        f"{joined.shape[0] * joined.shape[2]} latent vectors"
+        f"{100 * held:.1f} % of what sets channels apart; attention copies those of each with {heads} of its "
+        f"{attention.heads} heads; codebooks set by k-means of {joined.shape[0] * joined.shape[2]} latent vectors"
     )
 
 

@@ -85,7 +85,8 @@ class ModelSettings:
     architecture : str
         ``dac-sc``, ``dac-mc`` or ``biocodec``.
     max_channels, heads, layers, reach
-        Of DAC-MC: largest group, and its attention.
+        Of DAC-MC: largest group, and its attention. Channels start apart where there are as many heads as channels in
+        the largest group.
     window_frames : int
         Frames that compress encodes at once.
     beam : int
@@ -106,7 +107,7 @@ class ModelSettings:
     search: str = "cosine"
     final_tanh: bool = True
     max_channels: int = 5
-    heads: int = 4
+    heads: int = 8
     layers: int = 1
     reach: int = 8
     window_frames: int = 60
