@@ -6,7 +6,7 @@ import ctypes
 import functools
 import sys
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 
 
 @functools.cache
@@ -23,3 +23,5 @@ def tune_malloc() -> None:
         return
     mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    # What one thread frees, others use; each would keep its own.
+    mallopt(_M_ARENA_MAX, 1)
