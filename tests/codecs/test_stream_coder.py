@@ -108,18 +108,18 @@ def latents_of(runtime: CodecRuntime, x: np.ndarray, group: tuple[int, ...]) -> 
 def test_random_access_gives_what_the_whole_gives(checkpoint: Checkpoint) -> None:
     runtime, group = CodecRuntime(checkpoint), (2, 7, 41, 90)
     context, hop, frames = runtime.encoder_context, runtime.hop, 120
-    x = noise(4, (frames + 2 * context) * hop)
+    # Loud, so that what far frames add to the latents is far above the tolerance in any random network.
+    x = 8 * noise(4, (frames + 2 * context) * hop)
     coder = GroupCoder(runtime, [group])
     whole, latent = coder.encode(x), latents_of(runtime, x, group)[:, context:-context]
     for first, last in ((0, 8), (31, 90), (100, 120)):
         part = x[:, first * hop : (last + 2 * context) * hop]
-        error = (latents_of(runtime, part, group)[:, context:-context] - latent[:, first:last]).abs().max()
-        assert error < 1e-4
+        assert torch.allclose(latents_of(runtime, part, group)[:, context:-context], latent[:, first:last], atol=1e-4)
         assert (coder.encode(part) == whole[:, :, first:last]).mean() > 0.995
         # A reach less, and it is not the same: the context that the runtime asks for is needed.
         short = part[:, 6 * hop : -6 * hop]
         found = latents_of(runtime, short, group)[:, context - 6 : 6 - context]
-        assert (found - latent[:, first:last]).abs().max() > 100 * max(error, 1e-7)
+        assert not torch.allclose(found, latent[:, first:last], atol=1e-4)
 
 
 def test_decoded_stretches_equal_the_whole(checkpoint: Checkpoint) -> None:

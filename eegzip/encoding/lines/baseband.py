@@ -96,7 +96,6 @@ def _products(signals: Signals, words: Sequence[int], first: int, stop: int) -> 
     spacing = signals.spacing
     rows = signals.read(first * spacing, min(stop * spacing, signals.n_samples))
     result = np.zeros((len(words), signals.count, stop - first + 1, 2))
-
     size = max(_BLOCK_SAMPLES // (signals.count * spacing), 1)
 
     def look(knot: int) -> np.ndarray:
